@@ -1,0 +1,206 @@
+//! What can go wrong: [`Error`] for the caller's own input, [`Refusal`] for a token that was presented.
+
+use core::fmt;
+
+/// The result of building, writing or converting something.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// A fault in what the caller passed in: a key, a field, a buffer.
+///
+/// Every variant says which limit was missed. None carries a key, a sign or a payload.
+///
+/// ```
+/// use countersign::{Error, key::MacKey};
+///
+/// assert_eq!(MacKey::new(b"too short").unwrap_err(), Error::KeyLength { got: 9 });
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Error {
+    /// `bind` is longer than 64 bytes (FORMAT section 1).
+    BindLength {
+        /// Bytes passed.
+        got: usize,
+    },
+    /// The buffer is too small; nothing was cut. Pass at least `needed` bytes.
+    BufferTooSmall {
+        /// Bytes needed.
+        needed: usize,
+    },
+    /// A short stamp can only be expanded with a clock: pass the time.
+    ClockNeeded,
+    /// A counter is above 2^40 − 1 (FORMAT section 1).
+    CounterRange,
+    /// A token key is exactly 32 bytes.
+    KeyLength {
+        /// Bytes passed.
+        got: usize,
+    },
+    /// A key of one repeated byte value is a placeholder, not a key.
+    KeyRepeated,
+    /// The check of a key text does not fit its other characters: it was mistyped.
+    KeyTextCheck,
+    /// Not `csk1m_` or `csk1d_`, a slot of 0 to 255, `_`, 43 characters of base64url and 6 of check (FORMAT section 6).
+    KeyTextForm,
+    /// A master key where a device key was asked for, or the reverse.
+    KeyTextType,
+    /// The input is no token of this format version.
+    Malformed,
+    /// The MAC input is longer than the cap that both sides share (FORMAT section 2).
+    MacInputTooLong {
+        /// Bytes of the MAC input.
+        length: usize,
+        /// Bytes allowed.
+        cap: usize,
+    },
+    /// A purpose or realm is 1 to 32 bytes of `[a-z0-9._/-]`.
+    Name,
+    /// This kind has no binary form (Challenge; FORMAT section 4).
+    NoBinaryForm,
+    /// A TimeReply and a Challenge never carry their uid (FORMAT section 1).
+    NotDetached,
+    /// More than 8 params, the reserved ones included.
+    ParamCount,
+    /// A param key is `[a-z][a-z0-9]{1,7}`; keys of one letter are reserved and have setters of their own.
+    ParamKey,
+    /// Two params have one key, or this kind carries none.
+    ParamRefused,
+    /// A param value is longer than 64 bytes.
+    ParamValueLength {
+        /// Bytes passed.
+        got: usize,
+    },
+    /// Every place of the key ring is taken: retire a slot or make the ring larger.
+    RingFull,
+    /// Only Time and Answer tokens can have a short stamp, and 1 000 000 000 never (FORMAT section 4).
+    ShortStamp,
+    /// A Challenge has a sign of 8 bytes and no other (FORMAT section 1).
+    SignLength,
+    /// The ring has a key in this slot already.
+    SlotTaken,
+    /// The ring has no key in this slot, or the slot is in use and cannot be retired.
+    SlotUnknown,
+    /// A stamp is Unix seconds from 1 000 000 000 to 9 999 999 999 (FORMAT section 1).
+    StampRange,
+    /// A uid is 1 to 64 bytes.
+    UidLength {
+        /// Bytes passed.
+        got: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BindLength { got } => write!(f, "bind is 0 to 64 bytes, not {got}"),
+            Self::BufferTooSmall { needed } => write!(f, "the buffer is too small: {needed} bytes are needed"),
+            Self::ClockNeeded => f.write_str("a short stamp needs a clock to be expanded: pass the time"),
+            Self::CounterRange => f.write_str("a counter is 0 to 2^40 - 1"),
+            Self::KeyLength { got } => write!(f, "a key is exactly 32 bytes, not {got}"),
+            Self::KeyRepeated => f.write_str("a key of one repeated byte value is refused: use random bytes"),
+            Self::KeyTextCheck => f.write_str("the check of the key text does not fit: it was mistyped"),
+            Self::KeyTextForm => f.write_str("not a key text: csk1m_ or csk1d_, slot, _, 43 base64url characters, 6 of check"),
+            Self::KeyTextType => f.write_str("a master key where a device key is wanted, or the reverse"),
+            Self::Malformed => f.write_str("not a token of this format version"),
+            Self::MacInputTooLong { length, cap } => write!(f, "the MAC input of {length} bytes is over the cap of {cap}"),
+            Self::Name => f.write_str("a purpose or realm is 1 to 32 bytes of a-z 0-9 . _ / -"),
+            Self::NoBinaryForm => f.write_str("a challenge has no binary form: use text"),
+            Self::NotDetached => f.write_str("a time reply and a challenge are always detached"),
+            Self::ParamCount => f.write_str("a token has at most 8 params, reserved ones included"),
+            Self::ParamKey => f.write_str("a param key is a letter and 1 to 7 letters or digits, all lower case"),
+            Self::ParamRefused => f.write_str("two params have one key, or the kind carries none"),
+            Self::ParamValueLength { got } => write!(f, "a param value is 0 to 64 bytes, not {got}"),
+            Self::RingFull => f.write_str("the key ring is full: retire a slot or make it larger"),
+            Self::ShortStamp => f.write_str("only a set clock of a Time or Answer token can be sent short"),
+            Self::SignLength => f.write_str("a challenge has a sign of 8 bytes"),
+            Self::SlotTaken => f.write_str("the key ring has a key in this slot already"),
+            Self::SlotUnknown => f.write_str("the key ring has no key in this slot, or it is in use"),
+            Self::StampRange => f.write_str("a stamp is 1000000000 to 9999999999 Unix seconds"),
+            Self::UidLength { got } => write!(f, "a uid is 1 to 64 bytes, not {got}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Why a presented token was not admitted: for the operator's log, never for the peer.
+///
+/// Everything that fails before the MAC is good is the one [`Refusal::Invalid`]; the other reasons are about a token that a holder of
+/// the key did sign (FORMAT section 5). To the peer say only what [`is_expired`](Refusal::is_expired) tells.
+///
+/// ```
+/// use countersign::Refusal;
+///
+/// assert!(Refusal::TooOld { by: 7 }.is_expired());
+/// assert_eq!(Refusal::TooOld { by: 7 }.to_string(), "the token is 7 s older than max_age");
+/// assert!(!Refusal::Invalid.is_expired());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Malformed, of a kind or length that is not allowed, for someone else, or forged (steps 1 to 5).
+    Invalid,
+    /// Its key generation or its stamp is from before a revocation (steps 6 and 10).
+    Revoked,
+    /// The verifier's own clock is not set (step 7).
+    NoClock,
+    /// The verifier's own clock has stepped back by more than the hold (step 7).
+    ClockRollback,
+    /// The holder says that its clock is not set (step 8).
+    ClockUnset,
+    /// Older than `max_age` (step 9).
+    TooOld {
+        /// Seconds beyond the limit.
+        by: u64,
+    },
+    /// Further in the future than `skew_future` (step 9).
+    TooNew {
+        /// Seconds beyond the limit.
+        by: u64,
+    },
+    /// Not about the token: the scratch buffer is smaller than the verifier's length cap asks for. Found before the token is looked at.
+    ScratchTooSmall {
+        /// Bytes needed.
+        needed: usize,
+    },
+}
+
+impl Refusal {
+    /// True if a newer token of the same holder would be admitted: the one detail that a peer may be told.
+    #[must_use]
+    pub const fn is_expired(self) -> bool {
+        matches!(self, Self::TooOld { .. })
+    }
+
+    /// True if the verifier itself is at fault (its clock or its buffer): an HTTP server answers 503, not 401.
+    ///
+    /// ```
+    /// use countersign::Refusal;
+    ///
+    /// assert!(Refusal::NoClock.is_verifier_fault());
+    /// assert!(!Refusal::Revoked.is_verifier_fault());
+    /// ```
+    #[must_use]
+    pub const fn is_verifier_fault(self) -> bool {
+        matches!(self, Self::NoClock | Self::ClockRollback | Self::ScratchTooSmall { .. })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid => f.write_str("the token is malformed or forged"),
+            Self::Revoked => f.write_str("the token was revoked"),
+            Self::NoClock => f.write_str("the verifier's clock is not set"),
+            Self::ClockRollback => f.write_str("the verifier's clock has stepped back"),
+            Self::ClockUnset => f.write_str("the holder's clock is not set"),
+            Self::TooOld { by } => write!(f, "the token is {by} s older than max_age"),
+            Self::TooNew { by } => write!(f, "the token is {by} s further ahead than skew_future"),
+            Self::ScratchTooSmall { needed } => write!(f, "the scratch buffer is too small: {needed} bytes are needed"),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}

@@ -1,0 +1,165 @@
+//! Keys: prepared once, wiped on drop, never shown.
+//!
+//! | type | is | made by |
+//! |---|---|---|
+//! | [`MacKey`] | signs and verifies tokens | 32 bytes, a key text, or derivation |
+//! | [`MasterKey`] | derives the [`MacKey`] of each device and nothing else | 32 bytes or a key text |
+//! | [`KeyRing`] | keys by slot, a current and a previous one | inserting keys |
+//! | [`DeviceKeys`] | a ring of masters and a realm: what a verifier of many devices keeps | both |
+//! | [`SecretBytes`] | 32 raw bytes on their way into a key or a key text | the factory |
+
+mod derive;
+mod ring;
+mod source;
+pub mod text;
+
+pub use derive::{DeviceKeys, MasterKey};
+pub use ring::KeyRing;
+pub use source::{KeyMatch, KeyQuery, KeySource};
+
+use crate::cursor::Sink;
+use crate::{Error, Result};
+use core::fmt;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of every key in this crate's token format.
+pub const KEY_LEN: usize = 32;
+
+/// 32 secret bytes, checked, wiped on drop.
+///
+/// Only [`expose`](SecretBytes::expose) shows them; there is no comparison, no copy and nothing in `Debug`.
+///
+/// ```
+/// use countersign::key::SecretBytes;
+///
+/// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
+/// assert_eq!(format!("{secret:?}"), "SecretBytes");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct SecretBytes(Zeroizing<[u8; KEY_LEN]>);
+
+impl SecretBytes {
+    /// Checks and copies a key.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`] unless it is 32 bytes; [`Error::KeyRepeated`] if they are all the same (FORMAT section 1).
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        let array: &[u8; KEY_LEN] = bytes.try_into().map_err(|_| Error::KeyLength { got: bytes.len() })?;
+        // No early exit: how alike the first bytes are is nobody's business.
+        let [first, rest @ ..] = array;
+        let same = rest.iter().fold(Choice::from(1), |same, byte| same & byte.ct_eq(first));
+        if bool::from(same) {
+            return Err(Error::KeyRepeated);
+        }
+        Ok(Self(Zeroizing::new(*array)))
+    }
+
+    /// The bytes themselves, for burning them into a device. Do not log them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes")
+    }
+}
+
+/// An HMAC-SHA-256 key with both pads absorbed, so that a token costs two compressions less.
+///
+/// Wiped on drop (the prepared state; what the hash leaves on the stack while the key is first absorbed is beyond its reach).
+///
+/// ```
+/// use countersign::key::MacKey;
+///
+/// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+/// assert_eq!(format!("{key:?}"), "MacKey");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct MacKey(Hmac<Sha256>);
+
+impl MacKey {
+    /// Prepares a key of exactly 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`SecretBytes::new`].
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        Self::from_secret(&SecretBytes::new(bytes)?)
+    }
+
+    /// Prepares a key from checked bytes.
+    ///
+    /// # Errors
+    /// None in practice: HMAC takes keys of any length.
+    pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
+        let hmac = Hmac::new_from_slice(secret.expose()).map_err(|_| Error::KeyLength { got: KEY_LEN })?;
+        Ok(Self(hmac))
+    }
+
+    /// Starts a MAC from the absorbed pads.
+    pub(crate) fn start(&self) -> RunningMac {
+        RunningMac(self.0.clone())
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey")
+    }
+}
+
+/// A MAC that takes its input piece by piece.
+pub(crate) struct RunningMac(Hmac<Sha256>);
+
+impl RunningMac {
+    pub(crate) fn finish(self) -> Tag {
+        let mut output = self.0.finalize().into_bytes();
+        let tag = Tag(Zeroizing::new(output.into()));
+        output.as_mut_slice().zeroize();
+        tag
+    }
+}
+
+impl Sink for RunningMac {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
+/// The full HMAC-SHA-256 value. The expected sign of a forged token is a secret: wiped on drop.
+pub(crate) struct Tag(Zeroizing<[u8; 32]>);
+
+impl Tag {
+    /// The first `n` bytes.
+    pub(crate) fn truncated(&self, n: usize) -> &[u8] {
+        self.0.get(..n).unwrap_or_default()
+    }
+
+    /// Compares all of `sign`, whose length the caller has fixed, in constant time.
+    pub(crate) fn starts_with(&self, sign: &[u8]) -> bool {
+        self.truncated(sign.len()).ct_eq(sign).into() && !sign.is_empty()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_has_no_match_for_an_empty_or_overlong_sign() {
+        let key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
+        let tag = key.start().finish();
+        assert!(tag.starts_with(tag.truncated(8)));
+        assert!(!tag.starts_with(&[]));
+        assert!(!tag.starts_with(&[0; 33]));
+    }
+}

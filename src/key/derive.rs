@@ -1,0 +1,101 @@
+//! Device keys from a master key: HKDF-Expand-SHA-256, one block (FORMAT section 6; RFC 5869 section 2.3).
+
+use super::{KeyRing, MacKey, SecretBytes};
+use crate::cursor::Sink;
+use crate::rules;
+use crate::Result;
+use core::fmt;
+
+/// The key that only the factory and the server hold. It derives device keys and signs nothing.
+///
+/// ```
+/// use countersign::key::MasterKey;
+///
+/// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
+/// let burnt_in = master.derive_bytes("acme", b"dev-0123456789ab", 0)?;
+/// assert_eq!(burnt_in.expose().len(), 32);
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct MasterKey(MacKey);
+
+impl MasterKey {
+    /// Prepares a master key of exactly 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`](crate::Error::KeyLength) or [`Error::KeyRepeated`](crate::Error::KeyRepeated).
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        MacKey::new(bytes).map(Self)
+    }
+
+    /// Prepares a master key from checked bytes.
+    ///
+    /// # Errors
+    /// As [`MacKey::from_secret`].
+    pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
+        MacKey::from_secret(secret).map(Self)
+    }
+
+    /// Derives a device's key as bytes: the factory's call.
+    ///
+    /// `realm` is 1 to 32 bytes of `[a-z0-9._/-]`, `uid` 1 to 64 bytes; `generation` counts a device's key replacements from 0.
+    ///
+    /// # Errors
+    /// [`Error::Name`](crate::Error::Name) or [`Error::UidLength`](crate::Error::UidLength) if a limit is missed.
+    pub fn derive_bytes(&self, realm: &str, uid: &[u8], generation: u32) -> Result<SecretBytes> {
+        rules::check_name(realm)?;
+        rules::check_uid(uid)?;
+        let mut mac = self.0.start();
+        // K is no token kind, so a derivation never equals a MAC input.
+        mac.put(b"CSv1K");
+        mac.put_len8(realm.as_bytes());
+        mac.put_len8(uid);
+        mac.put(&generation.to_be_bytes());
+        mac.put(&[0x01]);
+        SecretBytes::new(mac.finish().as_bytes())
+    }
+
+    /// Derives a device's key, ready for use: the server's call.
+    ///
+    /// # Errors
+    /// As [`derive_bytes`](MasterKey::derive_bytes).
+    pub fn derive(&self, realm: &str, uid: &[u8], generation: u32) -> Result<MacKey> {
+        MacKey::from_secret(&self.derive_bytes(realm, uid, generation)?)
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey")
+    }
+}
+
+/// All that a server keeps to verify every device of a realm: no table of keys, only masters.
+///
+/// ```
+/// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
+///
+/// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
+/// let keys = DeviceKeys::new(masters, "acme")?;
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct DeviceKeys<'a, const N: usize> {
+    pub(super) masters: KeyRing<MasterKey, N>,
+    pub(super) realm: &'a str,
+}
+
+impl<'a, const N: usize> DeviceKeys<'a, N> {
+    /// Puts masters and a realm together.
+    ///
+    /// # Errors
+    /// [`Error::Name`](crate::Error::Name) unless the realm is 1 to 32 bytes of `[a-z0-9._/-]`.
+    pub fn new(masters: KeyRing<MasterKey, N>, realm: &'a str) -> Result<Self> {
+        rules::check_name(realm)?;
+        Ok(Self { masters, realm })
+    }
+
+    /// The masters, for rotation.
+    pub fn masters_mut(&mut self) -> &mut KeyRing<MasterKey, N> {
+        &mut self.masters
+    }
+}

@@ -1,0 +1,120 @@
+//! Key text: a key for a file or a provisioning line, with a check against typing errors (FORMAT section 6).
+//!
+//! ```text
+//! csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82
+//! └─┬─┘ │ └──────────────── key, base64url ───────────────┘└check
+//!  type slot
+//! ```
+
+use super::{KEY_LEN, SecretBytes};
+use crate::cursor::{Cursor, Sink};
+use crate::encoding::decimal::{self, Decimal};
+use crate::encoding::{base64url_decode, base64url_encode, base64url_len, hex_encode};
+use crate::{Error, Result};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Characters of the longest key text: a slot of three digits.
+pub const MAX_KEY_TEXT: usize = PREFIX_LEN + 3 + 1 + KEY_CHARS + CHECK_CHARS;
+
+const PREFIX_LEN: usize = 6;
+const KEY_CHARS: usize = base64url_len(KEY_LEN);
+const CHECK_CHARS: usize = 6;
+
+/// What a key text may be used for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum KeyType {
+    /// `csk1m_`: derives device keys, stays in the factory and on the server.
+    Master,
+    /// `csk1d_`: one device's key.
+    Device,
+}
+
+impl KeyType {
+    const fn prefix(self) -> &'static [u8; PREFIX_LEN] {
+        match self {
+            Self::Master => b"csk1m_",
+            Self::Device => b"csk1d_",
+        }
+    }
+}
+
+/// Writes a key text into `out` and returns it.
+///
+/// ```
+/// use countersign::key::{SecretBytes, text};
+///
+/// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
+/// let mut out = [0; text::MAX_KEY_TEXT];
+/// let line = text::write(text::KeyType::Device, 7, &secret, &mut out)?;
+/// let (slot, read) = text::parse(text::KeyType::Device, line.as_bytes())?;
+/// assert_eq!((slot, read.expose()), (7, secret.expose()));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::BufferTooSmall`] with the number of bytes needed; [`MAX_KEY_TEXT`] always suffices.
+pub fn write<'b>(key_type: KeyType, slot: u8, secret: &SecretBytes, out: &'b mut [u8]) -> Result<&'b str> {
+    let mut cursor = Cursor::new(out);
+    cursor.put(key_type.prefix());
+    cursor.put(Decimal::new(slot.into()).as_bytes());
+    cursor.put(b"_");
+    let mut key = Zeroizing::new([0; KEY_CHARS]);
+    base64url_encode(secret.expose(), key.as_mut_slice());
+    cursor.put(key.as_slice());
+    let checked_len = cursor.len();
+    cursor.put(&[0; CHECK_CHARS]);
+    let text = cursor.finish()?;
+    let (checked, check) = text.split_at_mut_checked(checked_len).ok_or(Error::KeyTextForm)?;
+    check.copy_from_slice(&check_of(checked));
+    core::str::from_utf8(text).map_err(|_| Error::KeyTextForm)
+}
+
+/// [`write()`] into a string of its own. Wipe it after use: `heapless` does not.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`] if `N` is too small; [`MAX_KEY_TEXT`] always suffices.
+pub fn write_string<const N: usize>(key_type: KeyType, slot: u8, secret: &SecretBytes) -> Result<heapless::String<N>> {
+    let mut buf = Zeroizing::new([0; MAX_KEY_TEXT]);
+    let text = write(key_type, slot, secret, buf.as_mut_slice())?;
+    text.try_into().map_err(|_| Error::BufferTooSmall { needed: text.len() })
+}
+
+/// Reads a key text of the type that is asked for: its slot and its bytes.
+///
+/// # Errors
+/// [`Error::KeyTextForm`] if it is no key text, [`Error::KeyTextType`] if it is one of the other type, [`Error::KeyTextCheck`] if it was
+/// mistyped, [`Error::KeyRepeated`] if the key is a placeholder.
+pub fn parse(key_type: KeyType, text: &[u8]) -> Result<(u8, SecretBytes)> {
+    let (prefix, rest) = text.split_first_chunk::<PREFIX_LEN>().ok_or(Error::KeyTextForm)?;
+    let found = match prefix {
+        b"csk1m_" => KeyType::Master,
+        b"csk1d_" => KeyType::Device,
+        _ => return Err(Error::KeyTextForm),
+    };
+    let (head, tail) = rest.split_last_chunk::<{ KEY_CHARS + CHECK_CHARS }>().ok_or(Error::KeyTextForm)?;
+    let slot = head.strip_suffix(b"_").and_then(|digits| decimal::parse(digits, u8::MAX.into()));
+    let slot = slot.and_then(|slot| u8::try_from(slot).ok()).ok_or(Error::KeyTextForm)?;
+    let (key, check) = tail.split_last_chunk::<CHECK_CHARS>().ok_or(Error::KeyTextForm)?;
+    let mut bytes = Zeroizing::new([0; KEY_LEN]);
+    if !base64url_decode(key, bytes.as_mut_slice()) {
+        return Err(Error::KeyTextForm);
+    }
+    let checked = text.get(..text.len().saturating_sub(CHECK_CHARS)).unwrap_or_default();
+    if check_of(checked) != *check {
+        return Err(Error::KeyTextCheck);
+    }
+    if found != key_type {
+        return Err(Error::KeyTextType);
+    }
+    Ok((slot, SecretBytes::new(bytes.as_slice())?))
+}
+
+/// The first six characters of the lower-case hex of SHA-256.
+fn check_of(checked: &[u8]) -> [u8; CHECK_CHARS] {
+    let hash = Sha256::digest(checked);
+    let mut check = [0; CHECK_CHARS];
+    hex_encode(hash.get(..CHECK_CHARS / 2).unwrap_or_default(), &mut check);
+    check
+}

@@ -1,0 +1,20 @@
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod cursor;
+mod encoding;
+mod error;
+mod rules;
+mod time;
+
+pub mod key;
+pub mod token;
+#[cfg(feature = "tower")]
+pub mod web;
+
+pub use error::{Error, Refusal, Result};
+pub use time::{ClockReading, HeldClock, UnixTime, Window};

@@ -1,0 +1,127 @@
+//! Time as an argument: [`UnixTime`], and [`Window`], the one rule for every age in the crate.
+
+mod clock;
+
+pub use clock::{ClockReading, HeldClock};
+
+/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
+///
+/// The core never reads a clock: every function that needs the time takes it.
+///
+/// ```
+/// use countersign::UnixTime;
+///
+/// let new_year = UnixTime::from_secs(1_767_225_600);
+/// assert_eq!(new_year.as_secs(), 1_767_225_600);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// What a holder stamps whose clock is not set: 1 000 000 000 (FORMAT section 1).
+    pub const UNSET: Self = Self(1_000_000_000);
+
+    /// The last second that a stamp can name: 9 999 999 999, in the year 2286.
+    pub const MAX: Self = Self(9_999_999_999);
+
+    /// Takes whole seconds since the epoch.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs)
+    }
+
+    /// Whole seconds since the epoch.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// Reads the system clock. A clock before 1970 reads 0, which every verifier treats as not set.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    ///
+    /// assert!(UnixTime::now() > UnixTime::from_secs(1_767_225_600));
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn now() -> Self {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self(since_epoch.map_or(0, |elapsed| elapsed.as_secs()))
+    }
+
+    /// True for a time that a stamp can name and that is not the mark of an unset clock.
+    pub(crate) fn is_set(self) -> bool {
+        self > Self::UNSET && self <= Self::MAX
+    }
+}
+
+/// How old a token may be and how far ahead its holder's clock may run, both in seconds.
+///
+/// Neither has a default: both are always written down. A token is accepted for at most `max_age + skew_future` seconds. The limits
+/// themselves are inside: an age of exactly `max_age` passes.
+///
+/// ```
+/// use countersign::Window;
+///
+/// let window = Window { max_age: 300, skew_future: 60 };
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Window {
+    /// The oldest accepted age, in seconds.
+    pub max_age: u64,
+    /// How many seconds ahead of the verifier a stamp may be.
+    pub skew_future: u64,
+}
+
+/// On which side of a window a stamp lies, and by how many seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outside {
+    TooOld { by: u64 },
+    TooNew { by: u64 },
+}
+
+impl Window {
+    /// Judges a stamp at the time `now`. Saturates; no value of any argument can overflow.
+    pub(crate) fn judge(self, stamp: UnixTime, now: UnixTime) -> Result<(), Outside> {
+        let age = now.0.saturating_sub(stamp.0);
+        let lead = stamp.0.saturating_sub(now.0);
+        if age > self.max_age {
+            Err(Outside::TooOld { by: age.saturating_sub(self.max_age) })
+        } else if lead > self.skew_future {
+            Err(Outside::TooNew { by: lead.saturating_sub(self.skew_future) })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_inside() {
+        let window = Window { max_age: 300, skew_future: 60 };
+        let at = |stamp| window.judge(UnixTime(stamp), UnixTime(10_000));
+        assert_eq!(at(9_700), Ok(()));
+        assert_eq!(at(9_699), Err(Outside::TooOld { by: 1 }));
+        assert_eq!(at(10_060), Ok(()));
+        assert_eq!(at(10_061), Err(Outside::TooNew { by: 1 }));
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        for max_age in [0, 1, u64::MAX] {
+            for skew_future in [0, 1, u64::MAX] {
+                for stamp in [0, 1, u64::MAX] {
+                    for now in [0, 1, u64::MAX] {
+                        let _ = Window { max_age, skew_future }.judge(UnixTime(stamp), UnixTime(now));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The verifier's own clock: not set, set, or stepped back (FORMAT section 5 step 7, section 8).
+
+use super::UnixTime;
+use crate::Refusal;
+
+/// What a verifier's clock said, and whether that can be used. Made from a [`UnixTime`] or by a [`HeldClock`].
+///
+/// ```
+/// use countersign::{ClockReading, UnixTime};
+///
+/// let reading = ClockReading::from(UnixTime::from_secs(1_767_225_600));
+/// assert_eq!(reading.usable().unwrap().as_secs(), 1_767_225_600);
+/// assert!(ClockReading::from(UnixTime::from_secs(5)).usable().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClockReading {
+    time: UnixTime,
+    fault: Option<Refusal>,
+}
+
+impl ClockReading {
+    /// The time to judge by.
+    ///
+    /// # Errors
+    /// [`Refusal::NoClock`] outside 1 000 000 001 to 9 999 999 999, [`Refusal::ClockRollback`] from a [`HeldClock`] that stepped back
+    /// further than its hold.
+    pub fn usable(self) -> Result<UnixTime, Refusal> {
+        match self.fault {
+            None => Ok(self.time),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// The time, usable or not: only for expanding a short stamp, which the MAC then confirms or refutes.
+    pub(crate) const fn time(self) -> UnixTime {
+        self.time
+    }
+}
+
+impl From<UnixTime> for ClockReading {
+    fn from(time: UnixTime) -> Self {
+        Self { time, fault: (!time.is_set()).then_some(Refusal::NoClock) }
+    }
+}
+
+/// A clock that does not run backwards: it holds its highest value through small steps back and reports larger ones.
+///
+/// Keep [`highest`](HeldClock::highest) over a restart, and a clock that was set back meanwhile is noticed too.
+///
+/// ```
+/// use countersign::{HeldClock, Refusal, UnixTime};
+///
+/// let mut clock = HeldClock::new(60);
+/// let at = UnixTime::from_secs;
+/// assert_eq!(clock.read(at(1_767_225_600)).usable(), Ok(at(1_767_225_600)));
+/// assert_eq!(clock.read(at(1_767_225_541)).usable(), Ok(at(1_767_225_600))); // held
+/// assert_eq!(clock.read(at(1_767_225_539)).usable(), Err(Refusal::ClockRollback));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HeldClock {
+    hold: u64,
+    highest: Option<UnixTime>,
+}
+
+impl HeldClock {
+    /// A clock that tolerates steps back of up to `hold` seconds.
+    #[must_use]
+    pub const fn new(hold: u64) -> Self {
+        Self { hold, highest: None }
+    }
+
+    /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
+    #[must_use]
+    pub fn with_highest(hold: u64, highest: UnixTime) -> Self {
+        Self { hold, highest: highest.is_set().then_some(highest) }
+    }
+
+    /// The highest usable value read so far.
+    #[must_use]
+    pub const fn highest(&self) -> Option<UnixTime> {
+        self.highest
+    }
+
+    /// Takes what the raw clock says now.
+    pub fn read(&mut self, raw: UnixTime) -> ClockReading {
+        if !raw.is_set() {
+            return ClockReading::from(raw);
+        }
+        let highest = self.highest.map_or(raw, |highest| highest.max(raw));
+        self.highest = Some(highest);
+        let back = highest.as_secs().saturating_sub(raw.as_secs());
+        ClockReading { time: highest, fault: (back > self.hold).then_some(Refusal::ClockRollback) }
+    }
+}

@@ -1,0 +1,73 @@
+//! Challenge and Answer: for devices with neither clock nor random numbers (FORMAT sections 5 and 7).
+//!
+//! ```
+//! use countersign::key::MacKey;
+//! use countersign::token::{Carrier, MAX_FIELDS, Profile, Verifier, challenge};
+//! use countersign::{UnixTime, Window};
+//!
+//! let device_key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+//! let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
+//! let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
+//!
+//! // The server asks and keeps nothing.
+//! let mut question = [0; challenge::CHALLENGE_LEN];
+//! let question = challenge::make(&profile, &challenge_key, b"dev-7", now, &mut question)?;
+//!
+//! // The device answers with its own key.
+//! let mut answer = [0; 80];
+//! let answer = challenge::answer(question.as_bytes(), b"dev-7")?.mint_text(&profile, &device_key, &mut answer)?;
+//!
+//! // The server recognises its own question in the answer.
+//! let verifier = Verifier::new(profile, &device_key, Window { max_age: 300, skew_future: 60 })
+//!     .accepting_answers(&challenge_key);
+//! assert!(verifier.verify_text(answer.as_bytes(), Carrier::NONE, now.into(), &mut [0; MAX_FIELDS]).is_ok());
+//! # Ok::<(), countersign::Error>(())
+//! ```
+
+use super::mac_input::MacInput;
+use super::unverified::Unverified;
+use super::{Draft, Kind, Params, Profile, SignLen, text};
+use crate::key::MacKey;
+use crate::{Error, Result, UnixTime};
+
+/// Characters of every challenge.
+pub const CHALLENGE_LEN: usize = 33;
+
+/// A server's question to `uid` (1 to 64 bytes), under a key that only the server has. Writes [`CHALLENGE_LEN`] characters.
+///
+/// # Errors
+/// [`Error::StampRange`] if the server's clock is not set, [`Error::UidLength`], [`Error::BufferTooSmall`].
+pub fn make<'b>(
+    profile: &Profile<'_>,
+    challenge_key: &MacKey,
+    uid: &[u8],
+    now: UnixTime,
+    out: &'b mut [u8],
+) -> Result<&'b str> {
+    Draft::challenge(uid, now).mint_text(&profile.with_sign_len(SignLen::N8), challenge_key, out)
+}
+
+/// Reads a challenge and drafts the device's Answer to it. The challenge itself proves nothing to the device: draw no conclusion from
+/// its time.
+///
+/// # Errors
+/// [`Error::Malformed`] unless the input is a challenge.
+pub fn answer<'a>(challenge: &[u8], uid: &'a [u8]) -> Result<Draft<'a>> {
+    if challenge.len() != CHALLENGE_LEN {
+        return Err(Error::Malformed);
+    }
+    let mut scratch = [0; CHALLENGE_LEN];
+    let question = text::parse(challenge, &mut scratch)?;
+    match (question.kind, question.sign.try_into()) {
+        (Kind::Challenge, Ok(proof)) => Ok(Draft::answer(uid, question.stamp, proof)),
+        _ => Err(Error::Malformed),
+    }
+}
+
+/// Recomputes the challenge that an Answer claims to answer, and compares its proof in constant time.
+pub(super) fn is_answered_by(answer: &Unverified<'_>, uid: &[u8], profile: &Profile<'_>, challenge_key: &MacKey) -> bool {
+    let Some(proof) = answer.reserved.proof else { return false };
+    let none = Params::default();
+    let question = MacInput { kind: Kind::Challenge, uid, stamp: answer.stamp, params: &none, bind: &[] };
+    question.tag(&profile.with_sign_len(SignLen::N8), challenge_key).is_ok_and(|tag| tag.starts_with(&proof))
+}

@@ -1,0 +1,353 @@
+//! A token before it is signed.
+
+use super::mac_input::MacInput;
+use super::params::WireParams;
+use super::reserved::{ClockQuality, PROOF_LEN};
+use super::{Kind, MAX_BINARY, MAX_TEXT, Profile, SignLen, binary, text};
+use crate::cursor::{Cursor, Sink};
+use crate::encoding::decimal::Decimal;
+use crate::key::MacKey;
+use crate::rules::{self, MAX_PARAMS};
+use crate::{Error, Result, UnixTime};
+
+/// What a token will say. Fill it in, then mint it as text or binary.
+///
+/// Minting checks every limit and cuts nothing: the first that is missed is the error.
+///
+/// ```
+/// use countersign::UnixTime;
+/// use countersign::key::MacKey;
+/// use countersign::token::{Draft, Profile};
+///
+/// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+/// let mut out = [0; 64];
+/// let text = Draft::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600))
+///     .mint_text(&Profile::new("mqtt")?, &key, &mut out)?;
+/// assert!(text.starts_with("cs1_dev-0123456789ab.1767225600."));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    kind: Kind,
+    uid: &'a [u8],
+    stamp: u64,
+    params: &'a [(&'a str, &'a [u8])],
+    bind: &'a [u8],
+    detached: bool,
+    short: bool,
+    slot: Option<u8>,
+    generation: Option<u32>,
+    nonce: Option<&'a [u8]>,
+    sequence: Option<u64>,
+    quality: Option<ClockQuality>,
+    proof: Option<[u8; PROOF_LEN]>,
+}
+
+impl<'a> Draft<'a> {
+    const fn new(kind: Kind, uid: &'a [u8], stamp: u64) -> Self {
+        Self {
+            kind,
+            uid,
+            stamp,
+            params: &[],
+            bind: &[],
+            detached: false,
+            short: false,
+            slot: None,
+            generation: None,
+            nonce: None,
+            sequence: None,
+            quality: None,
+            proof: None,
+        }
+    }
+
+    /// A token for `uid` (1 to 64 bytes) made at `stamp`; [`UnixTime::UNSET`] when the clock is not set.
+    #[must_use]
+    pub const fn time(uid: &'a [u8], stamp: UnixTime) -> Self {
+        Self::new(Kind::Time, uid, stamp.as_secs())
+    }
+
+    /// A token for `uid` with a counter of 0 to 2^40 − 1 in place of the time.
+    #[must_use]
+    pub const fn sequence(uid: &'a [u8], counter: u64) -> Self {
+        Self::new(Kind::Sequence, uid, counter)
+    }
+
+    /// A verifier's time for `uid`, always detached. Bind it to the sign that was refused (FORMAT section 7).
+    #[must_use]
+    pub const fn time_reply(uid: &'a [u8], stamp: UnixTime) -> Self {
+        Self::new(Kind::TimeReply, uid, stamp.as_secs()).detached()
+    }
+
+    pub(super) const fn answer(uid: &'a [u8], stamp: u64, proof: [u8; PROOF_LEN]) -> Self {
+        let mut draft = Self::new(Kind::Answer, uid, stamp);
+        draft.proof = Some(proof);
+        draft
+    }
+
+    pub(super) const fn challenge(uid: &'a [u8], stamp: UnixTime) -> Self {
+        Self::new(Kind::Challenge, uid, stamp.as_secs()).detached()
+    }
+
+    /// Up to 8 params in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes.
+    #[must_use]
+    pub const fn params(mut self, params: &'a [(&'a str, &'a [u8])]) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// Context of 0 to 64 bytes that the verifier knows too and that is not sent.
+    #[must_use]
+    pub const fn bind(mut self, bind: &'a [u8]) -> Self {
+        self.bind = bind;
+        self
+    }
+
+    /// Leaves the uid out of the token: the channel names it.
+    #[must_use]
+    pub const fn detached(mut self) -> Self {
+        self.detached = true;
+        self
+    }
+
+    /// Sends only the low two bytes of the stamp in the binary form. Only after a token in full was accepted since the last start.
+    #[must_use]
+    pub const fn short(mut self) -> Self {
+        self.short = true;
+        self
+    }
+
+    /// Names the slot of the key (`k`).
+    #[must_use]
+    pub const fn slot(mut self, slot: u8) -> Self {
+        self.slot = Some(slot);
+        self
+    }
+
+    /// Names the generation of the key (`g`).
+    #[must_use]
+    pub const fn generation(mut self, generation: u32) -> Self {
+        self.generation = Some(generation);
+        self
+    }
+
+    /// Makes two tokens of one second differ (`n`, 0 to 64 bytes).
+    #[must_use]
+    pub const fn nonce(mut self, nonce: &'a [u8]) -> Self {
+        self.nonce = Some(nonce);
+        self
+    }
+
+    /// Carries a sequence number of 0 to 2^40 − 1 inside a Time or Answer token (`s`).
+    #[must_use]
+    pub const fn sequence_number(mut self, number: u64) -> Self {
+        self.sequence = Some(number);
+        self
+    }
+
+    /// Says how much the clock behind the stamp is worth (`q`).
+    #[must_use]
+    pub const fn clock_quality(mut self, quality: ClockQuality) -> Self {
+        self.quality = Some(quality);
+        self
+    }
+
+    /// Signs the draft and writes it as text into `out`; returns the used part.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the draft misses.
+    pub fn mint_text<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b str> {
+        if self.short {
+            return Err(Error::ShortStamp);
+        }
+        self.with_signed(profile, key, |params, sign| {
+            let mut cursor = Cursor::new(out);
+            text::write(self.kind, self.sent_uid(), self.stamp, params.iter(), sign, &mut cursor);
+            let written = cursor.finish()?;
+            core::str::from_utf8(written).map_err(|_| Error::Malformed)
+        })
+    }
+
+    /// Signs the draft and writes it in binary form into `out`; returns the used part.
+    ///
+    /// # Errors
+    /// As [`mint_text`](Draft::mint_text); [`Error::NoBinaryForm`] for a Challenge, [`Error::ShortStamp`] where none is allowed.
+    pub fn mint_binary<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b [u8]> {
+        if self.kind == Kind::Challenge {
+            return Err(Error::NoBinaryForm);
+        }
+        let can_be_short = matches!(self.kind, Kind::Time | Kind::Answer) && self.stamp != UnixTime::UNSET.as_secs();
+        if self.short && !can_be_short {
+            return Err(Error::ShortStamp);
+        }
+        self.with_signed(profile, key, |params, sign| {
+            let mut cursor = Cursor::new(out);
+            binary::write(self.kind, self.sent_uid(), self.stamp, self.short, params, sign, &mut cursor);
+            cursor.finish().map(|written| &*written)
+        })
+    }
+
+    /// [`mint_text`](Draft::mint_text) into a string of its own.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let text = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_string::<64>(&profile, &key)?;
+    /// assert_eq!(text.len(), 53);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`mint_text`](Draft::mint_text); a string of [`MAX_TEXT`] always suffices.
+    pub fn mint_string<const N: usize>(&self, profile: &Profile<'_>, key: &MacKey) -> Result<heapless::String<N>> {
+        let mut bytes = heapless::Vec::<u8, N>::new();
+        bytes.resize_default(N.min(MAX_TEXT)).map_err(|_| Error::BufferTooSmall { needed: MAX_TEXT })?;
+        let len = self.mint_text(profile, key, &mut bytes)?.len();
+        bytes.truncate(len);
+        heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
+    }
+
+    /// [`mint_binary`](Draft::mint_binary) into a vector of its own.
+    ///
+    /// # Errors
+    /// As [`mint_binary`](Draft::mint_binary); a vector of [`MAX_BINARY`] always suffices.
+    pub fn mint_vec<const N: usize>(&self, profile: &Profile<'_>, key: &MacKey) -> Result<heapless::Vec<u8, N>> {
+        let mut bytes = heapless::Vec::<u8, N>::new();
+        bytes.resize_default(N.min(MAX_BINARY)).map_err(|_| Error::BufferTooSmall { needed: MAX_BINARY })?;
+        let len = self.mint_binary(profile, key, &mut bytes)?.len();
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
+    /// Writes M, the bytes that a sign is the HMAC of (FORMAT section 2), for a secure element that holds the key itself.
+    ///
+    /// # Errors
+    /// As [`mint_text`](Draft::mint_text); a buffer of [`MAX_MAC_INPUT`](super::MAX_MAC_INPUT) always suffices.
+    pub fn mac_input<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
+        self.check(profile)?;
+        let numbers = Numbers::new(self);
+        self.mac_input_of(&self.all_params(&numbers)?).write(profile, out)
+    }
+
+    const fn sent_uid(&self) -> &'a [u8] {
+        if self.detached { &[] } else { self.uid }
+    }
+
+    const fn mac_input_of<'p>(&'p self, params: &'p ParamList<'p>) -> MacInput<'p, ParamList<'p>> {
+        MacInput { kind: self.kind, uid: self.uid, stamp: self.stamp, params, bind: self.bind }
+    }
+
+    /// Checks, signs, and hands params and sign to the form that writes them.
+    fn with_signed<T>(
+        &self,
+        profile: &Profile<'_>,
+        key: &MacKey,
+        write: impl FnOnce(&ParamList<'_>, &[u8]) -> Result<T>,
+    ) -> Result<T> {
+        self.check(profile)?;
+        let numbers = Numbers::new(self);
+        let params = self.all_params(&numbers)?;
+        let tag = self.mac_input_of(&params).tag(profile, key)?;
+        write(&params, tag.truncated(profile.sign_len().bytes()))
+    }
+
+    /// Every limit but those of params and of the MAC input.
+    fn check(&self, profile: &Profile<'_>) -> Result<()> {
+        rules::check_uid(self.uid)?;
+        rules::check_bind(self.bind)?;
+        self.kind.check_stamp(self.stamp)?;
+        if self.sequence.is_some_and(|number| rules::check_counter(number).is_err()) {
+            return Err(Error::CounterRange);
+        }
+        if self.kind == Kind::Challenge && profile.sign_len() != SignLen::N8 {
+            return Err(Error::SignLength);
+        }
+        if self.kind.is_verifiers() && !self.detached {
+            return Err(Error::NotDetached);
+        }
+        Ok(())
+    }
+
+    /// The application's params and the reserved ones, in order.
+    fn all_params<'p>(&'p self, numbers: &'p Numbers) -> Result<ParamList<'p>> {
+        let mut list = ParamList(heapless::Vec::new());
+        for (key, value) in self.params {
+            if key.len() < 2 || !rules::is_param_key(key.as_bytes()) {
+                return Err(Error::ParamKey);
+            }
+            list.insert(key, value)?;
+        }
+        let reserved = [
+            ("c", self.proof.as_ref().map(<[u8; PROOF_LEN]>::as_slice)),
+            ("g", numbers.generation.as_ref().map(Decimal::as_bytes)),
+            ("k", numbers.slot.as_ref().map(Decimal::as_bytes)),
+            ("n", self.nonce),
+            ("q", numbers.quality.as_ref().map(<[u8; 1]>::as_slice)),
+            ("s", numbers.sequence.as_ref().map(Decimal::as_bytes)),
+        ];
+        for (key, value) in reserved {
+            if let Some(value) = value {
+                list.insert(key, value)?;
+            }
+        }
+        if self.kind.is_verifiers() && list.count() > 0 {
+            return Err(Error::ParamRefused);
+        }
+        Ok(list)
+    }
+}
+
+/// The reserved params that are numbers, as digits.
+struct Numbers {
+    slot: Option<Decimal>,
+    generation: Option<Decimal>,
+    sequence: Option<Decimal>,
+    quality: Option<[u8; 1]>,
+}
+
+impl Numbers {
+    fn new(draft: &Draft<'_>) -> Self {
+        Self {
+            slot: draft.slot.map(|n| Decimal::new(n.into())),
+            generation: draft.generation.map(|n| Decimal::new(n.into())),
+            sequence: draft.sequence.map(Decimal::new),
+            quality: draft.quality.map(|quality| [quality.digit()]),
+        }
+    }
+}
+
+/// Params of a draft in ascending order of their keys.
+pub(super) struct ParamList<'p>(heapless::Vec<(&'p str, &'p [u8]), MAX_PARAMS>);
+
+impl<'p> ParamList<'p> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'p str, &'p [u8])> {
+        self.0.iter().copied()
+    }
+
+    fn insert(&mut self, key: &'p str, value: &'p [u8]) -> Result<()> {
+        rules::check_param_value(value)?;
+        match self.0.binary_search_by(|(found, _)| (*found).cmp(key)) {
+            Ok(_) => Err(Error::ParamRefused),
+            Err(place) => self.0.insert(place, (key, value)).map_err(|_| Error::ParamCount),
+        }
+    }
+}
+
+impl WireParams for ParamList<'_> {
+    fn count(&self) -> u8 {
+        // At most 8.
+        u8::try_from(self.0.len()).unwrap_or(u8::MAX)
+    }
+
+    fn wire_len(&self) -> usize {
+        self.iter().fold(0usize, |sum, (key, value)| sum.saturating_add(2).saturating_add(key.len()).saturating_add(value.len()))
+    }
+
+    fn put_wire(&self, sink: &mut impl Sink) {
+        for (key, value) in self.iter() {
+            sink.put_len8(key.as_bytes());
+            sink.put_len8(value);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
+
+use crate::cursor::{Cursor, Sink};
+use crate::encoding::{base64url_decode, base64url_decoded_len, base64url_encode, base64url_len};
+
+/// True if `bytes` stand for themselves: not empty, letters, digits, `_` and `-` only, no `-` in front.
+fn is_literal(bytes: &[u8]) -> bool {
+    !matches!(bytes, [] | [b'-', ..]) && is_in_alphabet(bytes)
+}
+
+fn is_in_alphabet(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+pub(super) fn write(bytes: &[u8], cursor: &mut Cursor<'_>) {
+    if bytes.is_empty() || is_literal(bytes) {
+        return cursor.put(bytes);
+    }
+    cursor.put(b"-");
+    if let Some(place) = cursor.claim(base64url_len(bytes.len())) {
+        base64url_encode(bytes, place);
+    }
+}
+
+/// How many bytes a segment stands for, if it is well formed.
+pub(super) fn decoded_len(segment: &[u8]) -> usize {
+    match segment {
+        [b'-', encoded @ ..] => base64url_decoded_len(encoded.len()),
+        literal => literal.len(),
+    }
+}
+
+/// Decodes a segment into the cursor; `None` unless it is the one spelling of its bytes. The cursor must have room.
+pub(super) fn read<'c>(segment: &[u8], cursor: &'c mut Cursor<'_>) -> Option<&'c [u8]> {
+    let place = cursor.claim(decoded_len(segment))?;
+    let fine = match segment {
+        [b'-', encoded @ ..] => !encoded.is_empty() && base64url_decode(encoded, place) && !is_literal(place),
+        literal => {
+            place.copy_from_slice(literal);
+            is_in_alphabet(literal)
+        }
+    };
+    fine.then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelled(bytes: &[u8]) -> std::vec::Vec<u8> {
+        let mut out = [0; 90];
+        let mut cursor = Cursor::new(&mut out);
+        write(bytes, &mut cursor);
+        cursor.finish().unwrap().to_vec()
+    }
+
+    fn decoded(segment: &[u8]) -> Option<std::vec::Vec<u8>> {
+        read(segment, &mut Cursor::new(&mut [0; 90])).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn one_spelling() {
+        for (bytes, text) in [(&b""[..], &b""[..]), (b"a-b_C9", b"a-b_C9"), (b"-x", b"-LXg"), (b"1.2.3", b"-MS4yLjM")] {
+            assert_eq!(spelled(bytes), text);
+            assert_eq!(decoded(text).as_deref(), Some(bytes));
+        }
+        for bad in [&b"-"[..], b"-YQ", b"-LXg=", b"-LXh", b"a b", b"a.b", b"a%41", b"-L", "é".as_bytes()] {
+            assert_eq!(decoded(bad), None, "{bad:?}");
+        }
+    }
+}

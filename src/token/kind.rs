@@ -1,0 +1,118 @@
+//! What a token is for, and how long its sign is.
+
+use crate::{Result, rules};
+
+/// The kind of a token (FORMAT section 1). It is part of the MAC: a token of one kind is never valid as another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Kind {
+    /// A holder's token with the time it was made.
+    Time,
+    /// A holder's answer to a [`Challenge`](Kind::Challenge).
+    Answer,
+    /// A holder's token with a counter in place of the time.
+    Sequence,
+    /// A verifier's own time, for a holder whose clock is wrong.
+    TimeReply,
+    /// A verifier's question to a holder without a clock.
+    Challenge,
+}
+
+impl Kind {
+    /// The byte that stands for the kind in the MAC input and, up to 3, in the binary form.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Time => 0,
+            Self::Answer => 1,
+            Self::Sequence => 2,
+            Self::TimeReply => 3,
+            Self::Challenge => 4,
+        }
+    }
+
+    pub(crate) const fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Time => b"cs1_",
+            Self::Answer => b"cs1c_",
+            Self::Sequence => b"cs1s_",
+            Self::TimeReply => b"cs1r_",
+            Self::Challenge => b"cs1q_",
+        }
+    }
+
+    /// Splits a text into its kind and what follows the prefix.
+    pub(crate) fn strip_prefix(text: &[u8]) -> Option<(Self, &[u8])> {
+        const ALL: [Kind; 5] = [Kind::Time, Kind::Answer, Kind::Sequence, Kind::TimeReply, Kind::Challenge];
+        ALL.into_iter().find_map(|kind| text.strip_prefix(kind.prefix()).map(|rest| (kind, rest)))
+    }
+
+    /// True if the stamp is Unix seconds, false if it is a counter.
+    pub(crate) const fn has_time(self) -> bool {
+        !matches!(self, Self::Sequence)
+    }
+
+    /// TimeReply and Challenge come from a verifier: always detached, never with params.
+    pub(crate) const fn is_verifiers(self) -> bool {
+        matches!(self, Self::TimeReply | Self::Challenge)
+    }
+
+    pub(crate) const fn check_stamp(self, stamp: u64) -> Result<()> {
+        if self.has_time() { rules::check_unix_stamp(stamp) } else { rules::check_counter(stamp) }
+    }
+}
+
+/// How many bytes of HMAC-SHA-256 a sign keeps: N, fixed by configuration, never by the token (FORMAT section 1).
+///
+/// ```
+/// use countersign::token::SignLen;
+///
+/// assert_eq!(SignLen::default().bytes(), 16);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SignLen {
+    /// 8 bytes: for radio links, and only behind an online rate limit.
+    N8,
+    /// 10 bytes: for radio links, and only behind an online rate limit.
+    N10,
+    /// 16 bytes, the default.
+    #[default]
+    N16,
+    /// 32 bytes, the whole HMAC.
+    N32,
+}
+
+impl SignLen {
+    /// N in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::N8 => 8,
+            Self::N10 => 10,
+            Self::N16 => 16,
+            Self::N32 => 32,
+        }
+    }
+
+    /// N as it stands in the MAC input.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::N8 => 8,
+            Self::N10 => 10,
+            Self::N16 => 16,
+            Self::N32 => 32,
+        }
+    }
+
+    /// The length with this many bytes, if there is one.
+    #[must_use]
+    pub const fn from_bytes(bytes: usize) -> Option<Self> {
+        match bytes {
+            8 => Some(Self::N8),
+            10 => Some(Self::N10),
+            16 => Some(Self::N16),
+            32 => Some(Self::N32),
+            _ => None,
+        }
+    }
+}

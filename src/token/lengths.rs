@@ -1,0 +1,79 @@
+//! How large a buffer must be, known at compile time.
+
+use super::SignLen;
+use crate::encoding::base64url_len;
+use crate::rules::{MAX_BIND, MAX_NAME, MAX_PARAM_KEY, MAX_PARAM_VALUE, MAX_PARAMS, MAX_UID};
+
+/// Characters of the longest token text.
+pub const MAX_TEXT: usize = 5 + max_field_len(MAX_UID) + 1 + 13 + MAX_PARAMS * MAX_TEXT_PARAM + 1 + 64;
+
+/// Bytes of the longest binary token.
+pub const MAX_BINARY: usize = 1 + 1 + MAX_UID + 5 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 32;
+
+/// Bytes of the decoded fields of the longest text: the scratch that [`Verifier::verify_text`](super::Verifier::verify_text) needs when
+/// nothing lowers its cap.
+pub const MAX_FIELDS: usize = MAX_UID + MAX_PARAMS * MAX_WIRE_PARAM + 32;
+
+/// Bytes of the longest MAC input (FORMAT section 2).
+pub const MAX_MAC_INPUT: usize = 6 + 1 + MAX_NAME + 1 + MAX_UID + 8 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 1 + MAX_BIND;
+
+const MAX_TEXT_PARAM: usize = 1 + MAX_PARAM_KEY + 1 + max_field_len(MAX_PARAM_VALUE);
+const MAX_WIRE_PARAM: usize = 1 + MAX_PARAM_KEY + 1 + MAX_PARAM_VALUE;
+
+// FORMAT sections 2, 3 and 4 name these figures.
+const _: () = assert!(MAX_TEXT == 947 && MAX_BINARY == 696 && MAX_MAC_INPUT == 770);
+
+/// Characters of a field of `n` bytes in its longer spelling.
+const fn max_field_len(n: usize) -> usize {
+    match n {
+        0 => 0,
+        n => 1usize.saturating_add(base64url_len(n)),
+    }
+}
+
+/// Room for the text of any Time token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)` lengths.
+///
+/// An upper bound: a uid or value of letters, digits, `_` and `-` alone takes less. Other kinds take one character more, a counter up to
+/// three. Reserved params count like any: `k` is `(1, 3)`, `g` is `(1, 10)`.
+///
+/// ```
+/// use countersign::token::{SignLen, max_text_len};
+///
+/// static mut OUT: [u8; max_text_len(16, &[(2, 5)], SignLen::N16)] = [0; 82];
+/// assert_eq!(max_text_len(0, &[], SignLen::N10), 36);
+/// ```
+#[must_use]
+pub const fn max_text_len(uid: usize, params: &[(usize, usize)], sign_len: SignLen) -> usize {
+    let mut total = 16usize.saturating_add(max_field_len(uid)).saturating_add(sign_len.bytes().saturating_mul(2));
+    let mut rest = params;
+    while let [(key, value), tail @ ..] = rest {
+        total = total.saturating_add(2).saturating_add(*key).saturating_add(max_field_len(*value));
+        rest = tail;
+    }
+    total
+}
+
+/// Room for the binary form of any token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)` lengths.
+///
+/// Exact, but for a short stamp, which saves three bytes.
+///
+/// ```
+/// use countersign::token::{SignLen, max_binary_len};
+///
+/// assert_eq!(max_binary_len(16, &[], SignLen::N16), 39);
+/// assert_eq!(max_binary_len(0, &[], SignLen::N16), 22);
+/// ```
+#[must_use]
+pub const fn max_binary_len(uid: usize, params: &[(usize, usize)], sign_len: SignLen) -> usize {
+    let uid = if uid == 0 { 0 } else { uid.saturating_add(1) };
+    let mut total = 6usize.saturating_add(uid).saturating_add(sign_len.bytes());
+    if !params.is_empty() {
+        total = total.saturating_add(1);
+    }
+    let mut rest = params;
+    while let [(key, value), tail @ ..] = rest {
+        total = total.saturating_add(2).saturating_add(*key).saturating_add(*value);
+        rest = tail;
+    }
+    total
+}

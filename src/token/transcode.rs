@@ -1,0 +1,62 @@
+//! From text to binary and back without a key: the sign stays, so the token stays valid (FORMAT section 4).
+//!
+//! ```
+//! use countersign::token::transcode;
+//!
+//! let text = b"cs1_dev-0123456789ab.1767225600.4f8b89966f4281ad07fdeb1ad59c07c0";
+//! let (mut binary, mut back) = ([0; 39], [0; 64]);
+//! let binary = transcode::text_to_binary(text, &mut binary)?;
+//! assert_eq!(transcode::binary_to_text(binary, None, &mut back)?.as_bytes(), text);
+//! # Ok::<(), countersign::Error>(())
+//! ```
+
+use super::{Kind, MAX_BINARY, MAX_FIELDS, MAX_TEXT, binary, text};
+use crate::cursor::Cursor;
+use crate::{Error, Result, UnixTime};
+
+/// Rewrites a text as binary, with its stamp in full. Nothing is verified.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::NoBinaryForm`] for a Challenge, [`Error::BufferTooSmall`]; [`MAX_BINARY`] always suffices.
+pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
+    let mut scratch = [0; MAX_FIELDS];
+    let token = text::parse(text, &mut scratch)?;
+    if token.kind == Kind::Challenge {
+        return Err(Error::NoBinaryForm);
+    }
+    let mut cursor = Cursor::new(out);
+    binary::write(token.kind, token.sent_uid, token.stamp, false, &token.params, token.sign, &mut cursor);
+    cursor.finish().map(|written| &*written)
+}
+
+/// Rewrites a binary token as text. A short stamp is expanded by `now`. Nothing is verified.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::ClockNeeded`] for a short stamp without `now`, [`Error::BufferTooSmall`]; [`MAX_TEXT`] always suffices.
+pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]) -> Result<&'b str> {
+    let token = binary::parse(bytes, now)?;
+    let mut cursor = Cursor::new(out);
+    text::write(token.kind, token.sent_uid, token.stamp, token.params.iter(), token.sign, &mut cursor);
+    let written = cursor.finish()?;
+    core::str::from_utf8(written).map_err(|_| Error::Malformed)
+}
+
+/// [`text_to_binary`] into a vector of its own.
+///
+/// # Errors
+/// As [`text_to_binary`].
+pub fn text_to_vec<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> {
+    let mut out = [0; MAX_BINARY];
+    let binary = text_to_binary(text, &mut out)?;
+    heapless::Vec::from_slice(binary).map_err(|_| Error::BufferTooSmall { needed: binary.len() })
+}
+
+/// [`binary_to_text`] into a string of its own.
+///
+/// # Errors
+/// As [`binary_to_text`].
+pub fn binary_to_string<const N: usize>(bytes: &[u8], now: Option<UnixTime>) -> Result<heapless::String<N>> {
+    let mut out = [0; MAX_TEXT];
+    let text = binary_to_text(bytes, now, &mut out)?;
+    text.try_into().map_err(|_| Error::BufferTooSmall { needed: text.len() })
+}

@@ -1,0 +1,135 @@
+//! A well-formed token that nobody has vouched for yet.
+
+use super::authentic::Authentic;
+use super::mac_input::MacInput;
+use super::reserved::Reserved;
+use super::{Carrier, Kind, Params, Profile, SignLen, binary, text};
+use crate::key::MacKey;
+use crate::rules;
+use crate::{Error, Refusal, Result, UnixTime};
+use core::fmt;
+
+/// A token that parses. Nothing it says is true yet, so it shows little: [`authenticate`](Unverified::authenticate) it.
+///
+/// Most servers use a [`Verifier`](super::Verifier), which does this and judges the age as well. This type is for the kinds that a
+/// verifier never admits (TimeReply, Challenge) and for callers with a policy of their own.
+///
+/// ```
+/// use countersign::key::MacKey;
+/// use countersign::token::{Carrier, Profile, Unverified};
+///
+/// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+/// let mut scratch = [0; 64];
+/// let forged = b"cs1_dev-7.1767225600.00000000000000000000000000000000";
+/// let token = Unverified::parse_text(forged, &mut scratch)?;
+/// assert!(token.authenticate(&Profile::new("mqtt")?, &key, Carrier::NONE).is_err());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Unverified<'a> {
+    pub(super) kind: Kind,
+    /// Empty when detached.
+    pub(super) sent_uid: &'a [u8],
+    pub(super) stamp: u64,
+    pub(super) params: Params<'a>,
+    pub(super) sign: &'a [u8],
+    pub(super) reserved: Reserved,
+}
+
+impl<'a> Unverified<'a> {
+    /// Reads the text form strictly. The decoded fields go into `scratch`, which must be as long as the text or
+    /// [`MAX_FIELDS`](super::MAX_FIELDS), whichever is less.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]; [`Error::BufferTooSmall`] with the number of bytes needed.
+    pub fn parse_text(text: &[u8], scratch: &'a mut [u8]) -> Result<Self> {
+        text::parse(text, scratch)
+    }
+
+    /// Reads the binary form strictly. `now` expands a short stamp.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]; [`Error::ClockNeeded`] for a short stamp without `now`.
+    pub fn parse_binary(bytes: &'a [u8], now: Option<UnixTime>) -> Result<Self> {
+        binary::parse(bytes, now)
+    }
+
+    /// Puts parsed parts together and checks the rules that span them.
+    pub(super) fn new(
+        kind: Kind,
+        sent_uid: &'a [u8],
+        stamp: u64,
+        params: Params<'a>,
+        sign: &'a [u8],
+        reserved: Reserved,
+    ) -> Result<Self> {
+        let sign_len = SignLen::from_bytes(sign.len()).ok_or(Error::Malformed)?;
+        let is_bare = sent_uid.is_empty() && params.is_empty();
+        if (kind.is_verifiers() && !is_bare) || (kind == Kind::Challenge && sign_len != SignLen::N8) {
+            return Err(Error::Malformed);
+        }
+        Ok(Self { kind, sent_uid, stamp, params, sign, reserved })
+    }
+
+    /// The kind that it claims to be.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Checks the sign under one key (FORMAT section 5 steps 4 and 5, without a challenge's proof).
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], whatever is wrong.
+    pub fn authenticate(self, profile: &Profile<'_>, key: &MacKey, carrier: Carrier<'a>) -> Result<Authentic<'a>, Refusal> {
+        let uid = self.uid(&carrier).ok_or(Refusal::Invalid)?;
+        if self.fits(profile, key, uid, carrier.bind) {
+            Ok(Authentic { token: self, uid })
+        } else {
+            Err(Refusal::Invalid)
+        }
+    }
+
+    /// Writes M, the bytes that the sign must be the HMAC of (FORMAT section 2), for a secure element that holds the key itself.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if carrier and token do not go together, [`Error::BufferTooSmall`], [`Error::MacInputTooLong`].
+    pub fn mac_input<'b>(&self, profile: &Profile<'_>, carrier: Carrier<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
+        let uid = self.uid(&carrier).ok_or(Error::Malformed)?;
+        self.mac_input_of(uid, carrier.bind).write(profile, out)
+    }
+
+    /// Who the token is for: the carrier's uid, the sent one, or both if they are equal (FORMAT section 3, detached).
+    pub(super) fn uid<'u>(&self, carrier: &Carrier<'u>) -> Option<&'u [u8]>
+    where
+        'a: 'u,
+    {
+        rules::check_bind(carrier.bind).ok()?;
+        match (carrier.uid, self.sent_uid) {
+            (None, []) => None,
+            (None, sent) => Some(sent),
+            (Some(named), _) if rules::check_uid(named).is_err() => None,
+            (Some(named), []) => Some(named),
+            (Some(named), sent) => (named == sent).then_some(sent),
+        }
+    }
+
+    /// True if the sign has the profile's length and is the one that `key` makes. Compares every byte in constant time.
+    pub(super) fn fits(&self, profile: &Profile<'_>, key: &MacKey, uid: &[u8], bind: &[u8]) -> bool {
+        if self.sign.len() != profile.sign_len().bytes() {
+            return false;
+        }
+        self.mac_input_of(uid, bind).tag(profile, key).is_ok_and(|tag| tag.starts_with(self.sign))
+    }
+
+    const fn mac_input_of<'p>(&'p self, uid: &'p [u8], bind: &'p [u8]) -> MacInput<'p, Params<'a>> {
+        MacInput { kind: self.kind, uid, stamp: self.stamp, params: &self.params, bind }
+    }
+}
+
+/// Shows the kind alone: the rest is an unverified stranger's word.
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
