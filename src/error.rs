@@ -100,10 +100,14 @@ impl fmt::Display for Error {
             Self::KeyLength { got } => write!(f, "a key is exactly 32 bytes, not {got}"),
             Self::KeyRepeated => f.write_str("a key of one repeated byte value is refused: use random bytes"),
             Self::KeyTextCheck => f.write_str("the check of the key text does not fit: it was mistyped"),
-            Self::KeyTextForm => f.write_str("not a key text: csk1m_ or csk1d_, slot, _, 43 base64url characters, 6 of check"),
+            Self::KeyTextForm => {
+                f.write_str("not a key text: csk1m_ or csk1d_, slot, _, 43 base64url characters, 6 of check")
+            }
             Self::KeyTextType => f.write_str("a master key where a device key is wanted, or the reverse"),
             Self::Malformed => f.write_str("not a token of this format version"),
-            Self::MacInputTooLong { length, cap } => write!(f, "the MAC input of {length} bytes is over the cap of {cap}"),
+            Self::MacInputTooLong { length, cap } => {
+                write!(f, "the MAC input of {length} bytes is over the cap of {cap}")
+            }
             Self::Name => f.write_str("a purpose or realm is 1 to 32 bytes of a-z 0-9 . _ / -"),
             Self::NoBinaryForm => f.write_str("a challenge has no binary form: use text"),
             Self::NotDetached => f.write_str("a time reply and a challenge are always detached"),

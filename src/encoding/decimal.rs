@@ -47,6 +47,7 @@ impl Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     #[test]
     fn round_trip() {

@@ -1,9 +1,9 @@
 //! Device keys from a master key: HKDF-Expand-SHA-256, one block (FORMAT section 6; RFC 5869 section 2.3).
 
 use super::{KeyRing, MacKey, SecretBytes};
+use crate::Result;
 use crate::cursor::Sink;
 use crate::rules;
-use crate::Result;
 use core::fmt;
 
 /// The key that only the factory and the server hold. It derives device keys and signs nothing.

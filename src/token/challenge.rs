@@ -65,7 +65,12 @@ pub fn answer<'a>(challenge: &[u8], uid: &'a [u8]) -> Result<Draft<'a>> {
 }
 
 /// Recomputes the challenge that an Answer claims to answer, and compares its proof in constant time.
-pub(super) fn is_answered_by(answer: &Unverified<'_>, uid: &[u8], profile: &Profile<'_>, challenge_key: &MacKey) -> bool {
+pub(super) fn is_answered_by(
+    answer: &Unverified<'_>,
+    uid: &[u8],
+    profile: &Profile<'_>,
+    challenge_key: &MacKey,
+) -> bool {
     let Some(proof) = answer.reserved.proof else { return false };
     let none = Params::default();
     let question = MacInput { kind: Kind::Challenge, uid, stamp: answer.stamp, params: &none, bind: &[] };

@@ -341,7 +341,9 @@ impl WireParams for ParamList<'_> {
     }
 
     fn wire_len(&self) -> usize {
-        self.iter().fold(0usize, |sum, (key, value)| sum.saturating_add(2).saturating_add(key.len()).saturating_add(value.len()))
+        self.iter().fold(0usize, |sum, (key, value)| {
+            sum.saturating_add(2).saturating_add(key.len()).saturating_add(value.len())
+        })
     }
 
     fn put_wire(&self, sink: &mut impl Sink) {

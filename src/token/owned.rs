@@ -2,7 +2,6 @@
 
 use super::authentic::{Authentic, Verified};
 use super::unverified::Unverified;
-use super::Params;
 use core::fmt;
 use std::sync::Arc;
 

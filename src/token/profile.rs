@@ -1,8 +1,8 @@
 //! What both sides know and never send.
 
 use super::{MAX_MAC_INPUT, SignLen};
-use crate::rules;
 use crate::Result;
+use crate::rules;
 
 /// The settings that holder and verifier share: the purpose, the length of the sign and the cap of the MAC input.
 ///

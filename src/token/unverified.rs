@@ -81,7 +81,12 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// [`Refusal::Invalid`], whatever is wrong.
-    pub fn authenticate(self, profile: &Profile<'_>, key: &MacKey, carrier: Carrier<'a>) -> Result<Authentic<'a>, Refusal> {
+    pub fn authenticate(
+        self,
+        profile: &Profile<'_>,
+        key: &MacKey,
+        carrier: Carrier<'a>,
+    ) -> Result<Authentic<'a>, Refusal> {
         let uid = self.uid(&carrier).ok_or(Refusal::Invalid)?;
         if self.fits(profile, key, uid, carrier.bind) {
             Ok(Authentic { token: self, uid })

@@ -2,9 +2,7 @@
 
 use super::authentic::{Authentic, Verified};
 use super::unverified::Unverified;
-use super::{
-    Carrier, Kind, MAX_BINARY, MAX_TEXT, NoRevocations, Profile, Revocations, binary, challenge, text,
-};
+use super::{Carrier, Kind, MAX_BINARY, MAX_TEXT, NoRevocations, Profile, Revocations, binary, challenge, text};
 use crate::key::{KeyQuery, KeySource, MacKey};
 use crate::time::{Outside, Window};
 use crate::{ClockReading, Error, Refusal, UnixTime};
@@ -61,8 +59,19 @@ impl<'a, K: KeySource> Verifier<'a, K> {
     /// Asks `revocations` about every uid.
     #[must_use]
     pub fn with_revocations<R: Revocations>(self, revocations: R) -> Verifier<'a, K, R> {
-        let Self { profile, keys, window, accepts_time, accepts_sequence, challenge_key, max_text, max_binary, .. } = self;
-        Verifier { profile, keys, window, revocations, accepts_time, accepts_sequence, challenge_key, max_text, max_binary }
+        let Self { profile, keys, window, accepts_time, accepts_sequence, challenge_key, max_text, max_binary, .. } =
+            self;
+        Verifier {
+            profile,
+            keys,
+            window,
+            revocations,
+            accepts_time,
+            accepts_sequence,
+            challenge_key,
+            max_text,
+            max_binary,
+        }
     }
 }
 

@@ -1,0 +1,56 @@
+//! What a refused peer is told: a challenge (RFC 6750 section 3) and a problem document (RFC 9457).
+
+use crate::Refusal;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+/// An answer in place of the handler's. All there is to say is constant.
+struct Problem {
+    status: StatusCode,
+    header: (HeaderName, HeaderValue),
+    body: &'static str,
+}
+
+const NOT_VALID: &str = r#"{"type":"urn:countersign:problem:token-not-valid","title":"A valid bearer token is needed: sign in again","status":401}"#;
+const EXPIRED: &str = r#"{"type":"urn:countersign:problem:token-expired","title":"The bearer token has expired: ask for a new one","status":401}"#;
+const UNAVAILABLE: &str = r#"{"type":"urn:countersign:problem:unavailable","title":"Tokens cannot be judged just now: try again","status":503}"#;
+
+fn challenge(value: &'static str) -> (HeaderName, HeaderValue) {
+    (WWW_AUTHENTICATE, HeaderValue::from_static(value))
+}
+
+/// No credential at all: a challenge without an error code (RFC 6750 section 3.1).
+pub(super) fn missing<B: From<&'static str>>() -> Response<B> {
+    let problem = Problem { status: StatusCode::UNAUTHORIZED, header: challenge("Bearer"), body: NOT_VALID };
+    problem.into_response()
+}
+
+/// A credential that was refused. The reason itself goes into the response's extensions, for the operator's log, and not on the wire.
+pub(super) fn refused<B: From<&'static str>>(refusal: Refusal) -> Response<B> {
+    let problem = if refusal.is_expired() {
+        let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);
+        Problem { status: StatusCode::UNAUTHORIZED, header, body: EXPIRED }
+    } else if refusal.is_verifier_fault() {
+        let header = (RETRY_AFTER, HeaderValue::from_static("30"));
+        Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: UNAVAILABLE }
+    } else {
+        let header = challenge(r#"Bearer error="invalid_token", error_description="The token is not valid""#);
+        Problem { status: StatusCode::UNAUTHORIZED, header, body: NOT_VALID }
+    };
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+impl Problem {
+    fn into_response<B: From<&'static str>>(self) -> Response<B> {
+        let mut response = Response::new(B::from(self.body));
+        *response.status_mut() = self.status;
+        let (name, value) = self.header;
+        let headers = response.headers_mut();
+        headers.insert(name, value);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
