@@ -36,7 +36,8 @@ impl<'b> Cursor<'b> {
     pub(crate) fn claim(&mut self, n: usize) -> Option<&mut [u8]> {
         let start = self.len;
         self.len = start.saturating_add(n);
-        self.buf.get_mut(start..self.len)
+        // Cut in two steps, so that the compiler knows the length to be n and needs no panic path for a copy of n bytes.
+        self.buf.get_mut(start..)?.get_mut(..n)
     }
 
     /// The written part, or how large the buffer should have been.

@@ -1,5 +1,6 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::std_instead_of_core)]
 #![doc = include_str!("../README.md")]
 
 #[cfg(any(feature = "std", test))]

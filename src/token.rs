@@ -1,7 +1,7 @@
 //! The token: uid + time + sign [+ fixed params], stateless proof that a key holder vouched for someone at a moment.
 //!
 //! ```text
-//! cs1_dev-0123456789ab.1767225600.fw_-MS4yLjM.4f8b89966f4281ad07fdeb1ad59c07c0
+//! cs1_dev-0123456789ab.1767225600.fw_-MS4yLjM.334d630337a0f5b72cd0988bb70b8db4
 //! └┬─┘└──────┬───────┘ └───┬────┘ └────┬────┘ └──────────────┬───────────────┘
 //!  kind     uid          stamp       params        sign, HMAC-SHA-256 cut to N bytes
 //! ```

@@ -75,7 +75,7 @@ impl fmt::Debug for Authentic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authentic")
             .field("kind", &self.token.kind)
-            .field("uid", &self.uid)
+            .field("uid", &format_args!("{}", self.uid.escape_ascii()))
             .field("stamp", &self.token.stamp)
             .field("params", &self.token.params.len())
             .finish_non_exhaustive()

@@ -32,15 +32,17 @@ pub(super) fn decoded_len(segment: &[u8]) -> usize {
 
 /// Decodes a segment into the cursor; `None` unless it is the one spelling of its bytes. The cursor must have room.
 pub(super) fn read<'c>(segment: &[u8], cursor: &'c mut Cursor<'_>) -> Option<&'c [u8]> {
-    let place = cursor.claim(decoded_len(segment))?;
-    let fine = match segment {
-        [b'-', encoded @ ..] => !encoded.is_empty() && base64url_decode(encoded, place) && !is_literal(place),
-        literal => {
-            place.copy_from_slice(literal);
-            is_in_alphabet(literal)
+    match segment {
+        [b'-', encoded @ ..] => {
+            let place = cursor.claim(base64url_decoded_len(encoded.len()))?;
+            (!encoded.is_empty() && base64url_decode(encoded, place) && !is_literal(place)).then_some(place)
         }
-    };
-    fine.then_some(place)
+        literal => {
+            let place = cursor.claim(literal.len())?;
+            place.copy_from_slice(literal);
+            is_in_alphabet(literal).then_some(place)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,9 @@ const fn max_field_len(n: usize) -> usize {
 /// ```
 /// use countersign::token::{SignLen, max_text_len};
 ///
-/// static mut OUT: [u8; max_text_len(16, &[(2, 5)], SignLen::N16)] = [0; 82];
+/// const ROOM: usize = max_text_len(16, &[(2, 5)], SignLen::N16);
+/// let buffer = [0u8; ROOM];
+/// assert_eq!(buffer.len(), 83);
 /// assert_eq!(max_text_len(0, &[], SignLen::N10), 36);
 /// ```
 #[must_use]

@@ -1,1 +1,87 @@
-fn main() {}
+//! `cargo xtask`: every check of this project, for people and for CI.
+
+mod browser;
+mod check;
+mod demo;
+mod fuzz;
+mod instructions;
+mod probe;
+mod shell;
+mod targets;
+mod tests;
+mod tools;
+
+use shell::{Outcome, Tally};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test                  everything below, in turn; what CI runs
+  check                 format, lints over every set of features, docs, licences, size of the dependency tree
+  tests                 cargo test without features and with all
+  probe                 no panic path is linked in; bytes of code
+  targets               the core builds for microcontrollers without atomics and without a heap
+  instructions          instructions of minting and verifying, against the HMAC alone
+  fuzz [--seconds N]    every fuzz target for N seconds (default 60)
+  demo                  starts the demo, pastes its own lines, runs the device, clicks through the page
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["test"] => everything(),
+        ["check"] => suite("check", check::run),
+        ["tests"] => suite("tests", tests::run),
+        ["probe"] => suite("probe", probe::run),
+        ["targets"] => suite("targets", targets::run),
+        ["instructions"] => suite("instructions", instructions::run),
+        ["fuzz"] => suite("fuzz", |tally| fuzz::run(tally, 60)),
+        ["fuzz", "--seconds", seconds] => match seconds.parse() {
+            Ok(seconds) => suite("fuzz", |tally| fuzz::run(tally, seconds)),
+            Err(_) => Err(format!("--seconds takes a number, not {seconds}")),
+        },
+        ["demo"] => suite("demo", demo::run),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Fuzzing is short here: long runs are for `cargo xtask fuzz`.
+const FUZZ_SECONDS_IN_TEST: u32 = 15;
+
+fn everything() -> Outcome {
+    let suites: [(&str, &dyn Fn(&mut Tally) -> Outcome); 7] = [
+        ("check", &check::run),
+        ("tests", &tests::run),
+        ("probe", &probe::run),
+        ("targets", &targets::run),
+        ("instructions", &instructions::run),
+        ("demo", &demo::run),
+        ("fuzz", &|tally| fuzz::run(tally, FUZZ_SECONDS_IN_TEST)),
+    ];
+    let failed: Vec<_> = suites.iter().filter_map(|(name, run)| suite(name, run).err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// Runs one suite and closes it with its line. An error that ends it early counts as a failure.
+fn suite(name: &str, run: impl FnOnce(&mut Tally) -> Outcome) -> Outcome {
+    println!("== {name}");
+    let mut tally = Tally::default();
+    if let Err(error) = run(&mut tally) {
+        tally.fail(&error);
+    }
+    println!("{name}: {} passed, {} failed", tally.passed, tally.failed);
+    match (tally.passed, tally.failed) {
+        (0, 0) => Err(format!("{name} has run nothing")),
+        (_, 0) => Ok(()),
+        (_, failed) => Err(format!("{name}: {failed} failed")),
+    }
+}

@@ -1,0 +1,91 @@
+//! The demo: a small backend that admits people and devices by token, and a page to look at.
+//!
+//! `cargo demo` starts it. People sign in with a password and get a token; a device signs one itself with the key that its factory
+//! burnt in. One filter admits both and answers everybody else.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a demo may stop at the start, and says why")]
+
+mod accounts;
+mod api;
+mod gate;
+
+use accounts::Accounts;
+use countersign::key::SecretBytes;
+use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_string};
+use gate::Gate;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// The uid of the device that the factory line belongs to.
+const DEVICE: &str = "dev-0123456789ab";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listen = listen_address()?;
+    let listener = TcpListener::bind(&listen).await.map_err(|error| {
+        format!("cannot listen on {listen}: {error}. Try another port: cargo demo -- --listen 127.0.0.1:0")
+    })?;
+    let address = listener.local_addr()?;
+
+    let accounts = Accounts::create(&[("alice", "admin"), ("bob", "reader")]).await;
+    let (login, master) = (random_secret()?, random_secret()?);
+    let gate = Gate::new(&login, &master)?;
+    println!("{}", welcome(&address.to_string(), &accounts, &gate)?);
+
+    let app = api::router(Arc::new(accounts), gate);
+    axum::serve(listener, app).with_graceful_shutdown(ctrl_c()).await?;
+    println!("Stopped.");
+    Ok(())
+}
+
+fn listen_address() -> Result<String, String> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok("127.0.0.1:8080".to_owned()),
+        (Some("--listen"), Some(address)) => Ok(address),
+        _ => Err("usage: cargo demo [-- --listen ADDRESS:PORT]".to_owned()),
+    }
+}
+
+async fn ctrl_c() {
+    // Without the signal there is no clean stop, but the demo still runs.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    println!("\nStopping: answering what is under way.");
+}
+
+fn random_secret() -> Result<SecretBytes, Box<dyn std::error::Error>> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(SecretBytes::new(&bytes)?)
+}
+
+/// What to open, what to paste, and what to give to the device.
+fn welcome(address: &str, accounts: &Accounts, gate: &Gate) -> Result<String, Box<dyn std::error::Error>> {
+    let url = format!("http://{address}");
+    let passwords = accounts.passwords.iter();
+    let passwords: Vec<_> = passwords.map(|(user, password)| format!("  {user:<6} {password}")).collect();
+    let (user, password) = accounts.passwords.first().ok_or("the demo has users")?;
+    let device_key = gate.device_key(DEVICE.as_bytes())?;
+    let factory_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
+    let expired = gate.expired_token("alice", "admin")?;
+    let passwords = passwords.join("\n");
+    Ok(format!(
+        r#"countersign demo. Open {url}/ and sign in as
+{passwords}
+
+Or paste into a shell: sign in, ask who you are, leave a note (200 each)
+  TOKEN=$(curl -sS {url}/login -H 'Content-Type: application/json' -d '{{"user":"{user}","password":"{password}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  curl -i {url}/api/me -H "Authorization: Bearer $TOKEN"
+  curl -i {url}/api/note -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"text":"hello"}}'
+
+These are refused: one with another name in it, one that is an hour old (401 each)
+  curl -i {url}/api/me -H "Authorization: Bearer $(echo $TOKEN | sed s/alice/admin/)"
+  curl -i {url}/api/me -H "Authorization: Bearer {expired}"
+
+And a device, with the key that its factory burnt in:
+  cargo run --release --features std --example device -- {address} {DEVICE} {factory_line}
+
+Ctrl-C stops the server; nothing is kept."#
+    ))
+}

@@ -1,0 +1,1104 @@
+//! Known attacks on tokens of this shape, one by one, against the token core.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test may panic"
+)]
+
+use core::cell::Cell;
+use countersign::key::{DeviceKeys, KeyMatch, KeyQuery, KeyRing, KeySource, MacKey, MasterKey, SecretBytes, text};
+use countersign::token::{
+    Carrier, Draft, Kind, MAX_BINARY, MAX_COUNTER, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT, NotBefore, Profile,
+    Revocations, SignLen, Unverified, Verifier, challenge, expand_short_stamp, transcode,
+};
+use countersign::{ClockReading, Error, HeldClock, Refusal, UnixTime, Window};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+const KEY: &[u8; 32] = b"an obvious test key of 32 bytes!";
+const OTHER_KEY: &[u8; 32] = b"another obvious test key, again!";
+const NOW: u64 = 1_767_225_600;
+const UID: &[u8] = b"dev-7";
+const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
+const SIGN_LENS: [SignLen; 4] = [SignLen::N8, SignLen::N10, SignLen::N16, SignLen::N32];
+
+fn key() -> MacKey {
+    MacKey::new(KEY).unwrap()
+}
+
+fn mqtt() -> Profile<'static> {
+    Profile::new("mqtt").unwrap()
+}
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(secs)
+}
+
+fn draft(uid: &[u8]) -> Draft<'_> {
+    Draft::time(uid, at(NOW))
+}
+
+fn text_of(draft: &Draft<'_>, profile: &Profile<'_>) -> String {
+    draft.mint_text(profile, &key(), &mut [0; MAX_TEXT]).unwrap().to_owned()
+}
+
+fn binary_of(draft: &Draft<'_>, profile: &Profile<'_>) -> Vec<u8> {
+    draft.mint_binary(profile, &key(), &mut [0; MAX_BINARY]).unwrap().to_vec()
+}
+
+/// M, the input of the MAC.
+fn m_of(draft: &Draft<'_>, profile: &Profile<'_>) -> Vec<u8> {
+    draft.mac_input(profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hmac(key: &[u8], input: &[u8]) -> [u8; 32] {
+    Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(input).finalize().into_bytes().into()
+}
+
+/// Signs a text that no minting function would write; `m` is what its MAC would be over.
+fn signed(text: &str, m: &[u8]) -> String {
+    format!("{text}.{}", hex(&hmac(KEY, m)[..16]))
+}
+
+/// Judges either form, told apart as the format says: by the top bits 101 of the first byte.
+fn judge_by<K: KeySource, R: Revocations>(
+    verifier: &Verifier<'_, K, R>,
+    token: &[u8],
+    carrier: Carrier<'_>,
+    clock: impl Into<ClockReading>,
+) -> Result<(), Refusal> {
+    if token.first().is_some_and(|first| first >> 5 == 0b101) {
+        verifier.verify_binary(token, carrier, clock.into()).map(drop)
+    } else {
+        verifier.verify_text(token, carrier, clock.into(), &mut [0; MAX_FIELDS]).map(drop)
+    }
+}
+
+/// Judges by the most generous verifier there is: every kind, the right key, the right time.
+fn judge(token: &[u8], carrier: Carrier<'_>) -> Result<(), Refusal> {
+    let (key, challenge_key) = (key(), MacKey::new(OTHER_KEY).unwrap());
+    let verifier = Verifier::new(mqtt(), &key, WINDOW).accepting_sequence().accepting_answers(&challenge_key);
+    judge_by(&verifier, token, carrier, at(NOW))
+}
+
+fn carrier(uid: &[u8]) -> Carrier<'_> {
+    Carrier { uid: Some(uid), bind: b"" }
+}
+
+/// A key store that counts how often it was asked.
+#[derive(Default)]
+struct Counting(Cell<u32>);
+
+impl KeySource for Counting {
+    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        self.0.set(self.0.get() + 1);
+        key().find(query, fits)
+    }
+}
+
+/// Asserts that the token is refused, and that no key was touched for it.
+fn assert_refused_before_any_key(token: impl AsRef<[u8]>) {
+    let (keys, challenge_key, token) = (Counting::default(), MacKey::new(OTHER_KEY).unwrap(), token.as_ref());
+    let verifier = Verifier::new(mqtt(), &keys, WINDOW).accepting_sequence().accepting_answers(&challenge_key);
+    let shown = String::from_utf8_lossy(token);
+    assert_eq!(judge_by(&verifier, token, Carrier::NONE, at(NOW)), Err(Refusal::Invalid), "{shown:?}");
+    assert_eq!(keys.0.get(), 0, "{shown:?}");
+}
+
+// ---------------------------------------------------------------------------------------------- what is signed
+
+/// Two tokens that differ only in where one field ends and the next begins.
+#[test]
+fn bytes_cannot_be_moved_from_one_field_into_the_next() {
+    type Fields = (&'static str, &'static [(&'static str, &'static [u8])], &'static str);
+    const PAIRS: [[Fields; 2]; 4] = [
+        [("a", &[("bb", b"c&dd=e")], ""), ("a", &[("bb", b"c"), ("dd", b"e")], "")],
+        [("a&bb=c", &[], ""), ("a", &[("bb", b"c")], "")],
+        [("a", &[("bb", b"c")], "x"), ("a", &[], "bb=c&x")],
+        [("a", &[], "b&c"), ("a&b", &[], "c")],
+    ];
+    let joined = |(uid, params, bind): Fields| {
+        let pair = |(key, value): &(&str, &[u8])| format!("{key}={}&", str::from_utf8(value).unwrap());
+        format!("{uid}&{}{bind}", params.iter().map(pair).collect::<String>())
+    };
+    for pair in PAIRS {
+        // The control: a format that joins its fields does confuse these.
+        assert_eq!(joined(pair[0]), joined(pair[1]));
+        let [one, two] = pair.map(|(uid, params, bind)| draft(uid.as_bytes()).params(params).bind(bind.as_bytes()));
+        assert_ne!(m_of(&one, &mqtt()), m_of(&two, &mqtt()), "{pair:?}");
+        let (one, two) = (text_of(&one, &mqtt()), text_of(&two, &mqtt()));
+        let (said, sign) = (two.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
+        let carrier = Carrier { uid: None, bind: pair[1].2.as_bytes() };
+        assert_eq!(judge(two.as_bytes(), carrier), Ok(()));
+        assert_eq!(judge(format!("{said}.{sign}").as_bytes(), carrier), Err(Refusal::Invalid), "{pair:?}");
+    }
+}
+
+#[test]
+fn purpose_and_uid_do_not_run_into_each_other() {
+    let purposes = ["a", "ab", "abc", "mqtt", "mqtt/", "mqtt/login", "fleet-login", "fleet/login"];
+    let profiles = purposes.map(|purpose| Profile::new(purpose).unwrap());
+    // Joined, "ab" + "c" and "a" + "bc" are one string.
+    assert_ne!(m_of(&draft(b"c"), &profiles[1]), m_of(&draft(b"bc"), &profiles[0]));
+    for minting in &profiles {
+        let token = text_of(&draft(UID), minting);
+        for verifying in &profiles {
+            let outcome = judge_by(&Verifier::new(*verifying, key(), WINDOW), token.as_bytes(), Carrier::NONE, at(NOW));
+            let expected = if minting == verifying { Ok(()) } else { Err(Refusal::Invalid) };
+            assert_eq!(outcome, expected, "{} at {}", minting.purpose(), verifying.purpose());
+        }
+    }
+}
+
+#[test]
+fn a_token_bound_to_one_context_is_worth_nothing_in_another() {
+    let binds: [&[u8]; 5] = [b"", b"\0", b"a", b"aa", &[b'a'; 64]];
+    for minted in binds {
+        let token = text_of(&draft(UID).bind(minted), &mqtt());
+        for bind in binds {
+            let expected = if minted == bind { Ok(()) } else { Err(Refusal::Invalid) };
+            assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind }), expected, "{minted:?} {bind:?}");
+        }
+        assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind: &[b'a'; 65] }), Err(Refusal::Invalid));
+    }
+}
+
+/// From the hash of a secret and a message, an attacker computes the hash of a longer message without the secret.
+#[test]
+fn a_sign_is_no_state_to_continue_from() {
+    let profile = mqtt().with_sign_len(SignLen::N32);
+    let (token, m) = (binary_of(&draft(UID), &profile), m_of(&draft(UID), &profile));
+    let sign: [u8; 32] = *token.last_chunk().unwrap();
+
+    let padded = |len: usize, data: &[u8]| {
+        let mut block = data.to_vec();
+        block.push(0x80);
+        while block.len() % 64 != 56 {
+            block.push(0);
+        }
+        block.extend((len as u64 * 8).to_be_bytes());
+        block
+    };
+    let first = padded(KEY.len() + m.len(), &[KEY, m.as_slice()].concat());
+    let extended = [first.as_slice(), b"&admin=1"].concat();
+    let last = padded(extended.len(), b"&admin=1");
+    let go_on_from = |digest: [u8; 32]| {
+        let mut state = [0u32; 8];
+        for (word, bytes) in state.iter_mut().zip(digest.chunks_exact(4)) {
+            *word = u32::from_be_bytes(bytes.try_into().unwrap());
+        }
+        sha2::block_api::compress256(&mut state, &[*last.first_chunk().unwrap()]);
+        state.map(u32::to_be_bytes).concat()
+    };
+    // The control: it works on a plain hash of key and message.
+    let plain = Sha256::digest([KEY, m.as_slice()].concat()).into();
+    assert_eq!(go_on_from(plain), Sha256::digest(&extended).to_vec());
+
+    assert_ne!(sign, plain);
+    assert_eq!(sign, hmac(KEY, &m));
+    assert_ne!(go_on_from(sign), hmac(KEY, &extended[KEY.len()..]));
+}
+
+#[test]
+fn what_derives_a_key_is_never_what_signs_a_token() {
+    let master = MasterKey::new(KEY).unwrap();
+    let derived = master.derive_bytes("acme", UID, 7).unwrap();
+    assert_eq!(*derived.expose(), hmac(KEY, b"CSv1K\x04acme\x05dev-7\0\0\0\x07\x01"));
+
+    let eight = mqtt().with_sign_len(SignLen::N8);
+    let question =
+        challenge::make(&eight, &key(), UID, at(NOW), &mut [0; challenge::CHALLENGE_LEN]).unwrap().to_owned();
+    let answer = challenge::answer(question.as_bytes(), UID).unwrap();
+    for draft in [draft(UID), answer, Draft::sequence(UID, 1), Draft::time_reply(UID, at(NOW))] {
+        let m = m_of(&draft, &mqtt());
+        assert!(m.starts_with(b"CSv1") && m[4] <= 4, "{m:?}");
+    }
+    let question = Unverified::parse_text(question.as_bytes(), &mut [0; 64])
+        .map(|token| token.mac_input(&eight, carrier(UID), &mut [0; MAX_MAC_INPUT]).unwrap()[..5].to_vec());
+    assert_eq!(question.as_deref(), Ok(b"CSv1\x04".as_slice()));
+}
+
+// ---------------------------------------------------------------------------------------------- the sign
+
+#[test]
+fn a_long_sign_cut_short_is_no_short_sign() {
+    for minted in SIGN_LENS {
+        for verified in SIGN_LENS {
+            let token = text_of(&draft(UID), &mqtt().with_sign_len(minted));
+            let cut = minted.bytes().saturating_sub(verified.bytes()) * 2;
+            let token = &token.as_bytes()[..token.len() - cut];
+            let verifier = Verifier::new(mqtt().with_sign_len(verified), key(), WINDOW);
+            let expected = if minted == verified { Ok(()) } else { Err(Refusal::Invalid) };
+            assert_eq!(judge_by(&verifier, token, Carrier::NONE, at(NOW)), expected, "{minted:?} at {verified:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sign_of_no_configured_length_is_malformed() {
+    let token = text_of(&draft(UID), &mqtt().with_sign_len(SignLen::N32));
+    let (said, sign) = token.rsplit_once('.').unwrap();
+    for characters in (0..=64).filter(|characters| ![16, 20, 32, 64].contains(characters)) {
+        assert_refused_before_any_key(format!("{said}.{}", &sign[..characters]));
+    }
+    for too_long in 65..=70 {
+        assert_refused_before_any_key(format!("{said}.{sign}{}", &sign[..too_long - 64]));
+    }
+    assert_refused_before_any_key(said);
+}
+
+#[test]
+fn the_beginning_of_a_sign_is_not_enough() {
+    for sign_len in SIGN_LENS {
+        let profile = mqtt().with_sign_len(sign_len);
+        let verifier = Verifier::new(profile, key(), WINDOW);
+        let token = binary_of(&draft(UID), &profile);
+        let said = token.len() - sign_len.bytes();
+        assert_eq!(judge_by(&verifier, &token, Carrier::NONE, at(NOW)), Ok(()));
+        for good in said..token.len() {
+            for rest in [0x01, 0x80, 0xFF] {
+                // Every byte after the good ones is wrong, the last one alone included.
+                let mut forged = token.clone();
+                forged[good..].iter_mut().for_each(|byte| *byte ^= rest);
+                assert_eq!(judge_by(&verifier, &forged, Carrier::NONE, at(NOW)), Err(Refusal::Invalid), "{sign_len:?}");
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- one spelling
+
+#[test]
+fn a_sign_has_one_spelling() {
+    let token = text_of(&draft(UID), &mqtt());
+    let (said, sign) = token.rsplit_once('.').unwrap();
+    let rest = &sign[2..];
+    assert!(sign.contains(|digit: char| digit.is_ascii_lowercase()));
+    assert_refused_before_any_key(format!("{said}.{}", sign.to_ascii_uppercase()));
+    for pair in ["+f", "-f", " f", "f ", "0x", "\0f", "f\0", "f\n", "g0", "0g", "/0", ":0", "@a", "`a", "\u{ff41}", "é"]
+    {
+        assert_refused_before_any_key(format!("{said}.{pair}{rest}"));
+    }
+    for sign in [format!("0x{sign}"), format!("0{sign}"), sign[1..].to_owned(), format!("{sign} "), format!(" {sign}")]
+    {
+        assert_refused_before_any_key(format!("{said}.{sign}"));
+    }
+}
+
+#[test]
+fn a_field_has_one_spelling() {
+    let sign = "00".repeat(16);
+    // `-MS4yLjM` is 1.2.3, `-` alone would be an empty field, `-YQ` an escaped `a`, which needs no escape.
+    for field in "-MS4yLjM=|-MS4yLjM\n|-MS4y LjM|-MS4yLjN=|-+S4yLjM|-/S4yLjM|-LXh|-LXj|-L|-MS4yL|-|--|-YQ|-YWJj|-YV8t|\
+        a b|a+b|a/b|a=|a%41|1,2|a\0|a\u{ff0e}b|é|\"a\"|a\\|a;b|-ME5|-MS4yLj|a:b"
+        .split('|')
+    {
+        assert_refused_before_any_key(format!("cs1_{field}.{NOW}.{sign}"));
+        assert_refused_before_any_key(format!("cs1_dev-7.{NOW}.fw_{field}.{sign}"));
+    }
+    // The control: the canonical spellings get as far as the key.
+    for field in ["-MS4yLjM", "-LXg", "a_b-c9", "_", "a-"] {
+        let keys = Counting::default();
+        let token = format!("cs1_{field}.{NOW}.fw_{field}.{sign}");
+        let outcome = judge_by(&Verifier::new(mqtt(), &keys, WINDOW), token.as_bytes(), Carrier::NONE, at(NOW));
+        assert_eq!((outcome, keys.0.get()), (Err(Refusal::Invalid), 1), "{field}");
+    }
+}
+
+#[test]
+fn a_stamp_has_one_spelling() {
+    // Seconds of every kind that has them, then a counter; each with a sign of 8 bytes, which all kinds can have.
+    let seconds = "|0|+1767225600|-1767225600| 1767225600|1767225600 |01767225600|176722560|17672256000|1_767_225_600|\
+        1767225600.0|1.7672256e9|1e9|0x69559b00|999999999|10000000000|0000000000|9223372036854775807|\
+        9223372036854775808|18446744073709551615|18446744073709551616|1767225600\0|１７６７２２５６００|1767225600\n|\
+        1,767,225,600|184467440737095516160000000000";
+    let counters = "|00|01|+1|-1|1_0|1e3|0x1| 1|1 |1\0|1099511627776|18446744073709551616|١";
+    for (prefix, good, stamps) in [
+        ("cs1_dev-7", "1767225600", seconds),
+        ("cs1c_dev-7", "1767225600", seconds),
+        ("cs1r_", "1767225600", seconds),
+        ("cs1q_", "1767225600", seconds),
+        ("cs1s_dev-7", "1099511627775", counters),
+    ] {
+        let parse = |stamp: &str| {
+            let text = format!("{prefix}.{stamp}.0123456789abcdef");
+            Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).map(drop)
+        };
+        assert_eq!(parse(good), Ok(()));
+        for stamp in stamps.split('|') {
+            assert_eq!(parse(stamp), Err(Error::Malformed), "{prefix}.{stamp}");
+        }
+    }
+}
+
+/// One token can be carried as text, binary, attached, detached, full and short. Whoever remembers one keeps the sign.
+#[test]
+fn every_spelling_of_a_token_has_one_sign() {
+    let (key, plain) = (key(), draft(UID));
+    let verifier = Verifier::new(mqtt(), &key, WINDOW);
+    let mut signs = Vec::new();
+    for draft in [plain, plain.detached()] {
+        let mut scratch = [0; MAX_FIELDS];
+        let text = text_of(&draft, &mqtt());
+        let token = verifier.verify_text(text.as_bytes(), carrier(UID), at(NOW).into(), &mut scratch).unwrap();
+        signs.push(token.sign().to_vec());
+        for draft in [draft, draft.short()] {
+            let binary = binary_of(&draft, &mqtt());
+            let token = verifier.verify_binary(&binary, carrier(UID), at(NOW).into()).unwrap();
+            signs.push(token.sign().to_vec());
+        }
+    }
+    assert_eq!(signs.len(), 6);
+    assert!(signs.iter().all(|sign| *sign == hmac(KEY, &m_of(&plain, &mqtt()))[..16]));
+}
+
+#[test]
+fn nothing_may_stand_before_or_behind_a_token() {
+    let params = [("fw", b"1.2.3".as_slice())];
+    for draft in [draft(UID), draft(UID).params(&params), draft(UID).detached()] {
+        let carrier = carrier(UID);
+        for token in [text_of(&draft, &mqtt()).into_bytes(), binary_of(&draft, &mqtt())] {
+            assert_eq!(judge(&token, carrier), Ok(()));
+            for byte in 0..=u8::MAX {
+                for joined in [[&[byte], token.as_slice()].concat(), [token.as_slice(), &[byte]].concat()] {
+                    assert_eq!(judge(&joined, carrier), Err(Refusal::Invalid), "{byte:#04x}");
+                }
+            }
+            for between in ["", ".", ",", " ", "\n", "\r\n", "\0"] {
+                let joined = [token.as_slice(), between.as_bytes(), &token].concat();
+                assert_eq!(judge(&joined, carrier), Err(Refusal::Invalid), "{between:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn params_come_in_one_order_and_each_once() {
+    let sign = "00".repeat(16);
+    for params in "bb_1.bb_1|bb_1.bb_2|bb_1.aa_1|b1_1.b_1|Fw_1|fW_1|ninechars_1|1a_1|_1|_|fw|fw-1||a-b_1|é_1|\
+        aa_1.aa1_1.ab_1.aa2_1|aa_.ab_.ac_.ad_.ae_.af_.ag_.ah_.ai_|fw_1.|.fw_1|fw_1..gw_1"
+        .split('|')
+    {
+        assert_refused_before_any_key(format!("cs1_dev-7.{NOW}.{params}.{sign}"));
+    }
+    // A reserved param of another form.
+    for params in "k_|k_256|k_01|k_+1|k_-1|k_x|g_4294967296|g_00|g_|s_1099511627776|s_01|s_|q_4|q_|q_00|c_|c_1234567|\
+        c_123456789"
+        .split('|')
+    {
+        assert_refused_before_any_key(format!("cs1_dev-7.{NOW}.{params}.{sign}"));
+    }
+    let value = "a".repeat(65);
+    assert_refused_before_any_key(format!("cs1_dev-7.{NOW}.fw_{value}.{sign}"));
+
+    let binary = |params: &[u8]| [b"\xA6\x00\x69\x55\xB9\x00", params, &[0; 16]].concat();
+    for params in [
+        b"\x00".as_slice(),
+        b"\x02\x02bb\x00\x02bb\x00",
+        b"\x02\x02bb\x00\x02aa\x00",
+        b"\x01\x02Fw\x00",
+        b"\x01\x00\x00",
+        b"\x01\x09ninechars\x00",
+        b"\x01\x02fw\x41",
+        b"\x09\x01a\0\x01b\0\x01d\0\x01e\0\x01f\0\x01h\0\x01i\0\x01j\0\x01l\0",
+        b"\x01\x01k\x03256",
+        b"\x01\x01c\x07\0\0\0\0\0\0\0",
+        b"\x02\x02fw\x00",
+        b"\xFF\x02fw\x00",
+    ] {
+        let (keys, token) = (Counting::default(), binary(params));
+        let verifier = Verifier::new(mqtt(), &keys, WINDOW);
+        assert_eq!(judge_by(&verifier, &token, carrier(UID), at(NOW)), Err(Refusal::Invalid), "{params:?}");
+        assert_eq!(keys.0.get(), 0, "{params:?}");
+    }
+    // The control: this one is well formed.
+    assert!(Unverified::parse_binary(&binary(b"\x02\x02aa\x00\x02ab\x01x"), None).is_ok());
+}
+
+#[test]
+fn a_draft_never_writes_params_that_no_parser_takes() {
+    let long = [0; 65];
+    let nine: Vec<_> = ["aa", "ab", "ac", "ad", "ae", "af", "ag", "ah", "ai"].map(|key| (key, b"".as_slice())).into();
+    for (params, error) in [
+        ([("fw", b"1".as_slice()), ("fw", b"2")].as_slice(), Error::ParamRefused),
+        (&[("k", b"1")], Error::ParamKey),
+        (&[("Fw", b"1")], Error::ParamKey),
+        (&[("", b"1")], Error::ParamKey),
+        (&[("ninechars", b"1")], Error::ParamKey),
+        (&[("a_b", b"1")], Error::ParamKey),
+        (&[("fw", &long)], Error::ParamValueLength { got: 65 }),
+        (&nine, Error::ParamCount),
+    ] {
+        let minted = draft(UID).params(params).mint_string::<MAX_TEXT>(&mqtt(), &key());
+        assert_eq!(minted, Err(error), "{params:?}");
+    }
+    let eight_and_a_slot = draft(UID).params(&nine[..8]).slot(0);
+    assert_eq!(eight_and_a_slot.mint_string::<MAX_TEXT>(&mqtt(), &key()), Err(Error::ParamCount));
+}
+
+// ---------------------------------------------------------------------------------------------- time
+
+#[test]
+fn the_window_ends_where_it_says() {
+    for (stamp, expected) in [
+        (NOW, Ok(())),
+        (NOW - 299, Ok(())),
+        (NOW - 300, Ok(())),
+        (NOW - 301, Err(Refusal::TooOld { by: 1 })),
+        (NOW + 59, Ok(())),
+        (NOW + 60, Ok(())),
+        (NOW + 61, Err(Refusal::TooNew { by: 1 })),
+        (1_000_000_001, Err(Refusal::TooOld { by: NOW - 1_000_000_001 - 300 })),
+        (9_999_999_999, Err(Refusal::TooNew { by: 9_999_999_999 - NOW - 60 })),
+        (1_000_000_000, Err(Refusal::ClockUnset)),
+    ] {
+        let draft = Draft::time(UID, at(stamp));
+        assert_eq!(judge(text_of(&draft, &mqtt()).as_bytes(), Carrier::NONE), expected, "{stamp}");
+        assert_eq!(judge(&binary_of(&draft, &mqtt()), Carrier::NONE), expected, "{stamp}");
+    }
+}
+
+#[test]
+fn no_time_and_no_setting_overflows() {
+    let edges =
+        [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001, NOW, 9_999_999_999, 10_000_000_000, 1 << 63, u64::MAX];
+    let mut verdicts = [0; 2];
+    for stamp in [1_000_000_000, 1_000_000_001, NOW, 9_999_999_999] {
+        let token = text_of(&Draft::time(UID, at(stamp)), &mqtt());
+        for max_age in edges {
+            for skew_future in edges {
+                let verifier = Verifier::new(mqtt(), key(), Window { max_age, skew_future });
+                for now in edges {
+                    let outcome = judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(now));
+                    let usable = (1_000_000_001..=9_999_999_999).contains(&now);
+                    let (age, lead) = (now.saturating_sub(stamp), stamp.saturating_sub(now));
+                    let expected = match () {
+                        () if !usable => Err(Refusal::NoClock),
+                        () if stamp == 1_000_000_000 => Err(Refusal::ClockUnset),
+                        () if age > max_age => Err(Refusal::TooOld { by: age - max_age }),
+                        () if lead > skew_future => Err(Refusal::TooNew { by: lead - skew_future }),
+                        () => Ok(()),
+                    };
+                    assert_eq!(outcome, expected, "stamp {stamp} now {now} max_age {max_age} skew {skew_future}");
+                    verdicts[usize::from(outcome.is_ok())] += 1;
+                }
+            }
+        }
+    }
+    assert!(verdicts[0] > 1000 && verdicts[1] > 500, "{verdicts:?}");
+    for stamp in edges.into_iter().filter(|stamp| !(1_000_000_000..=9_999_999_999).contains(stamp)) {
+        let minted = Draft::time(UID, at(stamp)).mint_string::<64>(&mqtt(), &key());
+        assert_eq!(minted, Err(Error::StampRange), "{stamp}");
+    }
+}
+
+#[test]
+fn no_token_lives_longer_than_both_settings_together() {
+    let token = text_of(&draft(UID), &mqtt());
+    for (max_age, skew_future) in [(0, 0), (0, 60), (1, 0), (300, 0), (300, 60), (60, 300), (900, 900)] {
+        let verifier = Verifier::new(mqtt(), key(), Window { max_age, skew_future });
+        let accepts = |now: &u64| judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(*now)).is_ok();
+        let accepted: Vec<u64> = (NOW - 2000..=NOW + 2000).filter(accepts).collect();
+        let (first, last) = (accepted[0], accepted[accepted.len() - 1]);
+        assert_eq!((first, last), (NOW - skew_future, NOW + max_age));
+        assert_eq!(accepted.len() as u64, max_age + skew_future + 1, "there is a hole");
+    }
+}
+
+#[test]
+fn an_answer_lives_a_minute_whatever_the_settings() {
+    let challenge_key = MacKey::new(OTHER_KEY).unwrap();
+    let mut out = [0; challenge::CHALLENGE_LEN];
+    let question = challenge::make(&mqtt(), &challenge_key, UID, at(NOW), &mut out).unwrap();
+    let answer = text_of(&challenge::answer(question.as_bytes(), UID).unwrap(), &mqtt());
+    for window in [WINDOW, Window { max_age: 0, skew_future: 0 }, Window { max_age: u64::MAX, skew_future: u64::MAX }] {
+        let verifier = Verifier::new(mqtt(), key(), window).accepting_answers(&challenge_key);
+        for (now, expected) in [
+            (NOW - 1, Err(Refusal::TooNew { by: 1 })),
+            (NOW, Ok(())),
+            (NOW + 60, Ok(())),
+            (NOW + 61, Err(Refusal::TooOld { by: 1 })),
+        ] {
+            assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(now)), expected, "{now} {window:?}");
+        }
+        // Someone else's challenge key, or none: no Answer at all.
+        let (stranger, none) = (key(), Verifier::new(mqtt(), key(), window));
+        let stranger = Verifier::new(mqtt(), key(), window).accepting_answers(&stranger);
+        assert_eq!(judge_by(&stranger, answer.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+        assert_eq!(judge_by(&none, answer.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_nothing_valid_again() {
+    let (verifier, token) = (Verifier::new(mqtt(), key(), WINDOW), text_of(&draft(UID), &mqtt()));
+    let expired_at = NOW + 301;
+    let read = |clock: &mut HeldClock, now| judge_by(&verifier, token.as_bytes(), Carrier::NONE, clock.read(at(now)));
+    for hold in [0, 1, 60, 3600, u64::MAX] {
+        for back in [1, 60, 61, 301, 3600, 3601, 10 * 365 * 86400] {
+            let mut clock = HeldClock::new(hold);
+            assert_eq!(read(&mut clock, expired_at), Err(Refusal::TooOld { by: 1 }));
+            // The control: without the memory the token lives again, or seems to come from the future.
+            let unheld = judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(expired_at - back));
+            assert_ne!(unheld, Err(Refusal::TooOld { by: 1 }));
+            let expected = if back <= hold { Refusal::TooOld { by: 1 } } else { Refusal::ClockRollback };
+            assert_eq!(read(&mut clock, expired_at - back), Err(expected), "hold {hold} back {back}");
+            // Not even over a restart, if the highest value was kept.
+            let mut restarted = HeldClock::with_highest(hold, clock.highest().unwrap());
+            assert_eq!(read(&mut restarted, expired_at - back), Err(expected), "hold {hold} back {back}");
+        }
+    }
+}
+
+#[test]
+fn an_absurd_clock_value_is_refused_and_not_remembered() {
+    let mut clock = HeldClock::new(60);
+    assert_eq!(clock.read(at(NOW)).usable(), Ok(at(NOW)));
+    for absurd in [0, 1, 1_000_000_000, 10_000_000_000, 1 << 63, u64::MAX] {
+        assert_eq!(clock.read(at(absurd)).usable(), Err(Refusal::NoClock), "{absurd}");
+        assert_eq!(clock.highest(), Some(at(NOW)));
+        assert_eq!(HeldClock::with_highest(60, at(absurd)).highest(), None, "{absurd}");
+    }
+    assert_eq!(clock.read(at(NOW + 1)).usable(), Ok(at(NOW + 1)));
+}
+
+#[test]
+fn a_short_stamp_wraps_to_a_refusal_and_never_to_an_acceptance() {
+    let (key, wide) = (key(), Window { max_age: u64::MAX, skew_future: u64::MAX });
+    let verifier = Verifier::new(mqtt(), &key, wide);
+    for draft in [draft(UID).short(), draft(UID).short().detached()] {
+        let token = binary_of(&draft, &mqtt());
+        for distance in [0, 1, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537, 131_072, 1 << 24, 1 << 32] {
+            // However wide the window: a stamp that resolves to another time is another M.
+            for (now, near) in
+                [(NOW + distance, distance <= 32_768), (NOW.saturating_sub(distance), distance <= 32_767)]
+            {
+                let outcome = verifier.verify_binary(&token, carrier(UID), at(now).into());
+                assert_eq!(
+                    outcome.map(|token| token.issued_at()),
+                    if near { Ok(Some(at(NOW))) } else { Err(Refusal::Invalid) }
+                );
+            }
+        }
+    }
+    for now in [0, 1, 999_960_000, 10_000_040_000, u64::MAX] {
+        assert_eq!(expand_short_stamp(at(now), 0x1234), None, "{now}");
+    }
+    assert_eq!(Draft::time(UID, UnixTime::UNSET).short().mint_vec::<64>(&mqtt(), &key), Err(Error::ShortStamp));
+    assert_eq!(Draft::sequence(UID, 7).short().mint_vec::<64>(&mqtt(), &key), Err(Error::ShortStamp));
+    assert_eq!(Draft::time_reply(UID, at(NOW)).short().mint_vec::<64>(&mqtt(), &key), Err(Error::ShortStamp));
+}
+
+// ---------------------------------------------------------------------------------------------- a verifier's time
+
+/// Only the very reply that this device's last attempt asked for may move its clock.
+#[test]
+fn a_time_reply_is_worth_something_to_one_attempt_of_one_device() {
+    let master = MasterKey::new(OTHER_KEY).unwrap();
+    let [own, other] = [UID, b"dev-8"].map(|uid| master.derive("acme", uid, 0).unwrap());
+    let sign = |nonce: &[u8]| hmac(KEY, nonce)[..16].to_vec();
+    let (refused, earlier) = (sign(b"this attempt"), sign(b"an earlier attempt"));
+    let bound = |uid, bind| Draft::time_reply(uid, at(NOW)).bind(bind);
+    let radio = mqtt().with_sign_len(SignLen::N8);
+    let login = Profile::new("login").unwrap();
+    let expects = Carrier { uid: Some(UID), bind: &refused };
+    for (what, draft, profile, key, expected) in [
+        ("the reply", bound(UID, &refused), mqtt(), &own, true),
+        ("to an earlier attempt", bound(UID, &earlier), mqtt(), &own, false),
+        ("unbound", Draft::time_reply(UID, at(NOW)), mqtt(), &own, false),
+        ("to half the sign", bound(UID, &refused[..8]), mqtt(), &own, false),
+        ("to another device", bound(b"dev-8", &refused), mqtt(), &own, false),
+        ("under another device's key", bound(UID, &refused), mqtt(), &other, false),
+        ("under another purpose", bound(UID, &refused), login, &own, false),
+        ("with a shorter sign", bound(UID, &refused), radio, &own, false),
+    ] {
+        let text = draft.mint_string::<64>(&profile, key).unwrap();
+        let mut scratch = [0; 64];
+        let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+        assert_eq!(token.authenticate(&mqtt(), &own, expects).is_ok(), expected, "{what}");
+        let binary = draft.mint_vec::<64>(&profile, key).unwrap();
+        let token = Unverified::parse_binary(&binary, None).unwrap();
+        assert_eq!(token.authenticate(&mqtt(), &own, expects).is_ok(), expected, "{what}");
+    }
+    // A replay with the time edited.
+    let text = bound(UID, &refused).mint_string::<64>(&mqtt(), &own).unwrap().replace("1767225600", "1767225601");
+    let mut scratch = [0; 64];
+    let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+    assert_eq!(token.authenticate(&mqtt(), &own, expects), Err(Refusal::Invalid));
+}
+
+#[test]
+fn a_device_far_in_the_future_comes_back_with_one_reply() {
+    let (key, ahead) = (key(), NOW + 80 * 365 * 86400);
+    let verifier = Verifier::new(mqtt(), &key, WINDOW);
+    let attempt = text_of(&Draft::time(UID, at(ahead)).nonce(b"1"), &mqtt());
+    let outcome = judge_by(&verifier, attempt.as_bytes(), Carrier::NONE, at(NOW));
+    assert_eq!(outcome, Err(Refusal::TooNew { by: ahead - NOW - 60 }));
+
+    let mut scratch = [0; MAX_FIELDS];
+    let refused = Unverified::parse_text(attempt.as_bytes(), &mut scratch).unwrap();
+    let refused = refused.authenticate(&mqtt(), &key, Carrier::NONE).unwrap();
+    let reply = text_of(&Draft::time_reply(refused.uid(), at(NOW)).bind(refused.sign()), &mqtt());
+
+    let mut scratch = [0; 64];
+    let reply = Unverified::parse_text(reply.as_bytes(), &mut scratch).unwrap();
+    assert_eq!(reply.kind(), Kind::TimeReply);
+    let reply = reply.authenticate(&mqtt(), &key, Carrier { uid: Some(UID), bind: refused.sign() }).unwrap();
+    let retry = text_of(&Draft::time(UID, reply.issued_at().unwrap()), &mqtt());
+    assert_eq!(judge_by(&verifier, retry.as_bytes(), Carrier::NONE, at(NOW + 2)), Ok(()));
+}
+
+// ---------------------------------------------------------------------------------------------- keys
+
+fn ring<K>(key: impl Fn(&[u8]) -> Result<K, Error>, second: &[u8]) -> KeyRing<K, 3> {
+    let mut ring = KeyRing::new(1, key(second).unwrap());
+    ring.insert(7, key(KEY).unwrap()).unwrap();
+    ring.rotate_to(7).unwrap();
+    ring
+}
+
+#[test]
+fn a_named_key_is_that_key_or_none() {
+    let verifier = Verifier::new(mqtt(), ring(MacKey::new, OTHER_KEY), WINDOW);
+    let judge = |text: &str| judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW));
+    let text = |slot| text_of(&draft(UID).slot(slot), &mqtt());
+    assert_eq!(judge(&text(7)), Ok(()));
+    assert_eq!(judge(&text_of(&draft(UID), &mqtt())), Ok(()));
+    // Signed by a good key, but naming another slot, taken or not: nothing else is tried.
+    for slot in (0..=u8::MAX).filter(|slot| *slot != 7) {
+        assert_eq!(judge(&text(slot)), Err(Refusal::Invalid), "{slot}");
+    }
+    // The name edited, dropped or added afterwards.
+    for edited in [text(7).replace("k_7", "k_1"), text(7).replace(".k_7", "")] {
+        assert_eq!(judge(&edited), Err(Refusal::Invalid), "{edited}");
+    }
+    let added = text_of(&draft(UID), &mqtt()).replace("1767225600", "1767225600.k_7");
+    assert_eq!(judge(&added), Err(Refusal::Invalid));
+}
+
+#[test]
+fn a_slot_is_part_of_the_sign_even_if_two_slots_hold_equal_keys() {
+    let shared = Verifier::new(mqtt(), ring(MacKey::new, KEY), WINDOW);
+    for (slot, other) in [(1, 7), (7, 1)] {
+        let text = text_of(&draft(UID).slot(slot), &mqtt());
+        assert_eq!(judge_by(&shared, text.as_bytes(), Carrier::NONE, at(NOW)), Ok(()));
+        let edited = text.replace(&format!("k_{slot}"), &format!("k_{other}"));
+        assert_ne!(edited, text);
+        assert_eq!(judge_by(&shared, edited.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    }
+}
+
+#[test]
+fn without_a_name_only_the_current_and_the_previous_key_are_tried() {
+    let mut keys = ring(MacKey::new, OTHER_KEY);
+    keys.insert(9, MacKey::new(b"a third one, obviously for tests").unwrap()).unwrap();
+    let text = text_of(&draft(UID), &mqtt());
+    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(Refusal::Invalid)), (7, Ok(()))] {
+        keys.rotate_to(current).unwrap();
+        let verifier = Verifier::new(mqtt(), &keys, WINDOW);
+        assert_eq!(judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW)), expected, "{current}");
+    }
+    keys.rotate_to(1).unwrap();
+    keys.retire(7).unwrap();
+    let verifier = Verifier::new(mqtt(), &keys, WINDOW);
+    assert_eq!(judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+}
+
+#[test]
+fn an_empty_short_long_or_repeated_key_is_no_key() {
+    let errors = |bytes: &[u8]| [MacKey::new(bytes).err(), MasterKey::new(bytes).err(), SecretBytes::new(bytes).err()];
+    let bytes: Vec<u8> = (0..=64).collect();
+    for got in 0..=64 {
+        assert_eq!(errors(&bytes[..got]), [(got != 32).then_some(Error::KeyLength { got }); 3]);
+    }
+    for byte in 0..=u8::MAX {
+        assert_eq!(errors(&[byte; 32]), [Some(Error::KeyRepeated); 3], "{byte}");
+    }
+    let mut nearly = [0; 32];
+    nearly[31] = 1;
+    assert_eq!(errors(&nearly), [None; 3]);
+    // Nor does a key text with a good check bring one in.
+    let checked = format!("csk1d_0_{}", "A".repeat(43));
+    let check = &hex(&Sha256::digest(&checked))[..6];
+    let read = text::parse(text::KeyType::Device, format!("{checked}{check}").as_bytes());
+    assert_eq!(read.unwrap_err(), Error::KeyRepeated);
+}
+
+#[test]
+fn a_master_is_never_taken_for_a_device_key() {
+    let secret = SecretBytes::new(KEY).unwrap();
+    let types = [text::KeyType::Master, text::KeyType::Device];
+    for written in types {
+        let line = text::write_string::<{ text::MAX_KEY_TEXT }>(written, 0, &secret).unwrap();
+        for asked in types {
+            let read = text::parse(asked, line.as_bytes()).map(|(_, secret)| *secret.expose());
+            assert_eq!(read, if written == asked { Ok(*KEY) } else { Err(Error::KeyTextType) });
+        }
+        // With its type edited it fails its check.
+        let edited = if written == types[0] { line.replace("k1m", "k1d") } else { line.replace("k1d", "k1m") };
+        assert!(types.iter().all(|asked| text::parse(*asked, edited.as_bytes()).is_err()));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- who it is for
+
+#[test]
+fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
+    let every: Vec<u8> = (0..=u8::MAX).collect();
+    let alone = every.chunks(1);
+    for uid in alone.chain(every.chunks(64)).chain([b"\0".as_slice(), b"a\0", b"\xFF\xFE", b"..", b"-", &[b'x'; 64]]) {
+        let draft = draft(uid);
+        for token in [text_of(&draft, &mqtt()).into_bytes(), binary_of(&draft, &mqtt())] {
+            assert_eq!(judge(&token, Carrier::NONE), Ok(()), "{uid:?}");
+            assert_eq!(judge(&token, carrier(uid)), Ok(()), "{uid:?}");
+        }
+    }
+    for got in [0, 65, 66, 255, 256, 1000] {
+        let uid = vec![b'x'; got];
+        let error = Error::UidLength { got };
+        assert_eq!(draft(&uid).mint_string::<MAX_TEXT>(&mqtt(), &key()), Err(error));
+        assert_eq!(draft(&uid).detached().mint_vec::<MAX_BINARY>(&mqtt(), &key()), Err(error));
+        assert_eq!(MasterKey::new(KEY).unwrap().derive_bytes("acme", &uid, 0).unwrap_err(), error);
+        let detached = text_of(&draft(UID).detached(), &mqtt());
+        assert_eq!(judge(detached.as_bytes(), carrier(&uid)), Err(Refusal::Invalid));
+    }
+    let sign = "00".repeat(16);
+    assert_refused_before_any_key(format!("cs1_{}.{NOW}.{sign}", "x".repeat(65)));
+    assert_refused_before_any_key([b"\xA0\x00\x00\x69\x55\xB9\x00".as_slice(), &[0; 16]].concat());
+    assert_refused_before_any_key([b"\xA0\x41".as_slice(), &[b'x'; 65], b"\x00\x69\x55\xB9\x00", &[0; 16]].concat());
+}
+
+/// Percent signs, capitals, blanks, and an e with an accent in one code point or two: all different, none folded.
+#[test]
+fn uids_that_look_alike_are_different() {
+    let uids =
+        ["A", "a", "%41", "%61", "a ", " a", "a\0", "a\n", "\u{e9}", "e\u{301}", "\u{ff21}", "\u{430}", "%C3%A9", "a."];
+    for minted in uids {
+        let attached = text_of(&draft(minted.as_bytes()), &mqtt());
+        let detached = text_of(&draft(minted.as_bytes()).detached(), &mqtt());
+        for named in uids {
+            let expected = if minted == named { Ok(()) } else { Err(Refusal::Invalid) };
+            assert_eq!(judge(attached.as_bytes(), carrier(named.as_bytes())), expected, "{minted:?} {named:?}");
+            assert_eq!(judge(detached.as_bytes(), carrier(named.as_bytes())), expected, "{minted:?} {named:?}");
+        }
+    }
+}
+
+#[test]
+fn the_password_of_one_device_does_not_open_the_account_of_another() {
+    let masters = KeyRing::<_, 1>::new(0, MasterKey::new(OTHER_KEY).unwrap());
+    let per_device = Verifier::new(mqtt(), DeviceKeys::new(masters, "acme").unwrap(), WINDOW);
+    let shared = Verifier::new(mqtt(), key(), WINDOW);
+    let own = MasterKey::new(OTHER_KEY).unwrap().derive("acme", UID, 0).unwrap();
+    for draft in [draft(UID), draft(UID).detached()] {
+        for (uid, expected) in [(UID, Ok(())), (b"dev-8", Err(Refusal::Invalid)), (b"", Err(Refusal::Invalid))] {
+            let password = text_of(&draft, &mqtt());
+            assert_eq!(judge_by(&shared, password.as_bytes(), carrier(uid), at(NOW)), expected);
+            let password = draft.mint_string::<64>(&mqtt(), &own).unwrap();
+            assert_eq!(judge_by(&per_device, password.as_bytes(), carrier(uid), at(NOW)), expected);
+        }
+    }
+    // A detached token needs someone to name the holder.
+    let detached = text_of(&draft(UID).detached(), &mqtt());
+    assert_eq!(judge_by(&shared, detached.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    // A device that puts another's name into its own token signs with the wrong key.
+    let forged = draft(b"dev-8").mint_string::<64>(&mqtt(), &own).unwrap();
+    assert_eq!(judge_by(&per_device, forged.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+}
+
+// ---------------------------------------------------------------------------------------------- what it is for
+
+const PREFIXES: [(&str, Kind); 5] = [
+    ("cs1_", Kind::Time),
+    ("cs1c_", Kind::Answer),
+    ("cs1s_", Kind::Sequence),
+    ("cs1r_", Kind::TimeReply),
+    ("cs1q_", Kind::Challenge),
+];
+
+/// Detached, without params, with a stamp that is a fine counter too: nothing but the kind differs.
+#[test]
+fn a_token_of_one_kind_is_none_of_any_other() {
+    let (key, profile) = (key(), mqtt().with_sign_len(SignLen::N8));
+    let m = m_of(&draft(UID), &profile);
+    let mut refused = 0;
+    for (code, (prefix, kind)) in PREFIXES.into_iter().enumerate() {
+        let mut m = m.clone();
+        m[4] = code as u8;
+        let sign = &hmac(KEY, &m)[..8];
+        for (other_code, (other_prefix, other)) in PREFIXES.into_iter().enumerate() {
+            let text = format!("{other_prefix}.{NOW}.{}", hex(sign));
+            let mut scratch = [0; 64];
+            let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+            assert_eq!(token.kind(), other);
+            let genuine = token.authenticate(&profile, &key, carrier(UID)).is_ok();
+            assert_eq!(genuine, kind == other, "{prefix} as {other_prefix}");
+            refused += usize::from(!genuine);
+            if other != Kind::Challenge {
+                let binary = [&[0xA2 | (other_code as u8) << 3][..], &NOW.to_be_bytes()[3..], sign].concat();
+                let token = Unverified::parse_binary(&binary, None).unwrap();
+                assert_eq!(token.kind(), other);
+                assert_eq!(token.authenticate(&profile, &key, carrier(UID)).is_ok(), kind == other);
+            }
+        }
+    }
+    assert_eq!(refused, 20);
+}
+
+#[test]
+fn what_a_verifier_says_is_never_a_login() {
+    let profile = mqtt().with_sign_len(SignLen::N8);
+    let challenge_key = key();
+    // Even where, by mistake, one key does everything.
+    let verifier = Verifier::new(profile, key(), WINDOW).accepting_sequence().accepting_answers(&challenge_key);
+    let mut out = [0; challenge::CHALLENGE_LEN];
+    let question = challenge::make(&profile, &challenge_key, UID, at(NOW), &mut out).unwrap();
+    let reply = text_of(&Draft::time_reply(UID, at(NOW)), &profile);
+    for said in [question, &reply] {
+        assert_eq!(judge_by(&verifier, said.as_bytes(), carrier(UID), at(NOW)), Err(Refusal::Invalid), "{said}");
+    }
+    let reply = binary_of(&Draft::time_reply(UID, at(NOW)), &profile);
+    assert_eq!(judge_by(&verifier, &reply, carrier(UID), at(NOW)), Err(Refusal::Invalid));
+}
+
+#[test]
+fn a_kind_that_was_not_asked_for_is_refused_before_any_key() {
+    let sign = "00".repeat(16);
+    let keys = Counting::default();
+    let verifier = Verifier::new(mqtt(), &keys, WINDOW).refusing_time();
+    for text in [
+        format!("cs1_dev-7.{NOW}.{sign}"),
+        format!("cs1s_dev-7.1.{sign}"),
+        format!("cs1c_dev-7.{NOW}.c_12345678.{sign}"),
+    ] {
+        assert_eq!(judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    }
+    assert_eq!(keys.0.get(), 0);
+}
+
+#[test]
+fn an_answer_without_its_challenge_or_with_another_is_refused() {
+    let (key, challenge_key) = (key(), MacKey::new(OTHER_KEY).unwrap());
+    let verifier = Verifier::new(mqtt(), &key, WINDOW).accepting_answers(&challenge_key);
+    let ask = |profile: &Profile<'_>, key: &MacKey, uid: &[u8], stamp| {
+        challenge::make(profile, key, uid, at(stamp), &mut [0; challenge::CHALLENGE_LEN]).unwrap().to_owned()
+    };
+    let login = Profile::new("login").unwrap();
+    for (question, expected) in [
+        (ask(&mqtt(), &challenge_key, UID, NOW), Ok(())),
+        (ask(&mqtt(), &challenge_key, b"dev-8", NOW), Err(Refusal::Invalid)),
+        (ask(&mqtt(), &key, UID, NOW), Err(Refusal::Invalid)),
+        (ask(&login, &challenge_key, UID, NOW), Err(Refusal::Invalid)),
+        (ask(&mqtt(), &challenge_key, UID, NOW - 1).replace("1767225599", "1767225600"), Err(Refusal::Invalid)),
+        (format!("cs1q_.{NOW}.0000000000000000"), Err(Refusal::Invalid)),
+    ] {
+        let answer = text_of(&challenge::answer(question.as_bytes(), UID).unwrap(), &mqtt());
+        assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(NOW)), expected, "{question}");
+    }
+    // A good MAC over an Answer that carries no proof.
+    let mut m = m_of(&draft(UID), &mqtt());
+    m[4] = 1;
+    let bare = signed(&format!("cs1c_dev-7.{NOW}"), &m);
+    let mut scratch = [0; 64];
+    let token = Unverified::parse_text(bare.as_bytes(), &mut scratch).unwrap();
+    assert!(token.authenticate(&mqtt(), &key, Carrier::NONE).is_ok());
+    assert_eq!(judge_by(&verifier, bare.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+}
+
+// ---------------------------------------------------------------------------------------------- transcoding
+
+#[test]
+fn a_gateway_without_keys_changes_the_form_and_nothing_else() {
+    let params = [("fw", b"1.2.3".as_slice()), ("empty", b""), ("site", b"berlin"), ("raw", &[0, 255])];
+    for uid in [UID, b"\x24\xA1\x60\xDE\xAD\xBE", b"-", &[0; 64]] {
+        for draft in [
+            draft(uid),
+            draft(uid).params(&params).slot(0).generation(u32::MAX).nonce(b"").sequence_number(MAX_COUNTER),
+            draft(uid).detached(),
+            Draft::sequence(uid, 0),
+            Draft::sequence(uid, MAX_COUNTER),
+        ] {
+            let (text, binary) = (text_of(&draft, &mqtt()), binary_of(&draft, &mqtt()));
+            assert_eq!(transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap(), *binary);
+            assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&binary, None).unwrap(), *text);
+        }
+    }
+    let short = binary_of(&draft(UID).short(), &mqtt());
+    assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&short, None), Err(Error::ClockNeeded));
+    assert_eq!(
+        transcode::binary_to_string::<MAX_TEXT>(&short, Some(at(NOW + 9))).unwrap(),
+        *text_of(&draft(UID), &mqtt())
+    );
+}
+
+#[test]
+fn a_gateway_does_not_repair_what_is_malformed() {
+    let sign = "00".repeat(16);
+    for text in [
+        format!("cs1_dev-7.{NOW}.fw_-YQ.{sign}"),
+        format!("cs1_dev-7.0{NOW}.{sign}"),
+        format!("CS1_dev-7.{NOW}.{sign}"),
+    ] {
+        assert_eq!(transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()), Err(Error::Malformed), "{text}");
+    }
+    for first in (0..=u8::MAX).filter(|first| first >> 5 != 0b101) {
+        let binary = [&[first][..], b"\x05dev-7\x00\x69\x55\xB9\x00", &[0; 16]].concat();
+        assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&binary, None), Err(Error::Malformed), "{first}");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- revocation
+
+struct Map {
+    generation: u32,
+    not_before: NotBefore,
+}
+
+impl Revocations for Map {
+    fn generation(&self, _: &[u8]) -> u32 {
+        self.generation
+    }
+
+    fn not_before(&self, _: &[u8]) -> NotBefore {
+        self.not_before
+    }
+}
+
+/// An old epoch of one level never masks a newer one of another.
+#[test]
+fn the_latest_of_three_epochs_holds_in_every_order() {
+    let token = text_of(&draft(UID), &mqtt());
+    for [global, realm, uid] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for (newest, expected) in [(NOW, Ok(())), (NOW + 1, Err(Refusal::Revoked))] {
+            let epoch = |rank| [0, NOW - 1000, newest][rank];
+            let not_before = NotBefore { global: epoch(global), realm: epoch(realm), uid: epoch(uid) };
+            assert_eq!(not_before.effective(), newest);
+            let map = Map { generation: 0, not_before };
+            let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
+            assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{not_before:?}");
+        }
+    }
+}
+
+#[test]
+fn everything_issued_so_far_is_revoked_by_the_epoch_that_the_documentation_names() {
+    let uid = NOW + WINDOW.skew_future + 1;
+    let map = Map { generation: 0, not_before: NotBefore { uid, ..NotBefore::default() } };
+    let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
+    for stamp in [NOW - 300, NOW, NOW + 60] {
+        let token = text_of(&Draft::time(UID, at(stamp)), &mqtt());
+        for later in 0..=WINDOW.max_age + WINDOW.skew_future + 1 {
+            let outcome = judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW + later));
+            assert!(matches!(outcome, Err(Refusal::Revoked | Refusal::TooOld { .. })), "{stamp} {later} {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_replaced_device_key_stays_replaced() {
+    let master = || MasterKey::new(OTHER_KEY).unwrap();
+    let verdict = |map_generation, key_generation, named: Option<u32>| {
+        let key = master().derive("acme", UID, key_generation).unwrap();
+        let draft = named.map_or(draft(UID), |generation| draft(UID).generation(generation));
+        let token = draft.mint_string::<96>(&mqtt(), &key).unwrap();
+        let map = Map { generation: map_generation, not_before: NotBefore::default() };
+        let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master()), "acme").unwrap();
+        let verifier = Verifier::new(mqtt(), keys, WINDOW).with_revocations(map);
+        judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW))
+    };
+    for (map, key, named, expected) in [
+        (0, 0, None, Ok(())),
+        (2, 2, None, Ok(())),
+        (2, 2, Some(2), Ok(())),
+        (2, 3, Some(3), Ok(())),
+        (2, 1, Some(1), Err(Refusal::Revoked)),
+        (u32::MAX, 0, Some(0), Err(Refusal::Revoked)),
+        // The old key under a new name, the old key without a name, a new key that the map does not know yet.
+        (2, 1, Some(2), Err(Refusal::Invalid)),
+        (2, 1, None, Err(Refusal::Invalid)),
+        (2, 3, None, Err(Refusal::Invalid)),
+    ] {
+        assert_eq!(verdict(map, key, named), expected, "map {map} key {key} named {named:?}");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- what a forger learns
+
+/// Tokens that are stale, revoked, or early as well: none of it shows unless the sign is good.
+#[test]
+fn everything_before_the_sign_fails_with_one_answer() {
+    let map = Map { generation: 0, not_before: NotBefore { global: u64::MAX, ..NotBefore::default() } };
+    let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
+    for (stamp, reason) in [
+        (NOW, Refusal::Revoked),
+        (NOW - 1000, Refusal::TooOld { by: 700 }),
+        (NOW + 1000, Refusal::TooNew { by: 940 }),
+        (1_000_000_000, Refusal::ClockUnset),
+    ] {
+        for clock in [at(NOW), at(0)] {
+            let reason = if clock == at(NOW) { reason } else { Refusal::NoClock };
+            let token = text_of(&Draft::time(UID, at(stamp)), &mqtt());
+            assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, clock), Err(reason));
+            let (said, sign) = token.rsplit_once('.').unwrap();
+            for forged in [
+                format!("{said}.{}", "0".repeat(32)),
+                format!("{said}.{}", sign.chars().rev().collect::<String>()),
+                format!("{said}.k_9.{sign}"),
+                said.replacen("cs1_", "cs1s_", 1) + "." + sign,
+                token.replacen("dev-7", "dev-8", 1),
+                token.replacen("dev-7", "", 1),
+                token.to_ascii_uppercase(),
+                String::new(),
+            ] {
+                let outcome = judge_by(&verifier, forged.as_bytes(), Carrier::NONE, clock);
+                assert_eq!(outcome, Err(Refusal::Invalid), "{forged}");
+            }
+        }
+    }
+}
+
+#[test]
+fn floods_of_junk_are_refused_before_any_key() {
+    let dots = vec![b'.'; 1 << 20];
+    assert_refused_before_any_key(&dots);
+    assert_eq!(Unverified::parse_binary(&dots, None), Err(Error::Malformed));
+    assert_eq!(challenge::answer(&dots, UID).unwrap_err(), Error::Malformed);
+    assert_eq!(text::parse(text::KeyType::Device, &dots).unwrap_err(), Error::KeyTextForm);
+    assert_refused_before_any_key([b"cs1_".as_slice(), &dots].concat());
+    for byte in 0..=u8::MAX {
+        for len in [0, 1, 2, 11, 33, 255, 696, 697, 947, 948] {
+            let junk = vec![byte; len];
+            assert_refused_before_any_key(&junk);
+            assert_eq!(transcode::text_to_vec::<MAX_BINARY>(&junk), Err(Error::Malformed));
+            let rewritten = transcode::binary_to_string::<MAX_TEXT>(&junk, Some(at(NOW)));
+            // Eleven bytes a3 are a token, if a forged one: detached, short, N = 8.
+            assert!(rewritten == Err(Error::Malformed) || byte >> 5 == 0b101, "{byte:#04x} {len}");
+        }
+    }
+}
+
+#[test]
+fn a_lower_cap_is_kept() {
+    let token = text_of(&draft(UID), &mqtt());
+    for (cap, expected) in [(token.len(), Ok(())), (token.len() - 1, Err(Refusal::Invalid)), (0, Err(Refusal::Invalid))]
+    {
+        let verifier = Verifier::new(mqtt(), key(), WINDOW).with_max_text(cap);
+        assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{cap}");
+    }
+    let m = m_of(&draft(UID), &mqtt()).len();
+    for (cap, expected) in [(m, Ok(())), (m - 1, Err(Refusal::Invalid))] {
+        let profile = mqtt().with_max_mac_input(cap);
+        let verifier = Verifier::new(profile, key(), WINDOW);
+        assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{cap}");
+        let minted = draft(UID).mint_string::<64>(&profile, &key());
+        assert_eq!(minted.map(drop), if cap == m { Ok(()) } else { Err(Error::MacInputTooLong { length: m, cap }) });
+    }
+}

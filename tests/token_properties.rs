@@ -1,0 +1,600 @@
+//! What holds for every token: round trips, one-bit flips, distinct MAC inputs, no panic for any input, clock, setting.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test may panic"
+)]
+
+use core::cell::Cell;
+use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes, text as key_text};
+use countersign::token::{
+    Authentic, Carrier, ClockQuality, Draft, Kind, MAX_BINARY, MAX_COUNTER, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT,
+    Profile, SignLen, Unverified, Verifier, challenge, expand_short_stamp, max_binary_len, max_text_len, transcode,
+};
+use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestRunner;
+use std::collections::{BTreeMap, HashSet};
+
+const NOW: u64 = 1_767_225_600;
+const ANY_AGE: Window = Window { max_age: u64::MAX, skew_future: u64::MAX };
+
+fn key() -> MacKey {
+    MacKey::new(b"an obvious test key of 32 bytes!").unwrap()
+}
+
+fn challenge_key() -> MacKey {
+    MacKey::new(b"another obvious test key, again!").unwrap()
+}
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(secs)
+}
+
+/// Nothing is written to disk; a failure prints its smallest input.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+// ---------------------------------------------------------------------------------------------- any token
+
+/// Everything that a [`Draft`] borrows, and what is to come out at the other end.
+#[derive(Clone, Debug)]
+struct Recipe {
+    kind: Kind,
+    uid: Vec<u8>,
+    stamp: u64,
+    params: BTreeMap<String, Vec<u8>>,
+    /// `g`, `k`, `n`, `q`, `s`
+    reserved: (Option<u32>, Option<u8>, Option<Vec<u8>>, Option<ClockQuality>, Option<u64>),
+    bind: Vec<u8>,
+    sign_len: SignLen,
+    detached: bool,
+    short: bool,
+    /// The verifier's time, near enough for a short stamp.
+    now: UnixTime,
+}
+
+fn any_bytes(least: usize, most: usize) -> impl Strategy<Value = Vec<u8>> {
+    let literal = select(b"abcXYZ019_-".as_slice());
+    prop_oneof![vec(any::<u8>(), least..=most), vec(literal, least..=most), vec(any::<u8>(), least..=most.min(3))]
+}
+
+fn any_stamp() -> impl Strategy<Value = u64> {
+    prop_oneof![1_000_000_001..=9_999_999_999u64, Just(1_000_000_001), Just(9_999_999_999), NOW - 9..NOW + 9]
+}
+
+fn any_key() -> impl Strategy<Value = String> {
+    (b'a'..=b'z', vec(select(b"abz019".as_slice()), 1..=7)).prop_map(|(first, mut rest)| {
+        rest.insert(0, first);
+        String::from_utf8(rest).unwrap()
+    })
+}
+
+fn any_sign_len() -> impl Strategy<Value = SignLen> {
+    select(&[SignLen::N8, SignLen::N10, SignLen::N16, SignLen::N32][..])
+}
+
+fn any_quality() -> impl Strategy<Value = ClockQuality> {
+    use ClockQuality::{Floor, Network, Repaired, Unset};
+    select(&[Unset, Floor, Network, Repaired][..])
+}
+
+fn any_recipe() -> impl Strategy<Value = Recipe> {
+    let kind = select(&[Kind::Time, Kind::Time, Kind::Answer, Kind::Sequence, Kind::TimeReply][..]);
+    let counter = prop_oneof![0..=MAX_COUNTER, Just(0), Just(MAX_COUNTER)];
+    let params = btree_map(any_key(), any_bytes(0, 64), 0..=8);
+    let option = proptest::option::of::<BoxedStrategy<u64>>;
+    let reserved = (
+        proptest::option::of(any::<u32>()),
+        proptest::option::of(any::<u8>()),
+        proptest::option::of(any_bytes(0, 64)),
+        proptest::option::of(any_quality()),
+        option((0..=MAX_COUNTER).boxed()),
+    );
+    let flags = (any::<bool>(), any::<bool>(), -32_767..=32_768i64);
+    (kind, any_bytes(1, 64), (any_stamp(), counter), params, reserved, any_bytes(0, 64), any_sign_len(), flags)
+        .prop_map(|(kind, uid, (stamp, counter), params, reserved, bind, sign_len, (detached, short, drift))| {
+            let mut recipe = Recipe {
+                kind,
+                uid,
+                stamp: if kind == Kind::Sequence { counter } else { stamp },
+                params,
+                reserved,
+                bind,
+                sign_len,
+                detached: detached || kind == Kind::TimeReply,
+                short: short && matches!(kind, Kind::Time | Kind::Answer),
+                now: at(stamp.saturating_add_signed(drift).clamp(1_000_000_001, 9_999_999_999)),
+            };
+            match kind {
+                Kind::TimeReply => {
+                    recipe.params.clear();
+                    recipe.reserved = Default::default();
+                }
+                // Its window is fixed.
+                Kind::Answer => recipe.now = at(stamp),
+                _ => {}
+            }
+            while recipe.expected_params().len() > 8 {
+                recipe.params.pop_first();
+            }
+            recipe
+        })
+}
+
+impl Recipe {
+    fn profile(&self) -> Profile<'static> {
+        Profile::new("fleet/login").unwrap().with_sign_len(self.sign_len)
+    }
+
+    /// What the channel says: as little as will do, or everything.
+    fn carrier(&self) -> Carrier<'_> {
+        let names_it = self.detached || self.stamp % 2 == 0;
+        Carrier { uid: names_it.then_some(&self.uid), bind: &self.bind }
+    }
+
+    fn question(&self) -> String {
+        let mut out = [0; challenge::CHALLENGE_LEN];
+        challenge::make(&self.profile(), &challenge_key(), &self.uid, at(self.stamp), &mut out).unwrap().to_owned()
+    }
+
+    /// Lends the draft out, since it borrows a list of params.
+    fn draft<T>(&self, use_it: impl FnOnce(Draft<'_>) -> T) -> T {
+        let params: Vec<_> = self.params.iter().map(|(key, value)| (key.as_str(), value.as_slice())).rev().collect();
+        let mut draft = match self.kind {
+            Kind::Time => Draft::time(&self.uid, at(self.stamp)),
+            Kind::Answer => challenge::answer(self.question().as_bytes(), &self.uid).unwrap(),
+            Kind::Sequence => Draft::sequence(&self.uid, self.stamp),
+            _ => Draft::time_reply(&self.uid, at(self.stamp)),
+        };
+        draft = draft.params(&params).bind(&self.bind);
+        draft = if self.detached { draft.detached() } else { draft };
+        let (generation, slot, nonce, quality, sequence) = &self.reserved;
+        draft = generation.map_or(draft, |generation| draft.generation(generation));
+        draft = slot.map_or(draft, |slot| draft.slot(slot));
+        draft = nonce.as_ref().map_or(draft, |nonce| draft.nonce(nonce));
+        draft = quality.map_or(draft, |quality| draft.clock_quality(quality));
+        draft = sequence.map_or(draft, |number| draft.sequence_number(number));
+        use_it(draft)
+    }
+
+    fn text(&self) -> String {
+        self.draft(|draft| draft.mint_text(&self.profile(), &key(), &mut [0; MAX_TEXT]).unwrap().to_owned())
+    }
+
+    fn binary(&self) -> Vec<u8> {
+        self.draft(|draft| {
+            let draft = if self.short { draft.short() } else { draft };
+            draft.mint_binary(&self.profile(), &key(), &mut [0; MAX_BINARY]).unwrap().to_vec()
+        })
+    }
+
+    fn expected_params(&self) -> BTreeMap<String, Vec<u8>> {
+        let (generation, slot, nonce, quality, sequence) = &self.reserved;
+        let digit = |quality: &ClockQuality| match quality {
+            ClockQuality::Unset => b"0".to_vec(),
+            ClockQuality::Floor => b"1".to_vec(),
+            ClockQuality::Network => b"2".to_vec(),
+            ClockQuality::Repaired => b"3".to_vec(),
+        };
+        let proof = (self.kind == Kind::Answer).then(|| {
+            let question = self.question();
+            (0..8).map(|i| u8::from_str_radix(&question[17 + 2 * i..19 + 2 * i], 16).unwrap()).collect()
+        });
+        let reserved = [
+            ("c", proof),
+            ("g", generation.map(|number| number.to_string().into_bytes())),
+            ("k", slot.map(|number| number.to_string().into_bytes())),
+            ("n", nonce.clone()),
+            ("q", quality.as_ref().map(digit)),
+            ("s", sequence.map(|number| number.to_string().into_bytes())),
+        ];
+        let reserved = reserved.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        self.params.clone().into_iter().chain(reserved).collect()
+    }
+
+    /// Judges either form with everything accepted that a verifier can accept.
+    fn judge(&self, token: &[u8]) -> Result<(), Refusal> {
+        let (key, challenge_key) = (key(), challenge_key());
+        let (carrier, mut scratch) = (self.carrier(), [0; MAX_FIELDS]);
+        let is_binary = token.first().is_some_and(|first| first >> 5 == 0b101);
+        if self.kind == Kind::TimeReply {
+            let parsed = if is_binary {
+                Unverified::parse_binary(token, Some(self.now))
+            } else {
+                Unverified::parse_text(token, &mut scratch)
+            };
+            let token = parsed.map_err(|_| Refusal::Invalid)?;
+            return token.authenticate(&self.profile(), &key, carrier).map(|token| self.check(&token));
+        }
+        let mut keys = KeyRing::<_, 1>::new(self.reserved.1.unwrap_or(0), key);
+        keys.rotate_to(self.reserved.1.unwrap_or(0)).unwrap();
+        let verifier =
+            Verifier::new(self.profile(), keys, ANY_AGE).accepting_sequence().accepting_answers(&challenge_key);
+        let verified = if is_binary {
+            verifier.verify_binary(token, carrier, self.now.into())?
+        } else {
+            verifier.verify_text(token, carrier, self.now.into(), &mut scratch)?
+        };
+        assert_eq!(verified.slot(), self.reserved.1.unwrap_or(0));
+        assert_eq!(verified.generation(), self.reserved.0.unwrap_or(0));
+        self.check(&verified);
+        Ok(())
+    }
+
+    /// What comes out is what went in.
+    fn check(&self, token: &Authentic<'_>) {
+        let has_time = self.kind != Kind::Sequence;
+        assert_eq!((token.kind(), token.uid()), (self.kind, self.uid.as_slice()));
+        assert_eq!(token.issued_at(), has_time.then_some(at(self.stamp)));
+        assert_eq!(token.counter(), (!has_time).then_some(self.stamp));
+        let params = token.params().iter().map(|(key, value)| (key.to_owned(), value.to_vec()));
+        assert!(params.eq(self.expected_params()));
+        assert_eq!(token.params().len(), self.expected_params().len());
+        assert_eq!(token.params().is_empty(), self.expected_params().is_empty());
+        for (key, value) in self.expected_params() {
+            assert_eq!(token.params().get(&key), Some(value.as_slice()));
+        }
+        let (_, _, nonce, quality, sequence) = &self.reserved;
+        assert_eq!(
+            (token.nonce(), token.clock_quality(), token.sequence_number()),
+            (nonce.as_deref(), *quality, *sequence)
+        );
+        assert_eq!(token.sign().len(), self.sign_len.bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn what_was_minted_is_what_is_verified(recipe in any_recipe()) {
+        prop_assert_eq!(recipe.judge(recipe.text().as_bytes()), Ok(()));
+        prop_assert_eq!(recipe.judge(&recipe.binary()), Ok(()));
+    }
+
+    #[test]
+    fn text_and_binary_are_one_token(recipe in any_recipe()) {
+        let (text, binary) = (recipe.text(), recipe.binary());
+        let expanded = transcode::binary_to_string::<MAX_TEXT>(&binary, Some(recipe.now)).unwrap();
+        prop_assert_eq!(expanded.as_str(), &text);
+        let full = transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap();
+        let in_full = Recipe { short: false, ..recipe }.binary();
+        prop_assert_eq!(&full[..], &in_full[..]);
+    }
+
+    #[test]
+    fn both_ends_and_both_forms_sign_the_same_bytes(recipe in any_recipe()) {
+        let (profile, text, binary) = (recipe.profile(), recipe.text(), recipe.binary());
+        let minted = recipe.draft(|draft| draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec());
+        let mut scratch = [0; MAX_FIELDS];
+        let from_text = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+        let from_binary = Unverified::parse_binary(&binary, Some(recipe.now)).unwrap();
+        prop_assert!(from_text == from_binary);
+        let mut out = [0; MAX_MAC_INPUT];
+        prop_assert_eq!(from_text.mac_input(&profile, recipe.carrier(), &mut out).unwrap(), &minted[..]);
+    }
+
+    #[test]
+    fn the_lengths_known_at_compile_time_are_bounds(recipe in any_recipe()) {
+        let uid = if recipe.detached { 0 } else { recipe.uid.len() };
+        let pairs: Vec<_> = recipe.expected_params().iter().map(|(key, value)| (key.len(), value.len())).collect();
+        let counted = match recipe.kind {
+            Kind::Time => 0,
+            Kind::Sequence => 1 + 3,
+            _ => 1,
+        };
+        let (text, binary) = (recipe.text().len(), recipe.binary().len());
+        prop_assert!(text <= max_text_len(uid, &pairs, recipe.sign_len) + counted);
+        prop_assert!(text <= MAX_TEXT);
+        prop_assert_eq!(binary + if recipe.short { 3 } else { 0 }, max_binary_len(uid, &pairs, recipe.sign_len));
+        prop_assert!(binary <= MAX_BINARY);
+        // Where every field has to be escaped, the bound is met.
+        let literal = |bytes: &[u8]| {
+            !matches!(bytes, [] | [b'-', ..])
+                && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte))
+        };
+        let literal_param = recipe.expected_params().values().any(|value| literal(value));
+        if recipe.kind == Kind::Time && !literal_param && (recipe.detached || !literal(&recipe.uid)) {
+            prop_assert_eq!(text, max_text_len(uid, &pairs, recipe.sign_len));
+        }
+    }
+
+    #[test]
+    fn a_string_of_its_own_holds_what_a_buffer_would(recipe in any_recipe()) {
+        let (profile, key, text) = (recipe.profile(), key(), recipe.text());
+        let full = Recipe { short: false, ..recipe.clone() }.binary();
+        recipe.draft(|draft| {
+            assert_eq!(draft.mint_string::<MAX_TEXT>(&profile, &key).unwrap(), *text);
+            assert_eq!(draft.mint_string::<2000>(&profile, &key).unwrap(), *text);
+            assert_eq!(draft.mint_vec::<MAX_BINARY>(&profile, &key).unwrap(), *full);
+            assert_eq!(draft.mint_vec::<2000>(&profile, &key).unwrap(), *full);
+            let (needed_text, needed_full) = (text.len(), full.len());
+            let fits = |needed: usize| if needed <= 100 { Ok(()) } else { Err(Error::BufferTooSmall { needed }) };
+            assert_eq!(draft.mint_string::<100>(&profile, &key).map(drop), fits(needed_text));
+            assert_eq!(draft.mint_vec::<100>(&profile, &key).map(drop), fits(needed_full));
+            assert_eq!(transcode::text_to_vec::<100>(text.as_bytes()).map(drop), fits(needed_full));
+            assert_eq!(transcode::binary_to_string::<100>(&full, None).map(drop), fits(needed_text));
+        });
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- buffers
+
+/// Every size below what is needed is refused with what is needed, and that then suffices, to the byte.
+fn check_every_size(expected: &[u8], write: impl Fn(&mut [u8]) -> Result<Vec<u8>, Error>) {
+    let needed = expected.len();
+    let mut out = vec![0xAA; needed + 1];
+    for size in 0..needed {
+        assert_eq!(write(&mut out[..size]), Err(Error::BufferTooSmall { needed }), "{size}");
+        assert_eq!(out[size..needed], vec![0xAA; needed - size], "wrote behind the buffer");
+    }
+    assert_eq!(write(&mut out[..needed]).as_deref(), Ok(expected));
+    assert_eq!(write(&mut out).as_deref(), Ok(expected));
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn a_buffer_that_is_too_small_is_told_the_right_size(recipe in any_recipe()) {
+        let (profile, key) = (recipe.profile(), key());
+        let (text, binary) = (recipe.text(), Recipe { short: false, ..recipe.clone() }.binary());
+        recipe.draft(|draft| {
+            check_every_size(text.as_bytes(), |out| draft.mint_text(&profile, &key, out).map(|text| text.into()));
+            check_every_size(&binary, |out| draft.mint_binary(&profile, &key, out).map(|binary| binary.to_vec()));
+            let m = draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec();
+            check_every_size(&m, |out| draft.mac_input(&profile, out).map(|m| m.to_vec()));
+        });
+        check_every_size(&binary, |out| transcode::text_to_binary(text.as_bytes(), out).map(|binary| binary.to_vec()));
+        check_every_size(text.as_bytes(), |out| {
+            transcode::binary_to_text(&binary, None, out).map(|text| text.into())
+        });
+        let question = challenge::make(&profile, &key, &recipe.uid, at(NOW), &mut [0; 33]).unwrap().to_owned();
+        check_every_size(question.as_bytes(), |out| {
+            challenge::make(&profile, &key, &recipe.uid, at(NOW), out).map(|text| text.into())
+        });
+        let needed = text.len().min(MAX_FIELDS);
+        for size in 0..needed {
+            let mut scratch = vec![0; size];
+            let parsed = Unverified::parse_text(text.as_bytes(), &mut scratch);
+            prop_assert_eq!(parsed, Err(Error::BufferTooSmall { needed }));
+        }
+        prop_assert!(Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS][..needed]).is_ok());
+    }
+
+    #[test]
+    fn a_key_text_reads_back_and_says_how_long_it_is(bytes in any::<[u8; 32]>(), slot in any::<u8>()) {
+        let secret = SecretBytes::new(&bytes).unwrap();
+        for key_type in [key_text::KeyType::Master, key_text::KeyType::Device] {
+            let line = key_text::write_string::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap();
+            check_every_size(line.as_bytes(), |out| {
+                key_text::write(key_type, slot, &secret, out).map(|line| line.into())
+            });
+            let (read_slot, read) = key_text::parse(key_type, line.as_bytes()).unwrap();
+            prop_assert_eq!((read_slot, *read.expose()), (slot, bytes));
+            // One character mistyped, anywhere, as anything.
+            for place in 0..line.len() {
+                for typed in (b'!'..=b'~').filter(|typed| *typed != line.as_bytes()[place]) {
+                    let mut mistyped = line.as_bytes().to_vec();
+                    mistyped[place] = typed;
+                    prop_assert!(key_text::parse(key_type, &mistyped).is_err());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_longest_token_of_every_measure_is_as_long_as_the_format_says() {
+    let (uid, value) = ([0xFF; 64], [0xFF; 64]);
+    let keys: Vec<String> = ('a'..='h').map(|last| format!("abcdefg{last}")).collect();
+    let params: Vec<_> = keys.iter().map(|key| (key.as_str(), value.as_slice())).collect();
+    let purpose = "p".repeat(32);
+    let profile = Profile::new(&purpose).unwrap().with_sign_len(SignLen::N32);
+    let draft = Draft::sequence(&uid, MAX_COUNTER).params(&params).bind(&value);
+    assert_eq!(draft.mint_string::<MAX_TEXT>(&profile, &key()).unwrap().len(), MAX_TEXT);
+    assert_eq!(draft.mint_vec::<MAX_BINARY>(&profile, &key()).unwrap().len(), MAX_BINARY);
+    assert_eq!(draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().len(), MAX_MAC_INPUT);
+    // And its fields fill the scratch to the last byte.
+    let text = draft.mint_string::<MAX_TEXT>(&profile, &key()).unwrap();
+    assert!(Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).is_ok());
+}
+
+// ---------------------------------------------------------------------------------------------- forging
+
+#[test]
+fn no_bit_can_be_flipped() {
+    let flipped = Cell::new(0);
+    let outcome = TestRunner::new(cases(60)).run(&any_recipe(), |recipe| {
+        for token in [recipe.text().into_bytes(), recipe.binary()] {
+            for bit in 0..token.len() * 8 {
+                let mut forged = token.clone();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                prop_assert_eq!(recipe.judge(&forged), Err(Refusal::Invalid), "bit {}", bit);
+                flipped.set(flipped.get() + 1);
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+    println!("{} bits flipped, each refused", flipped.get());
+    assert!(flipped.get() > 60 * 2 * 100);
+}
+
+/// All tuples over an alphabet of every delimiter there is, on the wire or in a naive format.
+#[test]
+fn no_two_tokens_sign_the_same_bytes() {
+    const ALPHABET: &[u8] = b"._-1a\0";
+    let singles: Vec<Vec<u8>> = ALPHABET.iter().map(|byte| vec![*byte]).collect();
+    let doubles = singles.iter().flat_map(|one| singles.iter().map(|two| [one.as_slice(), two].concat()));
+    let uids: Vec<Vec<u8>> =
+        singles.iter().cloned().chain(doubles).chain([b"a.1".to_vec(), b"a._1".to_vec()]).collect();
+    let values: Vec<Vec<u8>> = singles.iter().cloned().chain([vec![], b"1.a1_".to_vec(), b"-1".to_vec()]).collect();
+    let mut params: Vec<Vec<(&str, &[u8])>> = vec![vec![]];
+    params.extend(values.iter().flat_map(|value| ["a1", "aa"].map(|key| vec![(key, value.as_slice())])));
+    params.push(vec![("a1", b""), ("aa", b"1")]);
+    params.push(vec![("a1", b"1"), ("aa", b"")]);
+    let binds: Vec<Vec<u8>> = singles.iter().cloned().chain([vec![], b".a".to_vec()]).collect();
+
+    let (mut tuples, mut signed, mut joined, mut spelled) = (0, HashSet::new(), HashSet::new(), HashSet::new());
+    for purpose in ["a", "a.", "a._", "1"] {
+        let profile = Profile::new(purpose).unwrap();
+        for uid in &uids {
+            for params in &params {
+                for (kind, draft, stamp) in [
+                    ("cs1_", Draft::time(uid, at(1_111_111_111)), "1111111111"),
+                    ("cs1s_", Draft::sequence(uid, 1_111_111_111), "1111111111"),
+                    ("cs1s_", Draft::sequence(uid, 1), "1"),
+                ] {
+                    let draft = draft.params(params);
+                    // A text without its sign says everything but the context.
+                    if purpose == "a" {
+                        let text = draft.mint_string::<MAX_TEXT>(&profile, &key()).unwrap();
+                        spelled.insert(text.rsplit_once('.').unwrap().0.to_owned());
+                    }
+                    for bind in &binds {
+                        tuples += 1;
+                        let m = draft.bind(bind).mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec();
+                        signed.insert(m);
+                        // What a format without lengths would sign.
+                        let params = params.iter().map(|(key, value)| [key.as_bytes(), b"_", value].concat());
+                        let fields = [kind.into(), purpose.into(), uid.clone(), stamp.into()].into_iter();
+                        joined.insert(fields.chain(params).chain([bind.clone()]).collect::<Vec<_>>().join(&b'.'));
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "{tuples} tuples, {} MAC inputs, {} if naively joined, {} texts",
+        signed.len(),
+        joined.len(),
+        spelled.len()
+    );
+    assert!(tuples >= 50_000);
+    assert_eq!(signed.len(), tuples);
+    assert_eq!(spelled.len(), uids.len() * params.len() * 3);
+    // The control: the tuples are such that a naive format confuses thousands of them.
+    assert!(joined.len() < tuples - 1000);
+}
+
+// ---------------------------------------------------------------------------------------------- anything at all
+
+/// Bytes that are nearly tokens: pieces of the grammar in any order.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = "cs1_|cs1c_|cs1s_|cs1r_|cs1q_|dev-7|-LXg|-|.|.|.|.1767225600.|7|_|fw_1|k_7|c_12345678|0123456789abcdef|\
+        0123456789abcdef0123456789abcdef|\0|é|csk1d_|=";
+    let piece = select(piece.split('|').collect::<Vec<_>>());
+    prop_oneof![
+        vec(piece.clone(), 0..9).prop_map(|pieces| pieces.concat().into_bytes()),
+        (select(&["cs1_dev.1767225600", "cs1s_.7", "cs1r_.1767225600", "cs1q_.1767225600"][..]), vec(piece, 0..4))
+            .prop_map(|(head, params)| {
+                let params: String = params.iter().map(|piece| format!(".{piece}")).collect();
+                format!("{head}{params}.0123456789abcdef").into_bytes()
+            }),
+    ]
+}
+
+fn any_input() -> impl Strategy<Value = Vec<u8>> {
+    let binary =
+        (0xA0..=0xBFu8, vec(any::<u8>(), 0..800)).prop_map(|(first, rest)| [&[first], rest.as_slice()].concat());
+    let heads = [
+        &b"\xA0\x05dev-7\0\x69\x55\xB9\0"[..],
+        b"\xA2\0\x69\x55\xB9\0",
+        b"\xA6\0\x69\x55\xB9\0\x01\x02fw\x01x",
+        b"\xB4\x01a\0\0\0\0\x07\x02\x01k\x017\x01n\0",
+        b"\xBA\0\x69\x55\xB9\0",
+    ];
+    let rest = prop_oneof![vec(Just(7), 6..40), vec(any::<u8>(), 6..40)];
+    let nearly = (select(heads.to_vec()), rest).prop_map(|(head, rest)| [head, &rest].concat());
+    prop_oneof![pieces(), vec(any::<u8>(), 0..1100), binary, nearly]
+}
+
+fn any_number() -> impl Strategy<Value = u64> {
+    let edges =
+        [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001, NOW, 9_999_999_999, 10_000_000_000, u64::MAX - 1, u64::MAX];
+    prop_oneof![any::<u64>(), select(edges.to_vec()), NOW - 100_000..NOW + 100_000]
+}
+
+#[test]
+fn nothing_panics_and_nothing_unsigned_is_accepted() {
+    let well_formed = Cell::new([0; 2]);
+    let settings = (any_number(), any_number(), any_number(), any_number(), any::<u16>(), any::<u16>());
+    let context = (any_bytes(0, 70), any_bytes(0, 70), any::<bool>());
+    let outcome =
+        TestRunner::new(cases(10_000)).run(&(any_input(), settings, context), |(input, settings, context)| {
+            let (now, max_age, skew_future, hold, cap, size) = settings;
+            let (uid, bind, names) = context;
+            let carrier = Carrier { uid: names.then_some(uid.as_slice()), bind: &bind };
+            let (key, mut clock) = (key(), HeldClock::with_highest(hold, at(skew_future)));
+            let keys = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!").unwrap());
+            let verifier = Verifier::new(
+                Profile::new("mqtt").unwrap(),
+                DeviceKeys::new(keys, "acme").unwrap(),
+                Window { max_age, skew_future },
+            )
+            .accepting_sequence()
+            .accepting_answers(&key)
+            .with_max_text(cap.into())
+            .with_max_binary(cap.into());
+            let (reading, mut scratch) = (clock.read(at(now)), [0; MAX_FIELDS]);
+            let size = usize::from(size) % (MAX_FIELDS + 1);
+            let needed = usize::from(cap).min(MAX_FIELDS);
+            let expected = if size < needed { Refusal::ScratchTooSmall { needed } } else { Refusal::Invalid };
+            prop_assert_eq!(verifier.verify_text(&input, carrier, reading, &mut scratch[..size]), Err(expected));
+            prop_assert_eq!(verifier.verify_binary(&input, carrier, reading), Err(Refusal::Invalid));
+            let _ = expand_short_stamp(at(now), cap);
+            prop_assert!(key_text::parse(key_text::KeyType::Device, &input).is_err());
+            prop_assert!(input.len() == 33 || challenge::answer(&input, &uid).is_err());
+
+            // Whatever parses has one spelling: it comes back from the other form as it was.
+            let mut count = well_formed.get();
+            if Unverified::parse_text(&input, &mut scratch).is_ok() {
+                let binary = transcode::text_to_vec::<MAX_BINARY>(&input);
+                if binary != Err(Error::NoBinaryForm) {
+                    let text = transcode::binary_to_string::<MAX_TEXT>(&binary.unwrap(), None).unwrap();
+                    prop_assert_eq!(text.as_bytes(), &input[..]);
+                }
+                count[0] += 1;
+            }
+            if Unverified::parse_binary(&input, None).is_ok() {
+                let text = transcode::binary_to_string::<MAX_TEXT>(&input, None).unwrap();
+                let binary = transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap();
+                prop_assert_eq!(&binary[..], &input[..]);
+                count[1] += 1;
+            }
+            well_formed.set(count);
+            Ok(())
+        });
+    outcome.unwrap();
+    let [text, binary] = well_formed.get();
+    println!("{text} texts and {binary} binaries were well formed by chance");
+    assert!(text > 50 && binary > 50, "the inputs are too wild to say anything");
+}
+
+proptest! {
+    #![proptest_config(cases(3000))]
+
+    #[test]
+    fn a_damaged_token_is_refused(
+        recipe in any_recipe(),
+        is_text in any::<bool>(),
+        place in any::<prop::sample::Index>(),
+        cut in 0..4usize,
+        put in prop_oneof![vec(any::<u8>(), 0..4), vec(select(b".-_0af1".as_slice()), 0..4)],
+    ) {
+        let token = if is_text { recipe.text().into_bytes() } else { recipe.binary() };
+        let (mut damaged, start) = (token.clone(), place.index(token.len() + 1));
+        damaged.splice(start..(start + cut).min(token.len()), put);
+        let expected = if damaged == token { Ok(()) } else { Err(Refusal::Invalid) };
+        prop_assert_eq!(recipe.judge(&damaged), expected);
+    }
+}

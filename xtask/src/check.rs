@@ -1,0 +1,56 @@
+//! Format, lints, docs, licences and the size of the dependency tree.
+
+use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
+use crate::tools;
+use std::collections::BTreeSet;
+
+const FEATURES: [&str; 4] = ["defmt", "std", "tower", "axum"];
+/// Crates that the bare core may pull in, itself included.
+const CORE_CRATES: usize = 25;
+
+pub(crate) fn run(tally: &mut Tally) -> Outcome {
+    tally.command("format", &mut command("cargo fmt --all --check"))?;
+    for set in powerset() {
+        let line = format!("cargo clippy --quiet --lib --no-default-features --features {set} -- --deny warnings");
+        tally.command(&format!("lints of the library with features [{}]", set.trim_matches('"')), &mut command(&line))?;
+    }
+    let all = "cargo clippy --quiet --workspace --all-targets --all-features -- --deny warnings";
+    tally.command("lints of everything", &mut command(all))?;
+    let docs = "cargo doc --quiet --no-deps --all-features --package countersign";
+    tally.command("docs", command(docs).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    dependency_tree(tally)?;
+    licences(tally)
+}
+
+/// Every set of features, the empty one first, as one argument.
+fn powerset() -> impl Iterator<Item = String> {
+    (0..1u32 << FEATURES.len()).map(|set| {
+        let chosen = FEATURES.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, feature)| *feature);
+        chosen.collect::<Vec<_>>().join(",")
+    })
+}
+
+fn dependency_tree(tally: &mut Tally) -> Outcome {
+    let tree = stdout_of(&mut command("cargo tree --package countersign -e normal --no-default-features --prefix none"))?;
+    let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(" v").next()).collect();
+    let holds = crates.len() < CORE_CRATES;
+    tally.expect(holds, &format!("the bare core is {} crates, fewer than {CORE_CRATES}", crates.len()));
+    Ok(())
+}
+
+fn licences(tally: &mut Tally) -> Outcome {
+    tools::cargo_deny()?;
+    tally.command("licences, bans and sources", &mut command("cargo deny --all-features check licenses bans sources"))?;
+    // The advisories live in a repository of their own, which not every machine may reach.
+    let output = capture(&mut command("cargo deny --all-features check advisories"))?;
+    let complaint = text(&output.stderr);
+    if complaint.contains("failed to fetch advisory database") {
+        println!("  (advisories not checked: their database cannot be fetched from here)");
+    } else {
+        tally.expect(output.status.success(), "advisories");
+        if !output.status.success() {
+            println!("{complaint}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Installs what is missing, with a line for each, or says what to install.
+
+use crate::shell::{Outcome, capture, command, text};
+
+/// A program, the command that shows that it is there, and the command that brings it.
+struct Tool {
+    name: &'static str,
+    probe: &'static str,
+    install: &'static str,
+}
+
+const APT: &str = "apt-get install --yes --no-install-recommends";
+
+fn ensure(tool: &Tool) -> Outcome {
+    let is_there = || capture(&mut command(tool.probe)).is_ok_and(|output| output.status.success());
+    if is_there() {
+        return Ok(());
+    }
+    let install = tool.install;
+    println!("  installing {}: {install}", tool.name);
+    let failure = match capture(&mut command(install)) {
+        Ok(output) if output.status.success() => String::new(),
+        Ok(output) => text(&output.stderr),
+        Err(error) => error,
+    };
+    if is_there() {
+        Ok(())
+    } else {
+        Err(format!("{} is missing and could not be installed. Install it with: {install}\n{failure}", tool.name))
+    }
+}
+
+fn apt(name: &'static str, probe: &'static str, package: &str) -> Outcome {
+    if capture(&mut command(probe)).is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    // A list that is old or was never fetched knows no packages; if this fails, the installation says so.
+    let _ = capture(&mut command("apt-get update"));
+    ensure(&Tool { name, probe, install: format!("{APT} {package}").leak() })
+}
+
+pub(crate) fn curl() -> Outcome {
+    apt("curl", "curl --version", "curl")
+}
+
+pub(crate) fn binutils() -> Outcome {
+    apt("binutils (nm, size)", "nm --version", "binutils")
+}
+
+pub(crate) fn valgrind() -> Outcome {
+    apt("valgrind", "valgrind --version", "valgrind")
+}
+
+pub(crate) fn chromium() -> Outcome {
+    apt("chromium", "chromium --version", "chromium")?;
+    apt("chromedriver", "chromedriver --version", "chromium-driver")
+}
+
+/// A compiler that brings the source of `core`, for targets that rustup cannot fetch.
+pub(crate) fn debian_rust_with_source() -> Outcome {
+    apt("Debian's rustc", "/usr/bin/rustc --version", "rustc-web")?;
+    apt("Debian's cargo", "/usr/bin/cargo --version", "cargo-web")?;
+    apt("the source of core", "test -d /usr/lib/rustlib/src", "rust-web-src")
+}
+
+pub(crate) fn cargo_deny() -> Outcome {
+    ensure(&Tool { name: "cargo-deny", probe: "cargo deny --version", install: "cargo install --locked cargo-deny" })
+}
+
+pub(crate) fn cargo_fuzz() -> Outcome {
+    ensure(&Tool {
+        name: "the nightly toolchain",
+        probe: "cargo +nightly --version",
+        install: "rustup toolchain install nightly --profile minimal",
+    })?;
+    ensure(&Tool { name: "cargo-fuzz", probe: "cargo fuzz --version", install: "cargo install --locked cargo-fuzz" })
+}
