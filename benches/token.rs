@@ -18,7 +18,9 @@ const OPERATIONS: [&str; 6] = ["compress", "hmac", "mint-text", "verify-text", "
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [operation, rounds] if OPERATIONS.contains(&operation.as_str()) => repeat(operation, rounds.parse().expect("a number")),
+        [operation, rounds] if OPERATIONS.contains(&operation.as_str()) => {
+            repeat(operation, rounds.parse().expect("a number"))
+        }
         // What `cargo bench` itself passes: nanoseconds, to be read as ratios.
         _ => OPERATIONS.iter().for_each(|operation| report(operation)),
     }

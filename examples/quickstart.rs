@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
     let mut scratch = [0; MAX_FIELDS];
     let token = verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut scratch)?;
-    println!("verified {token:?}, fw = {:?}", token.params().get("fw").map(<[u8]>::escape_ascii).map(|fw| fw.to_string()));
+    println!(
+        "verified {token:?}, fw = {:?}",
+        token.params().get("fw").map(<[u8]>::escape_ascii).map(|fw| fw.to_string())
+    );
     Ok(())
 }

@@ -3,6 +3,15 @@
 use core::fmt;
 
 /// The result of building, writing or converting something.
+///
+/// ```
+/// use countersign::{Error, Result, token::Profile};
+///
+/// fn profile(purpose: &str) -> Result<Profile<'_>> {
+///     Profile::new(purpose)
+/// }
+/// assert_eq!(profile("Fleet Login"), Err(Error::Name));
+/// ```
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// A fault in what the caller passed in: a key, a field, a buffer.
@@ -28,15 +37,23 @@ pub enum Error {
         /// Bytes needed.
         needed: usize,
     },
+    /// Claims that do not have the shape of the type that they were read into, or that this crate cannot write.
+    Claims,
     /// A short stamp can only be expanded with a clock: pass the time.
     ClockNeeded,
     /// A counter is above 2^40 − 1 (FORMAT section 1).
     CounterRange,
+    /// A header parameter is named twice, or has a meaning of its own (RFC 7515 section 4.1).
+    HeaderParameter,
+    /// A key id is 1 to 64 bytes of text, and each in a ring has one of its own.
+    KeyId,
     /// A token key is exactly 32 bytes.
     KeyLength {
         /// Bytes passed.
         got: usize,
     },
+    /// PEM or SSH text as an HMAC key: it belongs to a public key, and anybody could sign with it (RFC 8725 section 2.1).
+    KeyLooksPublic,
     /// A key of one repeated byte value is a placeholder, not a key.
     KeyRepeated,
     /// The check of a key text does not fit its other characters: it was mistyped.
@@ -45,6 +62,13 @@ pub enum Error {
     KeyTextForm,
     /// A master key where a device key was asked for, or the reverse.
     KeyTextType,
+    /// An HMAC key is shorter than the hash (RFC 7518 section 3.2).
+    KeyTooShort {
+        /// Bytes passed.
+        got: usize,
+        /// Bytes asked for.
+        least: usize,
+    },
     /// The input is no token of this format version.
     Malformed,
     /// The MAC input is longer than the cap that both sides share (FORMAT section 2).
@@ -58,8 +82,6 @@ pub enum Error {
     Name,
     /// This kind has no binary form (Challenge; FORMAT section 4).
     NoBinaryForm,
-    /// A TimeReply and a Challenge never carry their uid (FORMAT section 1).
-    NotDetached,
     /// More than 8 params, the reserved ones included.
     ParamCount,
     /// A param key is `[a-z][a-z0-9]{1,7}`; keys of one letter are reserved and have setters of their own.
@@ -71,15 +93,19 @@ pub enum Error {
         /// Bytes passed.
         got: usize,
     },
+    /// A private key of another length, or out of range.
+    PrivateKey,
+    /// A public key that is no point of the curve, or a weak one.
+    PublicKey,
     /// Every place of the key ring is taken: retire a slot or make the ring larger.
     RingFull,
-    /// Only Time and Answer tokens can have a short stamp, and 1 000 000 000 never (FORMAT section 4).
+    /// A short stamp is for the binary form of a Time or Answer token whose clock is set (FORMAT section 4).
     ShortStamp,
-    /// A Challenge has a sign of 8 bytes and no other (FORMAT section 1).
-    SignLength,
+    /// The device that holds the key could not sign, or the key can only verify.
+    Signer,
     /// The ring has a key in this slot already.
     SlotTaken,
-    /// The ring has no key in this slot, or the slot is in use and cannot be retired.
+    /// The ring has no key in this slot, or it is the current one, which cannot be retired.
     SlotUnknown,
     /// A stamp is Unix seconds from 1 000 000 000 to 9 999 999 999 (FORMAT section 1).
     StampRange,
@@ -95,31 +121,39 @@ impl fmt::Display for Error {
         match self {
             Self::BindLength { got } => write!(f, "bind is 0 to 64 bytes, not {got}"),
             Self::BufferTooSmall { needed } => write!(f, "the buffer is too small: {needed} bytes are needed"),
+            Self::Claims => f.write_str("the claims do not have the shape of the type"),
             Self::ClockNeeded => f.write_str("a short stamp needs a clock to be expanded: pass the time"),
             Self::CounterRange => f.write_str("a counter is 0 to 2^40 - 1"),
+            Self::HeaderParameter => f.write_str("a header parameter is named twice, or RFC 7515 gives it a meaning"),
+            Self::KeyId => f.write_str("a key id is 1 to 64 bytes and unique in its ring"),
             Self::KeyLength { got } => write!(f, "a key is exactly 32 bytes, not {got}"),
+            Self::KeyLooksPublic => f.write_str("PEM or SSH text is no HMAC key: anybody could sign with it"),
             Self::KeyRepeated => f.write_str("a key of one repeated byte value is refused: use random bytes"),
             Self::KeyTextCheck => f.write_str("the check of the key text does not fit: it was mistyped"),
             Self::KeyTextForm => {
                 f.write_str("not a key text: csk1m_ or csk1d_, slot, _, 43 base64url characters, 6 of check")
             }
             Self::KeyTextType => f.write_str("a master key where a device key is wanted, or the reverse"),
+            Self::KeyTooShort { got, least } => write!(f, "the key has {got} bytes: at least {least} are needed"),
             Self::Malformed => f.write_str("not a token of this format version"),
             Self::MacInputTooLong { length, cap } => {
                 write!(f, "the MAC input of {length} bytes is over the cap of {cap}")
             }
             Self::Name => f.write_str("a purpose or realm is 1 to 32 bytes of a-z 0-9 . _ / -"),
             Self::NoBinaryForm => f.write_str("a challenge has no binary form: use text"),
-            Self::NotDetached => f.write_str("a time reply and a challenge are always detached"),
             Self::ParamCount => f.write_str("a token has at most 8 params, reserved ones included"),
             Self::ParamKey => f.write_str("a param key is a letter and 1 to 7 letters or digits, all lower case"),
             Self::ParamRefused => f.write_str("two params have one key, or the kind carries none"),
             Self::ParamValueLength { got } => write!(f, "a param value is 0 to 64 bytes, not {got}"),
+            Self::PrivateKey => f.write_str("not a private key of this algorithm"),
+            Self::PublicKey => f.write_str("not a public key of this algorithm, or a weak one"),
             Self::RingFull => f.write_str("the key ring is full: retire a slot or make it larger"),
-            Self::ShortStamp => f.write_str("only a set clock of a Time or Answer token can be sent short"),
-            Self::SignLength => f.write_str("a challenge has a sign of 8 bytes"),
+            Self::ShortStamp => {
+                f.write_str("a short stamp is for the binary form of a Time or Answer token whose clock is set")
+            }
+            Self::Signer => f.write_str("the key could not sign"),
             Self::SlotTaken => f.write_str("the key ring has a key in this slot already"),
-            Self::SlotUnknown => f.write_str("the key ring has no key in this slot, or it is in use"),
+            Self::SlotUnknown => f.write_str("the key ring has no key in this slot, or it is the current one"),
             Self::StampRange => f.write_str("a stamp is 1000000000 to 9999999999 Unix seconds"),
             Self::UidLength { got } => write!(f, "a uid is 1 to 64 bytes, not {got}"),
         }
@@ -130,8 +164,9 @@ impl core::error::Error for Error {}
 
 /// Why a presented token was not admitted: for the operator's log, never for the peer.
 ///
-/// Everything that fails before the MAC is good is the one [`Refusal::Invalid`]; the other reasons are about a token that a holder of
-/// the key did sign (FORMAT section 5). To the peer say only what [`is_expired`](Refusal::is_expired) tells.
+/// Everything that fails before the MAC is good is the one [`Refusal::Invalid`]; the other reasons are about a token
+/// that a holder of the key did sign (FORMAT section 5). To the peer say only what [`is_expired`](Refusal::is_expired)
+/// tells.
 ///
 /// ```
 /// use countersign::Refusal;
@@ -146,6 +181,8 @@ impl core::error::Error for Error {}
 pub enum Refusal {
     /// Malformed, of a kind or length that is not allowed, for someone else, or forged (steps 1 to 5).
     Invalid,
+    /// A JWT that is authentic and fails its policy: all checks that failed.
+    Claims(crate::jwt::FailedChecks),
     /// Its key generation or its stamp is from before a revocation (steps 6 and 10).
     Revoked,
     /// The verifier's own clock is not set (step 7).
@@ -164,7 +201,8 @@ pub enum Refusal {
         /// Seconds beyond the limit.
         by: u64,
     },
-    /// Not about the token: the scratch buffer is smaller than the verifier's length cap asks for. Found before the token is looked at.
+    /// Not about the token: the scratch buffer is smaller than the verifier's length cap asks for. Found before the
+    /// token is looked at.
     ScratchTooSmall {
         /// Bytes needed.
         needed: usize,
@@ -173,9 +211,21 @@ pub enum Refusal {
 
 impl Refusal {
     /// True if a newer token of the same holder would be admitted: the one detail that a peer may be told.
+    ///
+    /// ```
+    /// use countersign::Refusal;
+    ///
+    /// assert!(Refusal::TooOld { by: 1 }.is_expired());
+    /// assert!(!Refusal::TooNew { by: 1 }.is_expired());
+    /// assert!(!Refusal::Revoked.is_expired());
+    /// ```
     #[must_use]
     pub const fn is_expired(self) -> bool {
-        matches!(self, Self::TooOld { .. })
+        match self {
+            Self::TooOld { .. } => true,
+            Self::Claims(failed) => failed.is_only_expired(),
+            _ => false,
+        }
     }
 
     /// True if the verifier itself is at fault (its clock or its buffer): an HTTP server answers 503, not 401.
@@ -196,6 +246,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid => f.write_str("the token is malformed or forged"),
+            Self::Claims(failed) => write!(f, "the token fails its policy: {failed}"),
             Self::Revoked => f.write_str("the token was revoked"),
             Self::NoClock => f.write_str("the verifier's clock is not set"),
             Self::ClockRollback => f.write_str("the verifier's clock has stepped back"),

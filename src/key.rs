@@ -26,6 +26,15 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of every key in this crate's token format.
+///
+/// ```
+/// use countersign::{Error, key::{KEY_LEN, SecretBytes}};
+///
+/// let bytes = b"an obvious test key of 32 bytes!";
+/// assert_eq!(SecretBytes::new(bytes)?.expose().len(), KEY_LEN);
+/// assert!(SecretBytes::new(&bytes[1..]).is_err());
+/// # Ok::<(), Error>(())
+/// ```
 pub const KEY_LEN: usize = 32;
 
 /// 32 secret bytes, checked, wiped on drop.
@@ -44,6 +53,13 @@ pub struct SecretBytes(Zeroizing<[u8; KEY_LEN]>);
 impl SecretBytes {
     /// Checks and copies a key.
     ///
+    /// ```
+    /// use countersign::{Error, key::SecretBytes};
+    ///
+    /// assert!(SecretBytes::new(b"an obvious test key of 32 bytes!").is_ok());
+    /// assert_eq!(SecretBytes::new(&[0; 32]).unwrap_err(), Error::KeyRepeated); // a placeholder
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyLength`] unless it is 32 bytes; [`Error::KeyRepeated`] if they are all the same (FORMAT section 1).
     pub fn new(bytes: &[u8]) -> Result<Self> {
@@ -58,6 +74,14 @@ impl SecretBytes {
     }
 
     /// The bytes themselves, for burning them into a device. Do not log them.
+    ///
+    /// ```
+    /// use countersign::key::SecretBytes;
+    ///
+    /// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
+    /// assert_eq!(secret.expose(), b"an obvious test key of 32 bytes!");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn expose(&self) -> &[u8; KEY_LEN] {
         &self.0
@@ -72,7 +96,8 @@ impl fmt::Debug for SecretBytes {
 
 /// An HMAC-SHA-256 key with both pads absorbed, so that a token costs two compressions less.
 ///
-/// Wiped on drop (the prepared state; what the hash leaves on the stack while the key is first absorbed is beyond its reach).
+/// Wiped on drop (the prepared state; what the hash leaves on the stack while the key is first absorbed is beyond its
+/// reach).
 ///
 /// ```
 /// use countersign::key::MacKey;
@@ -86,6 +111,13 @@ pub struct MacKey(Hmac<Sha256>);
 impl MacKey {
     /// Prepares a key of exactly 32 bytes.
     ///
+    /// ```
+    /// use countersign::{Error, key::MacKey};
+    ///
+    /// assert!(MacKey::new(b"an obvious test key of 32 bytes!").is_ok());
+    /// assert_eq!(MacKey::new(b"a password").unwrap_err(), Error::KeyLength { got: 10 });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`SecretBytes::new`].
     pub fn new(bytes: &[u8]) -> Result<Self> {
@@ -93,6 +125,16 @@ impl MacKey {
     }
 
     /// Prepares a key from checked bytes.
+    ///
+    /// ```
+    /// use countersign::key::{MacKey, text};
+    ///
+    /// // A device reads the line that its factory wrote.
+    /// let line = b"csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82";
+    /// let (_slot, secret) = text::parse(text::KeyType::Device, line)?;
+    /// assert!(MacKey::from_secret(&secret).is_ok());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
     /// None in practice: HMAC takes keys of any length.

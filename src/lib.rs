@@ -9,9 +9,11 @@ extern crate std;
 mod cursor;
 mod encoding;
 mod error;
+mod json;
 mod rules;
 mod time;
 
+pub mod jwt;
 pub mod key;
 pub mod token;
 #[cfg(feature = "tower")]

@@ -20,18 +20,50 @@ pub struct UnixTime(u64);
 
 impl UnixTime {
     /// What a holder stamps whose clock is not set: 1 000 000 000 (FORMAT section 1).
+    ///
+    /// ```
+    /// use countersign::{ClockReading, Refusal, UnixTime};
+    ///
+    /// // A holder may stamp with it; a verifier cannot judge by it.
+    /// assert_eq!(UnixTime::UNSET.as_secs(), 1_000_000_000);
+    /// assert_eq!(ClockReading::from(UnixTime::UNSET).usable(), Err(Refusal::NoClock));
+    /// ```
     pub const UNSET: Self = Self(1_000_000_000);
 
     /// The last second that a stamp can name: 9 999 999 999, in the year 2286.
+    ///
+    /// ```
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let beyond = UnixTime::from_secs(UnixTime::MAX.as_secs() + 1);
+    /// assert!(Draft::time(b"dev-7", UnixTime::MAX).mint_string::<64>(&profile, &key).is_ok());
+    /// assert_eq!(Draft::time(b"dev-7", beyond).mint_string::<64>(&profile, &key), Err(Error::StampRange));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub const MAX: Self = Self(9_999_999_999);
 
     /// Takes whole seconds since the epoch.
+    ///
+    /// ```
+    /// use countersign::{ClockReading, UnixTime};
+    ///
+    /// // Nothing is refused here: whether the time can be stamped with or judged by is asked where it is used.
+    /// let five_past_epoch = UnixTime::from_secs(5);
+    /// assert!(ClockReading::from(five_past_epoch).usable().is_err());
+    /// ```
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs)
     }
 
     /// Whole seconds since the epoch.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    ///
+    /// let (made, now) = (UnixTime::from_secs(1_767_225_600), UnixTime::from_secs(1_767_225_900));
+    /// assert_eq!(now.as_secs().saturating_sub(made.as_secs()), 300);
+    /// ```
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0
@@ -59,13 +91,21 @@ impl UnixTime {
 
 /// How old a token may be and how far ahead its holder's clock may run, both in seconds.
 ///
-/// Neither has a default: both are always written down. A token is accepted for at most `max_age + skew_future` seconds. The limits
-/// themselves are inside: an age of exactly `max_age` passes.
+/// Neither has a default: both are always written down. From its first to its last accepted second a token lives at
+/// most `max_age + skew_future`. The limits themselves are inside: an age of exactly `max_age` passes.
 ///
 /// ```
+/// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
 /// use countersign::Window;
 ///
-/// let window = Window { max_age: 300, skew_future: 60 };
+/// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+/// let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
+/// let token = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_vec::<64>(&profile, &key)?;
+/// let at = |now| verifier.verify_binary(&token, Carrier::NONE, UnixTime::from_secs(now).into()).err();
+/// assert_eq!(at(1_767_225_900), None); // 300 seconds old
+/// assert_eq!(at(1_767_225_901), Some(Refusal::TooOld { by: 1 }));
+/// assert_eq!(at(1_767_225_539), Some(Refusal::TooNew { by: 1 }));
+/// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -6,8 +6,8 @@
 //!  kind     uid          stamp       params        sign, HMAC-SHA-256 cut to N bytes
 //! ```
 //!
-//! A holder fills in a [`Draft`] and mints it; a server keeps a [`Verifier`]. Both share a [`Profile`]: the purpose and the length of
-//! the sign, which are never sent.
+//! A holder fills in a [`Draft`] and mints it; a server keeps a [`Verifier`]. Both share a [`Profile`]: the purpose and
+//! the length of the sign, which are never sent.
 //!
 //! ```
 //! use countersign::key::MacKey;
@@ -30,8 +30,8 @@
 //! # Ok::<(), countersign::Error>(())
 //! ```
 //!
-//! Beyond [`Verifier::verify_text`] the rooms are: [`Unverified`] → [`Authentic`] → [`Verified`], three types for three degrees of
-//! trust; [`transcode`], between text and binary without a key; [`challenge`], for devices without a clock.
+//! Beyond [`Verifier::verify_text`] the rooms are: [`Unverified`] → [`Authentic`] → [`Verified`], three types for three
+//! degrees of trust; [`transcode`], between text and binary without a key; [`challenge`], for devices without a clock.
 
 mod authentic;
 mod binary;

@@ -167,8 +167,14 @@ fn a_token_bound_to_one_context_is_worth_nothing_in_another() {
             let expected = if minted == bind { Ok(()) } else { Err(Refusal::Invalid) };
             assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind }), expected, "{minted:?} {bind:?}");
         }
-        assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind: &[b'a'; 65] }), Err(Refusal::Invalid));
     }
+    // More than 64 bytes bind nothing, not even under a good sign.
+    let mut m = m_of(&draft(UID), &mqtt());
+    m.pop();
+    let long = [b'a'; 65];
+    let token = signed(&format!("cs1_dev-7.{NOW}"), &[m.as_slice(), &[65], &long].concat());
+    assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind: &long }), Err(Refusal::Invalid));
+    assert_eq!(draft(UID).bind(&long).mint_string::<64>(&mqtt(), &key()), Err(Error::BindLength { got: 65 }));
 }
 
 /// From the hash of a secret and a message, an attacker computes the hash of a longer message without the secret.
@@ -230,14 +236,20 @@ fn what_derives_a_key_is_never_what_signs_a_token() {
 
 #[test]
 fn a_long_sign_cut_short_is_no_short_sign() {
-    for minted in SIGN_LENS {
-        for verified in SIGN_LENS {
-            let token = text_of(&draft(UID), &mqtt().with_sign_len(minted));
-            let cut = minted.bytes().saturating_sub(verified.bytes()) * 2;
-            let token = &token.as_bytes()[..token.len() - cut];
-            let verifier = Verifier::new(mqtt().with_sign_len(verified), key(), WINDOW);
-            let expected = if minted == verified { Ok(()) } else { Err(Refusal::Invalid) };
-            assert_eq!(judge_by(&verifier, token, Carrier::NONE, at(NOW)), expected, "{minted:?} at {verified:?}");
+    for configured in SIGN_LENS {
+        let profile = mqtt().with_sign_len(configured);
+        let verifier = Verifier::new(profile, key(), WINDOW);
+        let judge = |token: &[u8]| judge_by(&verifier, token, Carrier::NONE, at(NOW));
+        let whole = hmac(KEY, &m_of(&draft(UID), &profile));
+        for sent in SIGN_LENS {
+            let expected = if sent == configured { Ok(()) } else { Err(Refusal::Invalid) };
+            // Minted for another length, then cut to the configured one.
+            let token = text_of(&draft(UID), &mqtt().with_sign_len(sent));
+            let cut = sent.bytes().saturating_sub(configured.bytes()) * 2;
+            assert_eq!(judge(&token.as_bytes()[..token.len() - cut]), expected, "{sent:?} at {configured:?}");
+            // Minted for the configured length, then cut: the token does not choose how much is compared.
+            let token = format!("cs1_dev-7.{NOW}.{}", hex(&whole[..sent.bytes()]));
+            assert_eq!(judge(token.as_bytes()), expected, "{sent:?} at {configured:?}");
         }
     }
 }
@@ -698,18 +710,21 @@ fn a_slot_is_part_of_the_sign_even_if_two_slots_hold_equal_keys() {
 
 #[test]
 fn without_a_name_only_the_current_and_the_previous_key_are_tried() {
+    let text = text_of(&draft(UID), &mqtt());
+    let judge = |keys: &KeyRing<MacKey, 3>| {
+        judge_by(&Verifier::new(mqtt(), keys, WINDOW), text.as_bytes(), Carrier::NONE, at(NOW))
+    };
     let mut keys = ring(MacKey::new, OTHER_KEY);
     keys.insert(9, MacKey::new(b"a third one, obviously for tests").unwrap()).unwrap();
-    let text = text_of(&draft(UID), &mqtt());
-    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(Refusal::Invalid)), (7, Ok(()))] {
+    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(Refusal::Invalid)), (7, Ok(())), (1, Ok(()))] {
         keys.rotate_to(current).unwrap();
-        let verifier = Verifier::new(mqtt(), &keys, WINDOW);
-        assert_eq!(judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW)), expected, "{current}");
+        assert_eq!(judge(&keys), expected, "{current}");
     }
-    keys.rotate_to(1).unwrap();
+    // A retired key is gone, and one that comes to its slot later does not inherit its place.
     keys.retire(7).unwrap();
-    let verifier = Verifier::new(mqtt(), &keys, WINDOW);
-    assert_eq!(judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge(&keys), Err(Refusal::Invalid));
+    keys.insert(7, key()).unwrap();
+    assert_eq!(judge(&keys), Err(Refusal::Invalid));
 }
 
 #[test]
@@ -769,6 +784,14 @@ fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
         assert_eq!(MasterKey::new(KEY).unwrap().derive_bytes("acme", &uid, 0).unwrap_err(), error);
         let detached = text_of(&draft(UID).detached(), &mqtt());
         assert_eq!(judge(detached.as_bytes(), carrier(&uid)), Err(Refusal::Invalid));
+    }
+    // Not even under a good sign.
+    for uid in [&b""[..], &[b'x'; 65]] {
+        let mut m = m_of(&draft(b"?"), &mqtt());
+        let place = m.iter().position(|byte| *byte == b'?').unwrap();
+        m.splice(place - 1..=place, [&[uid.len() as u8], uid].concat());
+        let token = signed(&format!("cs1_.{NOW}"), &m);
+        assert_eq!(judge(token.as_bytes(), carrier(uid)), Err(Refusal::Invalid), "{uid:?}");
     }
     let sign = "00".repeat(16);
     assert_refused_before_any_key(format!("cs1_{}.{NOW}.{sign}", "x".repeat(65)));
@@ -869,6 +892,29 @@ fn what_a_verifier_says_is_never_a_login() {
     assert_eq!(judge_by(&verifier, &reply, carrier(UID), at(NOW)), Err(Refusal::Invalid));
 }
 
+/// Always detached and without params, a challenge of 8 bytes only; and a short stamp is for holders alone.
+#[test]
+fn what_a_verifier_says_has_one_shape() {
+    let parse = |text: &str| Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).map(drop);
+    let (eight, sixteen) = ("00".repeat(8), "00".repeat(16));
+    for good in [format!("cs1r_.{NOW}.{sixteen}"), format!("cs1r_.{NOW}.{eight}"), format!("cs1q_.{NOW}.{eight}")] {
+        assert_eq!(parse(&good), Ok(()), "{good}");
+        assert_eq!(parse(&good.replacen("_.", "_dev-7.", 1)), Err(Error::Malformed), "{good}");
+        assert_eq!(parse(&good.replacen("600.", "600.fw_1.", 1)), Err(Error::Malformed), "{good}");
+    }
+    assert_eq!(parse(&format!("cs1q_.{NOW}.{sixteen}")), Err(Error::Malformed));
+
+    let stamp = &NOW.to_be_bytes()[3..];
+    let parse =
+        |parts: &[&[u8]]| Unverified::parse_binary(&[parts.concat(), vec![0; 8]].concat(), Some(at(NOW))).map(drop);
+    assert_eq!(parse(&[b"\xBA", stamp]), Ok(()));
+    assert_eq!(parse(&[b"\xA3", &stamp[3..]]), Ok(()));
+    assert_eq!(parse(&[b"\xB8\x05dev-7", stamp]), Err(Error::Malformed), "a reply with a uid");
+    assert_eq!(parse(&[b"\xBE", stamp, b"\x01\x02fw\0"]), Err(Error::Malformed), "a reply with a param");
+    assert_eq!(parse(&[b"\xBB", &stamp[3..]]), Err(Error::Malformed), "a reply with a short stamp");
+    assert_eq!(parse(&[b"\xB3", &stamp[3..]]), Err(Error::Malformed), "a sequence with a short stamp");
+}
+
 #[test]
 fn a_kind_that_was_not_asked_for_is_refused_before_any_key() {
     let sign = "00".repeat(16);
@@ -903,6 +949,14 @@ fn an_answer_without_its_challenge_or_with_another_is_refused() {
         let answer = text_of(&challenge::answer(question.as_bytes(), UID).unwrap(), &mqtt());
         assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(NOW)), expected, "{question}");
     }
+    // Every byte of the proof counts.
+    let question = ask(&mqtt(), &challenge_key, UID, NOW);
+    for place in question.len() - 16..question.len() {
+        let mut edited = question.clone().into_bytes();
+        edited[place] = if edited[place] == b'0' { b'1' } else { b'0' };
+        let answer = text_of(&challenge::answer(&edited, UID).unwrap(), &mqtt());
+        assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid), "{place}");
+    }
     // A good MAC over an Answer that carries no proof.
     let mut m = m_of(&draft(UID), &mqtt());
     m[4] = 1;
@@ -911,6 +965,23 @@ fn an_answer_without_its_challenge_or_with_another_is_refused() {
     let token = Unverified::parse_text(bare.as_bytes(), &mut scratch).unwrap();
     assert!(token.authenticate(&mqtt(), &key, Carrier::NONE).is_ok());
     assert_eq!(judge_by(&verifier, bare.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+}
+
+/// Each as long as a challenge is, and well formed but for the last two.
+#[test]
+fn nothing_but_a_challenge_is_answered() {
+    assert!(challenge::answer(b"cs1q_.1767225600.0123456789abcdef", UID).is_ok());
+    for text in [
+        "cs1r_.1767225600.0123456789abcdef",
+        "cs1c_.1767225600.0123456789abcdef",
+        "cs1s_.1767225600.0123456789abcdef",
+        "cs1_a.1767225600.0123456789abcdef",
+        "cs1q_.1767225600.0123456789ABCDEF",
+        "cs1q_a.176722560.0123456789abcdef",
+    ] {
+        assert_eq!(text.len(), challenge::CHALLENGE_LEN);
+        assert_eq!(challenge::answer(text.as_bytes(), UID).unwrap_err(), Error::Malformed, "{text}");
+    }
 }
 
 // ---------------------------------------------------------------------------------------------- transcoding
@@ -1087,11 +1158,12 @@ fn floods_of_junk_are_refused_before_any_key() {
 
 #[test]
 fn a_lower_cap_is_kept() {
-    let token = text_of(&draft(UID), &mqtt());
-    for (cap, expected) in [(token.len(), Ok(())), (token.len() - 1, Err(Refusal::Invalid)), (0, Err(Refusal::Invalid))]
-    {
-        let verifier = Verifier::new(mqtt(), key(), WINDOW).with_max_text(cap);
-        assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{cap}");
+    let (token, binary) = (text_of(&draft(UID), &mqtt()), binary_of(&draft(UID), &mqtt()));
+    for (less, expected) in [(0, Ok(())), (1, Err(Refusal::Invalid)), (binary.len(), Err(Refusal::Invalid))] {
+        let verifier =
+            Verifier::new(mqtt(), key(), WINDOW).with_max_text(token.len() - less).with_max_binary(binary.len() - less);
+        assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{less}");
+        assert_eq!(judge_by(&verifier, &binary, Carrier::NONE, at(NOW)), expected, "{less}");
     }
     let m = m_of(&draft(UID), &mqtt()).len();
     for (cap, expected) in [(m, Ok(())), (m - 1, Err(Refusal::Invalid))] {

@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may panic"
 )]
 
@@ -63,7 +65,7 @@ fn sign_len(value: &Value) -> Option<SignLen> {
 
 fn profile<'a>(spec: &'a Value, max_m: &Value) -> Result<Profile<'a>, Error> {
     let profile =
-        Profile::new(spec["purpose"].as_str().unwrap())?.with_sign_len(sign_len(&spec["n"]).ok_or(Error::SignLength)?);
+        Profile::new(spec["purpose"].as_str().unwrap())?.with_sign_len(sign_len(&spec["n"]).ok_or(Error::Malformed)?);
     Ok(match max_m.as_u64() {
         Some(cap) => profile.with_max_mac_input(cap as usize),
         None => profile,
@@ -464,11 +466,11 @@ fn check_mint_op(case: &Value) -> Result<Vec<u8>, Error> {
         let mut out = [0; challenge::CHALLENGE_LEN];
         let stamp = UnixTime::from_secs(number(&fields["stamp"]));
         let text = challenge::make(&profile, &key, &uid, stamp, &mut out)?;
-        return if sent { Ok(text.as_bytes().to_vec()) } else { Err(Error::NotDetached) };
+        return if sent { Ok(text.as_bytes().to_vec()) } else { Err(Error::NoBinaryForm) };
     }
     if fields["kind"] == "TimeReply" && case["detached"] == false {
         // The API has no way to attach one.
-        return Err(Error::NotDetached);
+        return Err(Error::NoBinaryForm);
     }
     let mut draft = draft(fields, &uid, &pairs).params(&ordinary).bind(&bind);
     if case["detached"] == true {

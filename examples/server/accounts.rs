@@ -49,7 +49,9 @@ impl Accounts {
 }
 
 async fn hash(password: String) -> String {
-    let hashed = tokio::task::spawn_blocking(move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()));
+    let hashed = tokio::task::spawn_blocking(move || {
+        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+    });
     hashed.await.expect("argon2 does not panic").expect("argon2 takes any password of this length")
 }
 

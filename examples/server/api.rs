@@ -3,14 +3,14 @@
 use crate::accounts::Accounts;
 use crate::gate::{Caller, Gate, WINDOW};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use countersign::Refusal;
 use countersign::UnixTime;
 use countersign::web::{Authenticate, BearerLayer};
-use countersign::Refusal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -45,7 +45,8 @@ pub(crate) fn router(accounts: Arc<Accounts>, gate: Gate) -> Router {
 }
 
 async fn page(content_type: &'static str, text: &'static str) -> Response {
-    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'")];
+    let headers =
+        [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'")];
     (headers, text).into_response()
 }
 
@@ -57,8 +58,10 @@ struct Credentials {
 
 async fn login(State(app): State<Arc<App>>, Json(credentials): Json<Credentials>) -> Response {
     let Some(role) = app.accounts.check(&credentials.user, credentials.password).await else {
-        let body = json!({"type": "urn:countersign:problem:credentials", "title": "User or password is wrong", "status": 401});
-        return (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response();
+        let body =
+            json!({"type": "urn:countersign:problem:credentials", "title": "User or password is wrong", "status": 401});
+        return (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "application/problem+json")], body.to_string())
+            .into_response();
     };
     match app.gate.token(&credentials.user, role) {
         Ok(token) => {
@@ -90,7 +93,11 @@ struct Note {
     text: String,
 }
 
-async fn note(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Json(note): Json<Note>) -> Json<Value> {
+async fn note(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Json(note): Json<Note>,
+) -> Json<Value> {
     let (Caller::Person(token) | Caller::Device(token)) = &caller;
     let by = String::from_utf8_lossy(token.get().uid()).into_owned();
     let mut notes = app.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

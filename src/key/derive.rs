@@ -21,6 +21,13 @@ pub struct MasterKey(MacKey);
 impl MasterKey {
     /// Prepares a master key of exactly 32 bytes.
     ///
+    /// ```
+    /// use countersign::{Error, key::MasterKey};
+    ///
+    /// assert!(MasterKey::new(b"an obvious test key of 32 bytes!").is_ok());
+    /// assert_eq!(MasterKey::new(&[0xff; 32]).unwrap_err(), Error::KeyRepeated); // erased flash
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyLength`](crate::Error::KeyLength) or [`Error::KeyRepeated`](crate::Error::KeyRepeated).
     pub fn new(bytes: &[u8]) -> Result<Self> {
@@ -28,6 +35,16 @@ impl MasterKey {
     }
 
     /// Prepares a master key from checked bytes.
+    ///
+    /// ```
+    /// use countersign::key::{MasterKey, SecretBytes};
+    ///
+    /// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
+    /// let (read, typed) = (MasterKey::from_secret(&secret)?, MasterKey::new(b"an obvious test key of 32 bytes!")?);
+    /// let device_key = |master: &MasterKey| master.derive_bytes("acme", b"dev-7", 0);
+    /// assert_eq!(device_key(&read)?.expose(), device_key(&typed)?.expose());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`MacKey::from_secret`].
@@ -37,7 +54,20 @@ impl MasterKey {
 
     /// Derives a device's key as bytes: the factory's call.
     ///
-    /// `realm` is 1 to 32 bytes of `[a-z0-9._/-]`, `uid` 1 to 64 bytes; `generation` counts a device's key replacements from 0.
+    /// `realm` is 1 to 32 bytes of `[a-z0-9._/-]`, `uid` 1 to 64 bytes; `generation` counts a device's key replacements
+    /// from 0.
+    ///
+    /// ```
+    /// use countersign::key::{MasterKey, text};
+    ///
+    /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
+    /// let first = master.derive_bytes("acme", b"dev-7", 0)?;
+    /// let line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &first)?; // for the device
+    /// assert!(line.starts_with("csk1d_0_"));
+    /// assert_ne!(first.expose(), master.derive_bytes("acme", b"dev-7", 1)?.expose()); // its replacement
+    /// assert_ne!(first.expose(), master.derive_bytes("other", b"dev-7", 0)?.expose());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Name`](crate::Error::Name) or [`Error::UidLength`](crate::Error::UidLength) if a limit is missed.
@@ -56,6 +86,18 @@ impl MasterKey {
 
     /// Derives a device's key, ready for use: the server's call.
     ///
+    /// ```
+    /// # use countersign::{Error, UnixTime, key::{MacKey, MasterKey}, token::{Draft, Profile}};
+    /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
+    /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
+    /// let on_the_server = master.derive("acme", b"dev-7", 0)?;
+    /// let in_the_device = MacKey::from_secret(&master.derive_bytes("acme", b"dev-7", 0)?)?;
+    /// let mint = |key| Draft::time(b"dev-7", now).mint_string::<64>(&profile, key);
+    /// assert_eq!(mint(&on_the_server), mint(&in_the_device));
+    /// assert_eq!(master.derive("Acme", b"dev-7", 0).unwrap_err(), Error::Name);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`derive_bytes`](MasterKey::derive_bytes).
     pub fn derive(&self, realm: &str, uid: &[u8], generation: u32) -> Result<MacKey> {
@@ -72,10 +114,13 @@ impl fmt::Debug for MasterKey {
 /// All that a server keeps to verify every device of a realm: no table of keys, only masters.
 ///
 /// ```
-/// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
+/// use countersign::key::{DeviceKeys, KeyQuery, KeyRing, KeySource, MasterKey};
 ///
 /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
 /// let keys = DeviceKeys::new(masters, "acme")?;
+/// // A device that the server has never heard of has a key all the same.
+/// let query = KeyQuery { slot: Some(0), generation: 0, uid: b"dev-new" };
+/// assert!(keys.find(&query, &mut |_derived| true).is_some());
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Debug)]
@@ -87,6 +132,14 @@ pub struct DeviceKeys<'a, const N: usize> {
 impl<'a, const N: usize> DeviceKeys<'a, N> {
     /// Puts masters and a realm together.
     ///
+    /// ```
+    /// use countersign::{Error, key::{DeviceKeys, KeyRing, MasterKey}};
+    ///
+    /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
+    /// assert_eq!(DeviceKeys::new(masters, "Acme Sensors").unwrap_err(), Error::Name);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Name`](crate::Error::Name) unless the realm is 1 to 32 bytes of `[a-z0-9._/-]`.
     pub fn new(masters: KeyRing<MasterKey, N>, realm: &'a str) -> Result<Self> {
@@ -95,6 +148,17 @@ impl<'a, const N: usize> DeviceKeys<'a, N> {
     }
 
     /// The masters, for rotation.
+    ///
+    /// ```
+    /// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
+    ///
+    /// # let first = MasterKey::new(b"an obvious test key of 32 bytes!")?;
+    /// # let second = MasterKey::new(b"another obvious test key, again!")?;
+    /// let mut keys = DeviceKeys::new(KeyRing::<_, 2>::new(0, first), "acme")?;
+    /// keys.masters_mut().insert(1, second)?; // devices made from now on name slot 1
+    /// assert!(keys.masters_mut().get(0).is_some()); // those in the field go on as they are
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn masters_mut(&mut self) -> &mut KeyRing<MasterKey, N> {
         &mut self.masters
     }

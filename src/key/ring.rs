@@ -4,8 +4,9 @@ use crate::{Error, Result};
 
 /// Up to `N` keys by slot number. There is always a current one.
 ///
-/// Rotation without a gap: [`insert`](KeyRing::insert) the new key on every verifier, then [`rotate_to`](KeyRing::rotate_to) it, and
-/// [`retire`](KeyRing::retire) the old slot when the last token under it has expired.
+/// Rotation without a gap: [`insert`](KeyRing::insert) the new key on every verifier, then
+/// [`rotate_to`](KeyRing::rotate_to) it, and [`retire`](KeyRing::retire) the old slot when the last token under it has
+/// expired.
 ///
 /// ```
 /// use countersign::key::{KeyRing, MacKey};
@@ -29,6 +30,14 @@ impl<K, const N: usize> KeyRing<K, N> {
     const HAS_A_PLACE: () = assert!(N > 0, "a key ring has at least one place");
 
     /// A ring of one key, in the slot (0 to 255) that tokens name as `k`.
+    ///
+    /// ```
+    /// use countersign::key::{KeyRing, MacKey};
+    ///
+    /// let ring = KeyRing::<_, 1>::new(7, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// assert_eq!((ring.current().0, ring.previous()), (7, None));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn new(slot: u8, key: K) -> Self {
         let () = Self::HAS_A_PLACE;
@@ -36,6 +45,17 @@ impl<K, const N: usize> KeyRing<K, N> {
     }
 
     /// Adds a key that verifies tokens that name its slot.
+    ///
+    /// ```
+    /// use countersign::{Error, key::{KeyRing, MacKey}};
+    ///
+    /// let key = || MacKey::new(b"an obvious test key of 32 bytes!");
+    /// let mut ring = KeyRing::<_, 2>::new(0, key()?);
+    /// assert_eq!(ring.insert(0, key()?), Err(Error::SlotTaken)); // never overwritten
+    /// ring.insert(1, key()?)?;
+    /// assert_eq!(ring.insert(2, key()?), Err(Error::RingFull));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::SlotTaken`] if the slot has a key, [`Error::RingFull`] if all `N` places are taken.
@@ -51,6 +71,18 @@ impl<K, const N: usize> KeyRing<K, N> {
 
     /// Makes a slot the current one; the current one becomes the previous.
     ///
+    /// ```
+    /// # use countersign::{Error, key::{KeyRing, MacKey}};
+    /// # let mut ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
+    /// ring.rotate_to(1)?;
+    /// assert_eq!((ring.current().0, ring.previous()), (1, Some(0)));
+    /// ring.rotate_to(0)?; // and back, if it was too soon
+    /// assert_eq!((ring.current().0, ring.previous()), (0, Some(1)));
+    /// assert_eq!(ring.rotate_to(9), Err(Error::SlotUnknown));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::SlotUnknown`] if the slot has no key. Nothing changes when it is current already.
     pub fn rotate_to(&mut self, slot: u8) -> Result<()> {
@@ -65,6 +97,17 @@ impl<K, const N: usize> KeyRing<K, N> {
 
     /// Drops a key for good.
     ///
+    /// ```
+    /// # use countersign::{Error, key::{KeyRing, MacKey}};
+    /// # let mut ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
+    /// assert_eq!(ring.retire(0), Err(Error::SlotUnknown)); // it signs: rotate first
+    /// ring.rotate_to(1)?;
+    /// ring.retire(0)?;
+    /// assert!(ring.get(0).is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::SlotUnknown`] if the slot has no key or is the current one.
     pub fn retire(&mut self, slot: u8) -> Result<()> {
@@ -77,18 +120,46 @@ impl<K, const N: usize> KeyRing<K, N> {
     }
 
     /// The slot and key that sign.
+    ///
+    /// ```
+    /// # use countersign::{Error, UnixTime, key::{KeyRing, MacKey}, token::{Draft, Profile}};
+    /// # let profile = Profile::new("mqtt")?;
+    /// # let ring = KeyRing::<_, 2>::new(3, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// let (slot, key) = ring.current();
+    /// let draft = Draft::time(b"alice", UnixTime::from_secs(1_767_225_600)).slot(slot);
+    /// assert!(draft.mint_string::<64>(&profile, key)?.contains(".k_3."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn current(&self) -> (u8, &K) {
         (self.current.0, &self.current.1)
     }
 
     /// The slot that signed before the last rotation, if it is still here.
+    ///
+    /// ```
+    /// # use countersign::key::{KeyRing, MacKey};
+    /// # let mut ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
+    /// assert_eq!(ring.previous(), None);
+    /// ring.rotate_to(1)?;
+    /// assert_eq!(ring.previous(), Some(0)); // tokens that name no slot may still be under it
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn previous(&self) -> Option<u8> {
         self.previous
     }
 
     /// The key of a slot.
+    ///
+    /// ```
+    /// # use countersign::key::{KeyRing, MacKey};
+    /// let ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// assert!(ring.get(0).is_some());
+    /// assert!(ring.get(1).is_none());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn get(&self, slot: u8) -> Option<&K> {
         if slot == self.current.0 {
@@ -97,8 +168,8 @@ impl<K, const N: usize> KeyRing<K, N> {
         self.others.iter().find(|(other, _)| *other == slot).map(|(_, key)| key)
     }
 
-    /// The keys that a token may have been signed with, best guess first (FORMAT section 5 step 3): the named slot and no other, or the
-    /// current and then the previous one.
+    /// The keys that a token may have been signed with, best guess first (FORMAT section 5 step 3): the named slot and
+    /// no other, or the current and then the previous one.
     pub(super) fn candidates(&self, named: Option<u8>) -> impl Iterator<Item = (u8, &K)> {
         let (first, second) = match named {
             Some(slot) => (Some(slot), None),

@@ -3,6 +3,16 @@
 use super::{DeviceKeys, KeyRing, MacKey};
 
 /// What a token says about its key: not yet authenticated.
+///
+/// ```
+/// use countersign::key::{KeyQuery, KeyRing, KeySource, MacKey};
+///
+/// let ring = KeyRing::<_, 1>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
+/// let query = KeyQuery { slot: Some(2), generation: 0, uid: b"dev-7" };
+/// assert!(ring.find(&query, &mut |_| true).is_none()); // no key in slot 2, and no other is tried
+/// assert!(ring.find(&KeyQuery { slot: None, ..query }, &mut |_| true).is_some());
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct KeyQuery<'a> {
     /// The slot that the token names (`k`).
@@ -14,6 +24,16 @@ pub struct KeyQuery<'a> {
 }
 
 /// The key that fitted.
+///
+/// ```
+/// use countersign::key::{KeyMatch, KeyQuery, KeySource, MacKey};
+///
+/// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+/// let query = |slot| KeyQuery { slot, generation: 0, uid: b"dev-7" };
+/// assert_eq!(key.find(&query(None), &mut |_| true), Some(KeyMatch { slot: 0 }));
+/// assert_eq!(key.find(&query(Some(1)), &mut |_| true), None); // a lone key is in slot 0
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyMatch {
     /// Its slot.
@@ -37,9 +57,32 @@ pub struct KeyMatch {
 /// ```
 pub trait KeySource {
     /// Offers candidate keys to `fits` until it says yes, and tells which it was.
+    ///
+    /// ```
+    /// # use countersign::key::{KeyMatch, KeyQuery, KeyRing, KeySource, MacKey};
+    /// # let mut ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
+    /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
+    /// ring.rotate_to(1)?;
+    /// // The token names no slot: the current key is offered, then the previous one.
+    /// let (query, mut offers) = (KeyQuery { slot: None, generation: 0, uid: b"dev-7" }, 0);
+    /// let found = ring.find(&query, &mut |_| { offers += 1; offers == 2 });
+    /// assert_eq!(found, Some(KeyMatch { slot: 0 }));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch>;
 
-    /// True if every uid has a key of its own that a generation can replace. Then, and only then, the revocation map's generation counts.
+    /// True if every uid has a key of its own that a generation can replace. Then, and only then, the revocation map's
+    /// generation counts.
+    ///
+    /// ```
+    /// use countersign::key::{DeviceKeys, KeyRing, KeySource, MacKey, MasterKey};
+    ///
+    /// let shared = MacKey::new(b"an obvious test key of 32 bytes!")?;
+    /// let master = MasterKey::new(b"another obvious test key, again!")?;
+    /// assert!(!shared.per_device());
+    /// assert!(DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?.per_device());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     fn per_device(&self) -> bool {
         false
     }

@@ -15,6 +15,15 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// Characters of the longest key text: a slot of three digits.
+///
+/// ```
+/// use countersign::{Error, key::{SecretBytes, text}};
+///
+/// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
+/// let longest = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 255, &secret)?;
+/// assert_eq!(longest.len(), text::MAX_KEY_TEXT);
+/// # Ok::<(), Error>(())
+/// ```
 pub const MAX_KEY_TEXT: usize = PREFIX_LEN + 3 + 1 + KEY_CHARS + CHECK_CHARS;
 
 const PREFIX_LEN: usize = 6;
@@ -22,6 +31,14 @@ const KEY_CHARS: usize = base64url_len(KEY_LEN);
 const CHECK_CHARS: usize = 6;
 
 /// What a key text may be used for.
+///
+/// ```
+/// use countersign::{Error, key::text::{self, KeyType}};
+///
+/// let device_line = b"csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82";
+/// assert!(text::parse(KeyType::Device, device_line).is_ok());
+/// assert_eq!(text::parse(KeyType::Master, device_line).unwrap_err(), Error::KeyTextType);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum KeyType {
@@ -73,6 +90,17 @@ pub fn write<'b>(key_type: KeyType, slot: u8, secret: &SecretBytes, out: &'b mut
 
 /// [`write()`] into a string of its own. Wipe it after use: `heapless` does not.
 ///
+/// ```
+/// use countersign::key::{MasterKey, text};
+/// use zeroize::Zeroize;
+///
+/// let secret = MasterKey::new(b"an obvious test key of 32 bytes!")?.derive_bytes("acme", b"dev-7", 0)?;
+/// let mut line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &secret)?;
+/// assert!(line.starts_with("csk1d_0_"));
+/// line.as_mut_str().zeroize();
+/// # Ok::<(), countersign::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::BufferTooSmall`] if `N` is too small; [`MAX_KEY_TEXT`] always suffices.
 pub fn write_string<const N: usize>(key_type: KeyType, slot: u8, secret: &SecretBytes) -> Result<heapless::String<N>> {
@@ -83,9 +111,19 @@ pub fn write_string<const N: usize>(key_type: KeyType, slot: u8, secret: &Secret
 
 /// Reads a key text of the type that is asked for: its slot and its bytes.
 ///
+/// ```
+/// use countersign::{Error, key::text};
+///
+/// let parse = |line: &str| text::parse(text::KeyType::Device, line.as_bytes()).map(|(slot, _)| slot);
+/// let line = "csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82";
+/// assert_eq!(parse(line), Ok(0));
+/// assert_eq!(parse(&line.replace("ECAw", "ECAv")), Err(Error::KeyTextCheck));
+/// assert_eq!(parse(&line.replace("csk1d_0_", "csk1d_00_")), Err(Error::KeyTextForm));
+/// ```
+///
 /// # Errors
-/// [`Error::KeyTextForm`] if it is no key text, [`Error::KeyTextType`] if it is one of the other type, [`Error::KeyTextCheck`] if it was
-/// mistyped, [`Error::KeyRepeated`] if the key is a placeholder.
+/// [`Error::KeyTextForm`] if it is no key text, [`Error::KeyTextType`] if it is one of the other type,
+/// [`Error::KeyTextCheck`] if it was mistyped, [`Error::KeyRepeated`] if the key is a placeholder.
 pub fn parse(key_type: KeyType, text: &[u8]) -> Result<(u8, SecretBytes)> {
     let (prefix, rest) = text.split_first_chunk::<PREFIX_LEN>().ok_or(Error::KeyTextForm)?;
     let found = match prefix {

@@ -21,9 +21,18 @@ pub struct ClockReading {
 impl ClockReading {
     /// The time to judge by.
     ///
+    /// ```
+    /// use countersign::{HeldClock, Refusal, UnixTime};
+    ///
+    /// let mut clock = HeldClock::new(60);
+    /// assert_eq!(clock.read(UnixTime::UNSET).usable(), Err(Refusal::NoClock));
+    /// assert!(clock.read(UnixTime::from_secs(1_767_225_600)).usable().is_ok());
+    /// assert_eq!(clock.read(UnixTime::from_secs(1_767_222_000)).usable(), Err(Refusal::ClockRollback));
+    /// ```
+    ///
     /// # Errors
-    /// [`Refusal::NoClock`] outside 1 000 000 001 to 9 999 999 999, [`Refusal::ClockRollback`] from a [`HeldClock`] that stepped back
-    /// further than its hold.
+    /// [`Refusal::NoClock`] outside 1 000 000 001 to 9 999 999 999, [`Refusal::ClockRollback`] from a [`HeldClock`]
+    /// that stepped back further than its hold.
     pub fn usable(self) -> Result<UnixTime, Refusal> {
         match self.fault {
             None => Ok(self.time),
@@ -64,24 +73,66 @@ pub struct HeldClock {
 
 impl HeldClock {
     /// A clock that tolerates steps back of up to `hold` seconds.
+    ///
+    /// ```
+    /// use countersign::{HeldClock, Refusal, UnixTime};
+    ///
+    /// let mut strict = HeldClock::new(0);
+    /// strict.read(UnixTime::from_secs(1_767_225_600));
+    /// assert_eq!(strict.read(UnixTime::from_secs(1_767_225_599)).usable(), Err(Refusal::ClockRollback));
+    /// ```
     #[must_use]
     pub const fn new(hold: u64) -> Self {
         Self { hold, highest: None }
     }
 
     /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
+    ///
+    /// ```
+    /// use countersign::{HeldClock, Refusal, UnixTime};
+    ///
+    /// let kept = UnixTime::from_secs(1_767_225_600);
+    /// let mut clock = HeldClock::with_highest(60, kept);
+    /// let a_day_before = UnixTime::from_secs(1_767_139_200);
+    /// assert_eq!(clock.read(a_day_before).usable(), Err(Refusal::ClockRollback));
+    /// assert_eq!(HeldClock::with_highest(60, UnixTime::UNSET).highest(), None);
+    /// ```
     #[must_use]
     pub fn with_highest(hold: u64, highest: UnixTime) -> Self {
         Self { hold, highest: highest.is_set().then_some(highest) }
     }
 
     /// The highest usable value read so far.
+    ///
+    /// ```
+    /// use countersign::{HeldClock, UnixTime};
+    ///
+    /// let mut clock = HeldClock::new(60);
+    /// assert_eq!(clock.highest(), None);
+    /// clock.read(UnixTime::from_secs(1_767_225_600));
+    /// clock.read(UnixTime::from_secs(1_767_225_590));
+    /// assert_eq!(clock.highest(), Some(UnixTime::from_secs(1_767_225_600)));
+    /// ```
     #[must_use]
     pub const fn highest(&self) -> Option<UnixTime> {
         self.highest
     }
 
+    /// Forgets the highest value: for an operator who knows that the clock was once far ahead. Counts as a restart.
+    pub const fn reset(&mut self) {
+        self.highest = None;
+    }
+
     /// Takes what the raw clock says now.
+    ///
+    /// ```
+    /// use countersign::{HeldClock, UnixTime};
+    ///
+    /// let mut clock = HeldClock::new(60);
+    /// let before = clock.read(UnixTime::from_secs(1_767_225_600));
+    /// // Ten seconds back is within the hold: time stands still instead.
+    /// assert_eq!(clock.read(UnixTime::from_secs(1_767_225_590)), before);
+    /// ```
     pub fn read(&mut self, raw: UnixTime) -> ClockReading {
         if !raw.is_set() {
             return ClockReading::from(raw);

@@ -8,6 +8,16 @@ use core::fmt;
 use core::ops::Deref;
 
 /// A token that a key holder did sign. Whether it is fresh, current and allowed has not been asked.
+///
+/// ```
+/// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+/// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+/// // Of the year 2001, and authentic all the same: a policy has to refuse it.
+/// let old = Draft::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_vec::<64>(&profile, &key)?;
+/// let token = Unverified::parse_binary(&old, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+/// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_000_000_001)));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Authentic<'a> {
     pub(super) token: Unverified<'a>,
@@ -16,54 +26,142 @@ pub struct Authentic<'a> {
 
 impl<'a> Authentic<'a> {
     /// What it is for.
+    ///
+    /// ```
+    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// use countersign::token::Kind;
+    ///
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let binary = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.kind(), Kind::Sequence); // no age: ask for its counter
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.token.kind
     }
 
     /// Who it is for, 1 to 64 bytes.
+    ///
+    /// ```
+    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// // Detached: the uid was not sent, the channel named it, and the sign confirms it.
+    /// let binary = Draft::sequence(b"dev-7", 42).detached().mint_vec::<64>(&profile, &key)?;
+    /// let mqtt = Carrier { uid: Some(b"dev-7"), bind: b"" };
+    /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, mqtt).unwrap();
+    /// assert_eq!(token.uid(), b"dev-7");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn uid(&self) -> &'a [u8] {
         self.uid
     }
 
-    /// When it was made; `None` for a Sequence token.
+    /// When it was made; `None` for a Sequence token. See [`counter`](Authentic::counter).
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.token.kind.has_time().then_some(UnixTime::from_secs(self.token.stamp))
     }
 
     /// The counter of a Sequence token.
+    ///
+    /// ```
+    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let binary = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!((token.counter(), token.issued_at()), (Some(42), None));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn counter(&self) -> Option<u64> {
         (!self.token.kind.has_time()).then_some(self.token.stamp)
     }
 
     /// All params, reserved ones included.
+    ///
+    /// ```
+    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let draft = Draft::sequence(b"dev-7", 42).slot(0);
+    /// # let binary = draft.params(&[("fw", b"1.2.3")]).mint_vec::<64>(&profile, &key)?;
+    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice()));
+    /// assert_eq!(token.params().get("k"), Some(b"0".as_slice())); // a number travels as its digits
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn params(&self) -> Params<'a> {
         self.token.params
     }
 
     /// The nonce (`n`), if it carries one.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
+    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.nonce(), Some(b"boot 41".as_slice()));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn nonce(&self) -> Option<&'a [u8]> {
         self.token.params.get("n")
     }
 
     /// The sequence number inside a Time or Answer token (`s`), if it carries one.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
+    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.sequence_number(), Some(42));
+    /// assert_eq!(token.counter(), None); // that is a Sequence token's
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn sequence_number(&self) -> Option<u64> {
         self.token.reserved.sequence
     }
 
     /// What the holder says of its clock (`q`), if it says anything.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, ClockQuality, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let now = UnixTime::from_secs(1_767_225_600);
+    /// let draft = Draft::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
+    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert!(token.clock_quality() < Some(ClockQuality::Network)); // a guess, the device says
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn clock_quality(&self) -> Option<ClockQuality> {
         self.token.reserved.quality
     }
 
-    /// The sign, a token's identity: what replay tables, deny lists and caches key on (FORMAT section 4). Do not log it.
+    /// The sign, a token's identity: what replay tables, deny lists and caches key on (FORMAT section 4).
+    /// Do not log it.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified, transcode}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let text = draft.mint_string::<64>(&profile, &key)?;
+    /// let binary = transcode::text_to_vec::<64>(text.as_bytes())?;
+    /// # let mut scratch = [0; 64];
+    /// let one = Unverified::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Carrier::NONE);
+    /// let other = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE);
+    /// assert_eq!(one.unwrap().sign(), other.unwrap().sign()); // two forms, one token
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn sign(&self) -> &'a [u8] {
         self.token.sign
@@ -90,10 +188,28 @@ impl defmt::Format for Authentic<'_> {
     }
 }
 
-/// A token that passed every step of FORMAT section 5: authentic, current, allowed. Only a [`Verifier`](super::Verifier) makes one.
+/// A token that passed every step of FORMAT section 5: authentic, current, allowed. Only a
+/// [`Verifier`](super::Verifier) makes one.
 ///
-/// A Time token stays a bearer token while it is fresh: whoever copies it can use it too. A Sequence token has no age at all, and is
-/// safe only where the server refuses counters that it has seen.
+/// A Time token stays a bearer token while it is fresh: whoever copies it can use it too. A Sequence token has no age
+/// at all, and is safe only where the server refuses counters that it has seen.
+///
+/// ```
+/// # use countersign::{UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+/// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+/// # let now = UnixTime::from_secs(1_767_225_600);
+/// use countersign::token::Verified;
+///
+/// /// Takes no token that a verifier has not admitted.
+/// fn greet(token: &Verified<'_>) -> String {
+///     format!("hello {}", token.uid().escape_ascii())
+/// }
+/// let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
+/// let binary = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+/// let token = verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap();
+/// assert_eq!(greet(&token), "hello dev-7");
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Verified<'a> {
@@ -104,12 +220,39 @@ pub struct Verified<'a> {
 
 impl Verified<'_> {
     /// The slot of the key that fitted.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, Window, key::{KeyRing, MacKey}, token::{Carrier, Draft, Profile, Verifier}};
+    /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
+    /// # let old = || MacKey::new(b"an obvious test key of 32 bytes!");
+    /// # let mut ring = KeyRing::<_, 2>::new(0, old()?);
+    /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
+    /// ring.rotate_to(1)?;
+    /// let binary = Draft::time(b"alice", now).mint_vec::<64>(&profile, &old()?)?;
+    /// let verifier = Verifier::new(profile, ring, Window { max_age: 300, skew_future: 60 });
+    /// let token = verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap();
+    /// assert_eq!(token.slot(), 0); // somebody still signs with the old key
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn slot(&self) -> u8 {
         self.slot
     }
 
     /// The generation of the key that fitted; 0 where keys have none.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, Window, key::{DeviceKeys, KeyRing, MasterKey}};
+    /// # use countersign::token::{Carrier, Draft, Profile, Verifier};
+    /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
+    /// # let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
+    /// let second_key = master.derive("acme", b"dev-7", 1)?;
+    /// let binary = Draft::time(b"dev-7", now).generation(1).mint_vec::<64>(&profile, &second_key)?;
+    /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
+    /// let verifier = Verifier::new(profile, keys, Window { max_age: 300, skew_future: 60 });
+    /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap().generation(), 1);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn generation(&self) -> u32 {
         self.generation

@@ -31,9 +31,25 @@ use crate::key::MacKey;
 use crate::{Error, Result, UnixTime};
 
 /// Characters of every challenge.
+///
+/// ```
+/// assert_eq!("cs1q_.1767225600.b74aaa7f3622d9cf".len(), countersign::token::challenge::CHALLENGE_LEN);
+/// ```
 pub const CHALLENGE_LEN: usize = 33;
 
-/// A server's question to `uid` (1 to 64 bytes), under a key that only the server has. Writes [`CHALLENGE_LEN`] characters.
+/// A server's question to `uid` (1 to 64 bytes), under a key that only the server has. Writes [`CHALLENGE_LEN`]
+/// characters.
+///
+/// ```
+/// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, challenge}};
+/// # let (challenge_key, profile) = (MacKey::new(b"the server's own obvious testkey")?, Profile::new("mqtt")?);
+/// # let now = UnixTime::from_secs(1_767_225_600);
+/// let mut out = [0; challenge::CHALLENGE_LEN];
+/// assert!(challenge::make(&profile, &challenge_key, b"dev-7", now, &mut out)?.starts_with("cs1q_.1767225600."));
+/// let without_a_clock = challenge::make(&profile, &challenge_key, b"dev-7", UnixTime::from_secs(5), &mut out);
+/// assert_eq!(without_a_clock, Err(Error::StampRange));
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::StampRange`] if the server's clock is not set, [`Error::UidLength`], [`Error::BufferTooSmall`].
@@ -47,8 +63,41 @@ pub fn make<'b>(
     Draft::challenge(uid, now).mint_text(&profile.with_sign_len(SignLen::N8), challenge_key, out)
 }
 
-/// Reads a challenge and drafts the device's Answer to it. The challenge itself proves nothing to the device: draw no conclusion from
-/// its time.
+/// [`make`] into a string of its own.
+///
+/// ```
+/// # use countersign::{UnixTime, key::MacKey, token::{Profile, challenge}};
+/// # let (challenge_key, profile) = (MacKey::new(b"the server's own obvious testkey")?, Profile::new("mqtt")?);
+/// # let now = UnixTime::from_secs(1_767_225_600);
+/// let for_one = challenge::make_string(&profile, &challenge_key, b"dev-7", now)?;
+/// let for_another = challenge::make_string(&profile, &challenge_key, b"dev-8", now)?;
+/// assert_ne!(for_one, for_another); // the uid is not sent, but signed
+/// # Ok::<(), countersign::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`make`].
+pub fn make_string(
+    profile: &Profile<'_>,
+    challenge_key: &MacKey,
+    uid: &[u8],
+    now: UnixTime,
+) -> Result<heapless::String<CHALLENGE_LEN>> {
+    Draft::challenge(uid, now).mint_string(&profile.with_sign_len(SignLen::N8), challenge_key)
+}
+
+/// Reads a challenge and drafts the device's Answer to it. The challenge itself proves nothing to the device: draw no
+/// conclusion from its time.
+///
+/// ```
+/// # use countersign::{Error, key::MacKey, token::{Profile, challenge}};
+/// # let (device_key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+/// let question = b"cs1q_.1767225600.b74aaa7f3622d9cf";
+/// let answer = challenge::answer(question, b"dev-7")?.mint_string::<80>(&profile, &device_key)?;
+/// assert!(answer.starts_with("cs1c_dev-7.1767225600.c_"));
+/// assert_eq!(challenge::answer(answer.as_bytes(), b"dev-7").unwrap_err(), Error::Malformed);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::Malformed`] unless the input is a challenge.

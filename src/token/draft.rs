@@ -3,12 +3,13 @@
 use super::mac_input::MacInput;
 use super::params::WireParams;
 use super::reserved::{ClockQuality, PROOF_LEN};
-use super::{Kind, MAX_BINARY, MAX_TEXT, Profile, SignLen, binary, text};
+use super::{Kind, MAX_BINARY, MAX_TEXT, Profile, binary, text};
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::Decimal;
 use crate::key::MacKey;
 use crate::rules::{self, MAX_PARAMS};
 use crate::{Error, Result, UnixTime};
+use core::fmt;
 
 /// What a token will say. Fill it in, then mint it as text or binary.
 ///
@@ -26,7 +27,7 @@ use crate::{Error, Result, UnixTime};
 /// assert!(text.starts_with("cs1_dev-0123456789ab.1767225600."));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Draft<'a> {
     kind: Kind,
     uid: &'a [u8],
@@ -63,18 +64,21 @@ impl<'a> Draft<'a> {
     }
 
     /// A token for `uid` (1 to 64 bytes) made at `stamp`; [`UnixTime::UNSET`] when the clock is not set.
+    /// See [`Draft`].
     #[must_use]
     pub const fn time(uid: &'a [u8], stamp: UnixTime) -> Self {
         Self::new(Kind::Time, uid, stamp.as_secs())
     }
 
     /// A token for `uid` with a counter of 0 to 2^40 − 1 in place of the time.
+    /// See [`Verifier::accepting_sequence`](super::Verifier::accepting_sequence).
     #[must_use]
     pub const fn sequence(uid: &'a [u8], counter: u64) -> Self {
         Self::new(Kind::Sequence, uid, counter)
     }
 
     /// A verifier's time for `uid`, always detached. Bind it to the sign that was refused (FORMAT section 7).
+    /// See [`Unverified::authenticate`](super::Unverified::authenticate).
     #[must_use]
     pub const fn time_reply(uid: &'a [u8], stamp: UnixTime) -> Self {
         Self::new(Kind::TimeReply, uid, stamp.as_secs()).detached()
@@ -90,7 +94,18 @@ impl<'a> Draft<'a> {
         Self::new(Kind::Challenge, uid, stamp.as_secs()).detached()
     }
 
-    /// Up to 8 params in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes.
+    /// Up to 8 params (reserved ones included) in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes.
+    ///
+    /// ```
+    /// # use countersign::{Error, key::MacKey, token::{Draft, Profile}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::sequence(b"dev-7", 42);
+    /// let text = draft.params(&[("site", b"berlin"), ("fw", b"7")]).mint_string::<80>(&profile, &key)?;
+    /// assert!(text.starts_with("cs1s_dev-7.42.fw_7.site_berlin."));
+    /// let reserved = draft.params(&[("k", b"7")]).mint_string::<80>(&profile, &key); // has a setter: `slot`
+    /// assert_eq!(reserved, Err(Error::ParamKey));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn params(mut self, params: &'a [(&'a str, &'a [u8])]) -> Self {
         self.params = params;
@@ -98,6 +113,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Context of 0 to 64 bytes that the verifier knows too and that is not sent.
+    /// See [`Verifier::verify_binary`](super::Verifier::verify_binary).
     #[must_use]
     pub const fn bind(mut self, bind: &'a [u8]) -> Self {
         self.bind = bind;
@@ -105,27 +121,39 @@ impl<'a> Draft<'a> {
     }
 
     /// Leaves the uid out of the token: the channel names it.
+    /// See [`short`](Draft::short) and [`Carrier`](super::Carrier).
     #[must_use]
     pub const fn detached(mut self) -> Self {
         self.detached = true;
         self
     }
 
-    /// Sends only the low two bytes of the stamp in the binary form. Only after a token in full was accepted since the last start.
+    /// Sends only the low two bytes of the stamp in the binary form. Only after a token in full was accepted since the
+    /// last start.
+    ///
+    /// ```
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile, SignLen}};
+    /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+    /// let radio = Profile::new("mqtt")?.with_sign_len(SignLen::N8);
+    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short();
+    /// assert_eq!(draft.mint_vec::<11>(&radio, &key)?.len(), 11);
+    /// assert_eq!(draft.mint_string::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn short(mut self) -> Self {
         self.short = true;
         self
     }
 
-    /// Names the slot of the key (`k`).
+    /// Names the slot of the key (`k`). See [`KeyRing::current`](crate::key::KeyRing::current).
     #[must_use]
     pub const fn slot(mut self, slot: u8) -> Self {
         self.slot = Some(slot);
         self
     }
 
-    /// Names the generation of the key (`g`).
+    /// Names the generation of the key (`g`). See [`Verified::generation`](super::Verified::generation).
     #[must_use]
     pub const fn generation(mut self, generation: u32) -> Self {
         self.generation = Some(generation);
@@ -133,6 +161,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Makes two tokens of one second differ (`n`, 0 to 64 bytes).
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let mint = |nonce: &[u8]| draft.nonce(nonce).mint_vec::<64>(&profile, &key);
+    /// assert_ne!(mint(b"41")?, mint(b"42")?);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn nonce(mut self, nonce: &'a [u8]) -> Self {
         self.nonce = Some(nonce);
@@ -140,23 +177,25 @@ impl<'a> Draft<'a> {
     }
 
     /// Carries a sequence number of 0 to 2^40 − 1 inside a Time or Answer token (`s`).
+    /// See [`Authentic::sequence_number`](super::Authentic::sequence_number).
     #[must_use]
     pub const fn sequence_number(mut self, number: u64) -> Self {
         self.sequence = Some(number);
         self
     }
 
-    /// Says how much the clock behind the stamp is worth (`q`).
+    /// Says how much the clock behind the stamp is worth (`q`). See [`ClockQuality`].
     #[must_use]
     pub const fn clock_quality(mut self, quality: ClockQuality) -> Self {
         self.quality = Some(quality);
         self
     }
 
-    /// Signs the draft and writes it as text into `out`; returns the used part.
+    /// Signs the draft and writes it as text into `out`; returns the used part. See [`Draft`].
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the draft misses.
+    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the draft
+    /// misses.
     pub fn mint_text<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b str> {
         if self.short {
             return Err(Error::ShortStamp);
@@ -171,12 +210,19 @@ impl<'a> Draft<'a> {
 
     /// Signs the draft and writes it in binary form into `out`; returns the used part.
     ///
+    /// ```
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600));
+    /// assert_eq!(draft.mint_binary(&profile, &key, &mut [0; 39])?.len(), 39);
+    /// assert_eq!(draft.mint_binary(&profile, &key, &mut [0; 38]), Err(Error::BufferTooSmall { needed: 39 }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`mint_text`](Draft::mint_text); [`Error::NoBinaryForm`] for a Challenge, [`Error::ShortStamp`] where none is allowed.
+    /// As [`mint_text`](Draft::mint_text); [`Error::ShortStamp`] where none is
+    /// allowed.
     pub fn mint_binary<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b [u8]> {
-        if self.kind == Kind::Challenge {
-            return Err(Error::NoBinaryForm);
-        }
         let can_be_short = matches!(self.kind, Kind::Time | Kind::Answer) && self.stamp != UnixTime::UNSET.as_secs();
         if self.short && !can_be_short {
             return Err(Error::ShortStamp);
@@ -208,7 +254,7 @@ impl<'a> Draft<'a> {
         heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
     }
 
-    /// [`mint_binary`](Draft::mint_binary) into a vector of its own.
+    /// [`mint_binary`](Draft::mint_binary) into a vector of its own. See [`short`](Draft::short).
     ///
     /// # Errors
     /// As [`mint_binary`](Draft::mint_binary); a vector of [`MAX_BINARY`] always suffices.
@@ -220,12 +266,22 @@ impl<'a> Draft<'a> {
         Ok(bytes)
     }
 
-    /// Writes M, the bytes that a sign is the HMAC of (FORMAT section 2), for a secure element that holds the key itself.
+    /// Writes M, the bytes that a sign is the HMAC of (FORMAT section 2), for a secure element that holds the key
+    /// itself.
+    ///
+    /// ```
+    /// use countersign::token::{Draft, MAX_MAC_INPUT, Profile};
+    ///
+    /// let mut out = [0; MAX_MAC_INPUT];
+    /// let m = Draft::sequence(b"dev-7", 42).mac_input(&Profile::new("mqtt")?, &mut out)?;
+    /// assert_eq!(m, b"CSv1\x02\x10\x04mqtt\x05dev-7\0\0\0\0\0\0\0\x2a\0\0"); // HMAC-SHA-256 of it, cut to 0x10 bytes
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mint_text`](Draft::mint_text); a buffer of [`MAX_MAC_INPUT`](super::MAX_MAC_INPUT) always suffices.
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
-        self.check(profile)?;
+        self.check()?;
         let numbers = Numbers::new(self);
         self.mac_input_of(&self.all_params(&numbers)?).write(profile, out)
     }
@@ -245,7 +301,7 @@ impl<'a> Draft<'a> {
         key: &MacKey,
         write: impl FnOnce(&ParamList<'_>, &[u8]) -> Result<T>,
     ) -> Result<T> {
-        self.check(profile)?;
+        self.check()?;
         let numbers = Numbers::new(self);
         let params = self.all_params(&numbers)?;
         let tag = self.mac_input_of(&params).tag(profile, key)?;
@@ -253,18 +309,17 @@ impl<'a> Draft<'a> {
     }
 
     /// Every limit but those of params and of the MAC input.
-    fn check(&self, profile: &Profile<'_>) -> Result<()> {
+    ///
+    /// A challenge is made by [`challenge`](super::challenge) alone, which gives it its form.
+    fn check(&self) -> Result<()> {
         rules::check_uid(self.uid)?;
         rules::check_bind(self.bind)?;
         self.kind.check_stamp(self.stamp)?;
+        if self.kind.is_verifiers() && self.stamp == UnixTime::UNSET.as_secs() {
+            return Err(Error::StampRange);
+        }
         if self.sequence.is_some_and(|number| rules::check_counter(number).is_err()) {
             return Err(Error::CounterRange);
-        }
-        if self.kind == Kind::Challenge && profile.sign_len() != SignLen::N8 {
-            return Err(Error::SignLength);
-        }
-        if self.kind.is_verifiers() && !self.detached {
-            return Err(Error::NotDetached);
         }
         Ok(())
     }
@@ -291,10 +346,22 @@ impl<'a> Draft<'a> {
                 list.insert(key, value)?;
             }
         }
-        if self.kind.is_verifiers() && list.count() > 0 {
+        let has_two_counters = self.kind == Kind::Sequence && self.sequence.is_some();
+        if has_two_counters || (self.kind.is_verifiers() && list.count() > 0) {
             return Err(Error::ParamRefused);
         }
         Ok(list)
+    }
+}
+
+/// Shows nothing that the holder may not want in a log: not the bind, the nonce, the values of params.
+impl fmt::Debug for Draft<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("kind", &self.kind)
+            .field("uid", &format_args!("{}", self.uid.escape_ascii()))
+            .field("stamp", &self.stamp)
+            .finish_non_exhaustive()
     }
 }
 

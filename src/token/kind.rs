@@ -3,6 +3,15 @@
 use crate::{Result, rules};
 
 /// The kind of a token (FORMAT section 1). It is part of the MAC: a token of one kind is never valid as another.
+///
+/// ```
+/// use countersign::token::{Kind, Unverified};
+///
+/// let mut scratch = [0; 64];
+/// let question = Unverified::parse_text(b"cs1q_.1767225600.b74aaa7f3622d9cf", &mut scratch)?;
+/// assert_eq!(question.kind(), Kind::Challenge);
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Kind {
@@ -84,6 +93,13 @@ pub enum SignLen {
 
 impl SignLen {
     /// N in bytes.
+    ///
+    /// ```
+    /// use countersign::token::SignLen;
+    ///
+    /// assert_eq!(SignLen::N8.bytes(), 8);
+    /// assert_eq!("b74aaa7f3622d9cf".len(), 2 * SignLen::N8.bytes()); // two characters a byte in text
+    /// ```
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
@@ -105,6 +121,13 @@ impl SignLen {
     }
 
     /// The length with this many bytes, if there is one.
+    ///
+    /// ```
+    /// use countersign::token::SignLen;
+    ///
+    /// assert_eq!(SignLen::from_bytes(32), Some(SignLen::N32));
+    /// assert_eq!(SignLen::from_bytes(12), None);
+    /// ```
     #[must_use]
     pub const fn from_bytes(bytes: usize) -> Option<Self> {
         match bytes {

@@ -5,16 +5,49 @@ use crate::encoding::base64url_len;
 use crate::rules::{MAX_BIND, MAX_NAME, MAX_PARAM_KEY, MAX_PARAM_VALUE, MAX_PARAMS, MAX_UID};
 
 /// Characters of the longest token text.
+///
+/// ```
+/// use countersign::token::{MAX_TEXT, SignLen, max_text_len};
+///
+/// assert_eq!(MAX_TEXT, 947);
+/// // A Sequence token: one character more for its prefix and three for its counter.
+/// assert_eq!(MAX_TEXT, max_text_len(64, &[(8, 64); 8], SignLen::N32) + 1 + 3);
+/// ```
 pub const MAX_TEXT: usize = 5 + max_field_len(MAX_UID) + 1 + 13 + MAX_PARAMS * MAX_TEXT_PARAM + 1 + 64;
 
 /// Bytes of the longest binary token.
+///
+/// ```
+/// use countersign::token::{MAX_BINARY, SignLen, max_binary_len};
+///
+/// assert_eq!(MAX_BINARY, 696);
+/// assert_eq!(MAX_BINARY, max_binary_len(64, &[(8, 64); 8], SignLen::N32));
+/// ```
 pub const MAX_BINARY: usize = 1 + 1 + MAX_UID + 5 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
-/// Bytes of the decoded fields of the longest text: the scratch that [`Verifier::verify_text`](super::Verifier::verify_text) needs when
-/// nothing lowers its cap.
+/// Bytes of the decoded fields of the longest text: the scratch that
+/// [`Verifier::verify_text`](super::Verifier::verify_text) needs when nothing lowers its cap.
+///
+/// ```
+/// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, MAX_FIELDS, Profile, Verifier}};
+/// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
+/// # let verifier = Verifier::new(Profile::new("mqtt")?, &key, Window { max_age: 300, skew_future: 60 });
+/// let mut scratch = [0; MAX_FIELDS - 1];
+/// let verdict = verifier.verify_text(b"cs1_whatever", Carrier::NONE, now.into(), &mut scratch);
+/// assert_eq!(verdict, Err(Refusal::ScratchTooSmall { needed: MAX_FIELDS }));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub const MAX_FIELDS: usize = MAX_UID + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
 /// Bytes of the longest MAC input (FORMAT section 2).
+///
+/// ```
+/// use countersign::token::{Draft, MAX_MAC_INPUT, Profile};
+///
+/// let m = Draft::sequence(b"dev-7", 1).mac_input(&Profile::new("mqtt")?, &mut [0; MAX_MAC_INPUT])?.len();
+/// assert_eq!((m, MAX_MAC_INPUT), (27, 770));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub const MAX_MAC_INPUT: usize = 6 + 1 + MAX_NAME + 1 + MAX_UID + 8 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 1 + MAX_BIND;
 
 const MAX_TEXT_PARAM: usize = 1 + MAX_PARAM_KEY + 1 + max_field_len(MAX_PARAM_VALUE);
@@ -31,10 +64,11 @@ const fn max_field_len(n: usize) -> usize {
     }
 }
 
-/// Room for the text of any Time token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)` lengths.
+/// Room for the text of any Time token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)`
+/// lengths.
 ///
-/// An upper bound: a uid or value of letters, digits, `_` and `-` alone takes less. Other kinds take one character more, a counter up to
-/// three. Reserved params count like any: `k` is `(1, 3)`, `g` is `(1, 10)`.
+/// An upper bound: a uid or value of letters, digits, `_` and `-` alone takes less. Other kinds take one character
+/// more, a counter up to three. Reserved params count like any: `k` is `(1, 3)`, `g` is `(1, 10)`.
 ///
 /// ```
 /// use countersign::token::{SignLen, max_text_len};
@@ -55,7 +89,8 @@ pub const fn max_text_len(uid: usize, params: &[(usize, usize)], sign_len: SignL
     total
 }
 
-/// Room for the binary form of any token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)` lengths.
+/// Room for the binary form of any token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)`
+/// lengths.
 ///
 /// Exact, but for a short stamp, which saves three bytes.
 ///

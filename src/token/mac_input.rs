@@ -1,4 +1,5 @@
-//! M, what is signed (FORMAT section 2). Every variable part is counted or length-prefixed, so distinct tokens have distinct M.
+//! M, what is signed (FORMAT section 2). Every variable part is counted or length-prefixed, so distinct tokens have
+//! distinct M.
 
 use super::params::WireParams;
 use super::{Kind, Profile};
@@ -60,7 +61,8 @@ mod tests {
 
     fn unhex(value: &Value) -> Vec<u8> {
         let text = value.as_str().unwrap();
-        (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+        let pairs = text.as_bytes().chunks(2).map(|pair| core::str::from_utf8(pair).unwrap());
+        pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
     }
 
     fn hex(bytes: &[u8]) -> String {

@@ -27,32 +27,56 @@ pub struct VerifiedToken {
     /// uid, params and sign, one behind the other.
     bytes: Arc<[u8]>,
     uid_len: usize,
+    is_detached: bool,
     params_len: usize,
     template: Verified<'static>,
 }
 
 impl VerifiedToken {
     /// The token itself.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Carrier, Profile, Verifier, VerifiedToken}};
+    /// # use countersign::{Window, token::{Draft, MAX_FIELDS}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let now = UnixTime::from_secs(1_767_225_600);
+    /// # let text = Draft::time(b"dev-7", now).params(&[("fw", b"1.2.3")]).mint_string::<80>(&profile, &key)?;
+    /// # let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
+    /// let owned = {
+    ///     let mut scratch = [0; MAX_FIELDS];
+    ///     VerifiedToken::from(verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut scratch).unwrap())
+    /// };
+    /// // The scratch is gone; the token is whole.
+    /// assert_eq!(owned.get().params().get("fw"), Some(b"1.2.3".as_slice()));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn get(&self) -> Verified<'_> {
         let (uid, rest) = self.bytes.split_at_checked(self.uid_len).unwrap_or_default();
         let (wire, sign) = rest.split_at_checked(self.params_len).unwrap_or_default();
         let Unverified { kind, stamp, params, reserved, .. } = self.template.token.token;
         let params = params.with_wire(wire);
-        let token = Unverified { kind, sent_uid: uid, stamp, params, sign, reserved };
+        let sent_uid = if self.is_detached { &[] } else { uid };
+        let token = Unverified { kind, sent_uid, stamp, params, sign, reserved };
         Verified { token: Authentic { token, uid }, slot: self.template.slot, generation: self.template.generation }
     }
 }
 
 impl From<Verified<'_>> for VerifiedToken {
     fn from(verified: Verified<'_>) -> Self {
-        let Unverified { kind, stamp, params, sign, reserved, .. } = verified.token.token;
+        let Unverified { kind, sent_uid, stamp, params, sign, reserved } = verified.token.token;
         let uid = verified.uid();
         let bytes = [uid, params.wire(), sign].concat();
         let token = Unverified { kind, sent_uid: &[], stamp, params: params.with_wire(&[]), sign: &[], reserved };
         let template =
             Verified { token: Authentic { token, uid: &[] }, slot: verified.slot, generation: verified.generation };
-        Self { bytes: bytes.into(), uid_len: uid.len(), params_len: params.wire().len(), template }
+        Self {
+            bytes: bytes.into(),
+            uid_len: uid.len(),
+            is_detached: sent_uid.is_empty(),
+            params_len: params.wire().len(),
+            template,
+        }
     }
 }
 

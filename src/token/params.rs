@@ -4,6 +4,7 @@ use super::reserved::Reserved;
 use crate::cursor::Sink;
 use crate::rules::{MAX_PARAM_VALUE, MAX_PARAMS, is_param_key};
 use crate::{Error, Result};
+use core::fmt;
 
 /// A token's params: small fixed facts that save the verifier a database look-up.
 ///
@@ -14,7 +15,8 @@ use crate::{Error, Result};
 /// # let mut out = [0; 128];
 /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
 /// # let binary = draft.mint_binary(&Profile::new("mqtt")?, &key, &mut out)?;
-/// # let authentic = Unverified::parse_binary(binary, None)?.authenticate(&Profile::new("mqtt")?, &key, Default::default()).unwrap();
+/// # let profile = Profile::new("mqtt")?;
+/// # let authentic = Unverified::parse_binary(binary, None)?.authenticate(&profile, &key, Default::default()).unwrap();
 /// let params = authentic.params();
 /// assert_eq!(params.get("site"), Some(b"berlin".as_slice()));
 /// for (key, value) in params {
@@ -22,7 +24,7 @@ use crate::{Error, Result};
 /// }
 /// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Params<'a> {
     count: u8,
     wire: &'a [u8],
@@ -46,24 +48,62 @@ impl<'a> Params<'a> {
     }
 
     /// How many there are, reserved ones included.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let binary = draft.params(&[("fw", b"1.2.3")]).slot(2).mint_vec::<64>(&profile, &key)?;
+    /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.params().len(), 2); // `fw` and `k`
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.count.into()
     }
 
     /// True if there are none.
+    ///
+    /// ```
+    /// use countersign::token::Params;
+    ///
+    /// assert!(Params::default().is_empty());
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The value of a key.
+    ///
+    /// ```
+    /// # use countersign::{key::MacKey, token::{Carrier, Profile, Unverified}};
+    /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+    /// # let text = b"cs1_dev-0123456789ab.1767225600.fw_-MS4yLjM.334d630337a0f5b72cd0988bb70b8db4";
+    /// # let (profile, mut scratch) = (Profile::new("fleet/login")?, [0; 96]);
+    /// # let token = Unverified::parse_text(text, &mut scratch)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice())); // the bytes, not their spelling `-MS4yLjM`
+    /// assert_eq!(token.params().get("site"), None);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a [u8]> {
         self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
     /// All pairs in ascending order of their keys.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let pairs = [("site", b"berlin".as_slice()), ("fw", b"1.2.3")];
+    /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
+    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert!(token.params().iter().map(|(key, _)| key).eq(["fw", "site"])); // sorted, however they were drafted
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn iter(&self) -> ParamsIter<'a> {
         ParamsIter { wire: self.wire }
@@ -80,7 +120,16 @@ impl<'a> IntoIterator for Params<'a> {
 }
 
 /// Iterates over the pairs of [`Params`].
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use countersign::token::{Params, ParamsIter};
+///
+/// fn names<'a>(pairs: ParamsIter<'a>) -> impl Iterator<Item = &'a str> {
+///     pairs.map(|(key, _)| key)
+/// }
+/// assert_eq!(names(Params::default().iter()).next(), None);
+/// ```
+#[derive(Clone)]
 pub struct ParamsIter<'a> {
     wire: &'a [u8],
 }
@@ -93,6 +142,19 @@ impl<'a> Iterator for ParamsIter<'a> {
         let (value, rest) = split_len8(rest)?;
         self.wire = rest;
         Some((core::str::from_utf8(key).ok()?, value))
+    }
+}
+
+/// Shows the keys alone: a value may be a nonce or a proof.
+impl fmt::Debug for Params<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().fmt(f)
+    }
+}
+
+impl fmt::Debug for ParamsIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.clone().map(|(key, _)| key)).finish()
     }
 }
 

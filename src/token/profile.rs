@@ -3,6 +3,7 @@
 use super::{MAX_MAC_INPUT, SignLen};
 use crate::Result;
 use crate::rules;
+use core::fmt;
 
 /// The settings that holder and verifier share: the purpose, the length of the sign and the cap of the MAC input.
 ///
@@ -10,6 +11,7 @@ use crate::rules;
 /// use countersign::token::{Profile, SignLen};
 ///
 /// let radio = Profile::new("fleet/login")?.with_sign_len(SignLen::N8);
+/// assert_ne!(radio, Profile::new("fleet/login")?); // no token of one is valid for the other
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +25,20 @@ pub struct Profile<'a> {
 impl<'a> Profile<'a> {
     /// A profile for one purpose, with a sign of 16 bytes. A token for one purpose is never valid for another.
     ///
+    /// ```
+    /// # use countersign::{Error, Refusal, UnixTime, Window, key::MacKey};
+    /// # use countersign::token::{Carrier, Draft, MAX_FIELDS, Profile, Verifier};
+    /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
+    /// # let window = Window { max_age: 300, skew_future: 60 };
+    /// let (login, reset) = (Profile::new("shop/login")?, Profile::new("shop/reset")?);
+    /// let text = Draft::time(b"alice", now).mint_string::<64>(&login, &key)?;
+    /// let elsewhere = Verifier::new(reset, &key, window);
+    /// let verdict = elsewhere.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut [0; MAX_FIELDS]).err();
+    /// assert_eq!(verdict, Some(Refusal::Invalid));
+    /// assert_eq!(Profile::new("Shop Login"), Err(Error::Name));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Name`](crate::Error::Name) unless the purpose is 1 to 32 bytes of `[a-z0-9._/-]`.
     pub const fn new(purpose: &'a str) -> Result<Self> {
@@ -33,6 +49,17 @@ impl<'a> Profile<'a> {
     }
 
     /// Another length of the sign.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile, SignLen}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let long = draft.mint_string::<64>(&profile, &key)?;
+    /// let short = draft.mint_string::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
+    /// assert_eq!((long.len(), short.len()), (53, 37));
+    /// assert!(!long.starts_with(short.as_str())); // the length is signed too: a long sign cut short is no short sign
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn with_sign_len(mut self, sign_len: SignLen) -> Self {
         self.sign_len = sign_len;
@@ -40,6 +67,17 @@ impl<'a> Profile<'a> {
     }
 
     /// A lower cap of the MAC input, in bytes, for one-shot hardware. Beyond it minting and verifying refuse.
+    ///
+    /// ```
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
+    /// let one_shot = Profile::new("mqtt")?.with_max_mac_input(64);
+    /// let draft = Draft::time(b"dev-0123456789ab", now);
+    /// assert!(draft.mint_string::<64>(&one_shot, &key).is_ok());
+    /// let bound = draft.bind(b"a request hash of 32 bytes in it").mint_string::<64>(&one_shot, &key);
+    /// assert_eq!(bound, Err(Error::MacInputTooLong { length: 70, cap: 64 }));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn with_max_mac_input(mut self, cap: usize) -> Self {
         self.max_mac_input = cap;
@@ -47,18 +85,37 @@ impl<'a> Profile<'a> {
     }
 
     /// The purpose.
+    ///
+    /// ```
+    /// assert_eq!(countersign::token::Profile::new("fleet/login")?.purpose(), "fleet/login");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn purpose(&self) -> &'a str {
         self.purpose
     }
 
     /// The length of the sign.
+    ///
+    /// ```
+    /// use countersign::token::{Profile, SignLen};
+    ///
+    /// assert_eq!(Profile::new("mqtt")?.sign_len(), SignLen::N16);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn sign_len(&self) -> SignLen {
         self.sign_len
     }
 
     /// The cap of the MAC input, in bytes.
+    ///
+    /// ```
+    /// use countersign::token::{MAX_MAC_INPUT, Profile};
+    ///
+    /// assert_eq!(Profile::new("mqtt")?.max_mac_input(), MAX_MAC_INPUT);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn max_mac_input(&self) -> usize {
         self.max_mac_input
@@ -68,12 +125,19 @@ impl<'a> Profile<'a> {
 /// What the channel says that carried a token: an MQTT user name or client id, a URL path, a request hash.
 ///
 /// ```
+/// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Draft, Profile, Verifier}};
 /// use countersign::token::Carrier;
 ///
-/// let mqtt = Carrier { uid: Some(b"dev-0123456789ab"), bind: b"" };
-/// assert_eq!(Carrier::NONE, Carrier::default());
+/// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+/// # let now = UnixTime::from_secs(1_767_225_600);
+/// # let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
+/// let detached = Draft::time(b"dev-7", now).detached().mint_vec::<22>(&profile, &key)?;
+/// let mqtt = Carrier { uid: Some(b"dev-7"), bind: b"" };
+/// assert!(verifier.verify_binary(&detached, mqtt, now.into()).is_ok());
+/// assert_eq!(verifier.verify_binary(&detached, Carrier::NONE, now.into()), Err(Refusal::Invalid));
+/// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Carrier<'a> {
     /// Who the channel says it is, 1 to 64 bytes. An attached uid must equal it; a detached token needs it.
     pub uid: Option<&'a [u8]>,
@@ -81,7 +145,22 @@ pub struct Carrier<'a> {
     pub bind: &'a [u8],
 }
 
+/// Shows the uid alone: a bind may be the sign of another token.
+impl fmt::Debug for Carrier<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uid = self.uid.unwrap_or_default().escape_ascii();
+        f.debug_struct("Carrier").field("uid", &format_args!("{uid}")).finish_non_exhaustive()
+    }
+}
+
 impl Carrier<'_> {
     /// A channel that says nothing: only attached tokens pass.
+    ///
+    /// ```
+    /// use countersign::token::Carrier;
+    ///
+    /// assert_eq!(Carrier::NONE, Carrier { uid: None, bind: b"" });
+    /// assert_eq!(Carrier::NONE, Carrier::default());
+    /// ```
     pub const NONE: Self = Self { uid: None, bind: &[] };
 }

@@ -1,6 +1,7 @@
 //! The revocation hook: generations and epochs, both sparse, both the application's to keep (FORMAT sections 5 and 6).
 
-/// From which Unix second on tokens count, at three levels. The latest of the three holds: an old epoch never masks a newer one.
+/// From which Unix second on tokens count, at three levels. The latest of the three holds: an old epoch never masks a
+/// newer one.
 ///
 /// To revoke everything issued so far, set an epoch to now + `skew_future` + 1.
 ///
@@ -22,6 +23,16 @@ pub struct NotBefore {
 
 impl NotBefore {
     /// The latest of the three.
+    ///
+    /// ```
+    /// use countersign::token::NotBefore;
+    ///
+    /// let (leak, skew_future) = (1_767_225_600, 60);
+    /// let everything = NotBefore { global: leak + skew_future + 1, ..NotBefore::default() };
+    /// assert_eq!(everything.effective(), 1_767_225_661);
+    /// let older_for_the_uid = NotBefore { uid: 1_700_000_000, ..everything };
+    /// assert_eq!(older_for_the_uid.effective(), 1_767_225_661); // not masked
+    /// ```
     #[must_use]
     pub const fn effective(self) -> u64 {
         let Self { global, realm, uid } = self;
@@ -47,13 +58,44 @@ impl NotBefore {
 /// assert_eq!(Stolen(b"dev-7").not_before(b"dev-7"), NotBefore::default());
 /// ```
 pub trait Revocations {
-    /// The lowest key generation of a uid that is still good; 0 when nothing was revoked. Counts for per-device keys only.
+    /// The lowest key generation of a uid that is still good; 0 when nothing was revoked. Counts for per-device keys
+    /// only.
+    ///
+    /// ```
+    /// use countersign::token::Revocations;
+    /// use std::collections::HashMap;
+    ///
+    /// /// Devices that were given a new key, and its generation.
+    /// struct Replaced(HashMap<Vec<u8>, u32>);
+    ///
+    /// impl Revocations for Replaced {
+    ///     fn generation(&self, uid: &[u8]) -> u32 {
+    ///         self.0.get(uid).copied().unwrap_or(0)
+    ///     }
+    /// }
+    /// let replaced = Replaced(HashMap::from([(b"dev-7".to_vec(), 2)]));
+    /// assert_eq!((replaced.generation(b"dev-7"), replaced.generation(b"dev-8")), (2, 0));
+    /// ```
     fn generation(&self, uid: &[u8]) -> u32 {
         let _ = uid;
         0
     }
 
     /// The epochs that hold for a uid.
+    ///
+    /// ```
+    /// use countersign::token::{NotBefore, Revocations};
+    ///
+    /// /// Alice has signed out everywhere at this second.
+    /// struct SignedOut(u64);
+    ///
+    /// impl Revocations for SignedOut {
+    ///     fn not_before(&self, uid: &[u8]) -> NotBefore {
+    ///         NotBefore { uid: if uid == b"alice" { self.0 } else { 0 }, ..NotBefore::default() }
+    ///     }
+    /// }
+    /// assert_eq!(SignedOut(1_767_225_661).not_before(b"alice").effective(), 1_767_225_661);
+    /// ```
     fn not_before(&self, uid: &[u8]) -> NotBefore {
         let _ = uid;
         NotBefore::default()
@@ -61,6 +103,13 @@ pub trait Revocations {
 }
 
 /// Nothing was ever revoked.
+///
+/// ```
+/// use countersign::token::{NoRevocations, NotBefore, Revocations};
+///
+/// assert_eq!(NoRevocations.generation(b"dev-7"), 0);
+/// assert_eq!(NoRevocations.not_before(b"dev-7"), NotBefore::default());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRevocations;
 

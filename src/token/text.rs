@@ -35,7 +35,8 @@ pub(super) fn write<'p>(
     }
 }
 
-/// Scratch for a text of up to `text_len` characters: decoded fields are never longer than their text, nor than all limits together.
+/// Scratch for a text of up to `text_len` characters: decoded fields are never longer than their text, nor than all
+/// limits together.
 pub(super) const fn scratch_len(text_len: usize) -> usize {
     if text_len < MAX_FIELDS { text_len } else { MAX_FIELDS }
 }

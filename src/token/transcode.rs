@@ -16,8 +16,19 @@ use crate::{Error, Result, UnixTime};
 
 /// Rewrites a text as binary, with its stamp in full. Nothing is verified.
 ///
+/// ```
+/// use countersign::{Error, token::transcode};
+///
+/// let forged = b"cs1_dev-7.1767225600.00000000000000000000000000000000";
+/// assert_eq!(transcode::text_to_binary(forged, &mut [0; 64])?.len(), 28); // a gateway judges nothing
+/// let question = b"cs1q_.1767225600.b74aaa7f3622d9cf";
+/// assert_eq!(transcode::text_to_binary(question, &mut [0; 64]), Err(Error::NoBinaryForm));
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
-/// [`Error::Malformed`], [`Error::NoBinaryForm`] for a Challenge, [`Error::BufferTooSmall`]; [`MAX_BINARY`] always suffices.
+/// [`Error::Malformed`], [`Error::NoBinaryForm`] for a Challenge, [`Error::BufferTooSmall`]; [`MAX_BINARY`] always
+/// suffices.
 pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
     let mut scratch = [0; MAX_FIELDS];
     let token = text::parse(text, &mut scratch)?;
@@ -31,8 +42,20 @@ pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
 
 /// Rewrites a binary token as text. A short stamp is expanded by `now`. Nothing is verified.
 ///
+/// ```
+/// use countersign::{Error, UnixTime, token::{MAX_TEXT, transcode}};
+///
+/// // Detached, N = 8, and only the low two bytes of the stamp.
+/// let radio = [0xa3, 0xb9, 0x00, 0x65, 0x7d, 0xed, 0xb1, 0x31, 0x70, 0x9d, 0xf8];
+/// let (now, mut out) = (UnixTime::from_secs(1_767_225_777), [0; MAX_TEXT]);
+/// assert_eq!(transcode::binary_to_text(&radio, Some(now), &mut out)?, "cs1_.1767225600.657dedb131709df8");
+/// assert_eq!(transcode::binary_to_text(&radio, None, &mut out), Err(Error::ClockNeeded));
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
-/// [`Error::Malformed`], [`Error::ClockNeeded`] for a short stamp without `now`, [`Error::BufferTooSmall`]; [`MAX_TEXT`] always suffices.
+/// [`Error::Malformed`], [`Error::ClockNeeded`] for a short stamp without `now`, [`Error::BufferTooSmall`];
+/// [`MAX_TEXT`] always suffices.
 pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]) -> Result<&'b str> {
     let token = binary::parse(bytes, now)?;
     let mut cursor = Cursor::new(out);
@@ -43,6 +66,15 @@ pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]
 
 /// [`text_to_binary`] into a vector of its own.
 ///
+/// ```
+/// use countersign::{Error, token::transcode};
+///
+/// let text = b"cs1_.1767225600.657dedb131709df8";
+/// assert_eq!(transcode::text_to_vec::<14>(text)?.len(), 14);
+/// assert_eq!(transcode::text_to_vec::<13>(text), Err(Error::BufferTooSmall { needed: 14 }));
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 /// As [`text_to_binary`].
 pub fn text_to_vec<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> {
@@ -52,6 +84,15 @@ pub fn text_to_vec<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> 
 }
 
 /// [`binary_to_text`] into a string of its own.
+///
+/// ```
+/// use countersign::token::transcode;
+///
+/// let text = b"cs1_.1767225600.657dedb131709df8";
+/// let binary = transcode::text_to_vec::<14>(text)?;
+/// assert_eq!(transcode::binary_to_string::<32>(&binary, None)?.as_bytes(), text);
+/// # Ok::<(), countersign::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`binary_to_text`].

@@ -11,8 +11,8 @@ use core::fmt;
 
 /// A token that parses. Nothing it says is true yet, so it shows little: [`authenticate`](Unverified::authenticate) it.
 ///
-/// Most servers use a [`Verifier`](super::Verifier), which does this and judges the age as well. This type is for the kinds that a
-/// verifier never admits (TimeReply, Challenge) and for callers with a policy of their own.
+/// Most servers use a [`Verifier`](super::Verifier), which does this and judges the age as well. This type is for the
+/// kinds that a verifier never admits (TimeReply, Challenge) and for callers with a policy of their own.
 ///
 /// ```
 /// use countersign::key::MacKey;
@@ -40,6 +40,16 @@ impl<'a> Unverified<'a> {
     /// Reads the text form strictly. The decoded fields go into `scratch`, which must be as long as the text or
     /// [`MAX_FIELDS`](super::MAX_FIELDS), whichever is less.
     ///
+    /// ```
+    /// use countersign::{Error, token::Unverified};
+    ///
+    /// let mut scratch = [0; 64];
+    /// let text = b"cs1_dev-7.1767225600.00000000000000000000000000000000";
+    /// assert!(Unverified::parse_text(text, &mut scratch).is_ok());
+    /// let other_spelling = b"cs1_-ZGV2LTc.1767225600.00000000000000000000000000000000"; // base64url of dev-7
+    /// assert_eq!(Unverified::parse_text(other_spelling, &mut scratch), Err(Error::Malformed));
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Malformed`]; [`Error::BufferTooSmall`] with the number of bytes needed.
     pub fn parse_text(text: &[u8], scratch: &'a mut [u8]) -> Result<Self> {
@@ -47,6 +57,14 @@ impl<'a> Unverified<'a> {
     }
 
     /// Reads the binary form strictly. `now` expands a short stamp.
+    ///
+    /// ```
+    /// use countersign::{Error, UnixTime, token::Unverified};
+    ///
+    /// let short_stamp = [0xa3, 0xb9, 0x00, 0x65, 0x7d, 0xed, 0xb1, 0x31, 0x70, 0x9d, 0xf8];
+    /// assert_eq!(Unverified::parse_binary(&short_stamp, None), Err(Error::ClockNeeded));
+    /// assert!(Unverified::parse_binary(&short_stamp, Some(UnixTime::from_secs(1_767_225_777))).is_ok());
+    /// ```
     ///
     /// # Errors
     /// [`Error::Malformed`]; [`Error::ClockNeeded`] for a short stamp without `now`.
@@ -72,12 +90,37 @@ impl<'a> Unverified<'a> {
     }
 
     /// The kind that it claims to be.
+    ///
+    /// ```
+    /// use countersign::token::{Kind, Unverified};
+    ///
+    /// let mut scratch = [0; 64];
+    /// let reply = b"cs1r_.1767225655.4264af53d483a008ea833ae539244e24";
+    /// assert_eq!(Unverified::parse_text(reply, &mut scratch)?.kind(), Kind::TimeReply);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// Checks the sign under one key (FORMAT section 5 steps 4 and 5, without a challenge's proof).
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// // A device reads a server's time, bound to the sign that the server has refused.
+    /// let refused_sign = b"16 bytes of sign";
+    /// let reply = Draft::time_reply(b"dev-7", UnixTime::from_secs(1_767_225_655)).bind(refused_sign);
+    /// let reply = reply.mint_vec::<22>(&profile, &key)?;
+    /// let parsed = Unverified::parse_binary(&reply, None)?;
+    /// let carrier = Carrier { uid: Some(b"dev-7"), bind: refused_sign };
+    /// let token = parsed.authenticate(&profile, &key, carrier).unwrap();
+    /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_767_225_655)));
+    /// let for_another = Carrier { bind: b"another sign....", ..carrier };
+    /// assert_eq!(parsed.authenticate(&profile, &key, for_another), Err(Refusal::Invalid));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Refusal::Invalid`], whatever is wrong.
@@ -95,10 +138,23 @@ impl<'a> Unverified<'a> {
         }
     }
 
-    /// Writes M, the bytes that the sign must be the HMAC of (FORMAT section 2), for a secure element that holds the key itself.
+    /// Writes M, the bytes that the sign must be the HMAC of (FORMAT section 2), for a secure element that holds the
+    /// key itself.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, MAX_MAC_INPUT, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// let (mut sent, mut received) = ([0; MAX_MAC_INPUT], [0; MAX_MAC_INPUT]);
+    /// let received = Unverified::parse_binary(&binary, None)?.mac_input(&profile, Carrier::NONE, &mut received)?;
+    /// assert_eq!(received, draft.mac_input(&profile, &mut sent)?);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Malformed`] if carrier and token do not go together, [`Error::BufferTooSmall`], [`Error::MacInputTooLong`].
+    /// [`Error::Malformed`] if carrier and token do not go together, [`Error::BufferTooSmall`],
+    /// [`Error::MacInputTooLong`].
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, carrier: Carrier<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
         let uid = self.uid(&carrier).ok_or(Error::Malformed)?;
         self.mac_input_of(uid, carrier.bind).write(profile, out)

@@ -41,6 +41,18 @@ pub struct Verifier<'a, K, R = NoRevocations> {
 
 impl<'a, K: KeySource> Verifier<'a, K> {
     /// A verifier of Time tokens under these keys.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// let time = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+    /// let sequence = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// let verifier = Verifier::new(profile, &key, window);
+    /// assert!(verifier.verify_binary(&time, Carrier::NONE, now.into()).is_ok());
+    /// assert_eq!(verifier.verify_binary(&sequence, Carrier::NONE, now.into()), Err(Refusal::Invalid));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn new(profile: Profile<'a>, keys: K, window: Window) -> Self {
         Self {
@@ -56,7 +68,28 @@ impl<'a, K: KeySource> Verifier<'a, K> {
         }
     }
 
-    /// Asks `revocations` about every uid.
+    /// Asks `revocations` about the epochs of each holder, and where keys are per device about its generation. The latter is asked
+    /// before the MAC is checked, so about uids that a stranger chose.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// use countersign::token::{NotBefore, Revocations};
+    ///
+    /// /// Everybody has to sign in again.
+    /// struct AllBefore(u64);
+    ///
+    /// impl Revocations for AllBefore {
+    ///     fn not_before(&self, _uid: &[u8]) -> NotBefore {
+    ///         NotBefore { global: self.0, ..NotBefore::default() }
+    ///     }
+    /// }
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// # let binary = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+    /// let verifier = Verifier::new(profile, &key, window).with_revocations(AllBefore(now.as_secs() + 60 + 1));
+    /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()), Err(Refusal::Revoked));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn with_revocations<R: Revocations>(self, revocations: R) -> Verifier<'a, K, R> {
         let Self { profile, keys, window, accepts_time, accepts_sequence, challenge_key, max_text, max_binary, .. } =
@@ -77,13 +110,38 @@ impl<'a, K: KeySource> Verifier<'a, K> {
 
 impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// Refuses Time tokens, for a service of devices without clocks.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// let time = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+    /// let verifier = Verifier::new(profile, &key, window).refusing_time().accepting_sequence();
+    /// assert_eq!(verifier.verify_binary(&time, Carrier::NONE, now.into()), Err(Refusal::Invalid));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn refusing_time(mut self) -> Self {
         self.accepts_time = false;
         self
     }
 
-    /// Accepts Answers to the challenges made with this key, up to 60 seconds old. Refuse one that you have seen before.
+    /// Accepts Answers to the challenges made with this key, up to 60 seconds old.
+    /// Refuse one that you have seen before.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Profile, Verifier, challenge}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// let question = challenge::make_string(&profile, &challenge_key, b"dev-7", now)?;
+    /// let answer = challenge::answer(question.as_bytes(), b"dev-7")?.mint_vec::<64>(&profile, &key)?;
+    /// let verifier = Verifier::new(profile, &key, window).accepting_answers(&challenge_key);
+    /// let after = |secs| UnixTime::from_secs(now.as_secs() + secs).into();
+    /// assert!(verifier.verify_binary(&answer, Carrier::NONE, after(60)).is_ok());
+    /// assert_eq!(verifier.verify_binary(&answer, Carrier::NONE, after(61)), Err(Refusal::TooOld { by: 1 }));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn accepting_answers(mut self, challenge_key: &'a MacKey) -> Self {
         self.challenge_key = Some(challenge_key);
@@ -91,6 +149,19 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     }
 
     /// Accepts Sequence tokens. They have no age: the caller must refuse counters that it has seen.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (no_clock, window) = (UnixTime::UNSET, Window { max_age: 300, skew_future: 60 });
+    /// let binary = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// let verifier = Verifier::new(profile, &key, window);
+    /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, no_clock.into()), Err(Refusal::Invalid));
+    /// let verifier = verifier.accepting_sequence();
+    /// let token = verifier.verify_binary(&binary, Carrier::NONE, no_clock.into()).unwrap();
+    /// assert_eq!(token.counter(), Some(42)); // and 42 again the next time: this one is yours to remember
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn accepting_sequence(mut self) -> Self {
         self.accepts_sequence = true;
@@ -98,6 +169,21 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     }
 
     /// Refuses longer texts, in characters, and so needs less scratch.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// use countersign::token::{SignLen, max_text_len};
+    ///
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// const CAP: usize = max_text_len(16, &[], SignLen::N16);
+    /// let verifier = Verifier::new(profile, &key, window).with_max_text(CAP);
+    /// let text = Draft::time(b"dev-0123456789ab", now).mint_string::<CAP>(&profile, &key)?;
+    /// assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut [0; CAP]).is_ok());
+    /// let longer = Draft::time(&[b'u'; 64], now).mint_string::<128>(&profile, &key)?;
+    /// assert!(verifier.verify_text(longer.as_bytes(), Carrier::NONE, now.into(), &mut [0; CAP]).is_err());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn with_max_text(mut self, characters: usize) -> Self {
         self.max_text = characters;
@@ -105,6 +191,17 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     }
 
     /// Refuses longer binary tokens, in bytes.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// let verifier = Verifier::new(profile, &key, window).with_max_binary(39);
+    /// let binary = Draft::time(b"seventeen bytes!!", now).mint_vec::<64>(&profile, &key)?;
+    /// assert_eq!(binary.len(), 40);
+    /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()), Err(Refusal::Invalid));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub fn with_max_binary(mut self, bytes: usize) -> Self {
         self.max_binary = bytes;
@@ -115,8 +212,26 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     ///
     /// `scratch` must be as long as the cap of the text or [`MAX_FIELDS`](super::MAX_FIELDS), whichever is less.
     ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, MAX_FIELDS, Profile, Verifier}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("fleet/login")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// # let verifier = Verifier::new(profile, &key, window);
+    /// let text = "cs1_dev-0123456789ab.1767225600.fw_-MS4yLjM.334d630337a0f5b72cd0988bb70b8db4";
+    /// let verify = |text: &str, now: UnixTime| {
+    ///     let mut scratch = [0; MAX_FIELDS];
+    ///     let verdict = verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut scratch);
+    ///     verdict.map(|token| token.issued_at())
+    /// };
+    /// assert_eq!(verify(text, now), Ok(Some(now)));
+    /// assert_eq!(verify(&text.replace("6789ab", "6789ac"), now), Err(Refusal::Invalid));
+    /// assert_eq!(verify(text, UnixTime::UNSET), Err(Refusal::NoClock));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything up to the MAC, then the first step that fails; [`Refusal::ScratchTooSmall`] before all.
+    /// [`Refusal::Invalid`] for everything up to the MAC, then the first step that fails; [`Refusal::ScratchTooSmall`]
+    /// before all.
     pub fn verify_text<'b>(
         &self,
         text: &[u8],
@@ -136,6 +251,20 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     }
 
     /// Verifies a token in binary form, from which the result borrows.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
+    /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
+    /// # let verifier = Verifier::new(profile, &key, window);
+    /// let request = b"sha-256 of the request";
+    /// let binary = Draft::time(b"dev-7", now).bind(request).mint_vec::<64>(&profile, &key)?;
+    /// let carrier = Carrier { uid: Some(b"dev-7"), bind: request };
+    /// assert!(verifier.verify_binary(&binary, carrier, now.into()).is_ok());
+    /// let for_another = Carrier { bind: b"another request", ..carrier };
+    /// assert_eq!(verifier.verify_binary(&binary, for_another, now.into()), Err(Refusal::Invalid));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for everything up to the MAC, then the first step that fails.
@@ -177,7 +306,9 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
             Kind::TimeReply | Kind::Challenge => false,
         };
         let uid = token.uid(carrier).filter(|_| accepted)?;
-        let generation = token.reserved.generation.unwrap_or_else(|| self.lowest_generation(uid));
+        // Without per-device keys `g` is a part of M and nothing more.
+        let named = token.reserved.generation.filter(|_| self.keys.per_device());
+        let generation = named.unwrap_or_else(|| self.lowest_generation(uid));
         let query = KeyQuery { slot: token.reserved.slot, generation, uid };
         let found = self.keys.find(&query, &mut |key| token.fits(&self.profile, key, uid, carrier.bind))?;
         if token.kind == Kind::Answer && !challenge::is_answered_by(&token, uid, &self.profile, self.challenge_key?) {

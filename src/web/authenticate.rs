@@ -8,11 +8,37 @@ use std::sync::{Mutex, PoisonError};
 /// Turns the text of a bearer token into an identity for the handler, from memory and without waiting.
 ///
 /// Any `Fn(&[u8]) -> Result<Identity, Refusal>` is one; [`TokenAuthenticator`] is the ready-made one.
+///
+/// ```
+/// use countersign::Refusal;
+/// use countersign::web::Authenticate;
+///
+/// let by_hand = |bearer: &[u8]| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Invalid) };
+/// assert_eq!(by_hand.authenticate(b"sesame"), Ok("Ali Baba"));
+/// ```
 pub trait Authenticate {
     /// What the filter puts into the request's extensions.
     type Identity: Clone + Send + Sync + 'static;
 
     /// Judges the characters that followed `Bearer `.
+    ///
+    /// ```
+    /// use countersign::Refusal;
+    /// use countersign::web::Authenticate;
+    ///
+    /// /// Another name for whoever the inner authenticator admits.
+    /// struct Upper<A>(A);
+    ///
+    /// impl<A: Authenticate<Identity = String>> Authenticate for Upper<A> {
+    ///     type Identity = String;
+    ///
+    ///     fn authenticate(&self, bearer: &[u8]) -> Result<String, Refusal> {
+    ///         self.0.authenticate(bearer).map(|name| name.to_uppercase())
+    ///     }
+    /// }
+    /// let upper = Upper(|_: &[u8]| Ok(String::from("alice")));
+    /// assert_eq!(upper.authenticate(b"anything"), Ok(String::from("ALICE")));
+    /// ```
     ///
     /// # Errors
     /// The reason for the operator. The peer learns whether it [is expired](Refusal::is_expired), nothing else.
@@ -56,9 +82,28 @@ pub struct TokenAuthenticator<'a, K, R = NoRevocations> {
 
 impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// Judges by `verifier`; steps of the system clock back by up to `hold` seconds are held.
+    ///
+    /// ```
+    /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Draft, Profile, Verifier}};
+    /// # use countersign::web::{Authenticate, TokenAuthenticator};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
+    /// let an_hour_ago = UnixTime::from_secs(UnixTime::now().as_secs() - 3600);
+    /// let text = Draft::time(b"alice", an_hour_ago).mint_string::<64>(&profile, &key)?;
+    /// let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 });
+    /// let refusal = TokenAuthenticator::new(verifier, 60).authenticate(text.as_bytes()).unwrap_err();
+    /// assert!(refusal.is_expired());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     #[must_use]
     pub const fn new(verifier: Verifier<'a, K, R>, hold: u64) -> Self {
         Self { verifier, clock: Mutex::new(HeldClock::new(hold)) }
+    }
+}
+
+impl<K, R> TokenAuthenticator<'_, K, R> {
+    /// Forgets the highest clock value, as [`HeldClock::reset`]: after the system clock was far ahead and has been put right.
+    pub fn reset_clock(&self) {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).reset();
     }
 }
 

@@ -1,10 +1,21 @@
 //! `Authorization: Bearer` (RFC 6750 section 2.1), strictly.
 
+use core::fmt;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 /// What a request's headers hold.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+///
+/// ```
+/// use countersign::web::{Bearer, bearer};
+/// use http::HeaderMap;
+///
+/// let with = |value: &str| HeaderMap::from_iter([(http::header::AUTHORIZATION, value.parse().unwrap())]);
+/// assert_eq!(bearer(&with("Basic YWxpY2U6")), Bearer::Missing);
+/// assert_eq!(bearer(&with("Bearer two words")), Bearer::Malformed);
+/// assert_eq!(bearer(&with("bearer cs1_x.y.z")), Bearer::Token(b"cs1_x.y.z"));
+/// ```
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Bearer<'h> {
     /// No `Authorization` header, or one of another scheme.
     Missing,
@@ -14,7 +25,19 @@ pub enum Bearer<'h> {
     Token(&'h [u8]),
 }
 
-/// Finds the bearer token of a request. The scheme's case does not matter (RFC 9110 section 11.1); everything else does.
+/// Shows which it is, and of a token nothing.
+impl fmt::Debug for Bearer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "Missing",
+            Self::Malformed => "Malformed",
+            Self::Token(_) => "Token",
+        })
+    }
+}
+
+/// Finds the bearer token of a request. The scheme's case does not matter (RFC 9110 section 11.1); everything else
+/// does.
 ///
 /// ```
 /// use countersign::web::{Bearer, bearer};

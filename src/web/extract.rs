@@ -6,9 +6,17 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-/// The handler is not behind a [`BearerLayer`](super::BearerLayer) whose identity is a [`VerifiedToken`]: a mistake in the routes.
+/// The handler is not behind a [`BearerLayer`](super::BearerLayer) whose identity is a [`VerifiedToken`]: a mistake in
+/// the routes.
 ///
 /// The peer gets a 500 and no word more.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use countersign::web::FilterMissing;
+///
+/// assert_eq!(FilterMissing.into_response().status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FilterMissing;
 

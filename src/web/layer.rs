@@ -16,13 +16,13 @@ use tower_service::Service;
 /// | request | answer |
 /// |---|---|
 /// | token accepted | the handler's, with the identity in the request's extensions |
-/// | no bearer token | 401, `WWW-Authenticate: Bearer` |
+/// | no bearer token | 401, `WWW-Authenticate: Bearer realm="api"` |
 /// | expired | 401, `error="invalid_token"`, problem `token-expired` |
 /// | anything else about the token | 401, `error="invalid_token"`, problem `token-not-valid` |
 /// | the server's own clock is not usable | 503, `Retry-After` |
 ///
-/// The [`Refusal`] itself is in the response's extensions, for a log outside of this layer. Works with every tower service whose
-/// response body is made from a `&'static str`.
+/// The [`Refusal`] of a token is in the response's extensions, for a log outside of this layer. Works with every tower
+/// service whose response body is made from a `&'static str`.
 ///
 /// ```
 /// use countersign::Refusal;
@@ -53,6 +53,17 @@ pub struct BearerLayer<A> {
 
 impl<A: Authenticate> BearerLayer<A> {
     /// A filter that asks this authenticator.
+    ///
+    /// ```
+    /// use countersign::{Refusal, web::BearerLayer};
+    /// use std::sync::Arc;
+    ///
+    /// let secret = Arc::new(String::from("sesame"));
+    /// let kept = Arc::clone(&secret);
+    /// let layer = BearerLayer::new(move |b: &[u8]| if b == kept.as_bytes() { Ok(()) } else { Err(Refusal::Invalid) });
+    /// let for_other_routes = layer.clone();
+    /// assert_eq!(Arc::strong_count(&secret), 2); // a clone of the layer shares the authenticator
+    /// ```
     #[must_use]
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator) }
@@ -74,6 +85,24 @@ impl<A, S> Layer<S> for BearerLayer<A> {
 }
 
 /// A service behind the filter; made by [`BearerLayer`].
+///
+/// ```
+/// use countersign::Refusal;
+/// use countersign::web::{BearerLayer, BearerService};
+/// use http::{Request, Response, StatusCode};
+/// use tower::{Layer, Service, service_fn};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// let unset_clock = |_: &[u8]| Err::<(), _>(Refusal::NoClock);
+/// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("secret")));
+/// let mut service: BearerService<_, _> = BearerLayer::new(unset_clock).layer(handler);
+/// let request = Request::get("/").header("authorization", "Bearer cs1_x").body(()).unwrap();
+/// let response = service.call(request).await.unwrap();
+/// assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE); // and the handler was not asked
+/// assert_eq!(response.extensions().get(), Some(&Refusal::NoClock)); // for the log
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct BearerService<A, S> {
     authenticator: Arc<A>,
@@ -121,7 +150,7 @@ where
 }
 
 pin_project! {
-    /// The handler's answer, or the filter's own.
+    /// The handler's answer, or the filter's own. See the call in [`BearerService`].
     #[derive(Debug)]
     pub struct ResponseFuture<F, B> {
         #[pin]

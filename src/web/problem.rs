@@ -19,13 +19,15 @@ fn challenge(value: &'static str) -> (HeaderName, HeaderValue) {
     (WWW_AUTHENTICATE, HeaderValue::from_static(value))
 }
 
-/// No credential at all: a challenge without an error code (RFC 6750 section 3.1).
+/// No credential at all: a challenge without an error code (RFC 6750 section 3.1), and the realm since one parameter there must be.
 pub(super) fn missing<B: From<&'static str>>() -> Response<B> {
-    let problem = Problem { status: StatusCode::UNAUTHORIZED, header: challenge("Bearer"), body: NOT_VALID };
+    let problem =
+        Problem { status: StatusCode::UNAUTHORIZED, header: challenge(r#"Bearer realm="api""#), body: NOT_VALID };
     problem.into_response()
 }
 
-/// A credential that was refused. The reason itself goes into the response's extensions, for the operator's log, and not on the wire.
+/// A credential that was refused. The reason itself goes into the response's extensions, for the operator's log, and
+/// not on the wire.
 pub(super) fn refused<B: From<&'static str>>(refusal: Refusal) -> Response<B> {
     let problem = if refusal.is_expired() {
         let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);

@@ -25,7 +25,8 @@ impl Browser {
         let mut driver = command.spawn().map_err(|error| format!("chromedriver: {error}"))?;
         let lines = BufReader::new(driver.stdout.take().ok_or("chromedriver has no output")?).lines();
         let port = lines.map_while(Result::ok).find_map(|line| {
-            line.split_once("started successfully on port ").and_then(|(_, port)| port.trim_end_matches('.').parse().ok())
+            line.split_once("started successfully on port ")
+                .and_then(|(_, port)| port.trim_end_matches('.').parse().ok())
         });
         let port = port.ok_or("chromedriver names no port")?;
         let mut browser = Self { driver, port, session: String::new() };
@@ -110,10 +111,13 @@ impl Browser {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(fail)?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).map_err(fail)?;
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
-            .map_err(fail)?;
-        let mut answer: Value =
-            serde_json::from_slice(&read_body(stream).map_err(fail)?).map_err(|error| format!("chromedriver: {error}"))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .map_err(fail)?;
+        let mut answer: Value = serde_json::from_slice(&read_body(stream).map_err(fail)?)
+            .map_err(|error| format!("chromedriver: {error}"))?;
         match answer["value"]["error"].as_str() {
             Some(error) => Err(format!("{path}: {error}: {}", answer["value"]["message"])),
             None => Ok(answer["value"].take()),

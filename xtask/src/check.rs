@@ -12,7 +12,8 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tally.command("format", &mut command("cargo fmt --all --check"))?;
     for set in powerset() {
         let line = format!("cargo clippy --quiet --lib --no-default-features --features {set} -- --deny warnings");
-        tally.command(&format!("lints of the library with features [{}]", set.trim_matches('"')), &mut command(&line))?;
+        tally
+            .command(&format!("lints of the library with features [{}]", set.trim_matches('"')), &mut command(&line))?;
     }
     let all = "cargo clippy --quiet --workspace --all-targets --all-features -- --deny warnings";
     tally.command("lints of everything", &mut command(all))?;
@@ -31,7 +32,8 @@ fn powerset() -> impl Iterator<Item = String> {
 }
 
 fn dependency_tree(tally: &mut Tally) -> Outcome {
-    let tree = stdout_of(&mut command("cargo tree --package countersign -e normal --no-default-features --prefix none"))?;
+    let tree =
+        stdout_of(&mut command("cargo tree --package countersign -e normal --no-default-features --prefix none"))?;
     let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(" v").next()).collect();
     let holds = crates.len() < CORE_CRATES;
     tally.expect(holds, &format!("the bare core is {} crates, fewer than {CORE_CRATES}", crates.len()));
@@ -40,7 +42,8 @@ fn dependency_tree(tally: &mut Tally) -> Outcome {
 
 fn licences(tally: &mut Tally) -> Outcome {
     tools::cargo_deny()?;
-    tally.command("licences, bans and sources", &mut command("cargo deny --all-features check licenses bans sources"))?;
+    tally
+        .command("licences, bans and sources", &mut command("cargo deny --all-features check licenses bans sources"))?;
     // The advisories live in a repository of their own, which not every machine may reach.
     let output = capture(&mut command("cargo deny --all-features check advisories"))?;
     let complaint = text(&output.stderr);

@@ -28,7 +28,8 @@ struct Demo {
 impl Demo {
     fn start() -> Outcome<Self> {
         let mut cargo = command("cargo demo -- --listen 127.0.0.1:0");
-        let mut server = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+        let mut server =
+            cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
         let mut stdout = BufReader::new(server.stdout.take().ok_or("the demo has no output")?).lines();
         let mut welcome = Vec::new();
         while let Some(Ok(line)) = stdout.next() {
@@ -74,7 +75,8 @@ fn shell(script: &str) -> Outcome<String> {
 /// Pastes the lines that the demo printed, as they are.
 fn pasted_lines(demo: &Demo, tally: &mut Tally) -> Outcome {
     let sign_in = demo.line(&["TOKEN=$("])?;
-    let expired = demo.welcome.iter().rev().find(|line| line.contains("Bearer cs1_")).ok_or("no expired token is printed")?;
+    let expired =
+        demo.welcome.iter().rev().find(|line| line.contains("Bearer cs1_")).ok_or("no expired token is printed")?;
     let cases = [
         (demo.line(&["curl -i", "/api/me", "$TOKEN\""])?, "HTTP/1.1 200", r#""uid":"alice""#),
         (demo.line(&["curl -i", "/api/note"])?, "HTTP/1.1 200", r#""by":"alice""#),
@@ -96,7 +98,10 @@ fn device(demo: &Demo, tally: &mut Tally) -> Outcome {
     println!("  $ {line}\n  > {}", conversation.trim_end().replace('\n', "\n  > "));
     let times = |part: &str| conversation.matches(part).count();
     tally.expect(times("-> 200 OK") == 2, "the device is admitted twice");
-    tally.expect(times("-> 401 Unauthorized") == 2 && times("problem:token-not-valid") == 1, "its tampered token is refused");
+    tally.expect(
+        times("-> 401 Unauthorized") == 2 && times("problem:token-not-valid") == 1,
+        "its tampered token is refused",
+    );
     tally.expect(times("problem:token-expired") == 1, "its token of an hour ago is told to be expired");
     Ok(())
 }

@@ -13,7 +13,8 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
 /// Runs the tests and shows their output as it comes; adds up the result lines of all test programs.
 fn cargo_test(tally: &mut Tally, line: &str) -> Outcome {
     println!("  {line}");
-    let mut child = command(line).stdout(Stdio::piped()).stdin(Stdio::null()).spawn().map_err(|error| error.to_string())?;
+    let mut child =
+        command(line).stdout(Stdio::piped()).stdin(Stdio::null()).spawn().map_err(|error| error.to_string())?;
     let stdout = child.stdout.take().ok_or("the tests have no output")?;
     let (mut passed, mut failed) = (0, 0);
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {

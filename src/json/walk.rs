@@ -1,0 +1,111 @@
+//! Walking over normalised text: no white space, no surprises.
+
+/// The keys of the top object of a normalised text, in their quotes.
+pub(crate) fn top_keys(text: &str) -> impl Iterator<Item = &str> {
+    TopKeys::of(text.as_bytes()).filter_map(|key| core::str::from_utf8(key).ok())
+}
+
+/// The values between the brackets of a normalised array.
+pub(crate) fn elements(inner: &str) -> impl Iterator<Item = &str> + Clone {
+    let mut rest = (!inner.is_empty()).then_some(inner);
+    core::iter::from_fn(move || {
+        let text = rest?;
+        let end = end_of_value(text.as_bytes());
+        let (element, after) = text.split_at_checked(end)?;
+        rest = after.strip_prefix(',');
+        Some(element)
+    })
+}
+
+/// The members of a normalised object: each key in its quotes, and its value.
+#[cfg(feature = "std")]
+pub(crate) fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
+    let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    elements(inner).filter_map(|member| {
+        let (key, value) = member.split_at_checked(quoted_len(member.as_bytes()))?;
+        Some((key, value.strip_prefix(':')?))
+    })
+}
+
+/// Where the first comma stands that is inside of no string and no bracket.
+fn end_of_value(text: &[u8]) -> usize {
+    let (mut rest, mut depth) = (text, 0u32);
+    while let Some((byte, after)) = rest.split_first() {
+        match byte {
+            b'"' => {
+                rest = rest.get(quoted_len(rest)..).unwrap_or_default();
+                continue;
+            }
+            b',' if depth == 0 => return text.len().saturating_sub(rest.len()),
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        rest = after;
+    }
+    text.len()
+}
+
+/// Iterates over the keys of the top object; the text may end early.
+pub(super) struct TopKeys<'t> {
+    text: &'t [u8],
+    depth: u32,
+    last: u8,
+}
+
+impl<'t> TopKeys<'t> {
+    pub(super) const fn of(text: &'t [u8]) -> Self {
+        Self { text, depth: 0, last: 0 }
+    }
+}
+
+impl<'t> Iterator for TopKeys<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<&'t [u8]> {
+        loop {
+            let text = self.text;
+            let (byte, rest) = text.split_first()?;
+            let before = self.last;
+            (self.text, self.last) = (rest, *byte);
+            match byte {
+                b'"' => {
+                    let (string, after) = text.split_at_checked(quoted_len(text)).unwrap_or((text, &[]));
+                    self.text = after;
+                    if self.depth == 1 && matches!(before, b'{' | b',') {
+                        return Some(string);
+                    }
+                }
+                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Length of the string that the text starts with, quotes included.
+fn quoted_len(text: &[u8]) -> usize {
+    let mut is_escaped = false;
+    let closing = text.iter().skip(1).position(|byte| {
+        let closes = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        closes
+    });
+    closing.map_or(text.len(), |closing| closing.saturating_add(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn keys_and_elements() {
+        let keys: Vec<_> = top_keys(r#"{"a":{"b":1},"c\",":["d",{"e":2}],"f":"g"}"#).collect();
+        assert_eq!(keys, ["\"a\"", r#""c\",""#, "\"f\""]);
+        let values: Vec<_> = elements(r#"1,"a,\"b",[2,3],{"c":[4,5]},null"#).collect();
+        assert_eq!(values, ["1", r#""a,\"b""#, "[2,3]", r#"{"c":[4,5]}"#, "null"]);
+        assert_eq!(elements("").count(), 0);
+    }
+}

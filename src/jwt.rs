@@ -1,0 +1,66 @@
+//! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), the advice of RFC 8725 built in.
+//!
+//! ```text
+//! Unverified ──authenticate(key)──► Authentic ──check(policy, now)──► Verified
+//!  bounds and dots alone             the signature is good     │      every claim is good
+//!                                                              └────► Unfit: which are not; Expired, if that is all
+//! ```
+//!
+//! The key decides the algorithm; the header may only agree. Nothing of a stranger's JSON is looked at before the signature is good,
+//! except by a [`KeyRing`], which reads the header to find the key.
+//!
+//! ```
+//! use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
+//! use countersign::{Refusal, UnixTime};
+//!
+//! const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example").audience("api");
+//!
+//! let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+//! let now = UnixTime::from_secs(1_767_225_600);
+//!
+//! let mut out = [0; 256];
+//! let claims = Claims::new().issuer("https://issuer.example").audience(&["api"]).subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+//! let token = claims.sign(&key, &mut out)?;
+//!
+//! let mut scratch = [0; 256];
+//! let verified = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.check(&POLICY, now).map_err(Refusal::from)?;
+//! assert_eq!(verified.claims().subject().unwrap(), "alice");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod algorithm;
+mod authentic;
+mod claims;
+mod compact;
+mod date;
+mod draft;
+#[cfg(feature = "eddsa")]
+mod eddsa;
+#[cfg(feature = "es256")]
+mod es256;
+mod failed;
+mod header;
+mod hmac;
+#[cfg(feature = "std")]
+mod jwks;
+mod policy;
+mod ring;
+mod text;
+mod writer;
+
+pub use algorithm::{Algorithm, Sign, Verify};
+pub use authentic::{Authentic, Expired, Unfit, Verified};
+pub use claims::{Audience, ClaimsSet};
+pub use compact::{MAX_TOKEN, Unverified, authenticate_in_place};
+pub use draft::Claims;
+#[cfg(feature = "eddsa")]
+pub use eddsa::{EdDsaKey, EdDsaSigningKey};
+#[cfg(feature = "es256")]
+pub use es256::{Es256Key, Es256SigningKey};
+pub use failed::{Claim, ClaimSet, FailedChecks};
+pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
+#[cfg(feature = "std")]
+pub use jwks::{JwkSetError, read_jwk_set};
+pub use policy::Policy;
+pub use ring::{KeyRing, RingKey, Validity};
+pub use text::Text;

@@ -1,0 +1,180 @@
+//! The claims set of an authentic token (RFC 7519 section 4).
+
+use super::date::{self, Round};
+use super::failed::Claim;
+use super::header::string_list;
+use super::text::Text;
+use crate::UnixTime;
+use crate::encoding::base64url;
+use crate::json::{self, Member, Object};
+#[cfg(feature = "serde")]
+use crate::{Error, Result};
+use core::fmt;
+#[cfg(feature = "serde")]
+use serde::Deserialize;
+
+/// Bytes of the longest string that is unescaped for serde: one with a quote, a backslash or a control character in it.
+#[cfg(feature = "serde")]
+const SCRATCH: usize = 256;
+
+/// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
+#[derive(Clone, Copy)]
+pub struct ClaimsSet<'b> {
+    object: Object<'b>,
+}
+
+impl<'b> ClaimsSet<'b> {
+    /// Decodes and normalises the payload of an authentic token over its own text.
+    pub(super) fn decode(payload: &'b mut [u8]) -> Option<Self> {
+        Some(Self { object: json::normalise(base64url::decode_in_place(payload)?)? })
+    }
+
+    /// `iss`: who issued the token. `None` when absent or no string, like every getter here; the policy tells the two apart.
+    #[must_use]
+    pub fn issuer(&self) -> Option<Text<'b>> {
+        self.text(Member::Iss)
+    }
+
+    /// `sub`: whom it is about.
+    #[must_use]
+    pub fn subject(&self) -> Option<Text<'b>> {
+        self.text(Member::Sub)
+    }
+
+    /// `jti`: its own name.
+    #[must_use]
+    pub fn jwt_id(&self) -> Option<Text<'b>> {
+        self.text(Member::Jti)
+    }
+
+    /// `aud`: whom it is for, a string or an array of strings.
+    #[must_use]
+    pub fn audience(&self) -> Option<Audience<'b>> {
+        Audience::of_value(self.object.get(Member::Aud)?)
+    }
+
+    /// `exp`: from when on it is not accepted; a fraction is dropped.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        date::parse(self.object.get(Member::Exp)?, Round::Down)
+    }
+
+    /// `nbf`: before when it is not accepted; a fraction counts as a whole second.
+    #[must_use]
+    pub fn not_before(&self) -> Option<UnixTime> {
+        date::parse(self.object.get(Member::Nbf)?, Round::Up)
+    }
+
+    /// `iat`: when it was issued; a fraction counts as a whole second.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<UnixTime> {
+        date::parse(self.object.get(Member::Iat)?, Round::Up)
+    }
+
+    /// The claims as JSON: normalised, without white space, each string in one spelling.
+    #[must_use]
+    pub const fn as_json(&self) -> &'b str {
+        self.object.text
+    }
+
+    /// Reads claims into a type of yours. `&str` fields borrow, whatever escapes the token used.
+    ///
+    /// A string that has a quote, a backslash or a control character in it cannot be borrowed: such a claim needs an owned type (a
+    /// `heapless::String`), and is at most 256 bytes long. Integers have the width of the field. `serde(flatten)`, `serde(untagged)` and
+    /// `char` are not supported and fail; numbers with a fraction need a float field.
+    ///
+    /// ```
+    /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
+    /// #[derive(serde::Serialize, serde::Deserialize, Debug, PartialEq)]
+    /// struct Reading<'a> {
+    ///     sensor: &'a str,
+    ///     degrees: [i16; 3],
+    /// }
+    ///
+    /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+    /// # let mut out = [0; 256];
+    /// let reading = Reading { sensor: "außen", degrees: [-3, 0, 21] };
+    /// let token = Claims::new().subject("dev-7").sign_with(&reading, &key, &mut out)?;
+    /// # let mut scratch = [0; 256];
+    /// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+    /// assert_eq!(authentic.unchecked_claims().read::<Reading<'_>>()?, reading);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Claims`] if the claims do not have the shape of the type.
+    #[cfg(feature = "serde")]
+    pub fn read<T: Deserialize<'b>>(&self) -> Result<T> {
+        let mut scratch = [0; SCRATCH];
+        match serde_json_core::from_str_escaped(self.object.text, &mut scratch) {
+            Ok((value, _)) => Ok(value),
+            Err(_) => Err(Error::Claims),
+        }
+    }
+
+    /// True if a claim is there, of whatever type.
+    #[must_use]
+    pub fn has(&self, claim: Claim) -> bool {
+        self.object.get(member_of(claim)).is_some()
+    }
+
+    /// True if a claim is absent or of the type that RFC 7519 gives it.
+    pub(super) fn is_well_typed(&self, claim: Claim) -> bool {
+        !self.has(claim)
+            || match claim {
+                Claim::Issuer => self.issuer().is_some(),
+                Claim::Subject => self.subject().is_some(),
+                Claim::JwtId => self.jwt_id().is_some(),
+                Claim::Audience => self.audience().is_some(),
+                Claim::ExpirationTime => self.expires_at().is_some(),
+                Claim::NotBefore => self.not_before().is_some(),
+                Claim::IssuedAt => self.issued_at().is_some(),
+            }
+    }
+
+    fn text(&self, member: Member) -> Option<Text<'b>> {
+        Text::of_value(self.object.get(member)?)
+    }
+}
+
+const fn member_of(claim: Claim) -> Member {
+    match claim {
+        Claim::Issuer => Member::Iss,
+        Claim::Subject => Member::Sub,
+        Claim::Audience => Member::Aud,
+        Claim::ExpirationTime => Member::Exp,
+        Claim::NotBefore => Member::Nbf,
+        Claim::IssuedAt => Member::Iat,
+        Claim::JwtId => Member::Jti,
+    }
+}
+
+impl fmt::Debug for ClaimsSet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.object.text)
+    }
+}
+
+/// Whom a token is for: one or several (RFC 7519 section 4.1.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Audience<'b> {
+    value: &'b str,
+}
+
+impl<'b> Audience<'b> {
+    /// `None` unless the value is a string or an array of strings.
+    fn of_value(value: &'b str) -> Option<Self> {
+        (Text::of_value(value).is_some() || string_list(value).is_some()).then_some(Self { value })
+    }
+
+    /// True if `name` is among them, whole and in this case.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|one| one == name)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Text<'b>> {
+        Text::of_value(self.value).into_iter().chain(string_list(self.value).into_iter().flatten())
+    }
+}

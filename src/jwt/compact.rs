@@ -1,0 +1,184 @@
+//! The compact serialization: three parts and two dots (RFC 7515 section 7.1).
+
+use super::Verify;
+use super::authentic::Authentic;
+use super::header::Header;
+use crate::encoding::{base64url, base64url_decode, base64url_len};
+use crate::{Error, Refusal, Result};
+use core::fmt;
+
+/// Characters of the longest token that is looked at.
+pub const MAX_TOKEN: usize = 65_535;
+
+/// Bytes of the longest signature of any algorithm here: that of HS512, ES256 and EdDSA.
+pub(super) const MAX_SIGNATURE: usize = 64;
+
+/// A text with the shape of a token: nothing of it has been decoded, let alone believed.
+///
+/// ```
+/// use countersign::jwt::{Hs256Key, Unverified};
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let token = Unverified::parse(b"eyJhbGciOiJub25lIn0.e30.")?;
+/// assert!(token.authenticate(&key, &mut [0; 64]).is_err());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Unverified<'t> {
+    text: &'t [u8],
+    header_len: usize,
+    payload_len: usize,
+}
+
+impl<'t> Unverified<'t> {
+    /// Finds the two dots.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for more or fewer dots, an empty header, or more than [`MAX_TOKEN`] characters.
+    pub fn parse(text: &'t [u8]) -> Result<Self> {
+        Self::parse_up_to(text, MAX_TOKEN)
+    }
+
+    /// Finds the two dots of a text of at most `max_len` characters.
+    ///
+    /// # Errors
+    /// As [`parse`](Unverified::parse).
+    pub fn parse_up_to(text: &'t [u8], max_len: usize) -> Result<Self> {
+        if text.len() > max_len.min(MAX_TOKEN) {
+            return Err(Error::Malformed);
+        }
+        let mut dots = text.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(place, _)| place);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(Error::Malformed);
+        };
+        let payload_len = second.saturating_sub(first).saturating_sub(1);
+        if first == 0 {
+            return Err(Error::Malformed);
+        }
+        Ok(Self { text, header_len: first, payload_len })
+    }
+
+    /// Bytes of scratch that [`authenticate`](Unverified::authenticate) needs: as many as header and payload have characters.
+    #[must_use]
+    pub const fn scratch_len(&self) -> usize {
+        self.header_len.saturating_add(self.payload_len)
+    }
+
+    /// Verifies the signature under a key, then decodes header and claims into `scratch`.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::ScratchTooSmall`] with the number of bytes needed.
+    pub fn authenticate<'b, K: Verify>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Authentic<'b>, Refusal> {
+        let (header, payload) = self.verified_parts(key, scratch)?;
+        Authentic::decode::<K>(header, payload).ok_or(Refusal::Invalid)
+    }
+
+    /// Verifies a signature over bytes that are no claims (RFC 7515), and returns them decoded into `scratch`.
+    ///
+    /// `understands` are the critical header parameters that the caller acts upon.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Unverified::authenticate).
+    pub fn authenticate_bytes<'b, K: Verify>(
+        &self,
+        key: &K,
+        understands: &[&str],
+        scratch: &'b mut [u8],
+    ) -> Result<&'b [u8], Refusal> {
+        let (header, payload) = self.verified_parts(key, scratch)?;
+        let header = Header::of_key::<K>(header).ok_or(Refusal::Invalid)?;
+        if !header.crit_is_understood(understands) {
+            return Err(Refusal::Invalid);
+        }
+        base64url::decode_in_place(payload).map(|payload| &*payload).ok_or(Refusal::Invalid)
+    }
+
+    /// Header and payload in `scratch`, still as text, after the signature was found good.
+    fn verified_parts<'b, K: Verify>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
+        let (header, payload) = self.split_scratch(scratch)?;
+        if !self.is_signed_by(key) {
+            return Err(Refusal::Invalid);
+        }
+        copy(self.header(), header);
+        copy(self.payload(), payload);
+        Ok((header, payload))
+    }
+
+    pub(super) fn split_scratch<'b>(&self, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
+        let needed = self.scratch_len();
+        let parts = scratch.get_mut(..needed).and_then(|all| all.split_at_mut_checked(self.header_len));
+        parts.ok_or(Refusal::ScratchTooSmall { needed })
+    }
+
+    pub(super) fn header(&self) -> &'t [u8] {
+        self.text.get(..self.header_len).unwrap_or_default()
+    }
+
+    pub(super) fn payload(&self) -> &'t [u8] {
+        let start = self.header_len.saturating_add(1);
+        self.text.get(start..).and_then(|rest| rest.get(..self.payload_len)).unwrap_or_default()
+    }
+
+    /// Header, dot and payload: what the signature is over.
+    fn signing_input_len(&self) -> usize {
+        self.header_len.saturating_add(1).saturating_add(self.payload_len)
+    }
+
+    /// The signature's text is decoded by the constant-time codec: of an HMAC it is a secret until it has been compared.
+    pub(super) fn is_signed_by<K: Verify>(&self, key: &K) -> bool {
+        let Some((message, rest)) = self.text.split_at_checked(self.signing_input_len()) else { return false };
+        let Some((_, encoded)) = rest.split_first() else { return false };
+        let mut buf = [0; MAX_SIGNATURE];
+        let Some(signature) = buf.get_mut(..K::SIGNATURE_LEN) else { return false };
+        // The length is public; the codec wants a place that fits.
+        encoded.len() == base64url_len(signature.len())
+            && base64url_decode(encoded, signature)
+            && key.verify(message, signature)
+    }
+}
+
+/// Header and payload.
+type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
+
+pub(super) fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
+/// Verifies a token where it stands: its own buffer becomes the decoded header and claims. For the smallest devices.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Policy, authenticate_in_place};
+/// use countersign::{Refusal, UnixTime};
+///
+/// const POLICY: Policy<'_> = Policy::new(0);
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let now = UnixTime::from_secs(1_767_225_600);
+/// let mut buffer = [0; 128];
+/// let len = Claims::new().expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut buffer)?.len();
+///
+/// let verified = authenticate_in_place(&key, &mut buffer[..len])?.check(&POLICY, now).map_err(Refusal::from)?;
+/// assert_eq!(verified.claims().as_json(), r#"{"exp":1767229200}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Refusal::Invalid`] for everything about the token. The buffer is as it was unless the signature was good.
+pub fn authenticate_in_place<'b, K: Verify>(key: &K, buf: &'b mut [u8]) -> Result<Authentic<'b>, Refusal> {
+    let token = Unverified::parse(buf).map_err(|_| Refusal::Invalid)?;
+    if !token.is_signed_by(key) {
+        return Err(Refusal::Invalid);
+    }
+    let Unverified { header_len, payload_len, .. } = token;
+    let (header, rest) = buf.split_at_mut_checked(header_len).ok_or(Refusal::Invalid)?;
+    let payload = rest.get_mut(1..).and_then(|rest| rest.get_mut(..payload_len)).ok_or(Refusal::Invalid)?;
+    Authentic::decode::<K>(header, payload).ok_or(Refusal::Invalid)
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").finish_non_exhaustive()
+    }
+}

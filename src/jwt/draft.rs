@@ -1,0 +1,278 @@
+//! Claims before they are signed.
+
+use super::Sign;
+use super::compact::MAX_SIGNATURE;
+use super::writer::Base64Writer;
+use crate::cursor::{Cursor, Sink};
+use crate::encoding::decimal::Decimal;
+use crate::encoding::{base64url_encode, base64url_len};
+use crate::json::{Json, put_string};
+use crate::{Error, Result, UnixTime};
+#[cfg(feature = "serde")]
+use serde::Serialize;
+
+/// The claims and header parameters of a token to be signed. Registered claims need no serde.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key};
+/// use countersign::UnixTime;
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let mut out = [0; 128];
+/// let claims = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// let token = claims.sign(&key, &mut out)?;
+/// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6MTc2NzIyOTIwMH0."));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Claims<'a> {
+    issuer: Option<&'a str>,
+    subject: Option<&'a str>,
+    audience: &'a [&'a str],
+    expires_at: Option<UnixTime>,
+    not_before: Option<UnixTime>,
+    issued_at: Option<UnixTime>,
+    jwt_id: Option<&'a str>,
+    typ: Option<&'a str>,
+    kid: Option<&'a str>,
+    cty: Option<&'a str>,
+    parameters: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Claims<'a> {
+    /// No claims yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            issuer: None,
+            subject: None,
+            audience: &[],
+            expires_at: None,
+            not_before: None,
+            issued_at: None,
+            jwt_id: None,
+            typ: None,
+            kid: None,
+            cty: None,
+            parameters: &[],
+        }
+    }
+
+    /// `iss`
+    #[must_use]
+    pub const fn issuer(mut self, issuer: &'a str) -> Self {
+        self.issuer = Some(issuer);
+        self
+    }
+
+    /// `sub`
+    #[must_use]
+    pub const fn subject(mut self, subject: &'a str) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// `aud`: a string if it is one, else an array; absent if it is none.
+    #[must_use]
+    pub const fn audience(mut self, audience: &'a [&'a str]) -> Self {
+        self.audience = audience;
+        self
+    }
+
+    /// `exp`
+    #[must_use]
+    pub const fn expires_at(mut self, time: UnixTime) -> Self {
+        self.expires_at = Some(time);
+        self
+    }
+
+    /// `nbf`
+    #[must_use]
+    pub const fn not_before(mut self, time: UnixTime) -> Self {
+        self.not_before = Some(time);
+        self
+    }
+
+    /// `iat`
+    #[must_use]
+    pub const fn issued_at(mut self, time: UnixTime) -> Self {
+        self.issued_at = Some(time);
+        self
+    }
+
+    /// `jti`
+    #[must_use]
+    pub const fn jwt_id(mut self, id: &'a str) -> Self {
+        self.jwt_id = Some(id);
+        self
+    }
+
+    /// The header parameter `typ`, in place of `JWT`: `at+jwt`, for example (RFC 8725 section 3.11).
+    #[must_use]
+    pub const fn typ(mut self, typ: &'a str) -> Self {
+        self.typ = Some(typ);
+        self
+    }
+
+    /// The header parameter `kid`: which key signs.
+    #[must_use]
+    pub const fn key_id(mut self, kid: &'a str) -> Self {
+        self.kid = Some(kid);
+        self
+    }
+
+    /// The header parameter `cty`.
+    #[must_use]
+    pub const fn content_type(mut self, cty: &'a str) -> Self {
+        self.cty = Some(cty);
+        self
+    }
+
+    /// Header parameters of your own, as `(name, string)`; not those that have a setter or a meaning in RFC 7515.
+    #[must_use]
+    pub const fn header_parameters(mut self, parameters: &'a [(&'a str, &'a str)]) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Signs the registered claims and writes the token into `out`; returns the used part.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`] with the number of bytes needed, [`Error::HeaderParameter`], or the signer's own.
+    pub fn sign<'b, K: Sign>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
+        self.sign_payload(key, out, |json| {
+            self.put_registered(json);
+            Ok(())
+        })
+    }
+
+    /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
+    ///
+    /// Numbers with a fraction are refused: they cost a microcontroller dearly. A claim that is set here and in `private` too is refused.
+    ///
+    /// # Errors
+    /// As [`sign`](Claims::sign); [`Error::Claims`] if `private` is no struct or map, repeats a claim, or holds what JSON or this crate
+    /// cannot say.
+    #[cfg(feature = "serde")]
+    pub fn sign_with<'b, K: Sign>(&self, private: &impl Serialize, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
+        self.sign_payload(key, out, |json| {
+            self.put_registered(json);
+            json.object_members(private, &self.set_names())
+        })
+    }
+
+    /// [`sign`](Claims::sign) into a string of its own.
+    ///
+    /// # Errors
+    /// As [`sign`](Claims::sign).
+    pub fn sign_string<const N: usize, K: Sign>(&self, key: &K) -> Result<heapless::String<N>> {
+        let mut bytes = heapless::Vec::<u8, N>::new();
+        bytes.resize_default(N).map_err(|_| Error::BufferTooSmall { needed: N })?;
+        let len = self.sign(key, &mut bytes)?.len();
+        bytes.truncate(len);
+        heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
+    }
+
+    fn sign_payload<'b, K: Sign>(
+        &self,
+        key: &K,
+        out: &'b mut [u8],
+        payload: impl FnOnce(&mut Json<Base64Writer<'_, '_>>) -> Result<()>,
+    ) -> Result<&'b str> {
+        let mut cursor = Cursor::new(out);
+        self.put_header::<K>(&mut cursor)?;
+        cursor.put(b".");
+        let mut json = Json::new(Base64Writer::new(&mut cursor));
+        json.open(b"{");
+        payload(&mut json)?;
+        json.close(b"}");
+        json.into_sink().finish();
+        let signed_len = cursor.len();
+        let signature_chars = base64url_len(K::SIGNATURE_LEN);
+        cursor.put(b".");
+        cursor.claim(signature_chars);
+        let token = cursor.finish()?;
+
+        let (message, rest) = token.split_at_mut_checked(signed_len).ok_or(Error::Malformed)?;
+        let mut signature = [0; MAX_SIGNATURE];
+        let signature = signature.get_mut(..K::SIGNATURE_LEN).ok_or(Error::Malformed)?;
+        key.sign(message, signature)?;
+        let place = rest.get_mut(1..).ok_or(Error::Malformed)?;
+        base64url_encode(signature, place);
+        core::str::from_utf8(token).map_err(|_| Error::Malformed)
+    }
+
+    fn put_header<K: Sign>(&self, cursor: &mut Cursor<'_>) -> Result<()> {
+        let is_plain = self.typ.is_none() && self.kid.is_none() && self.cty.is_none() && self.parameters.is_empty();
+        if is_plain && !K::HEADER.is_empty() {
+            cursor.put(K::HEADER.as_bytes());
+            return Ok(());
+        }
+        let mut json = Json::new(Base64Writer::new(cursor));
+        json.open(b"{");
+        json.string_member("alg", K::ALG);
+        json.string_member("typ", self.typ.unwrap_or("JWT"));
+        let named = [("kid", self.kid), ("cty", self.cty)];
+        for (name, value) in named.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))) {
+            json.string_member(name, value);
+        }
+        for (i, (name, value)) in self.parameters.iter().enumerate() {
+            let is_repeated = self.parameters.iter().take(i).any(|(earlier, _)| earlier == name);
+            if is_repeated || is_reserved_parameter(name) {
+                return Err(Error::HeaderParameter);
+            }
+            json.string_member(name, value);
+        }
+        json.close(b"}");
+        json.into_sink().finish();
+        Ok(())
+    }
+
+    fn put_registered(&self, json: &mut Json<impl Sink>) {
+        let texts = [("iss", self.issuer), ("sub", self.subject), ("jti", self.jwt_id)];
+        for (name, value) in texts {
+            if let Some(value) = value {
+                json.string_member(name, value);
+            }
+        }
+        match self.audience {
+            [] => {}
+            [one] => json.string_member("aud", one),
+            several => {
+                json.key("aud");
+                json.open(b"[");
+                for one in several {
+                    json.separate();
+                    put_string(json.sink(), one);
+                }
+                json.close(b"]");
+            }
+        }
+        let dates = [("exp", self.expires_at), ("nbf", self.not_before), ("iat", self.issued_at)];
+        for (name, value) in dates {
+            if let Some(value) = value {
+                json.key(name);
+                json.sink().put(Decimal::new(value.as_secs()).as_bytes());
+            }
+        }
+    }
+
+    /// The registered claims that are set, so that a struct cannot say them again.
+    #[cfg(feature = "serde")]
+    fn set_names(&self) -> [Option<&'static str>; 7] {
+        [
+            self.issuer.map(|_| "iss"),
+            self.subject.map(|_| "sub"),
+            self.jwt_id.map(|_| "jti"),
+            (!self.audience.is_empty()).then_some("aud"),
+            self.expires_at.map(|_| "exp"),
+            self.not_before.map(|_| "nbf"),
+            self.issued_at.map(|_| "iat"),
+        ]
+    }
+}
+
+/// Names that RFC 7515 section 4.1 and RFC 7797 give a meaning to.
+fn is_reserved_parameter(name: &str) -> bool {
+    matches!(name, "alg" | "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "b64")
+}

@@ -1,0 +1,93 @@
+//! EdDSA with Ed25519 (RFC 8037 section 3.1), strict: no small-order keys, no signature with two spellings.
+
+use super::{Algorithm, Sign, Verify};
+use crate::{Error, Result};
+use core::fmt;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+
+const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
+
+/// A public key that verifies Ed25519.
+///
+/// ```
+/// use countersign::jwt::{Claims, EdDsaSigningKey, Unverified};
+///
+/// let signer = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
+/// let mut out = [0; 192];
+/// let token = Claims::new().subject("alice").sign(&signer, &mut out)?;
+/// let token = Unverified::parse(token.as_bytes())?;
+/// assert!(token.authenticate(&signer.verifying_key(), &mut [0; 192]).is_ok());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct EdDsaKey(VerifyingKey);
+
+impl EdDsaKey {
+    /// Reads a public key of 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::PublicKey`] if it is no point of the curve, one of small order, or of another length.
+    pub fn new(point: &[u8]) -> Result<Self> {
+        let point: &[u8; 32] = point.try_into().map_err(|_| Error::PublicKey)?;
+        let key = VerifyingKey::from_bytes(point).map_err(|_| Error::PublicKey)?;
+        if key.is_weak() { Err(Error::PublicKey) } else { Ok(Self(key)) }
+    }
+}
+
+/// A private key that signs Ed25519; wiped on drop.
+pub struct EdDsaSigningKey(SigningKey);
+
+impl EdDsaSigningKey {
+    /// Reads a private key: the seed of 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::PrivateKey`] if it is of another length.
+    pub fn new(seed: &[u8]) -> Result<Self> {
+        let seed: &[u8; 32] = seed.try_into().map_err(|_| Error::PrivateKey)?;
+        Ok(Self(SigningKey::from_bytes(seed)))
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub fn verifying_key(&self) -> EdDsaKey {
+        EdDsaKey(self.0.verifying_key())
+    }
+}
+
+impl Algorithm for EdDsaKey {
+    const ALG: &'static str = "EdDSA";
+    const SIGNATURE_LEN: usize = 64;
+    const HEADER: &'static str = HEADER;
+}
+
+impl Verify for EdDsaKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
+    }
+}
+
+impl Algorithm for EdDsaSigningKey {
+    const ALG: &'static str = "EdDSA";
+    const SIGNATURE_LEN: usize = 64;
+    const HEADER: &'static str = HEADER;
+}
+
+impl Sign for EdDsaSigningKey {
+    fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
+        let place: &mut [u8; 64] = signature.try_into().map_err(|_| Error::BufferTooSmall { needed: 64 })?;
+        *place = self.0.try_sign(message).map_err(|_| Error::Signer)?.to_bytes();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EdDsaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EdDsaKey")
+    }
+}
+
+impl fmt::Debug for EdDsaSigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EdDsaSigningKey")
+    }
+}

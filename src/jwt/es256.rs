@@ -1,0 +1,92 @@
+//! ES256: ECDSA with P-256 and SHA-256, the two numbers side by side (RFC 7518 section 3.4).
+
+use super::{Algorithm, Sign, Verify};
+use crate::{Error, Result};
+use core::fmt;
+use p256::ecdsa::signature::{Signer, Verifier};
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+
+const HEADER: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9";
+
+/// A public key that verifies ES256.
+///
+/// ```
+/// use countersign::jwt::{Claims, Es256SigningKey, Unverified};
+///
+/// let signer = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
+/// let mut out = [0; 192];
+/// let token = Claims::new().subject("alice").sign(&signer, &mut out)?;
+/// let token = Unverified::parse(token.as_bytes())?;
+/// assert!(token.authenticate(&signer.verifying_key(), &mut [0; 192]).is_ok());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Es256Key(VerifyingKey);
+
+impl Es256Key {
+    /// Reads a point in SEC1 form: `04 x y` (65 bytes), or compressed (33 bytes).
+    ///
+    /// # Errors
+    /// [`Error::PublicKey`] if it is no point of the curve.
+    pub fn from_sec1(point: &[u8]) -> Result<Self> {
+        VerifyingKey::from_sec1_bytes(point).map(Self).map_err(|_| Error::PublicKey)
+    }
+}
+
+/// A private key that signs ES256, deterministically (RFC 6979); wiped on drop.
+pub struct Es256SigningKey(SigningKey);
+
+impl Es256SigningKey {
+    /// Reads a private key of 32 bytes, big-endian.
+    ///
+    /// # Errors
+    /// [`Error::PrivateKey`] if it is zero, too large, or of another length.
+    pub fn new(scalar: &[u8]) -> Result<Self> {
+        SigningKey::from_slice(scalar).map(Self).map_err(|_| Error::PrivateKey)
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub fn verifying_key(&self) -> Es256Key {
+        Es256Key(*self.0.verifying_key())
+    }
+}
+
+impl Algorithm for Es256Key {
+    const ALG: &'static str = "ES256";
+    const SIGNATURE_LEN: usize = 64;
+    const HEADER: &'static str = HEADER;
+}
+
+impl Verify for Es256Key {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify(message, &signature).is_ok())
+    }
+}
+
+impl Algorithm for Es256SigningKey {
+    const ALG: &'static str = "ES256";
+    const SIGNATURE_LEN: usize = 64;
+    const HEADER: &'static str = HEADER;
+}
+
+impl Sign for Es256SigningKey {
+    fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
+        let made: Signature = self.0.try_sign(message).map_err(|_| Error::Signer)?;
+        let place: &mut [u8; 64] = signature.try_into().map_err(|_| Error::BufferTooSmall { needed: 64 })?;
+        *place = made.to_bytes().into();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Es256Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Es256Key")
+    }
+}
+
+impl fmt::Debug for Es256SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Es256SigningKey")
+    }
+}

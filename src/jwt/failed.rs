@@ -1,0 +1,168 @@
+//! Every check that a token has failed, in four bytes.
+
+use core::fmt;
+
+/// A registered claim (RFC 7519 section 4.1).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Claim {
+    /// `iss`
+    Issuer,
+    /// `sub`
+    Subject,
+    /// `aud`
+    Audience,
+    /// `exp`
+    ExpirationTime,
+    /// `nbf`
+    NotBefore,
+    /// `iat`
+    IssuedAt,
+    /// `jti`
+    JwtId,
+}
+
+impl Claim {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Issuer,
+        Self::Subject,
+        Self::Audience,
+        Self::ExpirationTime,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::JwtId,
+    ];
+
+    /// Its name in a claims set.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Issuer => "iss",
+            Self::Subject => "sub",
+            Self::Audience => "aud",
+            Self::ExpirationTime => "exp",
+            Self::NotBefore => "nbf",
+            Self::IssuedAt => "iat",
+            Self::JwtId => "jti",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Issuer => 1,
+            Self::Subject => 2,
+            Self::Audience => 4,
+            Self::ExpirationTime => 8,
+            Self::NotBefore => 16,
+            Self::IssuedAt => 32,
+            Self::JwtId => 64,
+        }
+    }
+}
+
+/// A set of registered claims.
+///
+/// ```
+/// use countersign::jwt::{Claim, ClaimSet};
+///
+/// const REQUIRED: ClaimSet = ClaimSet::NONE.with(Claim::Issuer).with(Claim::JwtId);
+/// assert!(REQUIRED.contains(Claim::JwtId) && !REQUIRED.contains(Claim::Subject));
+/// assert_eq!(REQUIRED.to_string(), "iss jti");
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ClaimSet(u8);
+
+impl ClaimSet {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// This set and one claim more.
+    #[must_use]
+    pub const fn with(self, claim: Claim) -> Self {
+        Self(self.0 | claim.bit())
+    }
+
+    /// This set without a claim.
+    #[must_use]
+    pub const fn without(self, claim: Claim) -> Self {
+        Self(self.0 & !claim.bit())
+    }
+
+    /// True if the claim is in the set.
+    #[must_use]
+    pub const fn contains(self, claim: Claim) -> bool {
+        self.0 & claim.bit() != 0
+    }
+
+    /// True if no claim is.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for ClaimSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for claim in Claim::ALL.into_iter().filter(|claim| self.contains(*claim)) {
+            write!(f, "{separator}{}", claim.name())?;
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+/// All checks that an authentic token has failed, together: for the operator. The peer learns whether it has expired and nothing else.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct FailedChecks {
+    /// Asked for and not there.
+    pub missing: ClaimSet,
+    /// There, but of another JSON type, or no date.
+    pub mistyped: ClaimSet,
+    /// There, but not what the policy asks: another issuer, subject or audience, expired, not yet valid, issued in the future.
+    pub refused: ClaimSet,
+    /// Older than the policy's `max_age`.
+    pub too_old: bool,
+    /// The header parameter `typ` is not the one asked for.
+    pub typ: bool,
+    /// The header parameter `crit` names something that the caller does not understand, or is malformed.
+    pub crit: bool,
+}
+
+impl FailedChecks {
+    /// True if no check has failed.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        let claims = self.missing.is_empty() && self.mistyped.is_empty() && self.refused.is_empty();
+        claims && !self.too_old && !self.typ && !self.crit
+    }
+
+    /// True if age is all that is wrong: a newer token of the same kind would pass.
+    #[must_use]
+    pub const fn is_only_expired(self) -> bool {
+        let refused_else = !self.refused.without(Claim::ExpirationTime).is_empty();
+        let claims = self.missing.is_empty() && self.mistyped.is_empty() && !refused_else;
+        claims && !self.typ && !self.crit && (self.too_old || self.refused.contains(Claim::ExpirationTime))
+    }
+}
+
+impl fmt::Display for FailedChecks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let sets = [("missing", self.missing), ("of a wrong type", self.mistyped), ("refused", self.refused)];
+        for (name, set) in sets.into_iter().filter(|(_, set)| !set.is_empty()) {
+            write!(f, "{separator}{name}: {set}")?;
+            separator = "; ";
+        }
+        let flags = [("older than max_age", self.too_old), ("typ", self.typ), ("crit", self.crit)];
+        for (name, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
+            write!(f, "{separator}{name}")?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
+
+use super::Algorithm;
+use super::text::Text;
+use crate::encoding::base64url;
+use crate::json::{self, Member, Object};
+
+/// A header that has been read; `None` stands for a key's own, recognised by comparison.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header<'b>(Option<Object<'b>>);
+
+impl<'b> Header<'b> {
+    /// The header of a token that a key has signed, from its text: the key's own, or one that names the same algorithm.
+    pub(super) fn of_key<K: Algorithm>(text: &'b mut [u8]) -> Option<Self> {
+        if !K::HEADER.is_empty() && text == K::HEADER.as_bytes() {
+            return Some(Self(None));
+        }
+        Self::read(text).filter(|header| header.alg_is(K::ALG))
+    }
+
+    /// Reads a header over its own text; `None` unless it is an object in which `alg`, and `kid` if it is there, are strings.
+    pub(super) fn read(text: &'b mut [u8]) -> Option<Self> {
+        let object = json::normalise(base64url::decode_in_place(text)?)?;
+        let is_text = |member| object.get(member).map(|value| Text::of_value(value).is_some());
+        (is_text(Member::Alg) == Some(true) && is_text(Member::Kid) != Some(false)).then_some(Self(Some(object)))
+    }
+
+    fn text(&self, member: Member) -> Option<Text<'b>> {
+        self.0.and_then(|object| object.get(member)).and_then(Text::of_value)
+    }
+
+    /// True if `alg` is this name, in this case and spelling.
+    pub(super) fn alg_is(&self, name: &str) -> bool {
+        self.text(Member::Alg).is_some_and(|alg| alg == name)
+    }
+
+    /// `kid`
+    pub(super) fn key_id(&self) -> Option<Text<'b>> {
+        self.text(Member::Kid)
+    }
+
+    /// `cty`, if it is a string.
+    pub(super) fn content_type(&self) -> Option<Text<'b>> {
+        self.text(Member::Cty)
+    }
+
+    /// Media types compare without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).
+    pub(super) fn typ_is(&self, expected: &str) -> bool {
+        let is = |typ: &str| without_application(typ).eq_ignore_ascii_case(without_application(expected));
+        match self.0 {
+            None => is("JWT"),
+            Some(_) => self.text(Member::Typ).and_then(|typ| typ.as_str()).is_some_and(is),
+        }
+    }
+
+    /// True if every extension that the header calls critical is there and understood (RFC 7515 section 4.1.11).
+    ///
+    /// No list, an empty one, one that names a parameter of the standard, and one that names anything twice are all malformed.
+    pub(super) fn crit_is_understood(&self, understood: &[&str]) -> bool {
+        let Some(crit) = self.0.and_then(|object| object.get(Member::Crit)) else { return true };
+        let Some(names) = string_list(crit) else { return false };
+        let mut count = 0usize;
+        for (i, name) in names.clone().enumerate() {
+            let is_known = name.as_str().is_some_and(|name| understood.contains(&name) && name != "b64");
+            let is_repeated = names.clone().take(i).any(|earlier| earlier == name);
+            if !is_known || is_repeated || !self.has_parameter(name) {
+                return false;
+            }
+            count = count.saturating_add(1);
+        }
+        count > 0
+    }
+
+    fn has_parameter(&self, name: Text<'_>) -> bool {
+        self.0.is_some_and(|object| json::top_keys(object.text).any(|key| Text::of_value(key) == Some(name)))
+    }
+}
+
+/// A media type without its `application/`, where no other slash is in it.
+fn without_application(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((start, rest)) if start.eq_ignore_ascii_case("application") && !rest.contains('/') => rest,
+        _ => name,
+    }
+}
+
+/// The strings of a normalised array of nothing but strings.
+pub(super) fn string_list(array: &str) -> Option<impl Iterator<Item = Text<'_>> + Clone> {
+    let inner = array.strip_prefix('[')?.strip_suffix(']')?;
+    let all_strings = json::elements(inner).all(|element| Text::of_value(element).is_some());
+    all_strings.then(|| json::elements(inner).filter_map(Text::of_value))
+}

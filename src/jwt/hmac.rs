@@ -1,0 +1,90 @@
+//! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
+
+use super::{Algorithm, Sign, Verify};
+use crate::{Error, Result};
+use core::fmt;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Sha256, Sha384, Sha512};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// Text that was meant for another kind of key: as an HMAC key it would be public (RFC 8725 section 2.1).
+fn looks_like_pem(key: &[u8]) -> bool {
+    let text = key.trim_ascii_start();
+    [&b"-----BEGIN"[..], b"---- BEGIN", b"ssh-", b"ecdsa-sha2-"].iter().any(|start| text.starts_with(start))
+}
+
+macro_rules! hmac_key {
+    ($name:ident, $digest:ty, $alg:literal, $len:literal, $header:literal) => {
+        #[doc = concat!("An HMAC key for ", $alg, ", both pads absorbed; wiped on drop.")]
+        ///
+        /// ```
+        #[doc = concat!("use countersign::jwt::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let key = ", stringify!($name), "::new(&*b\"an obvious test key\".repeat(4))?;")]
+        #[doc = concat!("assert_eq!(format!(\"{key:?}\"), \"", stringify!($name), "\");")]
+        #[doc = concat!("assert!(", stringify!($name), "::new(b\"too short\").is_err());")]
+        /// # Ok::<(), countersign::Error>(())
+        /// ```
+        pub struct $name(Hmac<$digest>);
+
+        impl $name {
+            #[doc = concat!("Prepares a key of at least ", $len, " bytes, as long as the hash.")]
+            ///
+            /// # Errors
+            /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for PEM or SSH text, which belongs to another algorithm.
+            pub fn new(key: &[u8]) -> Result<Self> {
+                if looks_like_pem(key) {
+                    return Err(Error::KeyLooksPublic);
+                }
+                Self::of_any_length(key, $len)
+            }
+
+            fn of_any_length(key: &[u8], least: usize) -> Result<Self> {
+                if key.len() < least {
+                    return Err(Error::KeyTooShort { got: key.len(), least });
+                }
+                let hmac = Hmac::new_from_slice(key).map_err(|_| Error::KeyTooShort { got: key.len(), least })?;
+                Ok(Self(hmac))
+            }
+        }
+
+        impl Algorithm for $name {
+            const ALG: &'static str = $alg;
+            const SIGNATURE_LEN: usize = $len;
+            const HEADER: &'static str = $header;
+        }
+
+        impl Verify for $name {
+            fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+                let mut mac = self.0.clone();
+                mac.update(message);
+                let mut expected = mac.finalize().into_bytes();
+                let is_good = expected.as_slice().ct_eq(signature).into();
+                expected.as_mut_slice().zeroize();
+                is_good
+            }
+        }
+
+        impl Sign for $name {
+            fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
+                let mut mac = self.0.clone();
+                mac.update(message);
+                let place: &mut [u8; $len] =
+                    signature.try_into().map_err(|_| Error::BufferTooSmall { needed: $len })?;
+                *place = mac.finalize().into_bytes().into();
+                Ok(())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+hmac_key!(Hs256Key, Sha256, "HS256", 32, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9");
+hmac_key!(Hs384Key, Sha384, "HS384", 48, "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9");
+hmac_key!(Hs512Key, Sha512, "HS512", 64, "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9");

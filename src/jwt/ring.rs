@@ -1,0 +1,324 @@
+//! Several keys of several algorithms, each pinned to its own: for servers.
+
+use super::authentic::{Authentic, Unfit, Verified};
+use super::claims::ClaimsSet;
+use super::compact::{Unverified, copy};
+use super::header::Header;
+use super::{Algorithm, Claims, Hs256Key, Hs384Key, Hs512Key, Policy};
+#[cfg(feature = "eddsa")]
+use super::{EdDsaKey, EdDsaSigningKey};
+#[cfg(feature = "es256")]
+use super::{Es256Key, Es256SigningKey};
+use crate::{Error, Refusal, Result, UnixTime};
+use core::fmt;
+
+/// Bytes of the longest key id.
+pub(super) const MAX_KID: usize = 64;
+
+/// Characters of the longest header that is read before the signature is known to be good.
+const MAX_HEADER: usize = 2048;
+
+/// A key with its algorithm. Signing keys verify too.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RingKey {
+    /// HS256
+    Hs256(Hs256Key),
+    /// HS384
+    Hs384(Hs384Key),
+    /// HS512
+    Hs512(Hs512Key),
+    /// ES256, for verifying
+    #[cfg(feature = "es256")]
+    Es256(Es256Key),
+    /// ES256, for both
+    #[cfg(feature = "es256")]
+    Es256Signing(Es256SigningKey, Es256Key),
+    /// EdDSA, for verifying
+    #[cfg(feature = "eddsa")]
+    EdDsa(EdDsaKey),
+    /// EdDSA, for both
+    #[cfg(feature = "eddsa")]
+    EdDsaSigning(EdDsaSigningKey, EdDsaKey),
+}
+
+/// Does the same with the key of every algorithm.
+macro_rules! with_verifier {
+    ($ring_key:expr, $key:ident => $do:expr) => {
+        match $ring_key {
+            RingKey::Hs256($key) => $do,
+            RingKey::Hs384($key) => $do,
+            RingKey::Hs512($key) => $do,
+            #[cfg(feature = "es256")]
+            RingKey::Es256($key) | RingKey::Es256Signing(_, $key) => $do,
+            #[cfg(feature = "eddsa")]
+            RingKey::EdDsa($key) | RingKey::EdDsaSigning(_, $key) => $do,
+        }
+    };
+}
+
+fn alg_of<K: Algorithm>(_: &K) -> &'static str {
+    K::ALG
+}
+
+impl RingKey {
+    /// The one algorithm that it is for.
+    #[must_use]
+    pub fn alg(&self) -> &'static str {
+        with_verifier!(self, key => alg_of(key))
+    }
+
+    /// True for a key that both sides share.
+    #[cfg(feature = "std")]
+    pub(super) const fn is_symmetric(&self) -> bool {
+        matches!(self, Self::Hs256(_) | Self::Hs384(_) | Self::Hs512(_))
+    }
+}
+
+macro_rules! from_key {
+    ($($type:ty => $make:expr;)*) => {$(
+        impl From<$type> for RingKey {
+            fn from(key: $type) -> Self {
+                let make: fn($type) -> Self = $make;
+                make(key)
+            }
+        }
+    )*};
+}
+
+from_key! {
+    Hs256Key => Self::Hs256;
+    Hs384Key => Self::Hs384;
+    Hs512Key => Self::Hs512;
+}
+
+#[cfg(feature = "es256")]
+from_key! {
+    Es256Key => Self::Es256;
+    Es256SigningKey => |key| { let verifier = key.verifying_key(); Self::Es256Signing(key, verifier) };
+}
+
+#[cfg(feature = "eddsa")]
+from_key! {
+    EdDsaKey => Self::EdDsa;
+    EdDsaSigningKey => |key| { let verifier = key.verifying_key(); Self::EdDsaSigning(key, verifier) };
+}
+
+/// From when until when a key verifies, the end excluded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Validity {
+    /// The first second.
+    pub from: UnixTime,
+    /// The first second after.
+    pub until: UnixTime,
+}
+
+impl Validity {
+    /// From the beginning to the end of time.
+    pub const ALWAYS: Self = Self { from: UnixTime::from_secs(0), until: UnixTime::from_secs(u64::MAX) };
+
+    fn contains(self, now: UnixTime) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    kid: heapless::String<MAX_KID>,
+    key: RingKey,
+    validity: Validity,
+}
+
+/// Up to `N` keys by key id. The algorithm belongs to the key: a header that names another is refused before anything else.
+///
+/// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity};
+/// use countersign::UnixTime;
+///
+/// let mut ring = KeyRing::<2>::new();
+/// ring.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, Validity::ALWAYS)?;
+/// ring.insert("2026-02", Hs256Key::new(b"another obvious test key, again!")?, Validity::ALWAYS)?;
+/// ring.sign_with_key("2026-02")?;
+///
+/// let now = UnixTime::from_secs(1_767_225_600);
+/// let mut out = [0; 192];
+/// let token = ring.sign(&Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)), &mut out)?;
+/// let mut scratch = [0; 192];
+/// let verified = ring.verify(token.as_bytes(), &Policy::new(30), now, &mut scratch).unwrap();
+/// assert_eq!(verified.key_id().unwrap(), "2026-02");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct KeyRing<const N: usize> {
+    entries: heapless::Vec<Entry, N>,
+    signing: Option<usize>,
+}
+
+impl<const N: usize> KeyRing<N> {
+    /// An empty ring: it verifies nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { entries: heapless::Vec::new(), signing: None }
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// [`Error::KeyId`] unless the id is 1 to 64 bytes and not in the ring yet; [`Error::RingFull`].
+    pub fn insert(&mut self, kid: &str, key: impl Into<RingKey>, validity: Validity) -> Result<()> {
+        let is_taken = self.entries.iter().any(|entry| entry.kid == kid);
+        let name = heapless::String::try_from(kid).map_err(|_| Error::KeyId)?;
+        if kid.is_empty() || is_taken {
+            return Err(Error::KeyId);
+        }
+        self.entries.push(Entry { kid: name, key: key.into(), validity }).map_err(|_| Error::RingFull)
+    }
+
+    /// Chooses the key that signs from now on: its id and itself at once.
+    ///
+    /// # Errors
+    /// [`Error::KeyId`] if the ring does not have it.
+    pub fn sign_with_key(&mut self, kid: &str) -> Result<()> {
+        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
+        self.signing = Some(index);
+        Ok(())
+    }
+
+    /// Drops a key for good; if it was the one that signs, none does.
+    ///
+    /// # Errors
+    /// [`Error::KeyId`] if the ring does not have it.
+    pub fn remove(&mut self, kid: &str) -> Result<()> {
+        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
+        self.entries.remove(index);
+        self.signing = match self.signing {
+            Some(signing) if signing == index => None,
+            Some(signing) if signing > index => Some(signing.saturating_sub(1)),
+            other => other,
+        };
+        Ok(())
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// True if the keys that are here are of the same sort as this one: shared secrets, or public keys.
+    #[cfg(feature = "std")]
+    pub(super) fn is_of_a_sort_with(&self, key: &RingKey) -> bool {
+        self.entries.iter().all(|entry| entry.key.is_symmetric() == key.is_symmetric())
+    }
+
+    /// Signs with the chosen key and names it in the header.
+    ///
+    /// # Errors
+    /// [`Error::Signer`] if no key that can sign was chosen; else as [`Claims::sign`].
+    pub fn sign<'b>(&self, claims: &Claims<'_>, out: &'b mut [u8]) -> Result<&'b str> {
+        let entry = self.signing.and_then(|index| self.entries.get(index)).ok_or(Error::Signer)?;
+        let claims = claims.key_id(&entry.kid);
+        match &entry.key {
+            RingKey::Hs256(key) => claims.sign(key, out),
+            RingKey::Hs384(key) => claims.sign(key, out),
+            RingKey::Hs512(key) => claims.sign(key, out),
+            #[cfg(feature = "es256")]
+            RingKey::Es256Signing(key, _) => claims.sign(key, out),
+            #[cfg(feature = "eddsa")]
+            RingKey::EdDsaSigning(key, _) => claims.sign(key, out),
+            #[cfg(any(feature = "es256", feature = "eddsa"))]
+            _ => Err(Error::Signer),
+        }
+    }
+
+    /// Verifies a token and makes every check of a policy.
+    ///
+    /// # Errors
+    /// [`Refusal`]; use [`authenticate`](KeyRing::authenticate) to tell an expired token that is otherwise in order.
+    pub fn verify<'b>(
+        &self,
+        token: &[u8],
+        policy: &Policy<'_>,
+        now: UnixTime,
+        scratch: &'b mut [u8],
+    ) -> Result<Verified<'b>, Refusal> {
+        let token = Unverified::parse(token).map_err(|_| Refusal::Invalid)?;
+        self.authenticate(&token, now, scratch)?.check(policy, now).map_err(|unfit: Unfit<'_>| unfit.into())
+    }
+
+    /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::ScratchTooSmall`] with the number of bytes needed.
+    pub fn authenticate<'b>(
+        &self,
+        token: &Unverified<'_>,
+        now: UnixTime,
+        scratch: &'b mut [u8],
+    ) -> Result<Authentic<'b>, Refusal> {
+        let (header, payload) = self.authentic_parts(token, now, scratch)?;
+        let claims = ClaimsSet::decode(payload).ok_or(Refusal::Invalid)?;
+        Ok(Authentic { header, claims })
+    }
+
+    /// Verifies a signature over bytes that are no claims; see [`Unverified::authenticate_bytes`].
+    ///
+    /// # Errors
+    /// As [`authenticate`](KeyRing::authenticate).
+    pub fn authenticate_bytes<'b>(
+        &self,
+        token: &Unverified<'_>,
+        understands: &[&str],
+        now: UnixTime,
+        scratch: &'b mut [u8],
+    ) -> Result<&'b [u8], Refusal> {
+        let (header, payload) = self.authentic_parts(token, now, scratch)?;
+        if !header.crit_is_understood(understands) {
+            return Err(Refusal::Invalid);
+        }
+        crate::encoding::base64url::decode_in_place(payload).map(|bytes| &*bytes).ok_or(Refusal::Invalid)
+    }
+
+    /// The header, read, and the payload, still as text, of a token that a key of the ring has signed.
+    fn authentic_parts<'b>(
+        &self,
+        token: &Unverified<'_>,
+        now: UnixTime,
+        scratch: &'b mut [u8],
+    ) -> Result<(Header<'b>, &'b mut [u8]), Refusal> {
+        if token.header().len() > MAX_HEADER {
+            return Err(Refusal::Invalid);
+        }
+        let (header, payload) = token.split_scratch(scratch)?;
+        copy(token.header(), header);
+        copy(token.payload(), payload);
+        let header = Header::read(header).ok_or(Refusal::Invalid)?;
+        if self.entries.iter().any(|entry| entry.has_signed(token, &header, now)) {
+            Ok((header, payload))
+        } else {
+            Err(Refusal::Invalid)
+        }
+    }
+}
+
+impl Entry {
+    fn has_signed(&self, token: &Unverified<'_>, header: &Header<'_>, now: UnixTime) -> bool {
+        let is_named = header.key_id().is_none_or(|kid| kid == self.kid.as_str());
+        let fits = is_named && header.alg_is(self.key.alg()) && self.validity.contains(now);
+        fits && with_verifier!(&self.key, key => token.is_signed_by(key))
+    }
+}
+
+impl<const N: usize> fmt::Display for KeyRing<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entries.iter().try_for_each(|entry| writeln!(f, "{} {}", entry.kid, entry.key.alg()))
+    }
+}

@@ -1,0 +1,94 @@
+//! A JSON string in normalised text: borrowed, and compared as what it means.
+
+use core::fmt;
+
+/// A string claim. Nearly always its characters stand in the token as they are, and [`as_str`](Text::as_str) borrows them; a quote, a
+/// backslash or a control character is escaped there and resolved by [`chars`](Text::chars), by comparison and by `Display`.
+///
+/// ```
+/// # use countersign::jwt::{Claims, Hs256Key, Unverified};
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let mut out = [0; 256];
+/// let token = Claims::new().subject("a \"quoted\" name").sign(&key, &mut out)?;
+/// # let mut scratch = [0; 256];
+/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let subject = authentic.unchecked_claims().subject().unwrap();
+/// assert_eq!(subject, "a \"quoted\" name");
+/// assert_eq!(subject.as_str(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Text<'b> {
+    /// Between the quotes, normalised.
+    raw: &'b str,
+}
+
+impl<'b> Text<'b> {
+    /// The string that a normalised value is; `None` for a value of another type.
+    pub(super) fn of_value(value: &'b str) -> Option<Self> {
+        value.strip_prefix('"')?.strip_suffix('"').map(|raw| Self { raw })
+    }
+
+    /// The string itself, unless a quote, a backslash or a control character is in it.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&'b str> {
+        (!self.raw.contains('\\')).then_some(self.raw)
+    }
+
+    /// Its characters, every escape resolved.
+    pub fn chars(&self) -> impl Iterator<Item = char> {
+        let mut rest = self.raw.chars();
+        core::iter::from_fn(move || match rest.next()? {
+            '\\' => match rest.next()? {
+                'b' => Some('\u{8}'),
+                'f' => Some('\u{C}'),
+                'n' => Some('\n'),
+                'r' => Some('\r'),
+                't' => Some('\t'),
+                'u' => rest
+                    .by_ref()
+                    .take(4)
+                    .try_fold(0, |code, digit| Some(code << 4 | digit.to_digit(16)?))
+                    .and_then(char::from_u32),
+                quoted => Some(quoted),
+            },
+            character => Some(character),
+        })
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        match self.as_str() {
+            Some(text) => text == other,
+            None => self.chars().eq(other.chars()),
+        }
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // One spelling, so equal text is equal meaning.
+        self.raw == other.raw
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chars().try_for_each(|character| fmt::Write::write_char(f, character))
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.raw)
+    }
+}

@@ -1,0 +1,52 @@
+//! JSON to base64url in one stream, straight into the caller's buffer.
+
+use crate::cursor::{Cursor, Sink};
+use crate::encoding::{base64url, base64url_len};
+
+/// Bytes that are gathered before they are encoded: a multiple of three, so that no text ends in between.
+const STAGE: usize = 96;
+const STAGE_TEXT: usize = base64url_len(STAGE);
+
+/// Encodes what is put into it, in blocks.
+pub(super) struct Base64Writer<'c, 'b> {
+    cursor: &'c mut Cursor<'b>,
+    stage: [u8; STAGE],
+    filled: usize,
+}
+
+impl<'c, 'b> Base64Writer<'c, 'b> {
+    pub(super) const fn new(cursor: &'c mut Cursor<'b>) -> Self {
+        Self { cursor, stage: [0; STAGE], filled: 0 }
+    }
+
+    fn flush(&mut self) {
+        let bytes = self.stage.get(..self.filled).unwrap_or_default();
+        if let Some(place) = self.cursor.claim(base64url_len(bytes.len()).min(STAGE_TEXT)) {
+            base64url::encode(bytes, place);
+        }
+        self.filled = 0;
+    }
+
+    /// Encodes the rest. Nothing may follow: the last group of a text may be shorter.
+    pub(super) fn finish(mut self) {
+        self.flush();
+    }
+}
+
+impl Sink for Base64Writer<'_, '_> {
+    fn put(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = self.stage.get_mut(self.filled..).unwrap_or_default();
+            let n = room.len().min(bytes.len());
+            let Some((head, rest)) = bytes.split_at_checked(n) else { return };
+            for (to, from) in room.iter_mut().zip(head) {
+                *to = *from;
+            }
+            self.filled = self.filled.saturating_add(n);
+            bytes = rest;
+            if self.filled == STAGE {
+                self.flush();
+            }
+        }
+    }
+}

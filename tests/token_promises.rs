@@ -1,0 +1,81 @@
+//! Small promises of the documentation that no attack and no vector is about.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use countersign::key::MacKey;
+use countersign::token::*;
+use countersign::{Error, UnixTime, Window};
+
+const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
+const WINDOW: Window = Window { max_age: 1, skew_future: 1 };
+
+fn key() -> MacKey {
+    MacKey::new(b"an obvious test key of 32 bytes!").unwrap()
+}
+
+fn mqtt() -> Profile<'static> {
+    Profile::new("mqtt").unwrap()
+}
+
+#[test]
+fn a_server_whose_clock_is_not_set_makes_no_challenge() {
+    let made = challenge::make(&mqtt(), &key(), b"dev-7", UnixTime::UNSET, &mut [0; 33]).map(drop);
+    assert_eq!(made, Err(Error::StampRange));
+}
+
+#[test]
+fn a_time_reply_never_says_that_the_clock_is_not_set() {
+    assert!(Draft::time_reply(b"dev-7", UnixTime::UNSET).mint_string::<64>(&mqtt(), &key()).is_err());
+}
+
+#[test]
+fn the_generation_is_zero_where_keys_have_none() {
+    let key = key();
+    let text = Draft::time(b"dev-7", NOW).generation(7).mint_string::<80>(&mqtt(), &key).unwrap();
+    let verifier = Verifier::new(mqtt(), &key, WINDOW);
+    let mut scratch = [0; MAX_FIELDS];
+    let token = verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).unwrap();
+    assert_eq!(token.generation(), 0);
+}
+
+#[test]
+fn an_owned_copy_equals_what_it_was_made_from() {
+    let key = key();
+    let text = Draft::time(b"dev-7", NOW).detached().mint_string::<80>(&mqtt(), &key).unwrap();
+    let verifier = Verifier::new(mqtt(), &key, WINDOW);
+    let mut scratch = [0; MAX_FIELDS];
+    let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
+    let token = verifier.verify_text(text.as_bytes(), carrier, NOW.into(), &mut scratch).unwrap();
+    assert_eq!(VerifiedToken::from(token).get(), token);
+}
+
+#[test]
+fn a_draft_does_not_show_the_refused_sign_that_it_is_bound_to() {
+    let shown = format!("{:?}", Draft::time_reply(b"dev-7", NOW).bind(&[0xAB; 16]));
+    assert!(!shown.contains("171, 171"), "{shown}");
+}
+
+#[test]
+fn params_do_not_show_their_values() {
+    let key = key();
+    let text = Draft::time(b"dev-7", NOW).nonce(&[0xAB; 16]).mint_string::<99>(&mqtt(), &key).unwrap();
+    let mut scratch = [0; MAX_FIELDS];
+    let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+    let shown = format!("{:?}", token.authenticate(&mqtt(), &key, Carrier::NONE).unwrap().params());
+    assert!(!shown.contains("171, 171"), "{shown}");
+}
+
+#[test]
+fn a_sequence_token_has_one_counter() {
+    let minted = Draft::sequence(b"dev-7", 1).sequence_number(1).mint_string::<64>(&mqtt(), &key());
+    assert_eq!(minted, Err(Error::ParamRefused));
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_is_put_right_by_a_reset() {
+    let mut clock = countersign::HeldClock::new(60);
+    assert!(clock.read(UnixTime::MAX).usable().is_ok());
+    assert!(clock.read(NOW).usable().is_err());
+    clock.reset();
+    assert_eq!(clock.read(NOW).usable(), Ok(NOW));
+}
