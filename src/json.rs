@@ -12,9 +12,7 @@ mod walk;
 
 pub(crate) use members::{Member, Members};
 pub(crate) use serialize::{Json, put_string};
-#[cfg(feature = "std")]
-pub(crate) use walk::members;
-pub(crate) use walk::{elements, top_keys};
+pub(crate) use walk::{elements, members, top_keys};
 
 use members::KeySet;
 

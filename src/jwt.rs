@@ -43,9 +43,12 @@ mod header;
 mod hmac;
 #[cfg(feature = "std")]
 mod jwks;
+#[cfg(feature = "std")]
+mod owned;
 mod policy;
 mod ring;
 mod text;
+mod value;
 mod writer;
 
 pub use algorithm::{Algorithm, Sign, Verify};
@@ -61,6 +64,9 @@ pub use failed::{Claim, ClaimSet, FailedChecks};
 pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
 #[cfg(feature = "std")]
 pub use jwks::{JwkSetError, read_jwk_set};
+#[cfg(feature = "std")]
+pub use owned::VerifiedClaims;
 pub use policy::Policy;
 pub use ring::{KeyRing, RingKey, Validity};
 pub use text::Text;
+pub use value::Value;

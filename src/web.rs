@@ -42,7 +42,7 @@ mod extract;
 mod layer;
 mod problem;
 
-pub use authenticate::{Authenticate, TokenAuthenticator};
+pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 pub use bearer::{Bearer, bearer};
 #[cfg(feature = "axum")]
 pub use extract::FilterMissing;

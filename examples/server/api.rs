@@ -3,14 +3,15 @@
 use crate::accounts::Accounts;
 use crate::gate::{Caller, Gate, WINDOW};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use countersign::Refusal;
 use countersign::UnixTime;
-use countersign::web::{Authenticate, BearerLayer};
+use countersign::token::Verified;
+use countersign::web::{Authenticate, Bearer, BearerLayer, bearer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -36,6 +37,7 @@ pub(crate) fn router(accounts: Arc<Accounts>, gate: Gate) -> Router {
     let admitted = Router::new().route("/api/me", get(me)).route("/api/note", post(note)).layer(filter);
     Router::new()
         .route("/login", post(login))
+        .route("/refresh", post(refresh))
         .merge(admitted)
         .route("/", get(|| page("text/html; charset=utf-8", include_str!("page.html"))))
         .route("/page.css", get(|| page("text/css", include_str!("page.css"))))
@@ -63,9 +65,14 @@ async fn login(State(app): State<Arc<App>>, Json(credentials): Json<Credentials>
         return (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "application/problem+json")], body.to_string())
             .into_response();
     };
-    match app.gate.token(&credentials.user, role) {
-        Ok(token) => {
-            let body = json!({"token": token, "token_type": "Bearer", "expires_in": WINDOW.max_age});
+    let now = UnixTime::now();
+    let tokens = app
+        .gate
+        .token(&credentials.user, role, now)
+        .and_then(|token| Ok((token, app.gate.jwt(&credentials.user, role, now)?)));
+    match tokens {
+        Ok((token, jwt)) => {
+            let body = json!({"token": token, "jwt": jwt, "token_type": "Bearer", "expires_in": WINDOW.max_age});
             ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
         }
         Err(error) => {
@@ -75,17 +82,46 @@ async fn login(State(app): State<Arc<App>>, Json(credentials): Json<Credentials>
     }
 }
 
+/// Takes an expired JWT, which the filter would not let through: so this route is outside of it, and judges for itself.
+async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let Bearer::Token(jwt) = bearer(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
+    match app.gate.refreshed(jwt) {
+        Ok(jwt) => ([(CACHE_CONTROL, "no-store")], Json(json!({"jwt": jwt}))).into_response(),
+        Err(refusal) => {
+            let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
+            let body =
+                json!({"type": format!("urn:countersign:problem:{kind}"), "title": "Sign in again", "status": 401});
+            (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+        }
+    }
+}
+
+impl Caller {
+    fn uid(&self) -> String {
+        match self {
+            Self::Person(token) | Self::Device(token) => String::from_utf8_lossy(token.get().uid()).into_owned(),
+            Self::Claimed(claims) => claims.get().subject().map(|subject| subject.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
 /// All of the answer comes out of the token: no look-up.
 async fn me(Extension(caller): Extension<Caller>) -> Json<Value> {
-    let (kind, token) = match &caller {
-        Caller::Person(token) => ("person", token.get()),
-        Caller::Device(token) => ("device", token.get()),
-    };
-    let params: serde_json::Map<_, _> =
-        token.params().iter().map(|(key, value)| (key.to_owned(), String::from_utf8_lossy(value).into())).collect();
-    let issued_at = token.issued_at().map(UnixTime::as_secs);
-    let uid = String::from_utf8_lossy(token.uid());
-    Json(json!({"kind": kind, "uid": uid, "issued_at": issued_at, "params": params}))
+    let uid = caller.uid();
+    Json(match &caller {
+        Caller::Person(token) => facts("person", &uid, &token.get()),
+        Caller::Device(token) => facts("device", &uid, &token.get()),
+        Caller::Claimed(claims) => {
+            let claims: Option<Value> = serde_json::from_str(claims.get().as_json()).ok();
+            json!({"kind": "person", "uid": uid, "claims": claims})
+        }
+    })
+}
+
+fn facts(kind: &str, uid: &str, token: &Verified<'_>) -> Value {
+    let params = token.params().iter().map(|(key, value)| (key.to_owned(), String::from_utf8_lossy(value).into()));
+    let params: serde_json::Map<_, _> = params.collect();
+    json!({"kind": kind, "uid": uid, "issued_at": token.issued_at().map(UnixTime::as_secs), "params": params})
 }
 
 #[derive(Deserialize)]
@@ -98,8 +134,7 @@ async fn note(
     Extension(caller): Extension<Caller>,
     Json(note): Json<Note>,
 ) -> Json<Value> {
-    let (Caller::Person(token) | Caller::Device(token)) = &caller;
-    let by = String::from_utf8_lossy(token.get().uid()).into_owned();
+    let by = caller.uid();
     let mut notes = app.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if notes.len() >= MAX_NOTES {
         notes.pop_front();

@@ -1,8 +1,9 @@
-//! Who gets in: the keys, the two verifiers, and the tokens that the server itself signs.
+//! Who gets in: the keys, the verifiers, and the tokens that the server itself signs.
 
+use countersign::jwt::{Claims, Hs256Key, KeyRing as JwtRing, Policy, Unverified, Validity, Value, VerifiedClaims};
 use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes};
 use countersign::token::{Draft, MAX_TEXT, Profile, VerifiedToken, Verifier};
-use countersign::web::{Authenticate, TokenAuthenticator};
+use countersign::web::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 use countersign::{Error, Refusal, UnixTime, Window};
 
 /// A token is good for five minutes, and a clock may run a minute ahead.
@@ -14,10 +15,20 @@ const REALM: &str = "demo/devices";
 const PEOPLE: &str = "demo/login";
 const DEVICES: &str = "demo/device";
 
-/// Whom the filter has admitted, and so whose word the params are: the server's own for a person, the device's for a device.
+const ISSUER: &str = "countersign-demo";
+const AUDIENCE: &str = "demo-api";
+const POLICY: Policy<'_> = Policy::new(30).issuer(ISSUER).audience(AUDIENCE).typ("at+jwt");
+/// For how many seconds after its end a JWT can still be exchanged for a new one.
+const REFRESH_WINDOW: u64 = 3600;
+
+/// Whom the filter has admitted, and so whose word the facts are: the server's own for a person, the device's for a device.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
+    /// A person with a token that the server has signed.
     Person(VerifiedToken),
+    /// A person with a JWT that the server has signed.
+    Claimed(VerifiedClaims),
+    /// A device with a token of its own.
     Device(VerifiedToken),
 }
 
@@ -27,35 +38,58 @@ pub(crate) struct Gate {
     master: MasterKey,
     people: TokenAuthenticator<'static, MacKey>,
     devices: TokenAuthenticator<'static, DeviceKeys<'static, 2>>,
+    claims: JwtAuthenticator<'static, 1>,
 }
 
 impl Gate {
-    pub(crate) fn new(login: &SecretBytes, master: &SecretBytes) -> Result<Self, Error> {
+    pub(crate) fn new(login: &SecretBytes, master: &SecretBytes, jwt: &SecretBytes) -> Result<Self, Error> {
         let people = Verifier::new(Profile::new(PEOPLE)?, MacKey::from_secret(login)?, WINDOW);
         let masters = KeyRing::new(0, MasterKey::from_secret(master)?);
         let devices = Verifier::new(Profile::new(DEVICES)?, DeviceKeys::new(masters, REALM)?, WINDOW);
+        let mut ring = JwtRing::new();
+        ring.insert("demo-1", Hs256Key::new(jwt.expose())?, Validity::ALWAYS)?;
+        ring.sign_with_key("demo-1")?;
         Ok(Self {
             login_key: MacKey::from_secret(login)?,
             master: MasterKey::from_secret(master)?,
             people: TokenAuthenticator::new(people, HOLD),
             devices: TokenAuthenticator::new(devices, HOLD),
+            claims: JwtAuthenticator::new(ring, POLICY, HOLD),
         })
     }
 
-    /// A person's token. The role travels as a param, so that no request has to look it up again.
-    pub(crate) fn token(&self, user: &str, role: &str) -> Result<String, Error> {
-        self.token_at(user, role, UnixTime::now())
-    }
-
-    /// A genuine token of an hour ago, to see it refused.
-    pub(crate) fn expired_token(&self, user: &str, role: &str) -> Result<String, Error> {
-        self.token_at(user, role, UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600)))
-    }
-
-    fn token_at(&self, user: &str, role: &str, stamp: UnixTime) -> Result<String, Error> {
+    /// A person's token, made at `stamp`. The role travels as a param, so that no request has to look it up again.
+    pub(crate) fn token(&self, user: &str, role: &str, stamp: UnixTime) -> Result<String, Error> {
         let (mut out, params) = ([0; MAX_TEXT], [("role", role.as_bytes())]);
         let draft = Draft::time(user.as_bytes(), stamp).params(&params);
         draft.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
+    }
+
+    /// The same facts as a JWT, for clients that speak nothing else.
+    pub(crate) fn jwt(&self, user: &str, role: &str, stamp: UnixTime) -> Result<String, Error> {
+        let expires_at = UnixTime::from_secs(stamp.as_secs().saturating_add(WINDOW.max_age));
+        let private = [("role", Value::Text(role))];
+        let claims = Claims::new().typ("at+jwt").issuer(ISSUER).audience(&[AUDIENCE]).subject(user);
+        let claims = claims.issued_at(stamp).expires_at(expires_at).private(&private);
+        self.claims.ring().sign(&claims, &mut [0; 1024]).map(str::to_owned)
+    }
+
+    /// A new JWT for one that has expired within the last hour and is otherwise in order.
+    pub(crate) fn refreshed(&self, jwt: &[u8]) -> Result<String, Refusal> {
+        let now = UnixTime::now();
+        let token = Unverified::parse(jwt).map_err(|_| Refusal::Invalid)?;
+        let mut scratch = vec![0; token.scratch_len()];
+        let authentic = self.claims.ring().authenticate(&token, now, &mut scratch)?;
+        let claims = match authentic.check(&POLICY, now) {
+            Ok(verified) => *verified.claims(),
+            Err(unfit) => *unfit.into_expired().map_err(Refusal::from)?.claims(),
+        };
+        let ended = claims.expires_at().map_or(0, UnixTime::as_secs);
+        let (Some(user), Some(role)) = (claims.subject(), claims.text("role")) else { return Err(Refusal::Invalid) };
+        if now.as_secs() > ended.saturating_add(REFRESH_WINDOW) {
+            return Err(Refusal::TooOld { by: now.as_secs().saturating_sub(ended.saturating_add(REFRESH_WINDOW)) });
+        }
+        self.jwt(&user.to_string(), &role.to_string(), now).map_err(|_| Refusal::Invalid)
     }
 
     /// What the factory burns into a device.
@@ -67,7 +101,11 @@ impl Gate {
 impl Authenticate for Gate {
     type Identity = Caller;
 
+    /// A token and a JWT never look alike: the former starts with its version.
     fn authenticate(&self, bearer: &[u8]) -> Result<Caller, Refusal> {
+        if !bearer.starts_with(b"cs1") {
+            return self.claims.authenticate(bearer).map(Caller::Claimed);
+        }
         match self.people.authenticate(bearer) {
             Err(Refusal::Invalid) => self.devices.authenticate(bearer).map(Caller::Device),
             outcome => outcome.map(Caller::Person),

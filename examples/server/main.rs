@@ -9,6 +9,7 @@ mod api;
 mod gate;
 
 use accounts::Accounts;
+use countersign::UnixTime;
 use countersign::key::SecretBytes;
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_string};
 use gate::Gate;
@@ -27,8 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = listener.local_addr()?;
 
     let accounts = Accounts::create(&[("alice", "admin"), ("bob", "reader")]).await;
-    let (login, master) = (random_secret()?, random_secret()?);
-    let gate = Gate::new(&login, &master)?;
+    let gate = Gate::new(&random_secret()?, &random_secret()?, &random_secret()?)?;
     println!("{}", welcome(&address.to_string(), &accounts, &gate)?);
 
     let app = api::router(Arc::new(accounts), gate);
@@ -68,7 +68,8 @@ fn welcome(address: &str, accounts: &Accounts, gate: &Gate) -> Result<String, Bo
     let (user, password) = accounts.passwords.first().ok_or("the demo has users")?;
     let device_key = gate.device_key(DEVICE.as_bytes())?;
     let factory_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
-    let expired = gate.expired_token("alice", "admin")?;
+    let long_ago = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600));
+    let (expired, expired_jwt) = (gate.token("alice", "admin", long_ago)?, gate.jwt("alice", "admin", long_ago)?);
     let passwords = passwords.join("\n");
     Ok(format!(
         r#"countersign demo. Open {url}/ and sign in as
@@ -82,6 +83,11 @@ Or paste into a shell: sign in, ask who you are, leave a note (200 each)
 These are refused: one with another name in it, one that is an hour old (401 each)
   curl -i {url}/api/me -H "Authorization: Bearer $(echo $TOKEN | sed s/alice/admin/)"
   curl -i {url}/api/me -H "Authorization: Bearer {expired}"
+
+The same with a JWT, and a new one for one that has expired (200 each)
+  JWT=$(curl -sS {url}/login -H 'Content-Type: application/json' -d '{{"user":"{user}","password":"{password}"}}' | sed 's/.*"jwt":"\([^"]*\)".*/\1/')
+  curl -i {url}/api/me -H "Authorization: Bearer $JWT"
+  curl -i -X POST {url}/refresh -H "Authorization: Bearer {expired_jwt}"
 
 And a device, with the key that its factory burnt in:
   cargo run --release --features std --example device -- {address} {DEVICE} {factory_line}

@@ -22,7 +22,7 @@ function show(response, answer) {
   at("status").className = response.ok ? "ok" : "refused";
   at("reason").textContent = response.headers.get("WWW-Authenticate") ?? "";
   // The sign is a secret: it is shown above on purpose, and nowhere else.
-  const printable = answer.token ? { ...answer, token: "(above)" } : answer;
+  const printable = answer.token ? { ...answer, token: "(above)", jwt: "(another way)" } : answer;
   at("body").textContent = JSON.stringify(printable, null, 2);
 }
 

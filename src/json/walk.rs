@@ -18,7 +18,6 @@ pub(crate) fn elements(inner: &str) -> impl Iterator<Item = &str> + Clone {
 }
 
 /// The members of a normalised object: each key in its quotes, and its value.
-#[cfg(feature = "std")]
 pub(crate) fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
     let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     elements(inner).filter_map(|member| {

@@ -29,22 +29,32 @@ impl<'b> ClaimsSet<'b> {
         Some(Self { object: json::normalise(base64url::decode_in_place(payload)?)? })
     }
 
+    #[cfg(feature = "std")]
+    pub(super) const fn from_object(object: Object<'b>) -> Self {
+        Self { object }
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) const fn object(&self) -> Object<'b> {
+        self.object
+    }
+
     /// `iss`: who issued the token. `None` when absent or no string, like every getter here; the policy tells the two apart.
     #[must_use]
     pub fn issuer(&self) -> Option<Text<'b>> {
-        self.text(Member::Iss)
+        self.registered(Member::Iss)
     }
 
     /// `sub`: whom it is about.
     #[must_use]
     pub fn subject(&self) -> Option<Text<'b>> {
-        self.text(Member::Sub)
+        self.registered(Member::Sub)
     }
 
     /// `jti`: its own name.
     #[must_use]
     pub fn jwt_id(&self) -> Option<Text<'b>> {
-        self.text(Member::Jti)
+        self.registered(Member::Jti)
     }
 
     /// `aud`: whom it is for, a string or an array of strings.
@@ -69,6 +79,19 @@ impl<'b> ClaimsSet<'b> {
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
         date::parse(self.object.get(Member::Iat)?, Round::Up)
+    }
+
+    /// The value of any claim as JSON, normalised.
+    #[must_use]
+    pub fn json(&self, name: &str) -> Option<&'b str> {
+        let is_it = |key: &str| Text::of_value(key).is_some_and(|key| key == name);
+        json::members(self.object.text).find(|(key, _)| is_it(key)).map(|(_, value)| value)
+    }
+
+    /// The value of any claim that is a string.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Text<'b>> {
+        Text::of_value(self.json(name)?)
     }
 
     /// The claims as JSON: normalised, without white space, each string in one spelling.
@@ -132,7 +155,7 @@ impl<'b> ClaimsSet<'b> {
             }
     }
 
-    fn text(&self, member: Member) -> Option<Text<'b>> {
+    fn registered(&self, member: Member) -> Option<Text<'b>> {
         Text::of_value(self.object.get(member)?)
     }
 }

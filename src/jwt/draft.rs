@@ -2,11 +2,13 @@
 
 use super::Sign;
 use super::compact::MAX_SIGNATURE;
+use super::failed::Claim;
+use super::value::{Value, put_texts};
 use super::writer::Base64Writer;
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::Decimal;
 use crate::encoding::{base64url_encode, base64url_len};
-use crate::json::{Json, put_string};
+use crate::json::Json;
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
 use serde::Serialize;
@@ -33,6 +35,7 @@ pub struct Claims<'a> {
     not_before: Option<UnixTime>,
     issued_at: Option<UnixTime>,
     jwt_id: Option<&'a str>,
+    private: &'a [(&'a str, Value<'a>)],
     typ: Option<&'a str>,
     kid: Option<&'a str>,
     cty: Option<&'a str>,
@@ -51,6 +54,7 @@ impl<'a> Claims<'a> {
             not_before: None,
             issued_at: None,
             jwt_id: None,
+            private: &[],
             typ: None,
             kid: None,
             cty: None,
@@ -107,6 +111,13 @@ impl<'a> Claims<'a> {
         self
     }
 
+    /// Claims of your own, without serde; not those that have a setter.
+    #[must_use]
+    pub const fn private(mut self, claims: &'a [(&'a str, Value<'a>)]) -> Self {
+        self.private = claims;
+        self
+    }
+
     /// The header parameter `typ`, in place of `JWT`: `at+jwt`, for example (RFC 8725 section 3.11).
     #[must_use]
     pub const fn typ(mut self, typ: &'a str) -> Self {
@@ -138,12 +149,10 @@ impl<'a> Claims<'a> {
     /// Signs the registered claims and writes the token into `out`; returns the used part.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed, [`Error::HeaderParameter`], or the signer's own.
+    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::Claims`] for a name that is there
+    /// twice or has a setter; or the signer's own.
     pub fn sign<'b, K: Sign>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
-        self.sign_payload(key, out, |json| {
-            self.put_registered(json);
-            Ok(())
-        })
+        self.sign_payload(key, out, |json| self.put_claims(json))
     }
 
     /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
@@ -156,8 +165,8 @@ impl<'a> Claims<'a> {
     #[cfg(feature = "serde")]
     pub fn sign_with<'b, K: Sign>(&self, private: &impl Serialize, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
         self.sign_payload(key, out, |json| {
-            self.put_registered(json);
-            json.object_members(private, &self.set_names())
+            self.put_claims(json)?;
+            json.object_members(private, &|name| self.has(name))
         })
     }
 
@@ -228,6 +237,19 @@ impl<'a> Claims<'a> {
         Ok(())
     }
 
+    fn put_claims(&self, json: &mut Json<impl Sink>) -> Result<()> {
+        self.put_registered(json);
+        for (i, (name, value)) in self.private.iter().enumerate() {
+            let is_repeated = self.private.iter().take(i).any(|(earlier, _)| earlier == name);
+            if is_repeated || Claim::ALL.iter().any(|claim| claim.name() == *name) {
+                return Err(Error::Claims);
+            }
+            json.key(name);
+            value.put(json);
+        }
+        Ok(())
+    }
+
     fn put_registered(&self, json: &mut Json<impl Sink>) {
         let texts = [("iss", self.issuer), ("sub", self.subject), ("jti", self.jwt_id)];
         for (name, value) in texts {
@@ -240,12 +262,7 @@ impl<'a> Claims<'a> {
             [one] => json.string_member("aud", one),
             several => {
                 json.key("aud");
-                json.open(b"[");
-                for one in several {
-                    json.separate();
-                    put_string(json.sink(), one);
-                }
-                json.close(b"]");
+                put_texts(json, several);
             }
         }
         let dates = [("exp", self.expires_at), ("nbf", self.not_before), ("iat", self.issued_at)];
@@ -257,18 +274,19 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// The registered claims that are set, so that a struct cannot say them again.
+    /// True if a claim of this name is set, so that a struct cannot say it again.
     #[cfg(feature = "serde")]
-    fn set_names(&self) -> [Option<&'static str>; 7] {
-        [
-            self.issuer.map(|_| "iss"),
-            self.subject.map(|_| "sub"),
-            self.jwt_id.map(|_| "jti"),
-            (!self.audience.is_empty()).then_some("aud"),
-            self.expires_at.map(|_| "exp"),
-            self.not_before.map(|_| "nbf"),
-            self.issued_at.map(|_| "iat"),
-        ]
+    fn has(&self, name: &str) -> bool {
+        match name {
+            "iss" => self.issuer.is_some(),
+            "sub" => self.subject.is_some(),
+            "aud" => !self.audience.is_empty(),
+            "exp" => self.expires_at.is_some(),
+            "nbf" => self.not_before.is_some(),
+            "iat" => self.issued_at.is_some(),
+            "jti" => self.jwt_id.is_some(),
+            _ => self.private.iter().any(|(private, _)| *private == name),
+        }
     }
 }
 

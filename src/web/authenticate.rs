@@ -1,5 +1,6 @@
 //! Who decides what a bearer token is worth.
 
+use crate::jwt::{KeyRing, Policy, VerifiedClaims};
 use crate::key::KeySource;
 use crate::token::{Carrier, MAX_FIELDS, NoRevocations, Revocations, VerifiedToken, Verifier};
 use crate::{HeldClock, Refusal, UnixTime};
@@ -115,5 +116,54 @@ impl<K: KeySource, R: Revocations> Authenticate for TokenAuthenticator<'_, K, R>
         let reading = self.clock.lock().unwrap_or_else(PoisonError::into_inner).read(UnixTime::now());
         let mut scratch = [0; MAX_FIELDS];
         self.verifier.verify_text(bearer, Carrier::NONE, reading, &mut scratch).map(VerifiedToken::from)
+    }
+}
+
+/// A JWT [`KeyRing`] and a [`Policy`] with the system clock, held through small steps back.
+///
+/// ```
+/// use countersign::UnixTime;
+/// use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity};
+/// use countersign::web::{Authenticate, JwtAuthenticator};
+///
+/// let mut ring = KeyRing::<1>::new();
+/// ring.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, Validity::ALWAYS)?;
+/// ring.sign_with_key("2026-01")?;
+/// let in_an_hour = UnixTime::from_secs(UnixTime::now().as_secs() + 3600);
+/// let mut out = [0; 192];
+/// let token = ring.sign(&Claims::new().subject("alice").expires_at(in_an_hour), &mut out)?;
+///
+/// let authenticator = JwtAuthenticator::new(ring, Policy::new(30), 60);
+/// assert_eq!(authenticator.authenticate(token.as_bytes()).unwrap().get().subject().unwrap(), "alice");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct JwtAuthenticator<'a, const N: usize> {
+    ring: KeyRing<N>,
+    policy: Policy<'a>,
+    clock: Mutex<HeldClock>,
+}
+
+impl<'a, const N: usize> JwtAuthenticator<'a, N> {
+    /// Judges by these keys and this policy; steps of the system clock back by up to `hold` seconds are held.
+    #[must_use]
+    pub const fn new(ring: KeyRing<N>, policy: Policy<'a>, hold: u64) -> Self {
+        Self { ring, policy, clock: Mutex::new(HeldClock::new(hold)) }
+    }
+
+    /// The keys, to sign with.
+    #[must_use]
+    pub const fn ring(&self) -> &KeyRing<N> {
+        &self.ring
+    }
+}
+
+impl<const N: usize> Authenticate for JwtAuthenticator<'_, N> {
+    type Identity = VerifiedClaims;
+
+    fn authenticate(&self, bearer: &[u8]) -> Result<VerifiedClaims, Refusal> {
+        let now = self.clock.lock().unwrap_or_else(PoisonError::into_inner).read(UnixTime::now()).usable()?;
+        let mut scratch = std::vec![0; bearer.len()];
+        self.ring.verify(bearer, &self.policy, now, &mut scratch).map(VerifiedClaims::from)
     }
 }

@@ -74,7 +74,7 @@ fn shell(script: &str) -> Outcome<String> {
 
 /// Pastes the lines that the demo printed, as they are.
 fn pasted_lines(demo: &Demo, tally: &mut Tally) -> Outcome {
-    let sign_in = demo.line(&["TOKEN=$("])?;
+    let sign_in = format!("{}\n{}", demo.line(&["TOKEN=$("])?, demo.line(&["JWT=$("])?);
     let expired =
         demo.welcome.iter().rev().find(|line| line.contains("Bearer cs1_")).ok_or("no expired token is printed")?;
     let cases = [
@@ -82,6 +82,8 @@ fn pasted_lines(demo: &Demo, tally: &mut Tally) -> Outcome {
         (demo.line(&["curl -i", "/api/note"])?, "HTTP/1.1 200", r#""by":"alice""#),
         (demo.line(&["curl -i", "sed s/alice/"])?, "HTTP/1.1 401", "problem:token-not-valid"),
         (expired.trim(), "HTTP/1.1 401", "problem:token-expired"),
+        (demo.line(&["curl -i", "/api/me", "$JWT\""])?, "HTTP/1.1 200", r#""sub":"alice""#),
+        (demo.line(&["/refresh"])?, "HTTP/1.1 200", r#""jwt":""#),
     ];
     for (line, status, content) in cases {
         let answer = shell(&format!("{sign_in}\n{line} 2>/dev/null"))?;

@@ -33,8 +33,8 @@ impl ser::Error for NoJson {
 type Done = Result<(), NoJson>;
 
 impl<S: Sink> Json<S> {
-    /// Writes the members of a struct or map into the object that is open. None may have a name of `taken`.
-    pub(crate) fn object_members(&mut self, value: &impl Serialize, taken: &[Option<&str>]) -> Result<(), Error> {
+    /// Writes the members of a struct or map into the object that is open. None may have a name that is `taken`.
+    pub(crate) fn object_members(&mut self, value: &impl Serialize, taken: &dyn Fn(&str) -> bool) -> Result<(), Error> {
         value.serialize(TopMembers { json: self, taken }).map_err(|NoJson| Error::Claims)
     }
 
@@ -280,7 +280,7 @@ impl<S: Sink> SerializeMap for Compound<'_, S> {
     type Error = NoJson;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(MapKey { json: self.json, taken: &[] })
+        key.serialize(MapKey { json: self.json, taken: &|_| false })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
@@ -295,18 +295,18 @@ impl<S: Sink> SerializeMap for Compound<'_, S> {
 /// Writes the members of a struct or map, without its brackets; refuses every other value.
 pub(crate) struct TopMembers<'j, 't, S> {
     pub(super) json: &'j mut Json<S>,
-    pub(super) taken: &'t [Option<&'t str>],
+    pub(super) taken: &'t dyn Fn(&str) -> bool,
 }
 
 /// Writes a key; refuses every value but a string, and one that is taken.
 struct MapKey<'j, 't, S> {
     json: &'j mut Json<S>,
-    taken: &'t [Option<&'t str>],
+    taken: &'t dyn Fn(&str) -> bool,
 }
 
 impl<S: Sink> MapKey<'_, '_, S> {
     fn put(self, key: &str) -> Done {
-        if self.taken.contains(&Some(key)) {
+        if (self.taken)(key) {
             return Err(NoJson);
         }
         self.json.key(key);
