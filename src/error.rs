@@ -109,6 +109,13 @@ pub enum Error {
     SlotUnknown,
     /// A stamp is Unix seconds from 1 000 000 000 to 9 999 999 999 (FORMAT section 1).
     StampRange,
+    /// A token or its header would be longer than any verifier here reads.
+    TokenTooLong {
+        /// Characters it would have.
+        length: usize,
+        /// Characters allowed.
+        cap: usize,
+    },
     /// A uid is 1 to 64 bytes.
     UidLength {
         /// Bytes passed.
@@ -155,6 +162,7 @@ impl fmt::Display for Error {
             Self::SlotTaken => f.write_str("the key ring has a key in this slot already"),
             Self::SlotUnknown => f.write_str("the key ring has no key in this slot, or it is the current one"),
             Self::StampRange => f.write_str("a stamp is 1000000000 to 9999999999 Unix seconds"),
+            Self::TokenTooLong { length, cap } => write!(f, "{length} characters are over the cap of {cap}"),
             Self::UidLength { got } => write!(f, "a uid is 1 to 64 bytes, not {got}"),
         }
     }

@@ -5,15 +5,20 @@
 //! Text never grows, so the output is written over the input, behind the point of reading. Keys of the top object are unique, and where
 //! the members lie that a JWT needs is noted on the way.
 
+#[cfg(feature = "serde")]
+mod deserialize;
 mod escape;
 mod members;
 mod serialize;
 mod walk;
 
+#[cfg(feature = "serde")]
+pub(crate) use deserialize::Reader;
 pub(crate) use members::{Member, Members};
 pub(crate) use serialize::{Json, put_string};
 pub(crate) use walk::{elements, members, top_keys};
 
+use crate::scan;
 use members::KeySet;
 
 /// Levels of nesting, the top object included: one bit each in the stack.
@@ -37,16 +42,23 @@ impl<'b> Object<'b> {
     }
 }
 
+/// Keys of the top object of a claims set.
+pub(crate) const MAX_CLAIMS: u32 = 128;
+
+/// Keys of the top object of a header, which may have to be read before anybody has vouched for it.
+pub(crate) const MAX_PARAMETERS: u32 = 32;
+
 /// Checks and normalises a whole document; `None` unless it is one well-formed object within the limits.
-pub(crate) fn normalise(buf: &mut [u8]) -> Option<Object<'_>> {
-    if buf.len() > MAX_LEN || core::str::from_utf8(buf).is_err() {
+pub(crate) fn normalise(buf: &mut [u8], max_keys: u32) -> Option<Object<'_>> {
+    if buf.len() > MAX_LEN {
         return None;
     }
-    let mut scanner =
-        Scanner { buf, read: 0, write: 0, stack: 0, depth: 0, keys: KeySet::default(), members: Members::default() };
+    let (keys, members) = (KeySet::up_to(max_keys), Members::default());
+    let mut scanner = Scanner { buf, read: 0, write: 0, stack: 0, depth: 0, keys, members };
     scanner.document()?;
     let Scanner { buf, write, members, .. } = scanner;
-    // Whole characters went out, so this cannot fail; and it is cheap beside the unsafe way.
+    // Checked here alone. Outside of strings all is ASCII; inside, an escape becomes a whole character, which neither completes a
+    // broken one in front of it nor is completed by a stray byte behind it. So the output is UTF-8 if and only if the input was.
     let text = core::str::from_utf8(buf.get(..write)?).ok()?;
     Some(Object { text, members })
 }
@@ -132,9 +144,7 @@ impl Scanner<'_> {
     /// Checks the key that was written from `start` on, quotes included: unique, and perhaps one to remember.
     fn top_key(&mut self, start: usize) -> Option<Option<(Member, usize)>> {
         let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
-        if self.keys.has_seen(before, key) {
-            return None;
-        }
+        self.keys.add(before, key)?;
         Some(Member::of_key(key).map(|member| (member, 0)))
     }
 
@@ -213,23 +223,36 @@ impl Scanner<'_> {
     }
 
     fn digits(&mut self) -> Option<()> {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.copy()?;
-        }
-        Some(())
+        let rest = self.buf.get(self.read..)?;
+        let n = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.shift(n)
     }
 
     /// A string whose opening quote has been read.
     fn string(&mut self) -> Option<()> {
         self.put(b'"')?;
         loop {
+            let plain = scan::find_special(self.buf.get(self.read..)?)?;
+            self.shift(plain)?;
             match self.take()? {
                 b'"' => return self.put(b'"'),
                 b'\\' => self.escape()?,
-                0..=0x1F => return None,
-                byte => self.put(byte)?,
+                _ => return None,
             }
         }
+    }
+
+    /// Moves the next `n` bytes to where they belong: nowhere, as long as nothing was dropped.
+    fn shift(&mut self, n: usize) -> Option<()> {
+        if self.read == self.write {
+            self.read = self.read.saturating_add(n);
+            self.write = self.read;
+            return Some(());
+        }
+        for _ in 0..n {
+            self.copy()?;
+        }
+        Some(())
     }
 
     /// The next byte that is not white space.
@@ -279,7 +302,7 @@ mod tests {
 
     fn normalised(text: &str) -> Option<String> {
         let mut buf = Vec::from(text);
-        normalise(&mut buf).map(|object| object.text.to_string())
+        normalise(&mut buf, MAX_CLAIMS).map(|object| object.text.to_string())
     }
 
     #[test]
@@ -335,7 +358,7 @@ mod tests {
         ] {
             assert_eq!(normalised(text), None, "{text}");
         }
-        assert_eq!(normalise(&mut [b'{', b'"', 0xFF, b'"', b':', b'1', b'}']), None);
+        assert_eq!(normalise(&mut [b'{', b'"', 0xFF, b'"', b':', b'1', b'}'], MAX_CLAIMS), None);
     }
 
     #[test]
@@ -349,7 +372,7 @@ mod tests {
     #[test]
     fn members_are_found_at_the_top_alone() {
         let mut buf = Vec::from(r#"{ "x" : {"exp":1}, "exp" : 17 , "aud":["a", "b"],"\u0069ss":"me","kid":null }"#);
-        let object = normalise(&mut buf).unwrap();
+        let object = normalise(&mut buf, MAX_CLAIMS).unwrap();
         assert_eq!(object.get(Member::Exp), Some("17"));
         assert_eq!(object.get(Member::Aud), Some(r#"["a","b"]"#));
         assert_eq!(object.get(Member::Iss), Some("\"me\""));
@@ -359,12 +382,15 @@ mod tests {
 
     #[test]
     fn many_keys_are_told_apart() {
-        let keys: Vec<_> = (0..200).map(|i| std::format!("\"k{i}\":{i}")).collect();
+        let keys: Vec<_> = (0..127).map(|i| std::format!("\"k{i}\":{i}")).collect();
         let text = std::format!("{{{}}}", keys.join(","));
         assert_eq!(normalised(&text).as_deref(), Some(text.as_str()));
-        for i in [0, 1, 63, 64, 199] {
+        for i in [0, 1, 63, 64, 126] {
             let twice = std::format!("{{{},\"k{i}\":0}}", keys.join(","));
             assert_eq!(normalised(&twice), None, "k{i}");
         }
+        let more = |n: usize| std::format!("{{{}{}}}", keys.join(","), ",\"x\":0,\"y\":0".get(..6 * n).unwrap());
+        assert!(normalised(&more(1)).is_some());
+        assert_eq!(normalised(&more(2)), None, "129 keys");
     }
 }

@@ -18,7 +18,7 @@ pub use ring::KeyRing;
 pub use source::{KeyMatch, KeyQuery, KeySource};
 
 use crate::cursor::Sink;
-use crate::{Error, Result};
+use crate::{Error, Result, constant_time};
 use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -184,7 +184,7 @@ impl Tag {
 
     /// Compares all of `sign`, whose length the caller has fixed, in constant time.
     pub(crate) fn starts_with(&self, sign: &[u8]) -> bool {
-        self.truncated(sign.len()).ct_eq(sign).into() && !sign.is_empty()
+        constant_time::eq(self.truncated(sign.len()), sign) && !sign.is_empty()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {

@@ -6,11 +6,13 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod constant_time;
 mod cursor;
 mod encoding;
 mod error;
 mod json;
 mod rules;
+mod scan;
 mod time;
 
 pub mod jwt;

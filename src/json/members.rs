@@ -77,19 +77,40 @@ impl Members {
     }
 }
 
-/// The keys seen so far, as 64 bits: a key whose bit is not set is new, for any other the text itself is asked.
-#[derive(Default)]
+/// The keys seen so far, as a Bloom filter of 256 bits: a key with an unset bit is new, for any other the text itself is asked.
 pub(super) struct KeySet {
-    bits: u64,
+    bits: [u64; 4],
+    /// How many more there may be: asking the text takes time.
+    room: u32,
 }
 
 impl KeySet {
-    /// True if `quoted` is a key of the normalised object text `before`, which ends just in front of it.
-    pub(super) fn has_seen(&mut self, before: &[u8], quoted: &[u8]) -> bool {
-        let hash = quoted.iter().fold(0u32, |hash, byte| hash.wrapping_mul(0x9E37_79B1).wrapping_add(u32::from(*byte)));
-        let bit = 1u64 << (hash.wrapping_mul(0x9E37_79B1) >> 26);
-        let is_new = self.bits & bit == 0;
-        self.bits |= bit;
-        !is_new && TopKeys::of(before).any(|key| key == quoted)
+    pub(super) const fn up_to(max_keys: u32) -> Self {
+        Self { bits: [0; 4], room: max_keys }
     }
+
+    /// Adds a key; `None` if it is one too many, or a key of the normalised object text `before`, which ends just in front of it.
+    pub(super) fn add(&mut self, before: &[u8], quoted: &[u8]) -> Option<()> {
+        self.room = self.room.checked_sub(1)?;
+        let [a, b, ..] = hash(quoted).to_be_bytes();
+        let is_new = [a, b].into_iter().fold(false, |is_new, bit| self.set(bit) || is_new);
+        (is_new || !TopKeys::of(before).any(|key| key == quoted)).then_some(())
+    }
+
+    /// Sets a bit; true if it was not set.
+    fn set(&mut self, bit: u8) -> bool {
+        // The highest two bits of eight name one of four words.
+        let Some(word) = self.bits.get_mut(usize::from(bit >> 6)) else { return false };
+        let mask = 1u64 << (bit & 63);
+        let was_unset = *word & mask == 0;
+        *word |= mask;
+        was_unset
+    }
+}
+
+/// Eight bytes at a time; good enough to tell names apart, and nobody's secret.
+fn hash(bytes: &[u8]) -> u64 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let word = |chunk: &[u8]| chunk.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    bytes.chunks(8).fold(0, |hash: u64, chunk| (hash.rotate_left(29) ^ word(chunk)).wrapping_mul(ODD))
 }

@@ -4,6 +4,7 @@
 pub(crate) mod value;
 
 use crate::cursor::Sink;
+use crate::scan;
 
 /// A JSON text on its way into a sink. Remembers where a comma is due.
 pub(crate) struct Json<S> {
@@ -53,6 +54,14 @@ impl<S: Sink> Json<S> {
         self.sink.put(b":");
     }
 
+    /// Writes a key that needs no escaping, given with its quotes, its colon, and a comma in front.
+    #[inline]
+    pub(crate) fn known_key(&mut self, comma_key: &'static [u8]) {
+        let start = usize::from(self.is_first);
+        self.sink.put(comma_key.get(start..).unwrap_or_default());
+        self.is_first = false;
+    }
+
     pub(crate) fn string_member(&mut self, name: &str, value: &str) {
         self.key(name);
         put_string(&mut self.sink, value);
@@ -64,7 +73,7 @@ pub(crate) fn put_string(sink: &mut impl Sink, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     sink.put(b"\"");
     let mut rest = text.as_bytes();
-    while let Some(place) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)) {
+    while let Some(place) = scan::find_special(rest) {
         let Some((plain, tail)) = rest.split_at_checked(place) else { return };
         let Some((special, tail)) = tail.split_first() else { return };
         sink.put(plain);

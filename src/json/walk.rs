@@ -1,5 +1,7 @@
 //! Walking over normalised text: no white space, no surprises.
 
+use crate::scan;
+
 /// The keys of the top object of a normalised text, in their quotes.
 pub(crate) fn top_keys(text: &str) -> impl Iterator<Item = &str> {
     TopKeys::of(text.as_bytes()).filter_map(|key| core::str::from_utf8(key).ok())
@@ -26,8 +28,8 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clon
     })
 }
 
-/// Where the first comma stands that is inside of no string and no bracket.
-fn end_of_value(text: &[u8]) -> usize {
+/// Where the value ends that the text starts with: at a comma or a closing bracket of what is around it, or with the text.
+pub(super) fn end_of_value(text: &[u8]) -> usize {
     let (mut rest, mut depth) = (text, 0u32);
     while let Some((byte, after)) = rest.split_first() {
         match byte {
@@ -35,7 +37,7 @@ fn end_of_value(text: &[u8]) -> usize {
                 rest = rest.get(quoted_len(rest)..).unwrap_or_default();
                 continue;
             }
-            b',' if depth == 0 => return text.len().saturating_sub(rest.len()),
+            b',' | b'}' | b']' if depth == 0 => return text.len().saturating_sub(rest.len()),
             b'{' | b'[' => depth = depth.saturating_add(1),
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
@@ -84,14 +86,17 @@ impl<'t> Iterator for TopKeys<'t> {
 }
 
 /// Length of the string that the text starts with, quotes included.
-fn quoted_len(text: &[u8]) -> usize {
-    let mut is_escaped = false;
-    let closing = text.iter().skip(1).position(|byte| {
-        let closes = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        closes
-    });
-    closing.map_or(text.len(), |closing| closing.saturating_add(2))
+pub(super) fn quoted_len(text: &[u8]) -> usize {
+    let mut end = 1usize;
+    while let Some(special) = text.get(end..).and_then(scan::find_special) {
+        end = end.saturating_add(special).saturating_add(1);
+        match text.get(end.saturating_sub(1)) {
+            Some(b'"') => return end,
+            // An escape is at least two characters; the others stand for themselves.
+            _ => end = end.saturating_add(1),
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]

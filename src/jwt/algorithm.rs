@@ -1,6 +1,7 @@
 //! What a signature algorithm offers: the same small traits for HMAC, ECDSA, EdDSA, and a key inside of a secure element.
 
 use crate::Result;
+use crate::encoding::{base64url_decode, base64url_len};
 
 /// An algorithm of RFC 7518 or RFC 8037, as a property of a key's type.
 pub trait Algorithm {
@@ -37,7 +38,20 @@ pub trait Verify: Algorithm {
     /// True if `signature`, of [`SIGNATURE_LEN`](Algorithm::SIGNATURE_LEN) bytes, is good for `message`. Constant-time where a secret
     /// is compared.
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
+
+    /// The same for a signature in base64url, as it stands in a token. Refuses every spelling but one.
+    fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
+        let mut buf = [0; MAX_SIGNATURE];
+        // The codec wants a place that fits. It is the constant-time one: a signature may be a secret until it has been compared.
+        let Some(signature) = buf.get_mut(..Self::SIGNATURE_LEN) else { return false };
+        text.len() == base64url_len(signature.len())
+            && base64url_decode(text, signature)
+            && self.verify(message, signature)
+    }
 }
+
+/// Bytes of the longest signature of any algorithm here: that of HS512, ES256 and EdDSA.
+pub(super) const MAX_SIGNATURE: usize = 64;
 
 /// A key that signs, here or in a secure element.
 pub trait Sign: Algorithm {
@@ -57,6 +71,10 @@ impl<K: Algorithm> Algorithm for &K {
 impl<K: Verify> Verify for &K {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         (**self).verify(message, signature)
+    }
+
+    fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
+        (**self).verify_encoded(message, text)
     }
 }
 

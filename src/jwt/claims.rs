@@ -6,16 +6,14 @@ use super::header::string_list;
 use super::text::Text;
 use crate::UnixTime;
 use crate::encoding::base64url;
+#[cfg(feature = "serde")]
+use crate::json::Reader;
 use crate::json::{self, Member, Object};
 #[cfg(feature = "serde")]
 use crate::{Error, Result};
 use core::fmt;
 #[cfg(feature = "serde")]
 use serde::Deserialize;
-
-/// Bytes of the longest string that is unescaped for serde: one with a quote, a backslash or a control character in it.
-#[cfg(feature = "serde")]
-const SCRATCH: usize = 256;
 
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 #[derive(Clone, Copy)]
@@ -26,7 +24,7 @@ pub struct ClaimsSet<'b> {
 impl<'b> ClaimsSet<'b> {
     /// Decodes and normalises the payload of an authentic token over its own text.
     pub(super) fn decode(payload: &'b mut [u8]) -> Option<Self> {
-        Some(Self { object: json::normalise(base64url::decode_in_place(payload)?)? })
+        Some(Self { object: json::normalise(base64url::decode_in_place(payload)?, json::MAX_CLAIMS)? })
     }
 
     #[cfg(feature = "std")]
@@ -102,9 +100,9 @@ impl<'b> ClaimsSet<'b> {
 
     /// Reads claims into a type of yours. `&str` fields borrow, whatever escapes the token used.
     ///
-    /// A string that has a quote, a backslash or a control character in it cannot be borrowed: such a claim needs an owned type (a
-    /// `heapless::String`), and is at most 256 bytes long. Integers have the width of the field. `serde(flatten)`, `serde(untagged)` and
-    /// `char` are not supported and fail; numbers with a fraction need a float field.
+    /// A string that has a quote, a backslash or a control character in it cannot be borrowed: such a claim needs an owned type, and
+    /// without `std` it is at most 256 bytes long. Integers must fit their field, keys of maps are strings, byte arrays are not
+    /// supported. Claims that the type does not name are skipped.
     ///
     /// ```
     /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
@@ -128,31 +126,13 @@ impl<'b> ClaimsSet<'b> {
     /// [`Error::Claims`] if the claims do not have the shape of the type.
     #[cfg(feature = "serde")]
     pub fn read<T: Deserialize<'b>>(&self) -> Result<T> {
-        let mut scratch = [0; SCRATCH];
-        match serde_json_core::from_str_escaped(self.object.text, &mut scratch) {
-            Ok((value, _)) => Ok(value),
-            Err(_) => Err(Error::Claims),
-        }
+        T::deserialize(&mut Reader::new(self.object.text)).map_err(|_| Error::Claims)
     }
 
     /// True if a claim is there, of whatever type.
     #[must_use]
     pub fn has(&self, claim: Claim) -> bool {
         self.object.get(member_of(claim)).is_some()
-    }
-
-    /// True if a claim is absent or of the type that RFC 7519 gives it.
-    pub(super) fn is_well_typed(&self, claim: Claim) -> bool {
-        !self.has(claim)
-            || match claim {
-                Claim::Issuer => self.issuer().is_some(),
-                Claim::Subject => self.subject().is_some(),
-                Claim::JwtId => self.jwt_id().is_some(),
-                Claim::Audience => self.audience().is_some(),
-                Claim::ExpirationTime => self.expires_at().is_some(),
-                Claim::NotBefore => self.not_before().is_some(),
-                Claim::IssuedAt => self.issued_at().is_some(),
-            }
     }
 
     fn registered(&self, member: Member) -> Option<Text<'b>> {

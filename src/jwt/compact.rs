@@ -3,15 +3,12 @@
 use super::Verify;
 use super::authentic::Authentic;
 use super::header::Header;
-use crate::encoding::{base64url, base64url_decode, base64url_len};
-use crate::{Error, Refusal, Result};
+use crate::encoding::base64url;
+use crate::{Error, Refusal, Result, scan};
 use core::fmt;
 
 /// Characters of the longest token that is looked at.
 pub const MAX_TOKEN: usize = 65_535;
-
-/// Bytes of the longest signature of any algorithm here: that of HS512, ES256 and EdDSA.
-pub(super) const MAX_SIGNATURE: usize = 64;
 
 /// A text with the shape of a token: nothing of it has been decoded, let alone believed.
 ///
@@ -31,10 +28,10 @@ pub struct Unverified<'t> {
 }
 
 impl<'t> Unverified<'t> {
-    /// Finds the two dots.
+    /// Finds the first dot and the last. Another one in between is no base64url, and so refused with the payload.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for more or fewer dots, an empty header, or more than [`MAX_TOKEN`] characters.
+    /// [`Error::Malformed`] for fewer than two dots, an empty header, or more than [`MAX_TOKEN`] characters.
     pub fn parse(text: &'t [u8]) -> Result<Self> {
         Self::parse_up_to(text, MAX_TOKEN)
     }
@@ -47,15 +44,9 @@ impl<'t> Unverified<'t> {
         if text.len() > max_len.min(MAX_TOKEN) {
             return Err(Error::Malformed);
         }
-        let mut dots = text.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(place, _)| place);
-        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(Error::Malformed);
-        };
-        let payload_len = second.saturating_sub(first).saturating_sub(1);
-        if first == 0 {
-            return Err(Error::Malformed);
-        }
-        Ok(Self { text, header_len: first, payload_len })
+        let first = scan::find(text, b'.').filter(|first| *first > 0).ok_or(Error::Malformed)?;
+        let last = text.iter().rposition(|byte| *byte == b'.').filter(|last| *last > first).ok_or(Error::Malformed)?;
+        Ok(Self { text, header_len: first, payload_len: last.saturating_sub(first).saturating_sub(1) })
     }
 
     /// Bytes of scratch that [`authenticate`](Unverified::authenticate) needs: as many as header and payload have characters.
@@ -124,16 +115,9 @@ impl<'t> Unverified<'t> {
         self.header_len.saturating_add(1).saturating_add(self.payload_len)
     }
 
-    /// The signature's text is decoded by the constant-time codec: of an HMAC it is a secret until it has been compared.
     pub(super) fn is_signed_by<K: Verify>(&self, key: &K) -> bool {
         let Some((message, rest)) = self.text.split_at_checked(self.signing_input_len()) else { return false };
-        let Some((_, encoded)) = rest.split_first() else { return false };
-        let mut buf = [0; MAX_SIGNATURE];
-        let Some(signature) = buf.get_mut(..K::SIGNATURE_LEN) else { return false };
-        // The length is public; the codec wants a place that fits.
-        encoded.len() == base64url_len(signature.len())
-            && base64url_decode(encoded, signature)
-            && key.verify(message, signature)
+        rest.split_first().is_some_and(|(_, signature)| key.verify_encoded(message, signature))
     }
 }
 

@@ -9,18 +9,50 @@ pub(super) enum Round {
     Up,
 }
 
-/// Reads a normalised JSON value. A string, a negative number, an exponent, and more seconds than 64 bits hold are no date.
+/// Reads a normalised JSON value. A string, a negative number, and more seconds than 64 bits hold are no date.
 pub(super) fn parse(value: &str, round: Round) -> Option<UnixTime> {
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
-        return None;
-    }
-    let seconds =
-        whole.bytes().try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit ^ b'0')))?;
-    let has_fraction = fraction.bytes().any(|digit| digit != b'0');
+    let (seconds, rest) = whole_seconds(value.as_bytes())?;
+    let (seconds, has_fraction) = match rest {
+        [] => (seconds, false),
+        [b'.', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => (seconds, !is_zero(digits)),
+        _ => scientific(value)?,
+    };
     let seconds = if round == Round::Up && has_fraction { seconds.checked_add(1)? } else { seconds };
     Some(UnixTime::from_secs(seconds))
+}
+
+/// The digits in front, of which there is at least one, and what follows them.
+fn whole_seconds(mut text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut seconds = None;
+    while let [digit @ b'0'..=b'9', rest @ ..] = text {
+        seconds = Some(push(seconds.unwrap_or(0), *digit)?);
+        text = rest;
+    }
+    Some((seconds?, text))
+}
+
+fn push(number: u64, digit: u8) -> Option<u64> {
+    number.checked_mul(10)?.checked_add(u64::from(digit ^ b'0'))
+}
+
+fn is_zero(digits: &[u8]) -> bool {
+    digits.iter().all(|digit| *digit == b'0')
+}
+
+/// A number with an exponent, as whole seconds and whether there is more: the decimal point is moved over its digits.
+fn scientific(value: &str) -> Option<(u64, bool)> {
+    let (mantissa, exponent) = value.split_once(['e', 'E'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    // So large or small an exponent leaves nothing of any number but zero.
+    let exponent = i32::try_from(exponent.parse::<i64>().ok()?).ok()?;
+    let point = exponent.saturating_add(i32::try_from(whole.len()).ok()?);
+    let point = usize::try_from(point.max(0)).ok()?;
+    let seconds = digits().take(point).try_fold(0, push)?;
+    let zeros = point.saturating_sub(digits().count());
+    // Twenty zeros behind anything but zero are more than 64 bits hold.
+    let seconds = (0..zeros.min(20)).try_fold(seconds, |seconds, _| push(seconds, b'0'))?;
+    Some((seconds, digits().skip(point).any(|digit| digit != b'0')))
 }
 
 #[cfg(test)]
@@ -37,8 +69,28 @@ mod tests {
     }
 
     #[test]
+    fn exponents() {
+        let at = |text, round| parse(text, round).map(UnixTime::as_secs);
+        for (text, down, up) in [
+            ("1.30081938e+09", 1_300_819_380, 1_300_819_380),
+            ("17E8", 1_700_000_000, 1_700_000_000),
+            ("170000000025e-2", 1_700_000_000, 1_700_000_001),
+            ("1.5e0", 1, 2),
+            ("5e-1", 0, 1),
+            ("1e-400", 0, 1),
+            ("0e400", 0, 0),
+            ("0.0e-9", 0, 0),
+            ("1.8446744073709551615e19", u64::MAX, u64::MAX),
+        ] {
+            assert_eq!((at(text, Round::Down), at(text, Round::Up)), (Some(down), Some(up)), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_date() {
-        for text in ["\"17\"", "true", "null", "-1", "-0", "1e9", "1E400", "18446744073709551616", "[17]", "{}", ""] {
+        for text in
+            ["\"17\"", "true", "null", "-1", "-0", "-1e3", "1E400", "1e20", "18446744073709551616", "[17]", "{}", ""]
+        {
             assert_eq!(parse(text, Round::Down), None, "{text}");
         }
     }

@@ -1,14 +1,16 @@
 //! Claims before they are signed.
 
 use super::Sign;
-use super::compact::MAX_SIGNATURE;
+use super::algorithm::MAX_SIGNATURE;
+use super::compact::MAX_TOKEN;
 use super::failed::Claim;
+use super::ring::MAX_HEADER;
 use super::value::{Value, put_texts};
 use super::writer::Base64Writer;
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::Decimal;
 use crate::encoding::{base64url_encode, base64url_len};
-use crate::json::Json;
+use crate::json::{Json, put_string};
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
 use serde::Serialize;
@@ -150,14 +152,15 @@ impl<'a> Claims<'a> {
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::Claims`] for a name that is there
-    /// twice or has a setter; or the signer's own.
+    /// twice or has a setter; [`Error::TokenTooLong`]; or the signer's own.
     pub fn sign<'b, K: Sign>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
         self.sign_payload(key, out, |json| self.put_claims(json))
     }
 
     /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
     ///
-    /// Numbers with a fraction are refused: they cost a microcontroller dearly. A claim that is set here and in `private` too is refused.
+    /// Numbers with a fraction are refused: they cost a microcontroller dearly. A claim that is there twice is refused, and more than
+    /// 32 of them.
     ///
     /// # Errors
     /// As [`sign`](Claims::sign); [`Error::Claims`] if `private` is no struct or map, repeats a claim, or holds what JSON or this crate
@@ -190,6 +193,7 @@ impl<'a> Claims<'a> {
     ) -> Result<&'b str> {
         let mut cursor = Cursor::new(out);
         self.put_header::<K>(&mut cursor)?;
+        check_len(cursor.len(), MAX_HEADER)?;
         cursor.put(b".");
         let mut json = Json::new(Base64Writer::new(&mut cursor));
         json.open(b"{");
@@ -200,6 +204,7 @@ impl<'a> Claims<'a> {
         let signature_chars = base64url_len(K::SIGNATURE_LEN);
         cursor.put(b".");
         cursor.claim(signature_chars);
+        check_len(cursor.len(), MAX_TOKEN)?;
         let token = cursor.finish()?;
 
         let (message, rest) = token.split_at_mut_checked(signed_len).ok_or(Error::Malformed)?;
@@ -251,24 +256,26 @@ impl<'a> Claims<'a> {
     }
 
     fn put_registered(&self, json: &mut Json<impl Sink>) {
-        let texts = [("iss", self.issuer), ("sub", self.subject), ("jti", self.jwt_id)];
-        for (name, value) in texts {
+        let texts = [(&b",\"iss\":"[..], self.issuer), (b",\"sub\":", self.subject), (b",\"jti\":", self.jwt_id)];
+        for (key, value) in texts {
             if let Some(value) = value {
-                json.string_member(name, value);
+                json.known_key(key);
+                put_string(json.sink(), value);
             }
+        }
+        if !self.audience.is_empty() {
+            json.known_key(b",\"aud\":");
         }
         match self.audience {
             [] => {}
-            [one] => json.string_member("aud", one),
-            several => {
-                json.key("aud");
-                put_texts(json, several);
-            }
+            [one] => put_string(json.sink(), one),
+            several => put_texts(json, several),
         }
-        let dates = [("exp", self.expires_at), ("nbf", self.not_before), ("iat", self.issued_at)];
-        for (name, value) in dates {
+        let dates =
+            [(&b",\"exp\":"[..], self.expires_at), (b",\"nbf\":", self.not_before), (b",\"iat\":", self.issued_at)];
+        for (key, value) in dates {
             if let Some(value) = value {
-                json.key(name);
+                json.known_key(key);
                 json.sink().put(Decimal::new(value.as_secs()).as_bytes());
             }
         }
@@ -288,6 +295,10 @@ impl<'a> Claims<'a> {
             _ => self.private.iter().any(|(private, _)| *private == name),
         }
     }
+}
+
+fn check_len(length: usize, cap: usize) -> Result<()> {
+    if length > cap { Err(Error::TokenTooLong { length, cap }) } else { Ok(()) }
 }
 
 /// Names that RFC 7515 section 4.1 and RFC 7797 give a meaning to.

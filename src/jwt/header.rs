@@ -18,11 +18,14 @@ impl<'b> Header<'b> {
         Self::read(text).filter(|header| header.alg_is(K::ALG))
     }
 
-    /// Reads a header over its own text; `None` unless it is an object in which `alg`, and `kid` if it is there, are strings.
+    /// Reads a header over its own text; `None` unless it is an object in which `alg`, and whichever of `kid`, `typ` and `cty` is there, are strings.
     pub(super) fn read(text: &'b mut [u8]) -> Option<Self> {
-        let object = json::normalise(base64url::decode_in_place(text)?)?;
+        let object = json::normalise(base64url::decode_in_place(text)?, json::MAX_PARAMETERS)?;
         let is_text = |member| object.get(member).map(|value| Text::of_value(value).is_some());
-        (is_text(Member::Alg) == Some(true) && is_text(Member::Kid) != Some(false)).then_some(Self(Some(object)))
+        let optional = [Member::Kid, Member::Typ, Member::Cty];
+        let fits =
+            is_text(Member::Alg) == Some(true) && !optional.into_iter().any(|member| is_text(member) == Some(false));
+        fits.then_some(Self(Some(object)))
     }
 
     fn text(&self, member: Member) -> Option<Text<'b>> {

@@ -1,11 +1,11 @@
 //! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
 
 use super::{Algorithm, Sign, Verify};
-use crate::{Error, Result};
+use crate::encoding::{base64url_encode, base64url_len};
+use crate::{Error, Result, constant_time};
 use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 /// Text that was meant for another kind of key: as an HMAC key it would be public (RFC 8725 section 2.1).
@@ -60,8 +60,21 @@ macro_rules! hmac_key {
                 let mut mac = self.0.clone();
                 mac.update(message);
                 let mut expected = mac.finalize().into_bytes();
-                let is_good = expected.as_slice().ct_eq(signature).into();
+                let is_good = constant_time::eq(&expected, signature);
                 expected.as_mut_slice().zeroize();
+                is_good
+            }
+
+            /// Compares the texts: encoding takes less than decoding, and a text with another spelling is another text.
+            fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
+                let mut mac = self.0.clone();
+                mac.update(message);
+                let mut expected = mac.finalize().into_bytes();
+                let mut encoded = [0; base64url_len($len)];
+                base64url_encode(&expected, &mut encoded);
+                let is_good = constant_time::eq(&encoded, text);
+                expected.as_mut_slice().zeroize();
+                encoded.zeroize();
                 is_good
             }
         }

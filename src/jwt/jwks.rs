@@ -21,8 +21,7 @@ use zeroize::Zeroizing;
 pub enum JwkSetError {
     /// Not a JSON object with an array `keys` of objects, each without a member twice.
     Malformed,
-    /// The key at this place, counted from 0, is malformed, weak, of a kind, curve or algorithm that this crate does not verify, or not
-    /// meant for signatures.
+    /// The key at this place, counted from 0, is malformed, weak or without a `kid`.
     Key(usize),
     /// Shared secrets and public keys in one set, which invites taking one for the other.
     Mixed,
@@ -35,7 +34,7 @@ impl fmt::Display for JwkSetError {
         match self {
             Self::Malformed => f.write_str("not a JWK set"),
             Self::Key(place) => {
-                write!(f, "key {place} of the set is malformed, weak, or not for signatures of a known algorithm")
+                write!(f, "key {place} of the set is malformed, weak or without a kid")
             }
             Self::Mixed => f.write_str("shared secrets and public keys in one set"),
             Self::Ring(error) => write!(f, "the ring took no key: {error}"),
@@ -47,8 +46,9 @@ impl core::error::Error for JwkSetError {}
 
 /// Reads all keys of a JWK set into an empty ring.
 ///
-/// Every key needs a `kid`, must be meant for signatures (`use`, `key_ops`), and is pinned to its `alg`, or to the one that its curve
-/// implies; an `oct` key must name one. A set with a key that cannot be used is refused as a whole: half a set is a surprise later.
+/// Every key is pinned to its `alg`, or to the one that its curve implies; an `oct` key must name one. A key of another kind, curve or
+/// algorithm, or for another use (`use`, `key_ops`), is passed over (RFC 7517 section 5). A key that is of a known kind and malformed, weak
+/// or without a `kid` makes the whole set refused: half a set is a surprise later.
 ///
 /// ```
 /// use countersign::jwt::{KeyRing, read_jwk_set};
@@ -63,15 +63,18 @@ impl core::error::Error for JwkSetError {}
 /// [`JwkSetError`]
 pub fn read_jwk_set<const N: usize>(set: &str) -> Result<KeyRing<N>, JwkSetError> {
     let mut buf = Zeroizing::new(Vec::from(set));
-    let object = json::normalise(&mut buf).ok_or(JwkSetError::Malformed)?;
+    let object = json::normalise(&mut buf, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
     let keys = json::members(object.text).find(|(name, _)| *name == "\"keys\"").map(|(_, value)| value);
     let keys = keys.and_then(|keys| keys.strip_prefix('[')?.strip_suffix(']')).ok_or(JwkSetError::Malformed)?;
     let mut ring = KeyRing::new();
     for (place, text) in json::elements(keys).enumerate() {
         let mut copy = Zeroizing::new(Vec::from(text));
         // The set as a whole was checked for repeated members at its top; this is the top of a key.
-        let object = json::normalise(&mut copy).ok_or(JwkSetError::Malformed)?;
+        let object = json::normalise(&mut copy, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
         let jwk = Jwk { text: object.text };
+        if !jwk.is_understood() {
+            continue;
+        }
         let key = jwk.key().ok_or(JwkSetError::Key(place))?;
         let kid = jwk.string("kid").ok_or(JwkSetError::Key(place))?;
         if !ring.is_of_a_sort_with(&key) {
@@ -87,10 +90,20 @@ struct Jwk<'j> {
 }
 
 impl Jwk<'_> {
+    /// True for a key that is for verifying, of a kind, curve and algorithm that this crate has.
+    fn is_understood(&self) -> bool {
+        let text = |name| self.string(name);
+        let (kty, crv, alg) = (text("kty"), text("crv"), text("alg"));
+        let is_known = match (kty.as_deref(), crv.as_deref(), alg.as_deref()) {
+            (Some("oct"), _, alg) => matches!(alg, Some("HS256" | "HS384" | "HS512")),
+            (Some("EC"), Some("P-256"), alg) => cfg!(feature = "es256") && matches!(alg, None | Some("ES256")),
+            (Some("OKP"), Some("Ed25519"), alg) => cfg!(feature = "eddsa") && matches!(alg, None | Some("EdDSA")),
+            _ => false,
+        };
+        is_known && self.is_for_verifying()
+    }
+
     fn key(&self) -> Option<RingKey> {
-        if !self.is_for_verifying() {
-            return None;
-        }
         let alg = if self.has("alg") { Some(self.string("alg")?) } else { None };
         let (kty, crv) = (self.string("kty")?, self.string("crv"));
         match (kty.as_str(), crv.as_deref(), alg.as_deref()) {
@@ -104,9 +117,7 @@ impl Jwk<'_> {
                 (x.len() == 32 && y.len() == 32).then(|| Es256Key::from_sec1(&point).ok().map(RingKey::from))?
             }
             #[cfg(feature = "eddsa")]
-            ("OKP", Some("Ed25519"), None | Some("EdDSA" | "Ed25519")) => {
-                EdDsaKey::new(&self.bytes("x")?).ok().map(RingKey::from)
-            }
+            ("OKP", Some("Ed25519"), None | Some("EdDSA")) => EdDsaKey::new(&self.bytes("x")?).ok().map(RingKey::from),
             _ => None,
         }
     }

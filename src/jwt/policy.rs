@@ -2,6 +2,7 @@
 
 use super::authentic::Authentic;
 use super::failed::{Claim, ClaimSet, FailedChecks};
+use super::text::Text;
 use crate::UnixTime;
 
 /// The rules that a token must satisfy. `const`, so it can live in flash.
@@ -113,44 +114,78 @@ impl<'a> Policy<'a> {
 
     /// Makes every check and gathers what failed.
     pub(super) fn judge(&self, token: &Authentic<'_>, now: UnixTime) -> FailedChecks {
-        let claims = &token.claims;
         let mut failed = FailedChecks::default();
         for claim in Claim::ALL {
-            if !claims.has(claim) {
-                if self.required.contains(claim) {
-                    failed.missing = failed.missing.with(claim);
-                }
-            } else if !claims.is_well_typed(claim) {
-                failed.mistyped = failed.mistyped.with(claim);
-            } else if !self.accepts(token, claim, now) {
-                failed.refused = failed.refused.with(claim);
+            match self.judge_claim(token, claim, now) {
+                Found::Fine => {}
+                Found::Absent if !self.required.contains(claim) => {}
+                Found::Absent => failed.missing = failed.missing.with(claim),
+                Found::Mistyped => failed.mistyped = failed.mistyped.with(claim),
+                Found::Refused => failed.refused = failed.refused.with(claim),
+                Found::TooOld => failed.too_old = true,
             }
         }
-        let age_limit = self.max_age.map(|max_age| max_age.saturating_add(self.leeway));
-        let age = claims.issued_at().map(|issued_at| now.as_secs().saturating_sub(issued_at.as_secs()));
-        failed.too_old = age_limit.zip(age).is_some_and(|(limit, age)| age > limit);
         failed.typ = self.typ.is_some_and(|typ| !token.header.typ_is(typ));
         failed.crit = !token.header.crit_is_understood(self.crit);
         failed
     }
 
-    /// Judges a claim that is there and of its type.
-    fn accepts(&self, token: &Authentic<'_>, claim: Claim, now: UnixTime) -> bool {
+    fn judge_claim(&self, token: &Authentic<'_>, claim: Claim, now: UnixTime) -> Found {
         let claims = &token.claims;
-        let latest = now.as_secs().saturating_add(self.leeway);
+        if !claims.has(claim) {
+            return Found::Absent;
+        }
         match claim {
-            Claim::Issuer => self.issuer.is_none_or(|issuer| claims.issuer().is_some_and(|found| found == issuer)),
-            Claim::Subject => self.subject.is_none_or(|subject| claims.subject().is_some_and(|found| found == subject)),
-            Claim::Audience => {
-                self.audience.is_none_or(|name| claims.audience().is_some_and(|found| found.contains(name)))
-            }
+            Claim::Issuer => judge_text(claims.issuer(), self.issuer),
+            Claim::Subject => judge_text(claims.subject(), self.subject),
+            Claim::JwtId => judge_text(claims.jwt_id(), None),
+            Claim::Audience => judge(claims.audience(), |found| self.audience.is_none_or(|name| found.contains(name))),
             // "The current date/time MUST be before" it (RFC 7519 section 4.1.4).
-            Claim::ExpirationTime => {
-                claims.expires_at().is_some_and(|exp| now.as_secs() < exp.as_secs().saturating_add(self.leeway))
-            }
-            Claim::NotBefore => claims.not_before().is_some_and(|nbf| nbf.as_secs() <= latest),
-            Claim::IssuedAt => !self.refuses_future || claims.issued_at().is_some_and(|iat| iat.as_secs() <= latest),
-            Claim::JwtId => true,
+            Claim::ExpirationTime => judge(claims.expires_at(), |exp| {
+                exp.as_secs().checked_add(self.leeway).is_none_or(|end| now.as_secs() < end)
+            }),
+            Claim::NotBefore => judge(claims.not_before(), |nbf| nbf.as_secs() <= self.latest(now)),
+            Claim::IssuedAt => match claims.issued_at() {
+                Some(issued_at) if self.is_too_old(issued_at, now) => Found::TooOld,
+                issued_at => judge(issued_at, |iat| !self.refuses_future || iat.as_secs() <= self.latest(now)),
+            },
         }
     }
+
+    /// The latest second that is not in the future.
+    const fn latest(&self, now: UnixTime) -> u64 {
+        now.as_secs().saturating_add(self.leeway)
+    }
+
+    fn is_too_old(&self, issued_at: UnixTime, now: UnixTime) -> bool {
+        let age = now.as_secs().saturating_sub(issued_at.as_secs());
+        self.max_age.is_some_and(|max_age| age > max_age.saturating_add(self.leeway))
+    }
+}
+
+/// What there is to say of one claim.
+enum Found {
+    Fine,
+    Absent,
+    Mistyped,
+    Refused,
+    TooOld,
+}
+
+/// Judges a claim that is there: `None` when it is of another type.
+fn judge<T>(claim: Option<T>, accepts: impl FnOnce(T) -> bool) -> Found {
+    match claim {
+        None => Found::Mistyped,
+        Some(claim) => {
+            if accepts(claim) {
+                Found::Fine
+            } else {
+                Found::Refused
+            }
+        }
+    }
+}
+
+fn judge_text(claim: Option<Text<'_>>, expected: Option<&str>) -> Found {
+    judge(claim, |found| expected.is_none_or(|expected| found == expected))
 }

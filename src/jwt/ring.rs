@@ -16,7 +16,7 @@ use core::fmt;
 pub(super) const MAX_KID: usize = 64;
 
 /// Characters of the longest header that is read before the signature is known to be good.
-const MAX_HEADER: usize = 2048;
+pub(super) const MAX_HEADER: usize = 2048;
 
 /// A key with its algorithm. Signing keys verify too.
 #[derive(Debug)]

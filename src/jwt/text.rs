@@ -25,7 +25,7 @@ pub struct Text<'b> {
 
 impl<'b> Text<'b> {
     /// The string that a normalised value is; `None` for a value of another type.
-    pub(super) fn of_value(value: &'b str) -> Option<Self> {
+    pub(crate) fn of_value(value: &'b str) -> Option<Self> {
         value.strip_prefix('"')?.strip_suffix('"').map(|raw| Self { raw })
     }
 

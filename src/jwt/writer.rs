@@ -34,13 +34,30 @@ impl<'c, 'b> Base64Writer<'c, 'b> {
 }
 
 impl Sink for Base64Writer<'_, '_> {
-    fn put(&mut self, mut bytes: &[u8]) {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.stage.get_mut(self.filled..).unwrap_or_default();
+        match room.get_mut(..bytes.len()) {
+            // One byte is left free, so that a full stage is met in one place alone.
+            Some(place) if self.filled.saturating_add(bytes.len()) < STAGE => {
+                place.copy_from_slice(bytes);
+                self.filled = self.filled.saturating_add(bytes.len());
+            }
+            _ => self.put_across(bytes),
+        }
+    }
+}
+
+impl Base64Writer<'_, '_> {
+    /// Fills the stage, encodes it, and goes on.
+    #[inline(never)]
+    fn put_across(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = self.stage.get_mut(self.filled..).unwrap_or_default();
             let n = room.len().min(bytes.len());
             let Some((head, rest)) = bytes.split_at_checked(n) else { return };
-            for (to, from) in room.iter_mut().zip(head) {
-                *to = *from;
+            if let Some(place) = room.get_mut(..head.len()) {
+                place.copy_from_slice(head);
             }
             self.filled = self.filled.saturating_add(n);
             bytes = rest;

@@ -35,7 +35,8 @@ type Done = Result<(), NoJson>;
 impl<S: Sink> Json<S> {
     /// Writes the members of a struct or map into the object that is open. None may have a name that is `taken`.
     pub(crate) fn object_members(&mut self, value: &impl Serialize, taken: &dyn Fn(&str) -> bool) -> Result<(), Error> {
-        value.serialize(TopMembers { json: self, taken }).map_err(|NoJson| Error::Claims)
+        let mut names = heapless::Vec::new();
+        value.serialize(TopMembers { json: self, taken, names: &mut names }).map_err(|NoJson| Error::Claims)
     }
 
     fn number(&mut self, is_negative: bool, magnitude: u64) -> Done {
@@ -280,7 +281,7 @@ impl<S: Sink> SerializeMap for Compound<'_, S> {
     type Error = NoJson;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(MapKey { json: self.json, taken: &|_| false })
+        key.serialize(MapKey { json: self.json, taken: &|_| false, names: None })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
@@ -292,22 +293,41 @@ impl<S: Sink> SerializeMap for Compound<'_, S> {
     }
 }
 
-/// Writes the members of a struct or map, without its brackets; refuses every other value.
+/// The names of private claims so far, as hashes: what was written is base64 by now.
+type Names = heapless::Vec<u32, MAX_PRIVATE>;
+
+/// Private claims of one token.
+const MAX_PRIVATE: usize = 32;
+
+/// Writes the members of a struct or map, without its brackets; refuses every other value, and a name that is there twice.
 pub(crate) struct TopMembers<'j, 't, S> {
-    pub(super) json: &'j mut Json<S>,
-    pub(super) taken: &'t dyn Fn(&str) -> bool,
+    json: &'j mut Json<S>,
+    taken: &'t dyn Fn(&str) -> bool,
+    names: &'t mut Names,
+}
+
+impl<S: Sink> TopMembers<'_, '_, S> {
+    fn claim_name(names: &mut Names, name: &str) -> Done {
+        // FNV-1a. Two names of one hash are refused too: with 32 names, one set in eight million.
+        let hash = name.bytes().fold(0x811C_9DC5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        if names.contains(&hash) { Err(NoJson) } else { names.push(hash).map_err(|_| NoJson) }
+    }
 }
 
 /// Writes a key; refuses every value but a string, and one that is taken.
 struct MapKey<'j, 't, S> {
     json: &'j mut Json<S>,
     taken: &'t dyn Fn(&str) -> bool,
+    names: Option<&'t mut Names>,
 }
 
 impl<S: Sink> MapKey<'_, '_, S> {
     fn put(self, key: &str) -> Done {
         if (self.taken)(key) {
             return Err(NoJson);
+        }
+        if let Some(names) = self.names {
+            TopMembers::<S>::claim_name(names, key)?;
         }
         self.json.key(key);
         Ok(())
@@ -415,7 +435,7 @@ impl<S: Sink> SerializeStruct for TopMembers<'_, '_, S> {
     type Error = NoJson;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Done {
-        MapKey { json: self.json, taken: self.taken }.put(key)?;
+        MapKey { json: self.json, taken: self.taken, names: Some(self.names) }.put(key)?;
         value.serialize(&mut *self.json)
     }
 
@@ -429,7 +449,7 @@ impl<S: Sink> SerializeMap for TopMembers<'_, '_, S> {
     type Error = NoJson;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(MapKey { json: self.json, taken: self.taken })
+        key.serialize(MapKey { json: self.json, taken: self.taken, names: Some(self.names) })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
