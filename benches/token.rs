@@ -1,5 +1,5 @@
 //! One operation of the token, as often as asked: `token OPERATION ROUNDS`. Callgrind counts its instructions (`cargo xtask instructions`).
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement may stop")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::as_conversions, reason = "a measurement may stop")]
 
 use countersign::key::MacKey;
 use countersign::token::{Carrier, Draft, MAX_FIELDS, Profile, Verifier};
@@ -19,7 +19,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [operation, rounds] if OPERATIONS.contains(&operation.as_str()) => {
-            repeat(operation, rounds.parse().expect("a number"))
+            repeat(operation, rounds.parse().expect("a number"));
         }
         // What `cargo bench` itself passes: nanoseconds, to be read as ratios.
         _ => OPERATIONS.iter().for_each(|operation| report(operation)),

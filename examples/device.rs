@@ -2,25 +2,23 @@
 //!
 //! The demo server prints the command that starts it.
 
-use countersign::key::text::{self, KeyType};
-use countersign::key::{MacKey, MasterKey};
+use countersign::key::MacKey;
 use countersign::token::{Draft, Profile, SignLen, max_text_len};
 use countersign::{Error, UnixTime};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-const USAGE: &str = "usage: device ADDRESS:PORT UID KEY-TEXT (the demo server prints all three)";
+const USAGE: &str = "usage: echo KEY-TEXT | device ADDRESS:PORT UID (the demo server prints all three)";
 const FIRMWARE: &[u8] = b"1.2.3";
 const TOKEN_LEN: usize = max_text_len(64, &[(2, FIRMWARE.len())], SignLen::N16);
 /// What the demo server has agreed on with its devices.
-const REALM: &str = "demo/devices";
 const PURPOSE: &str = "demo/device";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, uid, factory_line] = arguments.as_slice() else { return Err(USAGE.into()) };
-    let device = Device { address, uid: uid.as_bytes(), key: burnt_in_key(factory_line, uid)? };
+    let [address, uid] = arguments.as_slice() else { return Err(USAGE.into()) };
+    let device = Device { address, uid: uid.as_bytes(), key: burnt_in_key()? };
 
     let now = UnixTime::now();
     let token = device.token(now)?;
@@ -34,16 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     device.show("GET /api/me", &device.token(UnixTime::from_secs(now.as_secs().saturating_sub(3600)))?, "")
 }
 
-/// The key of a factory line: a device key as it is; from a master the device's key is derived, as the factory does it.
-fn burnt_in_key(line: &str, uid: &str) -> Result<MacKey, Error> {
-    match text::parse(KeyType::Device, line.as_bytes()) {
-        Ok((_, secret)) => MacKey::from_secret(&secret),
-        Err(Error::KeyTextType) => {
-            let (_, secret) = text::parse(KeyType::Master, line.as_bytes())?;
-            MasterKey::from_secret(&secret)?.derive(REALM, uid.as_bytes(), 0)
-        }
-        Err(error) => Err(error),
-    }
+/// The key of the factory line, from the standard input: an argument could be read by every process of the machine.
+fn burnt_in_key() -> Result<MacKey, Box<dyn std::error::Error>> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let (_slot, key) = MacKey::from_text(line.trim_end().as_bytes())?;
+    Ok(key)
 }
 
 /// Another name of the same shape: the last character of the uid changed, sign and all else kept.

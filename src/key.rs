@@ -96,8 +96,8 @@ impl fmt::Debug for SecretBytes {
 
 /// An HMAC-SHA-256 key with both pads absorbed, so that a token costs two compressions less.
 ///
-/// Wiped on drop (the prepared state; what the hash leaves on the stack while the key is first absorbed is beyond its
-/// reach).
+/// Wiped on drop (the prepared state; what the hash leaves on the stack while it absorbs the key, and what a move leaves
+/// where the key was, is beyond its reach).
 ///
 /// ```
 /// use countersign::key::MacKey;
@@ -141,6 +141,24 @@ impl MacKey {
     pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
         let hmac = Hmac::new_from_slice(secret.expose()).map_err(|_| Error::KeyLength { got: KEY_LEN })?;
         Ok(Self(hmac))
+    }
+
+    /// Reads a device's key text and prepares its key; returns the slot too.
+    ///
+    /// ```
+    /// use countersign::{Error, key::MacKey};
+    ///
+    /// let (slot, _key) = MacKey::from_text(b"csk1d_3_1KVUugQDDEaFDX6yaJCq4R-jkCDkyZppCQ5vspkfsho6e2aba")?;
+    /// assert_eq!(slot, 3);
+    /// assert!(MacKey::from_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a").is_err()); // a master
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`text::parse`].
+    pub fn from_text(text: &[u8]) -> Result<(u8, Self)> {
+        let (slot, secret) = text::parse(text::KeyType::Device, text)?;
+        Ok((slot, Self::from_secret(&secret)?))
     }
 
     /// Starts a MAC from the absorbed pads.

@@ -1,4 +1,5 @@
 #![no_std]
+#![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::std_instead_of_core)]
 #![doc = include_str!("../README.md")]

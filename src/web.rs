@@ -21,7 +21,7 @@
 //!     let known = request.extensions().get::<VerifiedToken>().is_some();
 //!     Ok::<_, std::convert::Infallible>(Response::new(if known { "welcome" } else { "never sent" }))
 //! });
-//! let service = BearerLayer::new(TokenAuthenticator::new(verifier, 60)).layer(handler);
+//! let service = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60))).layer(handler);
 //!
 //! let request = Request::get("/").header("authorization", "Bearer cs1_forged").body(()).unwrap();
 //! # runtime.block_on(async {
@@ -46,4 +46,4 @@ pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 pub use bearer::{Bearer, bearer};
 #[cfg(feature = "axum")]
 pub use extract::FilterMissing;
-pub use layer::{BearerLayer, BearerService, ResponseFuture};
+pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};

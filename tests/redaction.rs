@@ -153,8 +153,8 @@ fn no_filter_shows_its_keys() {
     use countersign::web::{BearerLayer, TokenAuthenticator};
     use tower::Layer;
 
-    let filter = BearerLayer::new(TokenAuthenticator::new(Verifier::new(mqtt(), key(), WINDOW), 60));
-    assert_hidden(&[KEY], debugged(&TokenAuthenticator::new(Verifier::new(mqtt(), key(), WINDOW), 60)));
+    let filter = BearerLayer::new(TokenAuthenticator::new(Verifier::new(mqtt(), key(), WINDOW), HeldClock::new(60)));
+    assert_hidden(&[KEY], debugged(&TokenAuthenticator::new(Verifier::new(mqtt(), key(), WINDOW), HeldClock::new(60))));
     assert_hidden(&[KEY], debugged(&filter));
     assert_hidden(&[KEY], debugged(&filter.layer("a service")));
 }

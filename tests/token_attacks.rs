@@ -102,6 +102,10 @@ impl KeySource for Counting {
         self.0.set(self.0.get() + 1);
         key().find(query, fits)
     }
+
+    fn per_device(&self) -> bool {
+        false
+    }
 }
 
 /// Asserts that the token is refused, and that no key was touched for it.

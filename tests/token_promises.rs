@@ -2,9 +2,10 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use countersign::key::MacKey;
+use countersign::key::{KeyMatch, KeyQuery, KeyRing, KeySource, MacKey};
 use countersign::token::*;
-use countersign::{Error, UnixTime, Window};
+use countersign::{Error, Refusal, UnixTime, Window};
+use std::sync::{Arc, RwLock};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const WINDOW: Window = Window { max_age: 1, skew_future: 1 };
@@ -78,4 +79,38 @@ fn a_clock_that_was_far_ahead_is_put_right_by_a_reset() {
     assert!(clock.read(NOW).usable().is_err());
     clock.reset();
     assert_eq!(clock.read(NOW).usable(), Ok(NOW));
+}
+
+/// Says that it has found a key, whatever the verifier thinks of it.
+struct Liar(MacKey);
+
+impl KeySource for Liar {
+    fn find(&self, _: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        fits(&self.0);
+        Some(KeyMatch { slot: 0 })
+    }
+
+    fn per_device(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_key_source_cannot_admit_what_no_key_has_signed() {
+    let forged = b"cs1_root.1767225600.00000000000000000000000000000000";
+    let verifier = Verifier::new(mqtt(), Liar(key()), WINDOW);
+    let mut scratch = [0; MAX_FIELDS];
+    assert_eq!(verifier.verify_text(forged, Carrier::NONE, NOW.into(), &mut scratch), Err(Refusal::Invalid));
+}
+
+#[test]
+fn keys_behind_a_lock_are_rotated_under_a_running_verifier() {
+    let ring = Arc::new(RwLock::new(KeyRing::<_, 2>::new(0, key())));
+    let verifier = Verifier::new(mqtt(), Arc::clone(&ring), WINDOW);
+    let next = || MacKey::new(b"another obvious test key, again!").unwrap();
+    let text = Draft::time(b"dev-7", NOW).slot(1).mint_string::<64>(&mqtt(), &next()).unwrap();
+    let mut scratch = [0; MAX_FIELDS];
+    assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).is_err());
+    ring.write().unwrap().insert(1, next()).unwrap();
+    assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).is_ok());
 }

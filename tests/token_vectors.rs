@@ -324,7 +324,7 @@ fn transcoding() {
         match case["expect"]["ok"].as_str() {
             Some(expected) => assert_eq!(outcome.as_deref(), Ok(expected), "{case}"),
             None => {
-                assert!(matches!(outcome, Err(Error::Malformed | Error::NoBinaryForm | Error::ClockNeeded)), "{case}")
+                assert!(matches!(outcome, Err(Error::Malformed | Error::NoBinaryForm | Error::ClockNeeded)), "{case}");
             }
         }
         checked += 1;
@@ -506,7 +506,7 @@ fn check_challenge_make(case: &Value) -> Result<Vec<u8>, Error> {
 fn assert_made(case: &Value, made: Result<Vec<u8>, Error>) {
     match case["expect"]["ok"].as_str() {
         Some(expected) if case["form"] == "binary" => {
-            assert_eq!(made.map(|bytes| to_hex(&bytes)).as_deref(), Ok(expected), "{case}")
+            assert_eq!(made.map(|bytes| to_hex(&bytes)).as_deref(), Ok(expected), "{case}");
         }
         Some(expected) => assert_eq!(made.as_deref(), Ok(expected.as_bytes()), "{case}"),
         None => assert!(made.is_err(), "{case}"),

@@ -11,6 +11,7 @@
 )]
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -19,7 +20,7 @@ use countersign::token::{
     Carrier, Draft, MAX_FIELDS, MAX_TEXT, NotBefore, Profile, Revocations, VerifiedToken, Verifier,
 };
 use countersign::web::{Authenticate, BearerLayer, TokenAuthenticator};
-use countersign::{Refusal, UnixTime, Window};
+use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -56,7 +57,7 @@ impl Revocations for NoMallory {
 /// Judges as if it were always `now`.
 fn judge_at(now: u64) -> impl Authenticate<Identity = VerifiedToken> + Send + Sync + 'static {
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW).with_revocations(NoMallory);
-    move |bearer: &[u8]| {
+    move |bearer: &[u8], _: &Parts| {
         let clock = UnixTime::from_secs(now).into();
         verifier.verify_text(bearer, Carrier::NONE, clock, &mut [0; MAX_FIELDS]).map(VerifiedToken::from)
     }
@@ -183,7 +184,7 @@ async fn the_body_of_an_admitted_request_is_left_alone() {
 #[tokio::test]
 async fn the_ready_made_authenticator_judges_by_the_system_clock() {
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW);
-    let (app, _) = app(TokenAuthenticator::new(verifier, 60));
+    let (app, _) = app(TokenAuthenticator::new(verifier, HeldClock::new(60)));
     let now = UnixTime::now().as_secs();
     for (stamp, status) in [(now, 200), (now - 10_000, 401), (now + 10_000, 401)] {
         let token = bearer(&mint(b"alice", stamp, "shop/api"));
@@ -257,7 +258,7 @@ async fn whatever_else_is_wrong_the_peer_sees_a_forged_token() {
 /// RFC 6750 says which characters a token has. An authenticator that takes everything never sees any other.
 #[tokio::test]
 async fn what_is_not_spelled_like_a_token_never_reaches_the_authenticator() {
-    let (app, ran) = app(|_: &[u8]| Ok::<_, Refusal>("anyone"));
+    let (app, ran) = app(|_: &[u8], _: &Parts| Ok::<_, Refusal>("anyone"));
     let status = async |value: &[u8]| {
         let request = Request::get("/echo").header("authorization", value).body(Body::empty()).unwrap();
         app.clone().oneshot(request).await.unwrap().status()
@@ -306,7 +307,7 @@ async fn an_expired_token_has_a_problem_type_of_its_own() {
 async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
     let mut answers = Vec::new();
     for fault in [Refusal::NoClock, Refusal::ClockRollback, Refusal::ScratchTooSmall { needed: 688 }] {
-        let (app, ran) = app(move |_: &[u8]| Err::<VerifiedToken, _>(fault));
+        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<VerifiedToken, _>(fault));
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", "Bearer any")]).await;
         assert_eq!((answer.status, refusal), (503, Some(fault)));
         assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
@@ -332,7 +333,7 @@ async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
 async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
     let me = || Router::new().route("/me", get(async |token: VerifiedToken| token.get().uid().to_vec()));
     let token = bearer(&mint(b"alice", NOW, "shop/api"));
-    let other_identity = me().layer(BearerLayer::new(|_: &[u8]| Ok::<_, Refusal>("not a verified token")));
+    let other_identity = me().layer(BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("not a verified token")));
     for app in [me(), other_identity] {
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", &token)]).await;
         assert_eq!((answer.status, answer.body.as_str(), refusal), (500, "", None));
@@ -344,7 +345,8 @@ async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
 
 #[tokio::test]
 async fn any_tower_service_can_stand_behind_the_filter() {
-    let open_sesame = |bearer: &[u8]| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Revoked) };
+    let open_sesame =
+        |bearer: &[u8], _: &Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Revoked) };
     let service = BearerLayer::new(open_sesame).layer(service_fn(async |request: Request<()>| {
         let name = request.extensions().get::<&str>().unwrap().to_string();
         Ok::<_, Infallible>(Response::new(name))
@@ -363,12 +365,39 @@ async fn any_tower_service_can_stand_behind_the_filter() {
 /// An identity that somebody put there before the filter is not the filter's.
 #[tokio::test]
 async fn a_planted_identity_does_not_survive_the_filter() {
-    let service =
-        BearerLayer::new(|_: &[u8]| Ok::<_, Refusal>("genuine")).layer(service_fn(async |request: Request<()>| {
+    let service = BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("genuine")).layer(service_fn(
+        async |request: Request<()>| {
             Ok::<_, Infallible>(Response::new(request.extensions().get::<&str>().unwrap().to_string()))
-        }));
+        },
+    ));
     let planted = Request::get("/").extension("planted").header("authorization", "Bearer any").body(()).unwrap();
     assert_eq!(service.clone().oneshot(planted).await.unwrap().body(), "genuine");
     let planted = Request::get("/").extension("planted").body(()).unwrap();
     assert_eq!(service.oneshot(planted).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn a_sequence_token_is_not_admitted_without_a_window() {
+    let key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
+    let profile = Profile::new("shop/api").unwrap();
+    let text = Draft::sequence(b"dev-7", 1).mint_string::<64>(&profile, &key).unwrap();
+    let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 }).accepting_sequence();
+    let authenticator = TokenAuthenticator::new(verifier, HeldClock::new(60));
+    let (request, ()) = Request::get("/").body(()).unwrap().into_parts();
+    assert_eq!(authenticator.authenticate(text.as_bytes(), &request).map(drop), Err(Refusal::Invalid));
+}
+
+#[test]
+fn the_operator_keeps_a_hand_on_the_clock() {
+    let verifier = Verifier::new(
+        Profile::new("shop/api").unwrap(),
+        MacKey::new(b"an obvious test key of 32 bytes!").unwrap(),
+        WINDOW,
+    );
+    let ahead = HeldClock::with_highest(60, UnixTime::MAX);
+    let authenticator = Arc::new(TokenAuthenticator::new(verifier, ahead));
+    let _filter = BearerLayer::new(Arc::clone(&authenticator));
+    assert_eq!(authenticator.highest_clock(), Some(UnixTime::MAX));
+    authenticator.reset_clock();
+    assert_eq!(authenticator.highest_clock(), None);
 }

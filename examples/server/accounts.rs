@@ -4,6 +4,7 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 struct Account {
@@ -18,8 +19,19 @@ pub(crate) struct Accounts {
     pub(crate) passwords: Vec<(String, String)>,
     /// A hash of no password: an unknown user takes as long as a known one.
     decoy: String,
-    /// Argon2 costs 19 MiB and a core: no more than two at a time.
-    hashing: Semaphore,
+    /// Argon2 costs 19 MiB and a core: no more than two at a time, whoever has hung up meanwhile.
+    hashing: Arc<Semaphore>,
+    /// How many may wait for that; all others are told to come back.
+    waiting: Semaphore,
+}
+
+/// What came of a sign-in.
+pub(crate) enum SignIn<'a> {
+    /// The password is right; this is the role.
+    Role(&'a str),
+    Wrong,
+    /// Too many at once.
+    Busy,
 }
 
 impl Accounts {
@@ -31,20 +43,34 @@ impl Accounts {
             by_name.insert((*name).to_owned(), account);
             passwords.push(((*name).to_owned(), password));
         }
-        Self { by_name, passwords, decoy: hash(random_password()).await, hashing: Semaphore::new(2) }
+        Self {
+            by_name,
+            passwords,
+            decoy: hash(random_password()).await,
+            hashing: Arc::new(Semaphore::new(2)),
+            waiting: Semaphore::new(16),
+        }
     }
 
-    /// The role of a user whose password is right.
-    pub(crate) async fn check(&self, name: &str, password: String) -> Option<&str> {
+    /// Checks a password.
+    pub(crate) async fn check(&self, name: &str, password: String) -> SignIn<'_> {
+        let Ok(_place) = self.waiting.try_acquire() else { return SignIn::Busy };
+        let Ok(permit) = Arc::clone(&self.hashing).acquire_owned().await else { return SignIn::Busy };
         let account = self.by_name.get(name);
         let expected = account.map_or(&self.decoy, |account| &account.password_hash).clone();
-        let _permit = self.hashing.acquire().await.ok()?;
+        // The permit goes along: the work goes on when the client has hung up.
         let matches = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             let parsed = PasswordHash::new(&expected).expect("made by hash()");
             Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
         });
         let matches = matches.await.unwrap_or(false);
-        account.filter(|_| matches).map(|account| account.role.as_str())
+        account.filter(|_| matches).map_or(SignIn::Wrong, |account| SignIn::Role(&account.role))
+    }
+
+    /// The role of a user, as it is now.
+    pub(crate) fn role(&self, name: &str) -> Option<&str> {
+        self.by_name.get(name).map(|account| account.role.as_str())
     }
 }
 

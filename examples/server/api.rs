@@ -1,17 +1,20 @@
 //! The routes: an open one to sign in, and those behind the filter.
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, SignIn};
 use crate::gate::{Caller, Gate, WINDOW};
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use countersign::Refusal;
-use countersign::UnixTime;
 use countersign::token::Verified;
-use countersign::web::{Authenticate, Bearer, BearerLayer, bearer};
+use countersign::web::{Bearer, BearerLayer, bearer};
+use countersign::{Error, Refusal, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -29,12 +32,9 @@ struct App {
 
 pub(crate) fn router(accounts: Arc<Accounts>, gate: Gate) -> Router {
     let gate = Arc::new(gate);
-    let filter = BearerLayer::new({
-        let gate = Arc::clone(&gate);
-        move |bearer: &[u8]| -> Result<Caller, Refusal> { gate.authenticate(bearer) }
-    });
+    let filter = BearerLayer::new(Arc::clone(&gate));
     let app = Arc::new(App { accounts, gate, notes: Mutex::default() });
-    let admitted = Router::new().route("/api/me", get(me)).route("/api/note", post(note)).layer(filter);
+    let admitted = Router::new().route("/api/me", get(me)).route("/api/note", post(note)).route_layer(filter);
     Router::new()
         .route("/login", post(login))
         .route("/refresh", post(refresh))
@@ -43,13 +43,22 @@ pub(crate) fn router(accounts: Arc<Accounts>, gate: Gate) -> Router {
         .route("/page.css", get(|| page("text/css", include_str!("page.css"))))
         .route("/page.js", get(|| page("text/javascript", include_str!("page.js"))))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(map_response(harden))
         .with_state(app)
 }
 
 async fn page(content_type: &'static str, text: &'static str) -> Response {
-    let headers =
-        [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'")];
-    (headers, text).into_response()
+    ([(CONTENT_TYPE, content_type)], text).into_response()
+}
+
+/// What every answer says to a browser: take nothing from elsewhere, guess no types, keep nothing.
+async fn harden(mut response: Response) -> Response {
+    const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    let headers = [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "no-store")];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 #[derive(Deserialize)]
@@ -58,40 +67,65 @@ struct Credentials {
     password: String,
 }
 
-async fn login(State(app): State<Arc<App>>, Json(credentials): Json<Credentials>) -> Response {
-    let Some(role) = app.accounts.check(&credentials.user, credentials.password).await else {
-        let body =
-            json!({"type": "urn:countersign:problem:credentials", "title": "User or password is wrong", "status": 401});
-        return (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "application/problem+json")], body.to_string())
-            .into_response();
+async fn login(State(app): State<Arc<App>>, credentials: Result<Json<Credentials>, JsonRejection>) -> Response {
+    // What was wrong with the JSON is not repeated: it may be a password.
+    let Ok(Json(credentials)) = credentials else {
+        return problem(StatusCode::BAD_REQUEST, "json", "A JSON object with user and password is needed");
     };
-    let now = UnixTime::now();
-    let tokens = app
-        .gate
-        .token(&credentials.user, role, now)
-        .and_then(|token| Ok((token, app.gate.jwt(&credentials.user, role, now)?)));
-    match tokens {
-        Ok((token, jwt)) => {
-            let body = json!({"token": token, "jwt": jwt, "token_type": "Bearer", "expires_in": WINDOW.max_age});
-            ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    match app.accounts.check(&credentials.user, credentials.password).await {
+        SignIn::Busy => {
+            let busy = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many sign in at once: try again");
+            ([(RETRY_AFTER, "2")], busy).into_response()
         }
-        Err(error) => {
-            eprintln!("no token could be made: {error}");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        // Not 401: that would ask for a bearer token, which is what this route gives (RFC 9110 section 15.5.2).
+        SignIn::Wrong => problem(StatusCode::FORBIDDEN, "credentials", "User or password is wrong"),
+        SignIn::Role(role) => {
+            let now = UnixTime::now();
+            let token = app.gate.token(&credentials.user, role, now);
+            match token.and_then(|token| Ok((token, app.gate.jwt(&credentials.user, role, now, now)?))) {
+                Ok((token, jwt)) => {
+                    let body =
+                        json!({"token": token, "jwt": jwt, "token_type": "Bearer", "expires_in": WINDOW.max_age});
+                    Json(body).into_response()
+                }
+                Err(error) => internal(&error),
+            }
         }
     }
 }
 
+fn internal(error: &Error) -> Response {
+    eprintln!("no token could be made: {error}");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// A problem document (RFC 9457).
+fn problem(status: StatusCode, kind: &str, title: &str) -> Response {
+    let body = json!({"type": format!("urn:countersign:problem:{kind}"), "title": title, "status": status.as_u16()});
+    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
 /// Takes an expired JWT, which the filter would not let through: so this route is outside of it, and judges for itself.
 async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let Bearer::Token(jwt) = bearer(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
-    match app.gate.refreshed(jwt) {
-        Ok(jwt) => ([(CACHE_CONTROL, "no-store")], Json(json!({"jwt": jwt}))).into_response(),
+    let outcome = match bearer(&headers) {
+        Bearer::Token(jwt) => app.gate.refreshable(jwt),
+        Bearer::Missing | Bearer::Malformed => Err(Refusal::Invalid),
+    };
+    // The account is asked again: who has lost a role does not keep it in a token.
+    let refreshed = outcome.and_then(|(user, signed_in_at)| {
+        let role = app.accounts.role(&user).ok_or(Refusal::Revoked)?;
+        Ok(app.gate.jwt(&user, role, signed_in_at, UnixTime::now()))
+    });
+    match refreshed {
+        Ok(Ok(jwt)) => Json(json!({"jwt": jwt})).into_response(),
+        Ok(Err(error)) => internal(&error),
+        Err(refusal) if refusal.is_verifier_fault() => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later")
+        }
         Err(refusal) => {
             let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
-            let body =
-                json!({"type": format!("urn:countersign:problem:{kind}"), "title": "Sign in again", "status": 401});
-            (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+            let answer = problem(StatusCode::UNAUTHORIZED, kind, "Sign in again");
+            ([(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)], answer).into_response()
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Who gets in: the keys, the verifiers, and the tokens that the server itself signs.
 
+use axum::http::request::Parts;
 use countersign::jwt::{Claims, Hs256Key, KeyRing as JwtRing, Policy, Unverified, Validity, Value, VerifiedClaims};
 use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes};
 use countersign::token::{Draft, MAX_TEXT, Profile, VerifiedToken, Verifier};
 use countersign::web::{Authenticate, JwtAuthenticator, TokenAuthenticator};
-use countersign::{Error, Refusal, UnixTime, Window};
+use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
 
 /// A token is good for five minutes, and a clock may run a minute ahead.
 pub(crate) const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
-/// Small steps of the server's clock back are held for this many seconds.
-const HOLD: u64 = 60;
+/// Small steps of the server's clock back, up to a minute, are held.
+const CLOCK: HeldClock = HeldClock::new(60);
 const REALM: &str = "demo/devices";
 /// Two purposes, so that a device can never sign a token that passes for a person's.
 const PEOPLE: &str = "demo/login";
@@ -18,8 +19,8 @@ const DEVICES: &str = "demo/device";
 const ISSUER: &str = "countersign-demo";
 const AUDIENCE: &str = "demo-api";
 const POLICY: Policy<'_> = Policy::new(30).issuer(ISSUER).audience(AUDIENCE).typ("at+jwt");
-/// For how many seconds after its end a JWT can still be exchanged for a new one.
-const REFRESH_WINDOW: u64 = 3600;
+/// For how many seconds after the password was last asked for a JWT can be exchanged for a new one, however often.
+const SIGN_IN_AGAIN_AFTER: u64 = 8 * 3600;
 
 /// Whom the filter has admitted, and so whose word the facts are: the server's own for a person, the device's for a device.
 #[derive(Clone, Debug)]
@@ -52,9 +53,9 @@ impl Gate {
         Ok(Self {
             login_key: MacKey::from_secret(login)?,
             master: MasterKey::from_secret(master)?,
-            people: TokenAuthenticator::new(people, HOLD),
-            devices: TokenAuthenticator::new(devices, HOLD),
-            claims: JwtAuthenticator::new(ring, POLICY, HOLD),
+            people: TokenAuthenticator::new(people, CLOCK),
+            devices: TokenAuthenticator::new(devices, CLOCK),
+            claims: JwtAuthenticator::new(ring, POLICY, CLOCK),
         })
     }
 
@@ -65,31 +66,31 @@ impl Gate {
         draft.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
     }
 
-    /// The same facts as a JWT, for clients that speak nothing else.
-    pub(crate) fn jwt(&self, user: &str, role: &str, stamp: UnixTime) -> Result<String, Error> {
-        let expires_at = UnixTime::from_secs(stamp.as_secs().saturating_add(WINDOW.max_age));
-        let private = [("role", Value::Text(role))];
+    /// The same facts as a JWT, for clients that speak nothing else, and when the password was last asked for.
+    pub(crate) fn jwt(&self, user: &str, role: &str, signed_in_at: UnixTime, now: UnixTime) -> Result<String, Error> {
+        let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(WINDOW.max_age));
+        let auth_time = i64::try_from(signed_in_at.as_secs()).map_err(|_| Error::StampRange)?;
+        let private = [("role", Value::Text(role)), ("auth_time", Value::Integer(auth_time))];
         let claims = Claims::new().typ("at+jwt").issuer(ISSUER).audience(&[AUDIENCE]).subject(user);
-        let claims = claims.issued_at(stamp).expires_at(expires_at).private(&private);
+        let claims = claims.issued_at(now).expires_at(expires_at).private(&private);
         self.claims.ring().sign(&claims, &mut [0; 1024]).map(str::to_owned)
     }
 
-    /// A new JWT for one that has expired within the last hour and is otherwise in order.
-    pub(crate) fn refreshed(&self, jwt: &[u8]) -> Result<String, Refusal> {
-        let now = UnixTime::now();
+    /// Whom a JWT is about that may have expired and is otherwise in order, and when that person signed in.
+    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime), Refusal> {
+        let now = self.claims.now()?;
         let token = Unverified::parse(jwt).map_err(|_| Refusal::Invalid)?;
         let mut scratch = vec![0; token.scratch_len()];
-        let authentic = self.claims.ring().authenticate(&token, now, &mut scratch)?;
-        let claims = match authentic.check(&POLICY, now) {
+        let claims = match self.claims.ring().authenticate(&token, now, &mut scratch)?.check(&POLICY, now) {
             Ok(verified) => *verified.claims(),
             Err(unfit) => *unfit.into_expired().map_err(Refusal::from)?.claims(),
         };
-        let ended = claims.expires_at().map_or(0, UnixTime::as_secs);
-        let (Some(user), Some(role)) = (claims.subject(), claims.text("role")) else { return Err(Refusal::Invalid) };
-        if now.as_secs() > ended.saturating_add(REFRESH_WINDOW) {
-            return Err(Refusal::TooOld { by: now.as_secs().saturating_sub(ended.saturating_add(REFRESH_WINDOW)) });
+        let signed_in_at = claims.json("auth_time").and_then(|time| time.parse().ok()).ok_or(Refusal::Invalid)?;
+        let user = claims.subject().ok_or(Refusal::Invalid)?.to_string();
+        match now.as_secs().saturating_sub(signed_in_at).checked_sub(SIGN_IN_AGAIN_AFTER) {
+            Some(by) if by > 0 => Err(Refusal::TooOld { by }),
+            _ => Ok((user, UnixTime::from_secs(signed_in_at))),
         }
-        self.jwt(&user.to_string(), &role.to_string(), now).map_err(|_| Refusal::Invalid)
     }
 
     /// What the factory burns into a device.
@@ -102,12 +103,12 @@ impl Authenticate for Gate {
     type Identity = Caller;
 
     /// A token and a JWT never look alike: the former starts with its version.
-    fn authenticate(&self, bearer: &[u8]) -> Result<Caller, Refusal> {
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Caller, Refusal> {
         if !bearer.starts_with(b"cs1") {
-            return self.claims.authenticate(bearer).map(Caller::Claimed);
+            return self.claims.authenticate(bearer, request).map(Caller::Claimed);
         }
-        match self.people.authenticate(bearer) {
-            Err(Refusal::Invalid) => self.devices.authenticate(bearer).map(Caller::Device),
+        match self.people.authenticate(bearer, request) {
+            Err(Refusal::Invalid) => self.devices.authenticate(bearer, request).map(Caller::Device),
             outcome => outcome.map(Caller::Person),
         }
     }

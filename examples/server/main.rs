@@ -14,7 +14,9 @@ use countersign::key::SecretBytes;
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_string};
 use gate::Gate;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// The uid of the device that the factory line belongs to.
 const DEVICE: &str = "dev-0123456789ab";
@@ -32,9 +34,31 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", welcome(&address.to_string(), &accounts, &gate)?);
 
     let app = api::router(Arc::new(accounts), gate);
-    axum::serve(listener, app).with_graceful_shutdown(ctrl_c()).await?;
+    let stopping = Arc::new(Notify::new());
+    let serving = axum::serve(listener, app).with_graceful_shutdown({
+        let stopping = Arc::clone(&stopping);
+        async move { stopping.notified().await }
+    });
+    tokio::select! {
+        result = serving => result?,
+        () = stop_at_last(&stopping) => {}
+    }
     println!("Stopped.");
     Ok(())
+}
+
+/// Waits for Ctrl-C, then for what is under way: five seconds, or until Ctrl-C again.
+async fn stop_at_last(stopping: &Notify) {
+    // Without the signal there is no clean stop, but the demo still runs.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    println!("\nStopping: answering what is under way.");
+    stopping.notify_one();
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }
 
 fn listen_address() -> Result<String, String> {
@@ -44,14 +68,6 @@ fn listen_address() -> Result<String, String> {
         (Some("--listen"), Some(address)) => Ok(address),
         _ => Err("usage: cargo demo [-- --listen ADDRESS:PORT]".to_owned()),
     }
-}
-
-async fn ctrl_c() {
-    // Without the signal there is no clean stop, but the demo still runs.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    println!("\nStopping: answering what is under way.");
 }
 
 fn random_secret() -> Result<SecretBytes, Box<dyn std::error::Error>> {
@@ -69,7 +85,8 @@ fn welcome(address: &str, accounts: &Accounts, gate: &Gate) -> Result<String, Bo
     let device_key = gate.device_key(DEVICE.as_bytes())?;
     let factory_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
     let long_ago = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600));
-    let (expired, expired_jwt) = (gate.token("alice", "admin", long_ago)?, gate.jwt("alice", "admin", long_ago)?);
+    let (expired, expired_jwt) =
+        (gate.token("alice", "admin", long_ago)?, gate.jwt("alice", "admin", long_ago, long_ago)?);
     let passwords = passwords.join("\n");
     Ok(format!(
         r#"countersign demo. Open {url}/ and sign in as
@@ -90,7 +107,7 @@ The same with a JWT, and a new one for one that has expired (200 each)
   curl -i -X POST {url}/refresh -H "Authorization: Bearer {expired_jwt}"
 
 And a device, with the key that its factory burnt in:
-  cargo run --release --features std --example device -- {address} {DEVICE} {factory_line}
+  echo {factory_line} | cargo run --release --features std --example device -- {address} {DEVICE}
 
 Ctrl-C stops the server; nothing is kept."#
     ))

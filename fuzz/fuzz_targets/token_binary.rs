@@ -19,7 +19,8 @@ fuzz_target!(|input: (u64, &[u8])| {
         assert!(back == bytes || bytes[0] & SHORT == SHORT);
     }
     let window = Window { max_age: u64::MAX, skew_future: u64::MAX };
-    let verifier = Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).accepting_sequence().accepting_answers(&KEY);
+    let verifier =
+        Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).accepting_sequence().accepting_answers(&KEY);
     let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
     for carrier in [Carrier::NONE, carrier] {
         assert_eq!(verifier.verify_binary(bytes, carrier, now.into()), Err(Refusal::Invalid));

@@ -16,7 +16,8 @@ fuzz_target!(|text: &[u8]| {
         Err(error) => assert!(matches!(error, Error::Malformed | Error::NoBinaryForm)),
     }
     let window = Window { max_age: u64::MAX, skew_future: u64::MAX };
-    let verifier = Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).accepting_sequence().accepting_answers(&KEY);
+    let verifier =
+        Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).accepting_sequence().accepting_answers(&KEY);
     let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
     let (now, mut scratch) = (UnixTime::from_secs(1_767_225_600), [0; MAX_FIELDS]);
     for carrier in [Carrier::NONE, carrier] {

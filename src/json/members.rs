@@ -93,7 +93,8 @@ impl KeySet {
     pub(super) fn add(&mut self, before: &[u8], quoted: &[u8]) -> Option<()> {
         self.room = self.room.checked_sub(1)?;
         let [a, b, ..] = hash(quoted).to_be_bytes();
-        let is_new = [a, b].into_iter().fold(false, |is_new, bit| self.set(bit) || is_new);
+        let (is_new_a, is_new_b) = (self.set(a), self.set(b));
+        let is_new = is_new_a || is_new_b;
         (is_new || !TopKeys::of(before).any(|key| key == quoted)).then_some(())
     }
 

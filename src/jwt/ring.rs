@@ -192,10 +192,13 @@ impl<const N: usize> KeyRing<N> {
     /// [`Error::KeyId`] if the ring does not have it.
     pub fn remove(&mut self, kid: &str) -> Result<()> {
         let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
-        self.entries.remove(index);
+        // Dropped where it lies: moved out, it would leave its bytes behind.
+        let last = self.entries.len().saturating_sub(1);
+        self.entries.swap(index, last);
+        self.entries.truncate(last);
         self.signing = match self.signing {
             Some(signing) if signing == index => None,
-            Some(signing) if signing > index => Some(signing.saturating_sub(1)),
+            Some(signing) if signing == last => Some(index),
             other => other,
         };
         Ok(())

@@ -52,6 +52,23 @@ impl MasterKey {
         MacKey::from_secret(secret).map(Self)
     }
 
+    /// Reads a master's key text and prepares it; returns the slot too.
+    ///
+    /// ```
+    /// use countersign::{Error, key::MasterKey};
+    ///
+    /// let (slot, _master) = MasterKey::from_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a")?;
+    /// assert_eq!(slot, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`text::parse`](super::text::parse).
+    pub fn from_text(text: &[u8]) -> Result<(u8, Self)> {
+        let (slot, secret) = super::text::parse(super::text::KeyType::Master, text)?;
+        Ok((slot, Self::from_secret(&secret)?))
+    }
+
     /// Derives a device's key as bytes: the factory's call.
     ///
     /// `realm` is 1 to 32 bytes of `[a-z0-9._/-]`, `uid` 1 to 64 bytes; `generation` counts a device's key replacements

@@ -112,7 +112,10 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// [`Error::SlotUnknown`] if the slot has no key or is the current one.
     pub fn retire(&mut self, slot: u8) -> Result<()> {
         let index = self.others.iter().position(|(other, _)| *other == slot).ok_or(Error::SlotUnknown)?;
-        self.others.swap_remove(index);
+        // Dropped where it lies: moved out, it would leave its bytes behind.
+        let last = self.others.len().saturating_sub(1);
+        self.others.swap(index, last);
+        self.others.truncate(last);
         if self.previous == Some(slot) {
             self.previous = None;
         }

@@ -53,6 +53,10 @@ pub struct KeyMatch {
 ///         let (_, key) = self.0.iter().find(|(uid, _)| uid == query.uid)?;
 ///         (query.slot.unwrap_or(0) == 0 && fits(key)).then_some(KeyMatch { slot: 0 })
 ///     }
+///
+///     fn per_device(&self) -> bool {
+///         true
+///     }
 /// }
 /// ```
 pub trait KeySource {
@@ -83,15 +87,17 @@ pub trait KeySource {
     /// assert!(DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?.per_device());
     /// # Ok::<(), countersign::Error>(())
     /// ```
-    fn per_device(&self) -> bool {
-        false
-    }
+    fn per_device(&self) -> bool;
 }
 
-/// One key in slot 0.
+/// One key in slot 0, shared by every holder.
 impl KeySource for MacKey {
     fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         (query.slot.unwrap_or(0) == 0 && fits(self)).then_some(KeyMatch { slot: 0 })
+    }
+
+    fn per_device(&self) -> bool {
+        false
     }
 }
 
@@ -99,6 +105,10 @@ impl KeySource for MacKey {
 impl<const N: usize> KeySource for KeyRing<MacKey, N> {
     fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         self.candidates(query.slot).find(|(_, key)| fits(key)).map(|(slot, _)| KeyMatch { slot })
+    }
+
+    fn per_device(&self) -> bool {
+        false
     }
 }
 
@@ -125,5 +135,29 @@ impl<K: KeySource + ?Sized> KeySource for &K {
 
     fn per_device(&self) -> bool {
         (**self).per_device()
+    }
+}
+
+/// Keys that several verifiers share.
+#[cfg(feature = "std")]
+impl<K: KeySource + ?Sized> KeySource for std::sync::Arc<K> {
+    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        (**self).find(query, fits)
+    }
+
+    fn per_device(&self) -> bool {
+        (**self).per_device()
+    }
+}
+
+/// Keys that are rotated while requests come in: write to the ring, and the next request sees it.
+#[cfg(feature = "std")]
+impl<K: KeySource> KeySource for std::sync::RwLock<K> {
+    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).find(query, fits)
+    }
+
+    fn per_device(&self) -> bool {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).per_device()
     }
 }

@@ -73,9 +73,15 @@ impl KeyType {
 /// # Errors
 /// [`Error::BufferTooSmall`] with the number of bytes needed; [`MAX_KEY_TEXT`] always suffices.
 pub fn write<'b>(key_type: KeyType, slot: u8, secret: &SecretBytes, out: &'b mut [u8]) -> Result<&'b str> {
+    let slot = Decimal::new(slot.into());
+    let needed = MAX_KEY_TEXT.saturating_sub(3).saturating_add(slot.as_bytes().len());
+    if out.len() < needed {
+        // Found first: half a key in a buffer that was refused would still be half a key.
+        return Err(Error::BufferTooSmall { needed });
+    }
     let mut cursor = Cursor::new(out);
     cursor.put(key_type.prefix());
-    cursor.put(Decimal::new(slot.into()).as_bytes());
+    cursor.put(slot.as_bytes());
     cursor.put(b"_");
     let mut key = Zeroizing::new([0; KEY_CHARS]);
     base64url_encode(secret.expose(), key.as_mut_slice());

@@ -188,7 +188,7 @@ impl defmt::Format for Authentic<'_> {
     }
 }
 
-/// A token that passed every step of FORMAT section 5: authentic, current, allowed. Only a
+/// A token that passed steps 1 to 10 of FORMAT section 5: authentic, current, allowed. Only a
 /// [`Verifier`](super::Verifier) makes one.
 ///
 /// A Time token stays a bearer token while it is fresh: whoever copies it can use it too. A Sequence token has no age

@@ -124,3 +124,27 @@ impl<R: Revocations + ?Sized> Revocations for &R {
         (**self).not_before(uid)
     }
 }
+
+/// Revocations that several verifiers share.
+#[cfg(feature = "std")]
+impl<R: Revocations + ?Sized> Revocations for std::sync::Arc<R> {
+    fn generation(&self, uid: &[u8]) -> u32 {
+        (**self).generation(uid)
+    }
+
+    fn not_before(&self, uid: &[u8]) -> NotBefore {
+        (**self).not_before(uid)
+    }
+}
+
+/// Revocations that change while requests come in.
+#[cfg(feature = "std")]
+impl<R: Revocations> Revocations for std::sync::RwLock<R> {
+    fn generation(&self, uid: &[u8]) -> u32 {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).generation(uid)
+    }
+
+    fn not_before(&self, uid: &[u8]) -> NotBefore {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).not_before(uid)
+    }
+}

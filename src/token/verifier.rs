@@ -310,7 +310,13 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
         let named = token.reserved.generation.filter(|_| self.keys.per_device());
         let generation = named.unwrap_or_else(|| self.lowest_generation(uid));
         let query = KeyQuery { slot: token.reserved.slot, generation, uid };
-        let found = self.keys.find(&query, &mut |key| token.fits(&self.profile, key, uid, carrier.bind))?;
+        // What a key source says it found counts only if a key did fit.
+        let mut has_fitted = false;
+        let found = self.keys.find(&query, &mut |key| {
+            has_fitted = token.fits(&self.profile, key, uid, carrier.bind);
+            has_fitted
+        });
+        let found = found.filter(|_| has_fitted)?;
         if token.kind == Kind::Answer && !challenge::is_answered_by(&token, uid, &self.profile, self.challenge_key?) {
             return None;
         }

@@ -46,8 +46,8 @@ impl IntoResponse for FilterMissing {
 ///     String::from_utf8_lossy(token.get().uid()).into_owned()
 /// }
 ///
-/// # let authenticator = |_: &[u8]| Err::<VerifiedToken, _>(Refusal::Invalid);
-/// let app: Router = Router::new().route("/api/me", get(me)).layer(BearerLayer::new(authenticator));
+/// # let authenticator = |_: &[u8], _: &http::request::Parts| Err::<VerifiedToken, _>(Refusal::Invalid);
+/// let app: Router = Router::new().route("/api/me", get(me)).route_layer(BearerLayer::new(authenticator));
 /// ```
 impl<S: Sync> FromRequestParts<S> for VerifiedToken {
     type Rejection = FilterMissing;

@@ -22,7 +22,7 @@ use tower_service::Service;
 /// | the server's own clock is not usable | 503, `Retry-After` |
 ///
 /// The [`Refusal`] of a token is in the response's extensions, for a log outside of this layer. Works with every tower
-/// service whose response body is made from a `&'static str`.
+/// service; one whose response body is not made from a `&'static str` needs [`with_body`](BearerLayer::with_body).
 ///
 /// ```
 /// use countersign::Refusal;
@@ -32,7 +32,7 @@ use tower_service::Service;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
-/// let open_sesame = |bearer: &[u8]| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Invalid) };
+/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Invalid) };
 /// let service = ServiceBuilder::new().layer(BearerLayer::new(open_sesame)).service(service_fn(
 ///     async |request: Request<()>| {
 ///         let name = request.extensions().get::<&str>().copied().unwrap_or_default();
@@ -47,79 +47,95 @@ use tower_service::Service;
 /// # });
 /// ```
 #[derive(Debug)]
-pub struct BearerLayer<A> {
+pub struct BearerLayer<A, B = FromText> {
     authenticator: Arc<A>,
+    body: B,
+}
+
+/// Makes response bodies that are `From<&'static str>`: axum's, `http_body_util::Full`, `String`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FromText;
+
+/// Makes the body of the filter's own answers.
+pub trait MakeBody<Body> {
+    /// A body of this text.
+    fn make_body(&self, text: &'static str) -> Body;
+}
+
+impl<Body: From<&'static str>> MakeBody<Body> for FromText {
+    fn make_body(&self, text: &'static str) -> Body {
+        Body::from(text)
+    }
+}
+
+impl<Body, F: Fn(&'static str) -> Body> MakeBody<Body> for F {
+    fn make_body(&self, text: &'static str) -> Body {
+        self(text)
+    }
 }
 
 impl<A: Authenticate> BearerLayer<A> {
     /// A filter that asks this authenticator.
-    ///
-    /// ```
-    /// use countersign::{Refusal, web::BearerLayer};
-    /// use std::sync::Arc;
-    ///
-    /// let secret = Arc::new(String::from("sesame"));
-    /// let kept = Arc::clone(&secret);
-    /// let layer = BearerLayer::new(move |b: &[u8]| if b == kept.as_bytes() { Ok(()) } else { Err(Refusal::Invalid) });
-    /// let for_other_routes = layer.clone();
-    /// assert_eq!(Arc::strong_count(&secret), 2); // a clone of the layer shares the authenticator
-    /// ```
     #[must_use]
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator) }
+        Self { authenticator: Arc::new(authenticator), body: FromText }
+    }
+
+    /// Makes the bodies of the filter's own answers with `body`, for a service whose response body is of another type.
+    ///
+    /// ```
+    /// use countersign::Refusal;
+    /// use countersign::web::BearerLayer;
+    /// use http_body_util::combinators::BoxBody;
+    /// use http_body_util::{BodyExt, Full};
+    ///
+    /// type Body = BoxBody<axum::body::Bytes, std::convert::Infallible>;
+    ///
+    /// let nobody = |_: &[u8], _: &http::request::Parts| Err::<(), _>(Refusal::Invalid);
+    /// let filter = BearerLayer::new(nobody).with_body(|text| -> Body { Full::from(text).boxed() });
+    /// ```
+    #[must_use]
+    pub fn with_body<B, Body>(self, body: B) -> BearerLayer<A, B>
+    where
+        B: Fn(&'static str) -> Body,
+    {
+        BearerLayer { authenticator: self.authenticator, body }
     }
 }
 
-impl<A> Clone for BearerLayer<A> {
+impl<A, B: Clone> Clone for BearerLayer<A, B> {
     fn clone(&self) -> Self {
-        Self { authenticator: Arc::clone(&self.authenticator) }
+        Self { authenticator: Arc::clone(&self.authenticator), body: self.body.clone() }
     }
 }
 
-impl<A, S> Layer<S> for BearerLayer<A> {
-    type Service = BearerService<A, S>;
+impl<A, B: Clone, S> Layer<S> for BearerLayer<A, B> {
+    type Service = BearerService<A, S, B>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        BearerService { authenticator: Arc::clone(&self.authenticator), inner }
+        BearerService { authenticator: Arc::clone(&self.authenticator), inner, body: self.body.clone() }
     }
 }
 
 /// A service behind the filter; made by [`BearerLayer`].
-///
-/// ```
-/// use countersign::Refusal;
-/// use countersign::web::{BearerLayer, BearerService};
-/// use http::{Request, Response, StatusCode};
-/// use tower::{Layer, Service, service_fn};
-///
-/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-/// # runtime.block_on(async {
-/// let unset_clock = |_: &[u8]| Err::<(), _>(Refusal::NoClock);
-/// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("secret")));
-/// let mut service: BearerService<_, _> = BearerLayer::new(unset_clock).layer(handler);
-/// let request = Request::get("/").header("authorization", "Bearer cs1_x").body(()).unwrap();
-/// let response = service.call(request).await.unwrap();
-/// assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE); // and the handler was not asked
-/// assert_eq!(response.extensions().get(), Some(&Refusal::NoClock)); // for the log
-/// # });
-/// ```
 #[derive(Debug)]
-pub struct BearerService<A, S> {
+pub struct BearerService<A, S, B = FromText> {
     authenticator: Arc<A>,
     inner: S,
+    body: B,
 }
 
-impl<A, S: Clone> Clone for BearerService<A, S> {
+impl<A, S: Clone, B: Clone> Clone for BearerService<A, S, B> {
     fn clone(&self) -> Self {
-        Self { authenticator: Arc::clone(&self.authenticator), inner: self.inner.clone() }
+        Self { authenticator: Arc::clone(&self.authenticator), inner: self.inner.clone(), body: self.body.clone() }
     }
 }
 
-impl<A, S, RequestBody, ResponseBody> Service<Request<RequestBody>> for BearerService<A, S>
+impl<A, S, B, RequestBody, ResponseBody> Service<Request<RequestBody>> for BearerService<A, S, B>
 where
     A: Authenticate,
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
-    ResponseBody: From<&'static str>,
+    B: MakeBody<ResponseBody>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -129,21 +145,22 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let outcome = match bearer(request.headers()) {
-            Bearer::Missing => return ResponseFuture::refused(problem::missing()),
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let outcome = match bearer(&parts.headers) {
+            Bearer::Missing => return ResponseFuture::refused(problem::missing(), &self.body),
             Bearer::Malformed => Err(Refusal::Invalid),
-            Bearer::Token(token) => self.authenticator.authenticate(token),
+            Bearer::Token(token) => self.authenticator.authenticate(token, &parts),
         };
         match outcome {
-            Err(refusal) => ResponseFuture::refused(problem::refused(refusal)),
+            Err(refusal) => ResponseFuture::refused(problem::refused(refusal), &self.body),
             Ok(identity) => {
-                if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
+                if let Some(value) = parts.headers.get_mut(AUTHORIZATION) {
                     // So that a handler that logs its headers does not log the token.
                     value.set_sensitive(true);
                 }
-                request.extensions_mut().insert(identity);
-                ResponseFuture { state: State::Admitted { future: self.inner.call(request) } }
+                parts.extensions.insert(identity);
+                ResponseFuture { state: State::Admitted { future: self.inner.call(Request::from_parts(parts, body)) } }
             }
         }
     }
@@ -168,8 +185,8 @@ pin_project! {
 }
 
 impl<F, B> ResponseFuture<F, B> {
-    const fn refused(response: Response<B>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
+    fn refused(response: Response<&'static str>, body: &impl MakeBody<B>) -> Self {
+        Self { state: State::Refused { response: Some(response.map(|text| body.make_body(text))) } }
     }
 }
 

@@ -20,7 +20,7 @@ fn challenge(value: &'static str) -> (HeaderName, HeaderValue) {
 }
 
 /// No credential at all: a challenge without an error code (RFC 6750 section 3.1), and the realm since one parameter there must be.
-pub(super) fn missing<B: From<&'static str>>() -> Response<B> {
+pub(super) fn missing() -> Response<&'static str> {
     let problem =
         Problem { status: StatusCode::UNAUTHORIZED, header: challenge(r#"Bearer realm="api""#), body: NOT_VALID };
     problem.into_response()
@@ -28,7 +28,7 @@ pub(super) fn missing<B: From<&'static str>>() -> Response<B> {
 
 /// A credential that was refused. The reason itself goes into the response's extensions, for the operator's log, and
 /// not on the wire.
-pub(super) fn refused<B: From<&'static str>>(refusal: Refusal) -> Response<B> {
+pub(super) fn refused(refusal: Refusal) -> Response<&'static str> {
     let problem = if refusal.is_expired() {
         let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);
         Problem { status: StatusCode::UNAUTHORIZED, header, body: EXPIRED }
@@ -45,8 +45,8 @@ pub(super) fn refused<B: From<&'static str>>(refusal: Refusal) -> Response<B> {
 }
 
 impl Problem {
-    fn into_response<B: From<&'static str>>(self) -> Response<B> {
-        let mut response = Response::new(B::from(self.body));
+    fn into_response(self) -> Response<&'static str> {
+        let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         let (name, value) = self.header;
         let headers = response.headers_mut();

@@ -3,7 +3,8 @@
 use crate::browser;
 use crate::shell::{Outcome, Tally, capture, command, root, stdout_of, text};
 use crate::tools;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
@@ -11,8 +12,14 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::chromium()?;
     stdout_of(&mut command("cargo build --quiet --release --features axum --example server --example device"))?;
     let demo = Demo::start()?;
-    let outcome = pasted_lines(&demo, tally).and_then(|()| device(&demo, tally)).and_then(|()| page(&demo, tally));
+    let outcome = pasted_lines(&demo, tally)
+        .and_then(|()| mistakes(&demo, tally))
+        .and_then(|()| device(&demo, tally))
+        .and_then(|()| page(&demo, tally));
+    // A client that never finishes its request must not keep the server.
+    let half_sent = demo.half_sent_request();
     let stopped = demo.stop();
+    drop(half_sent);
     outcome?;
     tally.expect(stopped?.contains("Stopped."), "the demo stops cleanly on Ctrl-C");
     Ok(())
@@ -47,6 +54,20 @@ impl Demo {
     fn line(&self, parts: &[&str]) -> Outcome<&str> {
         let found = self.welcome.iter().find(|line| parts.iter().all(|part| line.contains(part)));
         found.map(|line| line.trim()).ok_or_else(|| format!("the demo prints no line with {parts:?}"))
+    }
+
+    /// A connection on which half of a request was sent.
+    fn half_sent_request(&self) -> Option<TcpStream> {
+        let address = self.url().ok()?.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.write_all(b"POST /login HTTP/1.1\r\nHost: demo\r\nContent-Length: 9\r\n\r\nhalf").ok()?;
+        Some(stream)
+    }
+
+    /// The address of the page.
+    fn url(&self) -> Outcome<&str> {
+        let mut words = self.line(&["Open http"])?.split_whitespace();
+        words.find(|word| word.starts_with("http")).ok_or_else(|| "the demo names no address".to_owned())
     }
 
     /// Sends what Ctrl-C sends; returns the last words.
@@ -94,6 +115,33 @@ fn pasted_lines(demo: &Demo, tally: &mut Tally) -> Outcome {
     Ok(())
 }
 
+/// What a newcomer would try next: each meets a clear answer that repeats nothing of what was sent.
+fn mistakes(demo: &Demo, tally: &mut Tally) -> Outcome {
+    let url = demo.url()?;
+    let json = "-H 'Content-Type: application/json'";
+    for (what, arguments, status) in [
+        (
+            "a wrong password is told apart from a missing token",
+            format!(r#"{url}login {json} -d '{{"user":"alice","password":"guess"}}'"#),
+            "403",
+        ),
+        (
+            "a password that is no string is not echoed",
+            format!(r#"{url}login {json} -d '{{"user":"alice","password":24681012}}'"#),
+            "400",
+        ),
+        ("a path that does not exist is not found", format!("{url}nothing"), "404"),
+        ("a missing token is asked for", format!("{url}api/me"), "401"),
+        ("a refresh without a token is refused", format!("-X POST {url}refresh"), "401"),
+    ] {
+        let answer = shell(&format!("curl -sS -i {arguments} 2>/dev/null"))?;
+        let has_challenge = status != "401" || answer.contains("www-authenticate: Bearer ");
+        let holds = answer.starts_with(&format!("HTTP/1.1 {status}")) && has_challenge && !answer.contains("24681012");
+        tally.expect(holds, what);
+    }
+    Ok(())
+}
+
 fn device(demo: &Demo, tally: &mut Tally) -> Outcome {
     let line = demo.line(&["--example device"])?;
     let conversation = shell(&format!("{line} 2>/dev/null"))?;
@@ -110,7 +158,7 @@ fn device(demo: &Demo, tally: &mut Tally) -> Outcome {
 
 /// Signs in on the page, uses the token, and tries each forgery that it offers.
 fn page(demo: &Demo, tally: &mut Tally) -> Outcome {
-    let url = demo.line(&["Open http"])?.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_default();
+    let url = demo.url()?;
     let password = demo.line(&["alice  "])?.rsplit(' ').next().unwrap_or_default();
     let browser = browser::Browser::start()?;
     browser.open(url)?;

@@ -58,7 +58,8 @@ fn main() -> ExitCode {
 const FUZZ_SECONDS_IN_TEST: u32 = 15;
 
 fn everything() -> Outcome {
-    let suites: [(&str, &dyn Fn(&mut Tally) -> Outcome); 7] = [
+    type Suite<'s> = (&'s str, &'s dyn Fn(&mut Tally) -> Outcome);
+    let suites: [Suite<'_>; 7] = [
         ("check", &check::run),
         ("tests", &tests::run),
         ("probe", &probe::run),

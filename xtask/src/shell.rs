@@ -49,7 +49,8 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn command(line: &str) -> Command {
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).current_dir(root());
+    // Where programs are built must be known, to look into them.
+    command.args(words).current_dir(root()).env_remove("CARGO_TARGET_DIR");
     command
 }
 

@@ -34,13 +34,23 @@ fn apt(name: &'static str, probe: &'static str, package: &str) -> Outcome {
     if capture(&mut command(probe)).is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
+    println!("  fetching the package lists: apt-get update");
     // A list that is old or was never fetched knows no packages; if this fails, the installation says so.
     let _ = capture(&mut command("apt-get update"));
     ensure(&Tool { name, probe, install: format!("{APT} {package}").leak() })
 }
 
 pub(crate) fn curl() -> Outcome {
-    apt("curl", "curl --version", "curl")
+    apt("curl", "curl --version", "curl")?;
+    apt("kill", "kill --version", "procps")
+}
+
+/// rustfmt and clippy, where the toolchain came without.
+pub(crate) fn rust_components() -> Outcome {
+    for (name, probe) in [("rustfmt", "cargo fmt --version"), ("clippy", "cargo clippy --version")] {
+        ensure(&Tool { name, probe, install: format!("rustup component add {name}").leak() })?;
+    }
+    Ok(())
 }
 
 pub(crate) fn binutils() -> Outcome {
@@ -68,6 +78,7 @@ pub(crate) fn cargo_deny() -> Outcome {
 }
 
 pub(crate) fn cargo_fuzz() -> Outcome {
+    apt("a C++ compiler, for libFuzzer", "c++ --version", "g++")?;
     ensure(&Tool {
         name: "the nightly toolchain",
         probe: "cargo +nightly --version",

@@ -162,7 +162,8 @@ impl SmallRef<'static> {
 impl BigRef<'static> {
     pub fn new() -> Self {
         let SmallRef { iss, sub, jti, aud, exp, iat } = SmallRef::new();
-        let [name, email, tenant, scope] = ["Ada Lovelace", "ada@example.org", "tenant-00042", "openid profile email offline_access"];
+        let [name, email, tenant, scope] =
+            ["Ada Lovelace", "ada@example.org", "tenant-00042", "openid profile email offline_access"];
         let [locale, device, note] = ["en-GB", "dev-0123456789ab", TEXT];
         let (mut roles, mut groups) = ([""; 4], [""; 5]);
         roles.copy_from_slice(ROLES);

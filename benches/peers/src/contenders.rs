@@ -1,7 +1,9 @@
 //! Who takes part, each as its documentation shows it, with everything prepared that can be.
 
 use crate::Contender;
-use crate::claims::{AUDIENCE, Big, BigPrivate, BigRef, ISSUER, KEY, NOW, Nothing, PRIVATE, Small, SmallRef, Timeless, registered};
+use crate::claims::{
+    AUDIENCE, Big, BigPrivate, BigRef, ISSUER, KEY, NOW, Nothing, PRIVATE, Small, SmallRef, Timeless, registered,
+};
 use countersign::UnixTime;
 use countersign::jwt::{Claims, Hs256Key, Policy, Sign, Unverified};
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,12 +18,19 @@ type Table = (&'static str, Vec<Contender>);
 pub fn tables() -> Vec<Table> {
     let key = Hs256Key::new(KEY).unwrap();
     let small: &str = Box::leak(registered().sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
-    let big: &str = Box::leak(registered().private(PRIVATE).sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
+    let big: &str =
+        Box::leak(registered().private(PRIVATE).sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
     vec![
         ("verify, 150 bytes of claims", verify(small, read_small, peers_verify::<Small, Nothing>(small))),
         ("verify, 1 KiB of claims", verify(big, read_big, peers_verify::<Big, BigPrivate>(big))),
-        ("encode, 150 bytes of claims", encode(small, registered(), SmallRef::new(), peers_encode(Small::new(), Nothing {}))),
-        ("encode, 1 KiB of claims", encode(big, registered().private(PRIVATE), BigRef::new(), peers_encode(big_owned(), BigPrivate::new()))),
+        (
+            "encode, 150 bytes of claims",
+            encode(small, registered(), SmallRef::new(), peers_encode(Small::new(), Nothing {})),
+        ),
+        (
+            "encode, 1 KiB of claims",
+            encode(big, registered().private(PRIVATE), BigRef::new(), peers_encode(big_owned(), BigPrivate::new())),
+        ),
         ("verify, ES256", es256(small)),
         ("verify, EdDSA", eddsa(small)),
     ]
@@ -61,13 +70,20 @@ fn verify(token: &'static str, read: fn(&str, &Hs256Key, &mut [u8]) -> u64, peer
     let (mut scratch, mut typed_scratch) = (vec![0; 4096], vec![0; 4096]);
     let own = [
         raw(token),
-        Contender::new("countersign, registered claims", move || verified(token, &key, &mut scratch).claims().has(countersign::jwt::Claim::JwtId)),
+        Contender::new("countersign, registered claims", move || {
+            verified(token, &key, &mut scratch).claims().has(countersign::jwt::Claim::JwtId)
+        }),
         Contender::new("countersign, into a serde struct", move || read(token, &typed_key, &mut typed_scratch)),
     ];
     own.into_iter().chain(peers).collect()
 }
 
-fn encode(token: &'static str, claims: Claims<'static>, typed: impl Serialize + 'static, peers: Vec<Contender>) -> Vec<Contender> {
+fn encode(
+    token: &'static str,
+    claims: Claims<'static>,
+    typed: impl Serialize + 'static,
+    peers: Vec<Contender>,
+) -> Vec<Contender> {
     let (key, typed_key) = (Hs256Key::new(KEY).unwrap(), Hs256Key::new(KEY).unwrap());
     let (mut out, mut typed_out) = (vec![0; 4096], vec![0; 4096]);
     let own = [
@@ -80,7 +96,8 @@ fn encode(token: &'static str, claims: Claims<'static>, typed: impl Serialize + 
     own.into_iter().chain(peers).collect()
 }
 
-const JSONWEBTOKEN: &str = if cfg!(feature = "aws") { "jsonwebtoken 11, aws-lc" } else { "jsonwebtoken 11, RustCrypto" };
+const JSONWEBTOKEN: &str =
+    if cfg!(feature = "aws") { "jsonwebtoken 11, aws-lc" } else { "jsonwebtoken 11, RustCrypto" };
 
 /// `T` are all claims; `P` the private ones, for peers that read the registered ones themselves.
 fn peers_verify<T, P>(token: &'static str) -> Vec<Contender>
@@ -170,7 +187,9 @@ fn es256(token: &'static str) -> Vec<Contender> {
     let mut scratch = vec![0; 4096];
     vec![
         Contender::new("p256 alone", move || raw_key.verify(message, &signature).unwrap()),
-        Contender::new("countersign", move || Unverified::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()),
+        Contender::new("countersign", move || {
+            Unverified::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()
+        }),
     ]
 }
 
@@ -184,7 +203,9 @@ fn eddsa(token: &'static str) -> Vec<Contender> {
     let mut scratch = vec![0; 4096];
     vec![
         Contender::new("ed25519-dalek alone, strict", move || raw_key.verify_strict(message, &signature).unwrap()),
-        Contender::new("countersign", move || Unverified::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()),
+        Contender::new("countersign", move || {
+            Unverified::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()
+        }),
     ]
 }
 

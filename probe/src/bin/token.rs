@@ -19,7 +19,8 @@ extern "C" fn main() -> i32 {
 
 /// The device's part and the server's part, on inputs that the compiler cannot see through.
 fn sign_in() -> Result<Result<i32, Refusal>> {
-    let (master, uid, params) = black_box((&b"an obvious test key of 32 bytes!"[..], &b"dev-7"[..], [("fw", &b"1.2.3"[..])]));
+    let (master, uid, params) =
+        black_box((&b"an obvious test key of 32 bytes!"[..], &b"dev-7"[..], [("fw", &b"1.2.3"[..])]));
     let (profile, now) = (Profile::new(black_box("mqtt"))?, UnixTime::from_secs(black_box(1_767_225_600)));
     let key = MasterKey::new(master)?.derive(black_box("acme"), uid, 0)?;
     let draft = Draft::time(uid, now).params(&params);
