@@ -10,7 +10,7 @@
 //! use countersign::key::MacKey;
 //! use countersign::token::{Profile, VerifiedToken, Verifier};
 //! use countersign::web::{BearerLayer, TokenAuthenticator};
-//! use countersign::{Refusal, Window};
+//! use countersign::{HeldClock, Refusal, Window};
 //! use http::{Request, Response, StatusCode};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!

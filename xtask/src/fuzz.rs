@@ -6,7 +6,17 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-const TARGETS: [&str; 4] = ["token_text", "token_binary", "token_roundtrip", "key_text"];
+const TARGETS: [&str; 9] = [
+    "token_text",
+    "token_binary",
+    "token_roundtrip",
+    "key_text",
+    "jwt_verify",
+    "jwt_header",
+    "json_normalise",
+    "jwt_roundtrip",
+    "jwt_differential",
+];
 
 pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
     tools::cargo_fuzz()?;
@@ -36,28 +46,40 @@ pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
 /// Writes the inputs of the vectors into a corpus; the names keep them apart and make a second run change nothing.
 fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
     let file = match target {
-        "token_text" => "text",
-        "key_text" => "keys",
-        _ => "binary",
+        "token_text" => "token-v1/text",
+        "key_text" => "token-v1/keys",
+        "jwt_verify" => "attack/attack",
+        "jwt_header" | "json_normalise" | "jwt_differential" => "json/jsontestsuite",
+        _ => "token-v1/binary",
     };
     let fail = |error: std::io::Error| format!("no seeds for {target}: {error}");
     fs::create_dir_all(corpus).map_err(fail)?;
-    let lines = fs::read_to_string(root().join(format!("tests/data/token-v1/{file}.jsonl"))).map_err(fail)?;
+    let lines = fs::read_to_string(root().join(format!("tests/data/{file}.jsonl"))).map_err(fail)?;
     let mut seeds = 0;
     for line in lines.lines() {
         let case: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        let id = case["id"].as_str().unwrap_or_default();
-        let input = match (case["input"].as_str(), case["input_hex"].as_str()) {
-            (Some(text), _) => text.as_bytes().to_vec(),
-            (_, Some(hex)) => unhex(hex),
-            _ => continue,
-        };
-        // That target takes a clock in front.
-        let clock = if target == "token_binary" { &1_767_225_600u64.to_le_bytes()[..] } else { &[] };
-        fs::write(corpus.join(id), [clock, &input].concat()).map_err(fail)?;
-        seeds += 1;
+        let name = case["id"].as_str().unwrap_or_default().replace('/', "-");
+        if let Some(input) = input_of(&case) {
+            fs::write(corpus.join(name), [prefix_of(target), &input].concat()).map_err(fail)?;
+            seeds += 1;
+        }
     }
     Ok(seeds)
+}
+
+/// What a target takes in front of the input: a clock, or which half of its work to do.
+fn prefix_of(target: &str) -> &'static [u8] {
+    match target {
+        "token_binary" | "jwt_verify" => &[0x00, 0xB9, 0x55, 0x69, 0, 0, 0, 0],
+        "jwt_differential" => &[0],
+        _ => &[],
+    }
+}
+
+fn input_of(case: &Value) -> Option<Vec<u8>> {
+    let text = |name: &str| case[name].as_str();
+    let plain = text("input").or(text("token")).map(|text| text.as_bytes().to_vec());
+    plain.or(text("input_hex").or(text("doc_hex")).map(unhex))
 }
 
 fn unhex(hex: &str) -> Vec<u8> {

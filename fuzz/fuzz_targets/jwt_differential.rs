@@ -1,0 +1,93 @@
+//! Signed claims, against jsonwebtoken: every disagreement falls under a rule below.
+#![no_main]
+
+use countersign::UnixTime;
+use countersign::jwt::{Policy, Unverified};
+use countersign_fuzz::{KEY, SECRET, signed};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+static PEER: LazyLock<(DecodingKey, Validation)> = LazyLock::new(|| {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.leeway = 0;
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    validation.set_issuer(&["issuer"]);
+    validation.set_audience(&["audience"]);
+    (DecodingKey::from_secret(SECRET), validation)
+});
+
+fuzz_target!(|input: (bool, &[u8])| {
+    // Either the members that the policies are about, and any others behind them, or any bytes at all.
+    let claims = match input {
+        (true, rest) => [br#"{"iss":"issuer","aud":"audience""#, rest, b"}"].concat(),
+        (false, claims) => claims.to_vec(),
+    };
+    let token = signed(br#"{"alg":"HS256","typ":"JWT"}"#, &claims);
+    let mut scratch = vec![0; token.len()];
+    let policy = Policy::new(0).issuer("issuer").audience("audience").without_expiration();
+    let Ok(parsed) = Unverified::parse(token.as_bytes()) else { return };
+    // Before all time, so that exp is never over; nbf is looked at by neither.
+    let now = UnixTime::from_secs(0);
+    let ours = parsed.authenticate(&*KEY, &mut scratch).is_ok_and(|authentic| match authentic.check(&policy, now) {
+        Ok(_) => true,
+        Err(unfit) => unfit.failed().refused.contains(countersign::jwt::Claim::NotBefore),
+    });
+    let theirs = jsonwebtoken::decode::<Value>(&token, &PEER.0, &PEER.1).is_ok();
+    if ours && !theirs {
+        panic!("we accept what jsonwebtoken refuses: {}", String::from_utf8_lossy(&claims));
+    }
+    if theirs && !ours {
+        assert!(is_stricter(&claims), "refused without a rule: {}", String::from_utf8_lossy(&claims));
+    }
+});
+
+/// Where this crate refuses and jsonwebtoken does not.
+fn is_stricter(claims: &[u8]) -> bool {
+    let Ok(Value::Object(object)) = serde_json::from_slice(claims) else { return true };
+    let text = String::from_utf8_lossy(claims);
+    let is_date = |value: &Value| {
+        value.as_f64().is_some_and(|number| (0.0..1.8e19).contains(&number)) && !value.to_string().starts_with('-')
+    };
+    // An expected claim that is absent, or of a wrong type, is let through there.
+    let expected = ["iss", "aud"].iter().all(|name| object.contains_key(*name));
+    let texts = ["iss", "sub", "jti"].iter().all(|name| object.get(*name).is_none_or(Value::is_string));
+    let audience = object
+        .get("aud")
+        .is_some_and(|aud| aud.is_string() || aud.as_array().is_some_and(|list| list.iter().all(Value::is_string)));
+    let dates = ["exp", "nbf", "iat"].iter().all(|name| object.get(*name).is_none_or(is_date));
+    // A member twice, more than 128 of them, deep nesting.
+    let members = count_members(&text);
+    let is_deep = text.matches(['[', '{']).count() > 16;
+    !expected
+        || !texts
+        || !audience
+        || !dates
+        || members > object.len()
+        || object.len() > 128
+        || is_deep
+        || is_expired(&object)
+}
+
+fn is_expired(object: &serde_json::Map<String, Value>) -> bool {
+    object.get("exp").and_then(Value::as_f64).is_some_and(|exp| exp < 1.0)
+}
+
+/// At least as many as there are members at the top: every colon outside of strings.
+fn count_members(text: &str) -> usize {
+    let (mut colons, mut inside, mut escaped, mut depth) = (0, false, false, 0u32);
+    for character in text.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if inside => escaped = true,
+            '"' => inside = !inside,
+            '{' | '[' if !inside => depth += 1,
+            '}' | ']' if !inside => depth = depth.saturating_sub(1),
+            ':' if !inside && depth == 1 => colons += 1,
+            _ => {}
+        }
+    }
+    colons
+}
