@@ -32,6 +32,20 @@ impl EdDsaKey {
         let key = VerifyingKey::from_bytes(point).map_err(|_| Error::PublicKey)?;
         if key.is_weak() { Err(Error::PublicKey) } else { Ok(Self(key)) }
     }
+
+    /// The public key as 32 bytes.
+    ///
+    /// ```
+    /// use countersign::jwt::{EdDsaKey, EdDsaSigningKey};
+    ///
+    /// let point = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_bytes();
+    /// assert_eq!(EdDsaKey::new(&point)?.to_bytes(), point);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
 }
 
 /// A private key that signs Ed25519; wiped on drop.

@@ -31,6 +31,21 @@ impl Es256Key {
     pub fn from_sec1(point: &[u8]) -> Result<Self> {
         VerifyingKey::from_sec1_bytes(point).map(Self).map_err(|_| Error::PublicKey)
     }
+
+    /// The point in SEC1 form, not compressed: `04 x y`.
+    ///
+    /// ```
+    /// use countersign::jwt::{Es256Key, Es256SigningKey};
+    ///
+    /// let point = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_sec1();
+    /// assert_eq!(Es256Key::from_sec1(&point)?.to_sec1(), point);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_sec1(&self) -> [u8; 65] {
+        let point = self.0.to_sec1_point(false);
+        point.as_bytes().try_into().unwrap_or([0; 65])
+    }
 }
 
 /// A private key that signs ES256, deterministically (RFC 6979); wiped on drop.

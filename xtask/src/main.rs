@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod instructions;
+mod interop;
 mod probe;
 mod shell;
 mod targets;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
+  interop               JWTs to and from PyJWT, jose and HAProxy
   demo                  starts the demo, pastes its own lines, runs the device, clicks through the page
 ";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
             Ok(seconds) => suite("fuzz", |tally| fuzz::run(tally, seconds)),
             Err(_) => Err(format!("--seconds takes a number, not {seconds}")),
         },
+        ["interop"] => suite("interop", interop::run),
         ["demo"] => suite("demo", demo::run),
         _ => Err(USAGE.to_owned()),
     };
@@ -59,12 +62,13 @@ const FUZZ_SECONDS_IN_TEST: u32 = 15;
 
 fn everything() -> Outcome {
     type Suite<'s> = (&'s str, &'s dyn Fn(&mut Tally) -> Outcome);
-    let suites: [Suite<'_>; 7] = [
+    let suites: [Suite<'_>; 8] = [
         ("check", &check::run),
         ("tests", &tests::run),
         ("probe", &probe::run),
         ("targets", &targets::run),
         ("instructions", &instructions::run),
+        ("interop", &interop::run),
         ("demo", &demo::run),
         ("fuzz", &|tally| fuzz::run(tally, FUZZ_SECONDS_IN_TEST)),
     ];

@@ -1,6 +1,8 @@
 //! Installs what is missing, with a line for each, or says what to install.
 
-use crate::shell::{Outcome, capture, command, text};
+use crate::shell::{Outcome, capture, command, stdout_of, text};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A program, the command that shows that it is there, and the command that brings it.
 struct Tool {
@@ -64,6 +66,47 @@ pub(crate) fn valgrind() -> Outcome {
 pub(crate) fn chromium() -> Outcome {
     apt("chromium", "chromium --version", "chromium")?;
     apt("chromedriver", "chromedriver --version", "chromium-driver")
+}
+
+/// Debian puts it where an unprivileged path does not look.
+pub(crate) const HAPROXY: &str = "/usr/sbin/haproxy";
+
+pub(crate) fn haproxy() -> Outcome {
+    curl()?;
+    apt("HAProxy", "/usr/sbin/haproxy -v", "haproxy")
+}
+
+/// A Python of its own in `folder`, with these packages.
+pub(crate) fn python_with(folder: &Path, packages: &[&str]) -> Outcome<PathBuf> {
+    apt("Python with venv", "python3 -m venv --help", "python3-venv")?;
+    let python = folder.join("venv/bin/python");
+    if !python.exists() {
+        println!("  installing {}: pip, into target/interop/venv", packages.join(" "));
+        stdout_of(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
+        stdout_of(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(packages),
+        )?;
+    }
+    Ok(python)
+}
+
+/// A package of node's in `folder`.
+pub(crate) fn node_with(folder: &Path, package: &str) -> Outcome {
+    apt("node", "node --version", "nodejs")?;
+    apt("npm", "npm --version", "npm")?;
+    let name = package.split('@').next().unwrap_or(package);
+    if !folder.join("node_modules").join(name).exists() {
+        println!("  installing {package}: npm, into target/interop");
+        stdout_of(
+            Command::new("npm")
+                .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+                .arg(folder)
+                .arg(package),
+        )?;
+    }
+    Ok(())
 }
 
 /// A compiler that brings the source of `core`, for targets that rustup cannot fetch.
