@@ -16,6 +16,13 @@ pub(crate) trait Sink {
     }
 }
 
+/// Copies as much as fits. Unlike `copy_from_slice` it has no panic path for lengths that differ.
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 /// Writes until the buffer is full and goes on counting, so that [`Cursor::finish`] can say what was needed.
 pub(crate) struct Cursor<'b> {
     buf: &'b mut [u8],
@@ -36,8 +43,7 @@ impl<'b> Cursor<'b> {
     pub(crate) fn claim(&mut self, n: usize) -> Option<&mut [u8]> {
         let start = self.len;
         self.len = start.saturating_add(n);
-        // Cut in two steps, so that the compiler knows the length to be n and needs no panic path for a copy of n bytes.
-        self.buf.get_mut(start..)?.get_mut(..n)
+        self.buf.get_mut(start..self.len)
     }
 
     /// The written part, or how large the buffer should have been.
@@ -50,7 +56,7 @@ impl<'b> Cursor<'b> {
 impl Sink for Cursor<'_> {
     fn put(&mut self, bytes: &[u8]) {
         if let Some(place) = self.claim(bytes.len()) {
-            place.copy_from_slice(bytes);
+            copy(bytes, place);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::failed::Claim;
 use super::header::string_list;
 use super::text::Text;
 use crate::UnixTime;
-use crate::encoding::base64url;
+use crate::encoding::base64url_decode_public;
 #[cfg(feature = "serde")]
 use crate::json::Reader;
 use crate::json::{self, Member, Object};
@@ -24,7 +24,7 @@ pub struct ClaimsSet<'b> {
 impl<'b> ClaimsSet<'b> {
     /// Decodes and normalises the payload of an authentic token over its own text.
     pub(super) fn decode(payload: &'b mut [u8]) -> Option<Self> {
-        Some(Self { object: json::normalise(base64url::decode_in_place(payload)?, json::MAX_CLAIMS)? })
+        Some(Self { object: json::normalise(base64url_decode_public(payload)?, json::MAX_CLAIMS)? })
     }
 
     #[cfg(feature = "std")]

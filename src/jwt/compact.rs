@@ -3,7 +3,8 @@
 use super::Verify;
 use super::authentic::Authentic;
 use super::header::Header;
-use crate::encoding::base64url;
+use crate::cursor::copy;
+use crate::encoding::base64url_decode_public;
 use crate::{Error, Refusal, Result, scan};
 use core::fmt;
 
@@ -81,7 +82,7 @@ impl<'t> Unverified<'t> {
         if !header.crit_is_understood(understands) {
             return Err(Refusal::Invalid);
         }
-        base64url::decode_in_place(payload).map(|payload| &*payload).ok_or(Refusal::Invalid)
+        base64url_decode_public(payload).map(|payload| &*payload).ok_or(Refusal::Invalid)
     }
 
     /// Header and payload in `scratch`, still as text, after the signature was found good.
@@ -123,12 +124,6 @@ impl<'t> Unverified<'t> {
 
 /// Header and payload.
 type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
-
-pub(super) fn copy(from: &[u8], to: &mut [u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
-}
 
 /// Verifies a token where it stands: its own buffer becomes the decoded header and claims. For the smallest devices.
 ///

@@ -2,7 +2,7 @@
 
 use super::Algorithm;
 use super::text::Text;
-use crate::encoding::base64url;
+use crate::encoding::base64url_decode_public;
 use crate::json::{self, Member, Object};
 
 /// A header that has been read; `None` stands for a key's own, recognised by comparison.
@@ -20,7 +20,7 @@ impl<'b> Header<'b> {
 
     /// Reads a header over its own text; `None` unless it is an object in which `alg`, and whichever of `kid`, `typ` and `cty` is there, are strings.
     pub(super) fn read(text: &'b mut [u8]) -> Option<Self> {
-        let object = json::normalise(base64url::decode_in_place(text)?, json::MAX_PARAMETERS)?;
+        let object = json::normalise(base64url_decode_public(text)?, json::MAX_PARAMETERS)?;
         let is_text = |member| object.get(member).map(|value| Text::of_value(value).is_some());
         let optional = [Member::Kid, Member::Typ, Member::Cty];
         let fits =

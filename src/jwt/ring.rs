@@ -2,13 +2,14 @@
 
 use super::authentic::{Authentic, Unfit, Verified};
 use super::claims::ClaimsSet;
-use super::compact::{Unverified, copy};
+use super::compact::Unverified;
 use super::header::Header;
 use super::{Algorithm, Claims, Hs256Key, Hs384Key, Hs512Key, Policy};
 #[cfg(feature = "eddsa")]
 use super::{EdDsaKey, EdDsaSigningKey};
 #[cfg(feature = "es256")]
 use super::{Es256Key, Es256SigningKey};
+use crate::cursor::copy;
 use crate::{Error, Refusal, Result, UnixTime};
 use core::fmt;
 
@@ -287,7 +288,7 @@ impl<const N: usize> KeyRing<N> {
         if !header.crit_is_understood(understands) {
             return Err(Refusal::Invalid);
         }
-        crate::encoding::base64url::decode_in_place(payload).map(|bytes| &*bytes).ok_or(Refusal::Invalid)
+        crate::encoding::base64url_decode_public(payload).map(|bytes| &*bytes).ok_or(Refusal::Invalid)
     }
 
     /// The header, read, and the payload, still as text, of a token that a key of the ring has signed.

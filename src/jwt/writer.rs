@@ -1,7 +1,7 @@
 //! JSON to base64url in one stream, straight into the caller's buffer.
 
-use crate::cursor::{Cursor, Sink};
-use crate::encoding::{base64url, base64url_len};
+use crate::cursor::{Cursor, Sink, copy};
+use crate::encoding::{base64url_encode_public, base64url_len};
 
 /// Bytes that are gathered before they are encoded: a multiple of three, so that no text ends in between.
 const STAGE: usize = 96;
@@ -22,7 +22,7 @@ impl<'c, 'b> Base64Writer<'c, 'b> {
     fn flush(&mut self) {
         let bytes = self.stage.get(..self.filled).unwrap_or_default();
         if let Some(place) = self.cursor.claim(base64url_len(bytes.len()).min(STAGE_TEXT)) {
-            base64url::encode(bytes, place);
+            base64url_encode_public(bytes, place);
         }
         self.filled = 0;
     }
@@ -40,7 +40,7 @@ impl Sink for Base64Writer<'_, '_> {
         match room.get_mut(..bytes.len()) {
             // One byte is left free, so that a full stage is met in one place alone.
             Some(place) if self.filled.saturating_add(bytes.len()) < STAGE => {
-                place.copy_from_slice(bytes);
+                copy(bytes, place);
                 self.filled = self.filled.saturating_add(bytes.len());
             }
             _ => self.put_across(bytes),
@@ -56,9 +56,7 @@ impl Base64Writer<'_, '_> {
             let room = self.stage.get_mut(self.filled..).unwrap_or_default();
             let n = room.len().min(bytes.len());
             let Some((head, rest)) = bytes.split_at_checked(n) else { return };
-            if let Some(place) = room.get_mut(..head.len()) {
-                place.copy_from_slice(head);
-            }
+            copy(head, room);
             self.filled = self.filled.saturating_add(n);
             bytes = rest;
             if self.filled == STAGE {

@@ -1,6 +1,6 @@
 //! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
 
-use crate::cursor::{Cursor, Sink};
+use crate::cursor::{Cursor, Sink, copy};
 use crate::encoding::{base64url_decode, base64url_decoded_len, base64url_encode, base64url_len};
 
 /// True if `bytes` stand for themselves: not empty, letters, digits, `_` and `-` only, no `-` in front.
@@ -39,7 +39,7 @@ pub(super) fn read<'c>(segment: &[u8], cursor: &'c mut Cursor<'_>) -> Option<&'c
         }
         literal => {
             let place = cursor.claim(literal.len())?;
-            place.copy_from_slice(literal);
+            copy(literal, place);
             is_in_alphabet(literal).then_some(place)
         }
     }

@@ -2,31 +2,47 @@
 
 use crate::shell::{Outcome, Tally, command, root, stdout_of};
 use crate::tools;
+use std::path::PathBuf;
 
 const MARKER: &str = "panic_path_is_linked_in";
 /// Link just what is used, start at `main`, and take memcpy and its like from the C library.
 const LINK: &str = "-C link-arg=-nostartfiles -C link-arg=-Wl,--gc-sections -C link-arg=-Wl,-e,main -C link-arg=-lc";
 
+/// At z the default SHA-256 itself keeps a panic path; who builds for size takes the compact one.
+const COMPACT: &str = r#" --cfg sha2_backend_soft="compact""#;
+
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::binutils()?;
     let host = host()?;
-    for opt in ["3", "s"] {
-        build(&host, opt)?;
-        let program = |name: &str| root().join(format!("probe/target/{host}/release/{name}"));
-        let panics = |name: &str| -> Outcome<bool> {
-            Ok(stdout_of(command("nm").arg(program(name)))?.lines().any(|line| line.ends_with(MARKER)))
-        };
-        let bytes = |name: &str| -> Outcome<usize> {
-            let table = stdout_of(command("size").arg(program(name)))?;
-            let text = table.lines().nth(1).and_then(|row| row.split_whitespace().next());
-            text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("size printed no figure for {name}"))
-        };
-        tally.expect(panics("control")?, &format!("opt {opt}: the gate finds the panic path of the control"));
-        let (size, empty) = (bytes("token")?, bytes("empty")?);
-        let figures = format!(".text {size} bytes, {} over an empty program", size.saturating_sub(empty));
-        tally.expect(!panics("token")?, &format!("opt {opt}: token mint and verify have no panic path; {figures}"));
+    for (opt, backend) in [("3", ""), ("s", ""), ("z", COMPACT)] {
+        build(&host, opt, backend)?;
+        let name = if backend.is_empty() { format!("opt {opt}") } else { format!("opt {opt}, compact SHA-256") };
+        tally.expect(
+            has_panic_path(&host, "control")?,
+            &format!("{name}: the gate finds the panic path of the control"),
+        );
+        let empty = bytes_of(&host, "empty")?;
+        for (program, what) in [("token", "token mint and verify"), ("jwt", "JWT HS256 sign and verify")] {
+            let size = bytes_of(&host, program)?;
+            let figures = format!(".text {size} bytes, {} over an empty program", size.saturating_sub(empty));
+            tally.expect(!has_panic_path(&host, program)?, &format!("{name}: no panic path in {what}; {figures}"));
+        }
     }
     Ok(())
+}
+
+fn program(host: &str, name: &str) -> PathBuf {
+    root().join(format!("probe/target/{host}/release/{name}"))
+}
+
+fn has_panic_path(host: &str, name: &str) -> Outcome<bool> {
+    Ok(stdout_of(command("nm").arg(program(host, name)))?.lines().any(|line| line.ends_with(MARKER)))
+}
+
+fn bytes_of(host: &str, name: &str) -> Outcome<usize> {
+    let table = stdout_of(command("size").arg(program(host, name)))?;
+    let text = table.lines().nth(1).and_then(|row| row.split_whitespace().next());
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("size printed no figure for {name}"))
 }
 
 fn host() -> Outcome<String> {
@@ -35,8 +51,8 @@ fn host() -> Outcome<String> {
     host.map(str::to_owned).ok_or_else(|| "rustc does not name its host".to_owned())
 }
 
-fn build(host: &str, opt: &str) -> Outcome {
+fn build(host: &str, opt: &str, backend: &str) -> Outcome {
     let mut cargo = command("cargo build --quiet --release --manifest-path probe/Cargo.toml --target");
-    cargo.arg(host).env("RUSTFLAGS", LINK).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt);
+    cargo.arg(host).env("RUSTFLAGS", format!("{LINK}{backend}")).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt);
     stdout_of(&mut cargo).map(|_| ())
 }
