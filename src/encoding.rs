@@ -87,7 +87,7 @@ mod tests {
                     let mut changed = text.clone();
                     changed[place] = byte;
                     let expected =
-                        std::str::from_utf8(&changed).ok().and_then(|text| Base64UrlUnpadded::decode_vec(text).ok());
+                        core::str::from_utf8(&changed).ok().and_then(|text| Base64UrlUnpadded::decode_vec(text).ok());
                     for decode in DECODERS {
                         assert_eq!(decode(&mut changed.clone()).as_deref(), expected.as_deref(), "{n} {place} {byte}");
                     }

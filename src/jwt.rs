@@ -27,6 +27,30 @@
 //! assert_eq!(verified.claims().subject().unwrap(), "alice");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! What must not be done does not compile: signing with a public key, reading claims that nobody has checked.
+//!
+//! ```compile_fail,E0277
+//! # #[cfg(not(feature = "es256"))] compile_error!("E0277 is about a key that needs es256");
+//! # use countersign::jwt::{Claims, Es256Key};
+//! fn sign_with_a_public_key(key: &Es256Key) {
+//!     let _ = Claims::new().sign(key, &mut [0; 256]); // a public key is no `Sign`
+//! }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use countersign::jwt::Authentic;
+//! fn read_unchecked(token: Authentic<'_>) {
+//!     let _ = token.claims(); // only `Verified` has claims to go by
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use countersign::jwt::Hs256Key;
+//! fn print_a_key(key: &Hs256Key) {
+//!     println!("{key}"); // a key is not `Display`, and its `Debug` is its name
+//! }
+//! ```
 
 mod algorithm;
 mod authentic;
@@ -43,6 +67,7 @@ mod header;
 mod hmac;
 #[cfg(feature = "std")]
 mod jwks;
+mod lengths;
 #[cfg(feature = "std")]
 mod owned;
 mod policy;
@@ -64,6 +89,7 @@ pub use failed::{Claim, ClaimSet, FailedChecks};
 pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
 #[cfg(feature = "std")]
 pub use jwks::{JwkSetError, read_jwk_set};
+pub use lengths::max_token_len;
 #[cfg(feature = "std")]
 pub use owned::VerifiedClaims;
 pub use policy::Policy;

@@ -1,5 +1,6 @@
 //! `cargo xtask`: every check of this project, for people and for CI.
 
+mod bench;
 mod browser;
 mod check;
 mod demo;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone
+  bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
   interop               JWTs to and from PyJWT, jose and HAProxy
   demo                  starts the demo, pastes its own lines, runs the device, clicks through the page
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             Ok(seconds) => suite("fuzz", |tally| fuzz::run(tally, seconds)),
             Err(_) => Err(format!("--seconds takes a number, not {seconds}")),
         },
+        ["bench"] => bench::run(),
         ["interop"] => suite("interop", interop::run),
         ["demo"] => suite("demo", demo::run),
         _ => Err(USAGE.to_owned()),

@@ -1,0 +1,49 @@
+//! How large a buffer must be, known at compile time.
+
+use crate::encoding::base64url_len;
+
+/// Characters of `{"alg":"…","typ":"JWT"}` in base64url, for every algorithm here.
+const HEADER: usize = 36;
+
+/// Digits of the largest date.
+const DATE: usize = 20;
+
+/// Room for a token with a plain header, string claims of these `(name, value)` lengths, `dates` claims of the time, and a signature of
+/// `signature` bytes.
+///
+/// Lengths of values are those in JSON: a quote or a backslash counts two, a line break two, another control character six. Header
+/// parameters come on top.
+///
+/// ```
+/// use countersign::jwt::{Algorithm, Claims, Hs256Key, max_token_len};
+/// use countersign::UnixTime;
+///
+/// const ROOM: usize = max_token_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
+/// static FIRMWARE: &str = "1.2.3";
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let private = [("fw", countersign::jwt::Value::Text(FIRMWARE))];
+/// let claims = Claims::new().subject("dev-0123456789ab").private(&private);
+/// let claims = claims.issued_at(UnixTime::from_secs(u64::MAX)).expires_at(UnixTime::from_secs(u64::MAX));
+/// let token = claims.sign_string::<ROOM, _>(&key)?;
+/// assert_eq!(token.len(), ROOM);
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[must_use]
+pub const fn max_token_len(texts: &[(usize, usize)], dates: usize, signature: usize) -> usize {
+    // The braces, and for each member its quotes, colon and comma; one comma less than members.
+    let mut json = 2usize.saturating_add(dates.saturating_mul(3 + 4 + DATE));
+    let mut rest = texts;
+    while let [(name, value), tail @ ..] = rest {
+        json = json.saturating_add(*name).saturating_add(*value).saturating_add(6);
+        rest = tail;
+    }
+    if dates > 0 || !texts.is_empty() {
+        json = json.saturating_sub(1);
+    }
+    HEADER
+        .saturating_add(1)
+        .saturating_add(base64url_len(json))
+        .saturating_add(1)
+        .saturating_add(base64url_len(signature))
+}
