@@ -230,6 +230,16 @@ impl Scanner<'_> {
 
     /// A string whose opening quote has been read.
     fn string(&mut self) -> Option<()> {
+        if self.write.saturating_add(1) == self.read {
+            // Nothing was dropped so far, and perhaps nothing is to be dropped here: then all stays where it is.
+            let rest = self.buf.get(self.read..)?;
+            let plain = scan::find_special(rest)?;
+            if rest.get(plain) == Some(&b'"') {
+                self.read = self.read.saturating_add(plain).saturating_add(1);
+                self.write = self.read;
+                return Some(());
+            }
+        }
         self.put(b'"')?;
         loop {
             let plain = scan::find_special(self.buf.get(self.read..)?)?;
@@ -256,6 +266,7 @@ impl Scanner<'_> {
     }
 
     /// The next byte that is not white space.
+    #[inline(always)]
     fn next_token(&mut self) -> Option<u8> {
         loop {
             match self.take()? {
@@ -271,10 +282,12 @@ impl Scanner<'_> {
         }
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.buf.get(self.read).copied()
     }
 
+    #[inline(always)]
     fn take(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.read = self.read.saturating_add(1);
@@ -282,6 +295,7 @@ impl Scanner<'_> {
     }
 
     /// Writes behind the point of reading.
+    #[inline(always)]
     fn put(&mut self, byte: u8) -> Option<()> {
         *self.buf.get_mut(self.write)? = byte;
         self.write = self.write.saturating_add(1);

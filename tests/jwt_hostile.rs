@@ -12,8 +12,9 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use countersign::jwt::{
-    Claim, Claims, EdDsaSigningKey, Es256SigningKey, FailedChecks, Hs256Key, Hs384Key, Hs512Key, JwkSetError, KeyRing,
-    MAX_TOKEN, Policy, RingKey, Sign, Unverified, Validity, Verify, authenticate_in_place, read_jwk_set,
+    Authentic, Claim, Claims, EdDsaSigningKey, Es256SigningKey, FailedChecks, Hs256Key, Hs384Key, Hs512Key,
+    JwkSetError, KeyRing, MAX_TOKEN, Policy, RingKey, Sign, Unverified, Validity, Verify, authenticate_in_place,
+    read_jwk_set,
 };
 use countersign::{Error, Refusal, UnixTime};
 use std::thread;
@@ -75,28 +76,38 @@ fn on_a_small_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// What the key says of a token, by every way to ask; all must agree. The claims as JSON, or [`Refusal::Invalid`].
-fn verdict<K: Verify + Sync>(key: &K, ring: &KeyRing<1>, token: &[u8]) -> Result<String, Refusal> {
-    let [mut scratch, mut other, mut third] = [(); 3].map(|()| vec![0; token.len()]);
-    let mut copy = token.to_vec();
-    let [by_key, in_place, by_ring, bytes] = on_a_small_stack(|| {
-        let unverified = Unverified::parse(token).map_err(|error| assert_eq!(error, Error::Malformed));
-        let by_key = unverified.map_err(|()| Refusal::Invalid).and_then(|token| token.authenticate(key, &mut scratch));
-        let by_ring =
-            unverified.map_err(|()| Refusal::Invalid).and_then(|token| ring.authenticate(&token, at(1), &mut other));
-        let bytes =
-            unverified.map_err(|()| Refusal::Invalid).and_then(|token| token.authenticate_bytes(key, &[], &mut third));
-        let in_place = authenticate_in_place(key, &mut copy);
-        let claims = [by_key, in_place, by_ring].map(|token| token.map(|token| token.unchecked_claims().as_json()));
-        let [by_key, in_place, by_ring] = claims;
-        [by_key, in_place, by_ring, bytes.map(|_| "")]
-    });
+fn verdict<K: Verify>(key: &K, ring: &KeyRing<1>, token: &[u8]) -> Result<String, Refusal> {
+    let buffers = [(); 3].map(|()| vec![0; token.len()]);
+    judge(key, ring, token, buffers, token.to_vec())
+}
+
+/// The same on a small stack.
+fn small_verdict<K: Verify + Sync>(key: &K, ring: &KeyRing<1>, token: &[u8]) -> Result<String, Refusal> {
+    let (buffers, copy) = ([(); 3].map(|()| vec![0; token.len()]), token.to_vec());
+    on_a_small_stack(|| judge(key, ring, token, buffers, copy))
+}
+
+fn judge<K: Verify>(
+    key: &K,
+    ring: &KeyRing<1>,
+    token: &[u8],
+    [mut a, mut b, mut c]: [Vec<u8>; 3],
+    mut copy: Vec<u8>,
+) -> Result<String, Refusal> {
+    let claims = |token: Authentic<'_>| token.unchecked_claims().as_json().to_owned();
+    let in_place = authenticate_in_place(key, &mut copy).map(claims);
+    let Ok(unverified) = Unverified::parse(token) else {
+        assert_eq!(in_place, Err(Refusal::Invalid));
+        return in_place;
+    };
+    let by_key = unverified.authenticate(key, &mut a).map(claims);
     assert_eq!(by_key, in_place);
     // A ring reads a header before it is known to be genuine, so it reads no long one.
-    if token.iter().position(|byte| *byte == b'.').is_some_and(|dot| dot <= MAX_HEADER) {
-        assert_eq!(by_key, by_ring);
-    }
-    assert!(by_key.is_err() || bytes.is_ok(), "what is good for claims is good for bytes");
-    by_key.map(str::to_owned)
+    let by_ring = ring.authenticate(&unverified, at(1), &mut b).map(claims);
+    let is_long = token.iter().position(|byte| *byte == b'.').is_some_and(|dot| dot > MAX_HEADER);
+    assert_eq!(by_ring, if is_long { Err(Refusal::Invalid) } else { by_key.clone() });
+    assert!(by_key.is_err() || unverified.authenticate_bytes(key, &[], &mut c).is_ok());
+    by_key
 }
 
 // ---------------------------------------------------------------------------------------------- floods
@@ -125,7 +136,7 @@ fn a_mebibyte_of_anything_is_refused_on_a_small_stack() {
                     if token.len() > MAX_TOKEN {
                         assert_eq!(Unverified::parse(token).unwrap_err(), Error::Malformed);
                     }
-                    assert_eq!(verdict(&key, &ring, token), Err(Refusal::Invalid), "{size} of {pattern:?}");
+                    assert_eq!(small_verdict(&key, &ring, token), Err(Refusal::Invalid), "{size} of {pattern:?}");
                 }
             }
         }
@@ -139,10 +150,10 @@ fn the_longest_token_is_verified_and_one_character_more_is_not() {
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
     let longest = signed(&key(), header, claims(49_090));
     assert_eq!(longest.len(), MAX_TOKEN);
-    assert_eq!(verdict(&key(), &ring_of(key()), &longest), Ok(claims(49_090)));
+    assert_eq!(small_verdict(&key(), &ring_of(key()), &longest), Ok(claims(49_090)));
     let longer = signed(&key(), header, claims(49_091));
     assert_eq!(longer.len(), MAX_TOKEN + 1);
-    assert_eq!(verdict(&key(), &ring_of(key()), &longer), Err(Refusal::Invalid));
+    assert_eq!(small_verdict(&key(), &ring_of(key()), &longer), Err(Refusal::Invalid));
     assert!(Unverified::parse_up_to(&longest, MAX_TOKEN - 1).is_err());
     assert!(Unverified::parse_up_to(&longer, usize::MAX).is_err());
 }
@@ -156,7 +167,7 @@ fn what_is_too_long_to_be_verified_is_not_signed() {
     assert_eq!(claims(49_080).sign(&key(), &mut out).map(str::len), Ok(MAX_TOKEN));
     assert_eq!(claims(49_081).sign(&key(), &mut out).map(str::len), too_long(MAX_TOKEN + 1, MAX_TOKEN));
     assert_eq!(claims(49_081).sign(&key(), &mut []).map(str::len), too_long(MAX_TOKEN + 1, MAX_TOKEN));
-    assert_eq!(claims(60_000).sign(&key(), &mut out).map(str::len), too_long(80_096, MAX_TOKEN));
+    assert_eq!(claims(60_000).sign(&key(), &mut out).map(str::len), too_long(80_095, MAX_TOKEN));
     let mut ring = ring_of(key());
     ring.sign_with_key("k").unwrap();
     assert!(matches!(ring.sign(&claims(60_000), &mut out), Err(Error::TokenTooLong { cap: MAX_TOKEN, .. })));
@@ -165,7 +176,7 @@ fn what_is_too_long_to_be_verified_is_not_signed() {
     let typed = |n: usize| Claims::new().content_type(&subject[..n]);
     let token = typed(1500).sign(&key(), &mut out).unwrap().to_owned();
     assert_eq!(token.find('.'), Some(MAX_HEADER));
-    assert_eq!(verdict(&key(), &ring, token.as_bytes()), Ok("{}".to_owned()));
+    assert_eq!(small_verdict(&key(), &ring, token.as_bytes()), Ok("{}".to_owned()));
     assert_eq!(typed(1501).sign(&key(), &mut out).map(str::len), too_long(MAX_HEADER + 2, MAX_HEADER));
 }
 
@@ -212,7 +223,7 @@ fn hostile_json_under_a_good_signature_meets_its_verdict_on_a_small_stack() {
     for (is_good, payload) in &cases {
         let start: String = payload.chars().take(40).collect();
         let token = signed(&key, r#"{"alg":"HS256"}"#, payload);
-        let verdict = verdict(&key, &ring, &token);
+        let verdict = small_verdict(&key, &ring, &token);
         assert_eq!(verdict.is_ok(), *is_good, "{start}");
         let Ok(normal) = verdict else { continue };
         assert!(normal.len() <= payload.len(), "{start}");
@@ -275,7 +286,7 @@ fn a_ring_reads_no_more_of_a_header_than_it_must() {
     // 2049 characters are no base64url, but the ring does not come to that.
     let header = format!("{}A", base64url(padded(1536)));
     assert_eq!(
-        (header.len(), verdict(&key, &ring, &signed_parts(&key, &header, "e30"))),
+        (header.len(), small_verdict(&key, &ring, &signed_parts(&key, &header, "e30"))),
         (2049, Err(Refusal::Invalid))
     );
 }
@@ -341,75 +352,335 @@ fn leeway_counts_to_the_last_second() {
 // ---------------------------------------------------------------------------------------------- bent tokens
 
 /// Every one-bit flip, truncation, byte behind and byte in front; how many.
-fn bend<K: Sign + Verify + Sync>(key: &K, ring: KeyRing<1>) -> usize {
+fn bend<K: Verify>(signer: &impl Sign, key: &K, ring: &KeyRing<1>) -> usize {
     let mut out = [0; 256];
-    let token = Claims::new().subject("a").sign(key, &mut out).unwrap().as_bytes().to_vec();
-    assert_eq!(verdict(key, &ring, &token), Ok(r#"{"sub":"a"}"#.to_owned()));
+    let token = Claims::new().sign(signer, &mut out).unwrap().as_bytes().to_vec();
+    assert_eq!(verdict(key, ring, &token), Ok("{}".to_owned()));
     let flips = (0..token.len() * 8).map(|bit| {
         let mut bent = token.clone();
         bent[bit / 8] ^= 1 << (bit % 8);
         bent
     });
-    let cuts = (0..token.len()).map(|len| token[..len].to_vec());
-    let heads = (1..token.len()).map(|start| token[start..].to_vec());
+    let cuts = (0..token.len()).flat_map(|place| [token[..place].to_vec(), token[place + 1..].to_vec()]);
     let longer =
         (0..=u8::MAX).flat_map(|byte| [[token.as_slice(), &[byte]].concat(), [&[byte], token.as_slice()].concat()]);
-    let bent: Vec<_> = flips.chain(cuts).chain(heads).chain(longer).collect();
+    let bent: Vec<_> = flips.chain(cuts).chain(longer).collect();
     for bent in &bent {
         let mut scratch = [0; 512];
         let found = Unverified::parse(bent).map(|bent| bent.authenticate(key, &mut scratch).map(|_| ()));
-        assert!(
-            matches!(found, Err(Error::Malformed) | Ok(Err(Refusal::Invalid))),
-            "{:?}",
-            String::from_utf8_lossy(bent)
-        );
+        let is_refused = matches!(found, Err(Error::Malformed) | Ok(Err(Refusal::Invalid)));
+        assert!(is_refused, "{}", String::from_utf8_lossy(bent));
     }
     bent.len()
 }
 
+/// 36 characters of header, 3 of payload, two dots; each bent in ten ways.
+const fn bent(signature: usize) -> usize {
+    10 * (36 + 1 + 3 + 1 + signature) + 512
+}
+
 #[test]
 fn every_bent_hmac_token_is_refused() {
-    let expected = |signature: usize| 10 * (36 + 1 + 15 + 1 + signature) - 1 + 512;
     let (hs384, hs512) = (|| Hs384Key::new(LONG_SECRET).unwrap(), || Hs512Key::new(LONG_SECRET).unwrap());
-    assert_eq!(bend(&key(), ring_of(key())), expected(43));
-    assert_eq!(bend(&hs384(), ring_of(hs384())), expected(64));
-    assert_eq!(bend(&hs512(), ring_of(hs512())), expected(86));
+    assert_eq!(bend(&key(), &key(), &ring_of(key())), bent(43));
+    assert_eq!(bend(&hs384(), &hs384(), &ring_of(hs384())), bent(64));
+    assert_eq!(bend(&hs512(), &hs512(), &ring_of(hs512())), bent(86));
 }
 
-/// A key that signs and verifies, as one type.
-struct Pair<S, V>(S, V);
-
-impl<S: Sign, V> countersign::jwt::Algorithm for Pair<S, V> {
-    const ALG: &'static str = S::ALG;
-    const SIGNATURE_LEN: usize = S::SIGNATURE_LEN;
-    const HEADER: &'static str = S::HEADER;
+#[test]
+fn every_bent_es256_token_is_refused() {
+    let signer = Es256SigningKey::new(SECRET).unwrap();
+    assert_eq!(bend(&signer, &signer.verifying_key(), &ring_of(signer.verifying_key())), bent(86));
 }
 
-impl<S: Sign, V> Sign for Pair<S, V> {
-    fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<(), Error> {
-        self.0.sign(message, signature)
-    }
+#[test]
+fn every_bent_eddsa_token_is_refused() {
+    let signer = EdDsaSigningKey::new(SECRET).unwrap();
+    assert_eq!(bend(&signer, &signer.verifying_key(), &ring_of(signer.verifying_key())), bent(86));
 }
 
-impl<S: Sign, V: Verify> Verify for Pair<S, V> {
-    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.1.verify(message, signature)
+// ---------------------------------------------------------------------------------------------- confused tokens
+
+/// JSON for `alg`, or nothing at all.
+const ALGS: &str = r#""HS256"|"HS384"|"HS512"|"ES256"|"EdDSA"|"none"|"None"|"NONE"|"nOnE"|""|"hs256"|"Hs384"|"HS512 "|" HS256"|"HS256\u0000"|"es256"|"ES256K"|"ES384"|"eddsa"|"EDDSA"|"Ed25519"|"RS256"|"PS256"|"HS"|null|256|true|{}|[]|["HS256"]|["ES256"]|"#;
+
+/// Signs with a key whatever the header says; the headers that it took.
+fn taken_algs<K: Verify>(signer: &impl Sign, key: &K, ring: &KeyRing<1>) -> Vec<&'static str> {
+    let taken = |alg: &&str| {
+        let header =
+            if alg.is_empty() { r#"{"typ":"JWT"}"#.to_owned() } else { format!("{{\"typ\":\"JWT\",\"alg\":{alg}}}") };
+        let token = signed(signer, &header, "{}");
+        let last = token.iter().rposition(|byte| *byte == b'.').unwrap();
+        for unsigned in [&token[..=last], &[&token[..=last], b"AA"].concat(), &token[..last]] {
+            assert_eq!(verdict(key, ring, unsigned), Err(Refusal::Invalid), "{alg}");
+        }
+        verdict(key, ring, &token).is_ok()
+    };
+    ALGS.split('|').filter(taken).collect()
+}
+
+#[test]
+fn a_header_is_believed_only_where_it_agrees_with_the_key() {
+    let (hs384, hs512) = (|| Hs384Key::new(LONG_SECRET).unwrap(), || Hs512Key::new(LONG_SECRET).unwrap());
+    assert_eq!(taken_algs(&key(), &key(), &ring_of(key())), ["\"HS256\""]);
+    assert_eq!(taken_algs(&hs384(), &hs384(), &ring_of(hs384())), ["\"HS384\""]);
+    assert_eq!(taken_algs(&hs512(), &hs512(), &ring_of(hs512())), ["\"HS512\""]);
+    let es256 = Es256SigningKey::new(SECRET).unwrap();
+    assert_eq!(taken_algs(&es256, &es256.verifying_key(), &ring_of(es256.verifying_key())), ["\"ES256\""]);
+    let eddsa = EdDsaSigningKey::new(SECRET).unwrap();
+    assert_eq!(taken_algs(&eddsa, &eddsa.verifying_key(), &ring_of(eddsa.verifying_key())), ["\"EdDSA\""]);
+}
+
+#[test]
+fn a_public_key_forges_no_hmac() {
+    let [x, y, ed] = [P256_X, P256_Y, ED25519_X].map(|text| Base64UrlUnpadded::decode_vec(text).unwrap());
+    let set = jwk_set(&[&ec("e", ""), &okp("o", "")]);
+    let ring: KeyRing<2> = read_jwk_set(&set).unwrap();
+    let secrets = [
+        [&[4], x.as_slice(), &y].concat(),
+        [x.as_slice(), &y].concat(),
+        x.clone(),
+        ed.clone(),
+        P256_X.as_bytes().to_vec(),
+        ED25519_X.as_bytes().to_vec(),
+        ec("e", "").into_bytes(),
+        set.into_bytes(),
+    ];
+    for secret in &secrets {
+        let forger = Hs256Key::new(secret).unwrap();
+        for (alg, kid) in ["HS256", "ES256", "EdDSA"].into_iter().flat_map(|alg| ["e", "o", "?"].map(|kid| (alg, kid)))
+        {
+            for header in [format!(r#"{{"alg":"{alg}","kid":"{kid}"}}"#), format!(r#"{{"alg":"{alg}"}}"#)] {
+                let token = signed(&forger, &header, "{}");
+                let mut scratch = vec![0; token.len()];
+                let found = ring.authenticate(&Unverified::parse(&token).unwrap(), at(1), &mut scratch).map(|_| ());
+                assert_eq!(found, Err(Refusal::Invalid), "{header}");
+            }
+        }
     }
 }
 
 #[test]
-fn every_bent_token_of_a_public_key_is_refused() {
-    let expected = 10 * (36 + 1 + 15 + 1 + 86) - 1 + 512;
-    let es256 = Es256SigningKey::new(SECRET).unwrap();
-    let ring = ring_of(es256.verifying_key());
-    assert_eq!(bend(&Pair(es256.verifying_key(), es256).flip(), ring), expected);
-    let eddsa = EdDsaSigningKey::new(SECRET).unwrap();
-    let ring = ring_of(eddsa.verifying_key());
-    assert_eq!(bend(&Pair(eddsa.verifying_key(), eddsa).flip(), ring), expected);
+fn a_ring_takes_a_token_only_by_the_key_that_it_names() {
+    let mut ring = KeyRing::<3>::new();
+    ring.insert("a", key(), Validity::ALWAYS).unwrap();
+    ring.insert("b", Hs256Key::new(LONG_SECRET).unwrap(), Validity { from: at(10), until: at(20) }).unwrap();
+    ring.insert("c", Hs512Key::new(LONG_SECRET).unwrap(), Validity::ALWAYS).unwrap();
+    let takes = |header: &str, now| {
+        let token = signed(&Hs256Key::new(LONG_SECRET).unwrap(), header, "{}");
+        ring.authenticate(&Unverified::parse(&token).unwrap(), at(now), &mut vec![0; token.len()]).is_ok()
+    };
+    for (header, is_good) in [
+        (r#"{"alg":"HS256","kid":"b"}"#, true),
+        (r#"{"alg":"HS256","kid":"\u0062"}"#, true),
+        (r#"{"alg":"HS256"}"#, true),
+        (r#"{"alg":"HS512","kid":"b"}"#, false),
+        (r#"{"alg":"HS256","kid":"a"}"#, false),
+        (r#"{"alg":"HS256","kid":"c"}"#, false),
+        (r#"{"alg":"HS256","kid":"B"}"#, false),
+        (r#"{"alg":"HS256","kid":""}"#, false),
+        (r#"{"alg":"HS256","kid":"b\u0000"}"#, false),
+        (r#"{"alg":"HS256","kid":"b","kid":"b"}"#, false),
+        (r#"{"alg":"HS256","kid":null}"#, false),
+        (r#"{"alg":"HS256","kid":["b"]}"#, false),
+    ] {
+        assert_eq!([9, 10, 19, 20].map(|now| takes(header, now)), [false, is_good, is_good, false], "{header}");
+    }
 }
 
-impl<S, V> Pair<S, V> {
-    fn flip(self) -> Pair<V, S> {
-        Pair(self.1, self.0)
+// ---------------------------------------------------------------------------------------------- headers
+
+#[test]
+fn a_header_parameter_of_a_wrong_type_is_refused() {
+    for name in ["typ", "cty", "kid"] {
+        for value in ["null", "5", "true", "[]", "[\"k\"]", "{}", "\"k\""] {
+            let header = format!("{{\"alg\":\"HS256\",\"{name}\":{value}}}");
+            let found = verdict(&key(), &ring_of(key()), &signed(&key(), &header, "{}"));
+            assert_eq!(found.is_ok(), value == "\"k\"", "{header}");
+        }
     }
+}
+
+#[test]
+fn typ_is_compared_as_a_media_type() {
+    for (header, expected, is_good) in [
+        (r#"{"alg":"HS256","typ":"JWT"}"#, "JWT", true),
+        (r#"{"alg":"HS256","typ":"JWT"}"#, "application/jwt", true),
+        (r#"{"alg":"HS256","typ":"APPLICATION/At+JWT"}"#, "at+jwt", true),
+        (r#"{"alg":"HS256","typ":"at\u002bjwt"}"#, "at+jwt", true),
+        (r#"{"alg":"HS256","typ":"JWT"}"#, "at+jwt", false),
+        (r#"{"alg":"HS256","typ":"at+jwt"}"#, "JWT", false),
+        (r#"{"alg":"HS256","typ":"text/jwt"}"#, "JWT", false),
+        (r#"{"alg":"HS256","typ":"application/x/jwt"}"#, "x/jwt", false),
+        (r#"{"alg":"HS256","typ":"at+jwt "}"#, "at+jwt", false),
+        (r#"{"alg":"HS256","typ":""}"#, "JWT", false),
+        (r#"{"alg":"HS256"}"#, "JWT", false),
+    ] {
+        let mut token = signed(&key(), header, r#"{"exp":9}"#);
+        let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&Policy::new(0).typ(expected), at(1));
+        let failed = checked.map_or_else(|unfit| unfit.failed(), |_| FailedChecks::default());
+        assert!(failed.typ != is_good && failed.is_empty() == is_good, "{header} for {expected}");
+    }
+}
+
+#[test]
+fn what_is_critical_must_be_there_once_and_understood() {
+    // The rest of the header, what the caller lists, and whether that is in order. `None`: no header.
+    let cases: &[(&str, &[&str], Option<bool>)] = &[
+        ("", &["x"], Some(true)),
+        (r#","crit":["x"],"x":1"#, &["x"], Some(true)),
+        (r#","x":1,"crit":["x"]"#, &["y", "x"], Some(true)),
+        (r#","crit":["\u0078"],"x":null"#, &["x"], Some(true)),
+        (r#","crit":["x"],"\u0078":null"#, &["x"], Some(true)),
+        (r#","crit":["x","y"],"x":1,"y":2"#, &["x", "y"], Some(true)),
+        (r#","crit":["x","y"],"x":1,"y":2"#, &["x"], Some(false)),
+        (r#","crit":["x"],"x":1"#, &[], Some(false)),
+        (r#","crit":["x"],"x":1"#, &["X"], Some(false)),
+        (r#","crit":["x"]"#, &["x"], Some(false)),
+        (r#","crit":["x"],"y":{"x":1}"#, &["x"], Some(false)),
+        (r#","crit":["x"],"y":"x""#, &["x"], Some(false)),
+        (r#","crit":["x","x"],"x":1"#, &["x"], Some(false)),
+        (r#","crit":["x","\u0078"],"x":1"#, &["x"], Some(false)),
+        (r#","crit":[]"#, &[], Some(false)),
+        (r#","crit":[]"#, &["x"], Some(false)),
+        (r#","crit":[ ],"x":1"#, &["x"], Some(false)),
+        (r#","crit":[[]],"x":1"#, &["x"], Some(false)),
+        (r#","crit":["x",1],"x":1"#, &["x"], Some(false)),
+        (r#","crit":["x",null],"x":1"#, &["x"], Some(false)),
+        (r#","crit":"x","x":1"#, &["x"], Some(false)),
+        (r#","crit":{"x":1},"x":1"#, &["x"], Some(false)),
+        (r#","crit":null"#, &["x"], Some(false)),
+        (r#","crit":true,"x":1"#, &["x"], Some(false)),
+        (r#","crit":[""]"#, &["x"], Some(false)),
+        (r#","crit":["b64"],"b64":false"#, &["b64"], Some(false)),
+        (r#","crit":["b64"],"b64":true"#, &["b64"], Some(false)),
+        (r#","crit":["x","b64"],"b64":false,"x":1"#, &["b64", "x"], Some(false)),
+        (r#","crit":["alg"]"#, &[], Some(false)),
+        (r#","crit":["exp"],"exp":9"#, &[], Some(false)),
+        (r#","crit":["x"],"crit":["x"],"x":1"#, &["x"], None),
+        (r#","crit":["x"],"\u0063rit":["x"],"x":1"#, &["x"], None),
+        (r#","crit":["x"],"x":1,"x":1"#, &["x"], None),
+        (r#","crit":["x",],"x":1"#, &["x"], None),
+    ];
+    let ring = ring_of(key());
+    for (rest, listed, expected) in cases {
+        let token = signed(&key(), &format!("{{\"alg\":\"HS256\"{rest}}}"), r#"{"exp":9}"#);
+        let (unverified, mut scratch) = (Unverified::parse(&token).unwrap(), vec![0; token.len()]);
+        let policy = Policy::new(0).understands(listed);
+        let found = unverified.authenticate(&key(), &mut scratch).ok().map(|authentic| {
+            let crit = authentic.check(&policy, at(1)).map_or_else(|unfit| unfit.failed(), |_| FailedChecks::default());
+            assert_eq!(crit.is_empty(), !crit.crit, "{rest}");
+            !crit.crit
+        });
+        assert_eq!(found, *expected, "{rest} for {listed:?}");
+        let expected = expected.unwrap_or(false);
+        assert_eq!(unverified.authenticate_bytes(&key(), listed, &mut scratch).is_ok(), expected, "{rest}");
+        assert_eq!(ring.authenticate_bytes(&unverified, listed, at(1), &mut scratch).is_ok(), expected, "{rest}");
+        assert_eq!(ring.verify(&token, &policy, at(1), &mut scratch).is_ok(), expected, "{rest}");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- keys
+
+#[test]
+fn text_of_another_kind_of_key_is_no_hmac_key() {
+    let starts =
+        "-----BEGIN PUBLIC KEY-----|-----BEGIN|---- BEGIN SSH2 PUBLIC KEY ----|ssh-rsa A|ssh-ed25519 |ecdsa-sha2-n";
+    for start in starts.split('|') {
+        for blank in ["", " ", "\t", "\n", "\r\n", "\u{C}", " \n\t \r\n  "] {
+            let text = format!("{blank}{start}{}", "\nMCowBQYDK2Vw".repeat(20));
+            let text = text.as_bytes();
+            assert_eq!(Hs256Key::new(text).unwrap_err(), Error::KeyLooksPublic, "{blank:?}{start}");
+            assert_eq!(Hs384Key::new(text).unwrap_err(), Error::KeyLooksPublic);
+            assert_eq!(Hs512Key::new(text).unwrap_err(), Error::KeyLooksPublic);
+        }
+        // In the middle of a random secret the same letters are nothing.
+        assert!(Hs256Key::new(format!("a secret, then {start}, and more of it").as_bytes()).is_ok());
+    }
+}
+
+#[test]
+fn a_key_is_at_least_as_long_as_its_hash() {
+    fn check<K: core::fmt::Debug>(new: impl Fn(&[u8]) -> Result<K, Error>, least: usize) {
+        for len in 0..1100 {
+            let made = new(&vec![0xA5; len]).map(|_| ());
+            assert_eq!(made, if len < least { Err(Error::KeyTooShort { got: len, least }) } else { Ok(()) });
+        }
+    }
+    check(Hs256Key::new, 32);
+    check(Hs384Key::new, 48);
+    check(Hs512Key::new, 64);
+    for secret in [&[0; 32][..], &[0xFF; 32], &[1; 33], &[]] {
+        assert_eq!(Es256SigningKey::new(secret).unwrap_err(), Error::PrivateKey, "{secret:?}");
+    }
+    for seed in [0, 31, 33, 64] {
+        assert_eq!(EdDsaSigningKey::new(&vec![1; seed]).unwrap_err(), Error::PrivateKey);
+    }
+}
+
+fn jwk_set(keys: &[&str]) -> String {
+    format!("{{\"keys\":[{}]}}", keys.join(","))
+}
+
+fn ec(kid: &str, rest: &str) -> String {
+    format!(r#"{{"kty":"EC","crv":"P-256","kid":"{kid}","x":"{P256_X}","y":"{P256_Y}"{rest}}}"#)
+}
+
+fn okp(kid: &str, rest: &str) -> String {
+    format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{ED25519_X}"{rest}}}"#)
+}
+
+fn oct(kid: &str, secret: &[u8], rest: &str) -> String {
+    format!(r#"{{"kty":"oct","alg":"HS256","kid":"{kid}","k":"{}"{rest}}}"#, base64url(secret))
+}
+
+#[test]
+fn a_jwk_set_is_taken_whole_or_not_at_all() {
+    use JwkSetError::{Key, Malformed, Mixed, Ring};
+    let rsa = r#"{"kty":"RSA","kid":"r","n":"AQAB","e":"AQAB"}"#;
+    let [e, o, s] = [ec("e", ""), okp("o", ""), oct("s", SECRET, "")];
+    let cases: &[(&str, &[&str], Result<usize, JwkSetError>)] = &[
+        ("an empty set", &[], Ok(0)),
+        ("an RSA key is passed over", &[rsa, &e, rsa, &o], Ok(2)),
+        ("what is no key we know is passed over", &["{}", r#"{"kty":5}"#, r#"{"kty":"EC","crv":"P-384"}"#, &e], Ok(1)),
+        ("an element that is no object", &[&e, "5"], Err(Malformed)),
+        ("a member twice", &[&ec("e", r#","kid":"f""#)], Err(Malformed)),
+        ("a member twice by an escape", &[&ec("e", r#","\u006bid":"f""#)], Err(Malformed)),
+        ("EC and OKP are both public", &[&e, &o], Ok(2)),
+        ("a secret among public keys", &[&e, &s], Err(Mixed)),
+        ("a public key among secrets", &[&s, &o], Err(Mixed)),
+        ("a key id twice", &[&e, &okp("e", "")], Err(Ring(Error::KeyId))),
+        ("an empty key id", &[&ec("", "")], Err(Ring(Error::KeyId))),
+        ("a key id too long", &[&ec(&"k".repeat(65), "")], Err(Ring(Error::KeyId))),
+        ("more keys than there is room for", &[&e, &o, &ec("f", ""), &ec("g", "")], Err(Ring(Error::RingFull))),
+        ("no key id", &[rsa, &e.replace("\"kid\":\"e\",", "")], Err(Key(1))),
+        ("a key id of another type", &[&e.replace("\"kid\":\"e\"", "\"kid\":1")], Err(Key(0))),
+        ("alg of another type", &[&ec("e", r#","alg":5"#)], Err(Key(0))),
+        ("alg of another curve", &[&ec("e", r#","alg":"ES384""#), &ec("e", r#","alg":"HS256""#)], Ok(0)),
+        ("alg that fits", &[&ec("e", r#","alg":"ES256""#), &okp("o", r#","alg":"EdDSA""#)], Ok(2)),
+        ("x missing", &[&o, &e.replace("\"x\"", "\"z\"")], Err(Key(1))),
+        ("no point of the curve", &[&e.replace(P256_X, P256_Y)], Err(Key(0))),
+        ("a short x", &[&e.replace(P256_X, &P256_X[..40])], Err(Key(0))),
+        ("a padded x", &[&e.replace(P256_X, &format!("{P256_X}="))], Err(Key(0))),
+        ("x in ordinary base64", &[&e.replace(P256_Y, &P256_Y.replace('_', "/"))], Err(Key(0))),
+        ("a point of small order", &[&o.replace(ED25519_X, &base64url([0; 32]))], Err(Key(0))),
+        ("a secret too short", &[&s, &oct("t", &SECRET[..31], "")], Err(Key(1))),
+        ("PEM as a secret", &[&oct("s", b" -----BEGIN PUBLIC KEY-----\nMCowBQYDK2Vw", "")], Err(Key(0))),
+        ("a secret of no algorithm is passed over", &[&s.replace("\"alg\":\"HS256\",", ""), &s], Ok(1)),
+        ("use", &[&ec("e", r#","use":"sig""#), &okp("o", r#","use":"enc""#)], Ok(1)),
+        ("use of another type", &[&ec("e", r#","use":["sig"]"#)], Ok(0)),
+        ("key_ops", &[&ec("e", r#","key_ops":["sign","verify"]"#), &okp("o", r#","key_ops":["sign"]"#)], Ok(1)),
+        ("empty key_ops", &[&ec("e", r#","key_ops":[]"#), &okp("o", r#","key_ops":"verify""#)], Ok(0)),
+        ("use and key_ops", &[&ec("e", r#","use":"enc","key_ops":["verify"]"#)], Ok(0)),
+    ];
+    for (what, keys, expected) in cases {
+        let found = read_jwk_set::<3>(&jwk_set(keys)).map(|ring| ring.len());
+        assert_eq!(found, *expected, "{what}");
+    }
+    let sets = r#"|[]|{}|{"keys":{}}|{"keys":null}|{"keys":[],"keys":[]}|{"keys":[]} x|{"keys":[}|{"keys":[{},]}"#;
+    for set in sets.split('|') {
+        assert_eq!(read_jwk_set::<3>(set).map(|ring| ring.len()), Err(Malformed), "{set}");
+    }
+    assert_eq!(read_jwk_set::<3>(&"[".repeat(1 << 20)).map(|ring| ring.len()), Err(Malformed));
+    assert_eq!(read_jwk_set::<3>(r#" {"a":1, "keys" : [ ] , "b":[{}]} "#).map(|ring| ring.len()), Ok(0));
 }

@@ -2,37 +2,34 @@
 
 use super::groups::{self, BAD};
 
-/// All ones if `low <= byte <= high`, else zero.
-const fn is_within(byte: i16, low: i16, high: i16) -> i16 {
-    // Both differences are negative outside of the range on one side, so the shifted sign bits tell.
-    !(byte.wrapping_sub(low) | high.wrapping_sub(byte)) >> 15
+/// All ones if `byte >= low`, else zero, for two values below 128: the sign of their difference, spread.
+const fn at_least(byte: u8, low: u8) -> u8 {
+    !(byte.wrapping_sub(low) >> 7).wrapping_neg()
 }
 
 /// The character of six bits.
 fn character(six: u8) -> u8 {
-    let six = i16::from(six);
-    let upper = is_within(six, 0, 25) & six.wrapping_add(0x41);
-    let lower = is_within(six, 26, 51) & six.wrapping_add(0x61 - 26);
-    let digit = is_within(six, 52, 61) & six.wrapping_sub(52 - 0x30);
-    let minus = is_within(six, 62, 62) & 0x2D;
-    let underscore = is_within(six, 63, 63) & 0x5F;
-    let [_, character] = (upper | lower | digit | minus | underscore).to_be_bytes();
-    character
+    // Each step of the alphabet adds the distance to the next run: A to Z, a to z, 0 to 9, -, _.
+    six.wrapping_add(b'A')
+        .wrapping_add(at_least(six, 26) & 6)
+        .wrapping_sub(at_least(six, 52) & 75)
+        .wrapping_sub(at_least(six, 62) & 13)
+        .wrapping_add(at_least(six, 63) & 49)
 }
 
-/// The six bits of a character.
+/// The six bits of a character, or [`BAD`].
 fn six(character: u8) -> u8 {
-    let byte = i16::from(character);
+    let low7 = character & 0x7F;
+    let within = |low: u8, high: u8| at_least(low7, low) & at_least(high, low7);
     let known = [
-        (is_within(byte, 0x41, 0x5A), byte.wrapping_sub(0x41)),
-        (is_within(byte, 0x61, 0x7A), byte.wrapping_sub(0x61 - 26)),
-        (is_within(byte, 0x30, 0x39), byte.wrapping_add(52 - 0x30)),
-        (is_within(byte, 0x2D, 0x2D), 62),
-        (is_within(byte, 0x5F, 0x5F), 63),
+        (within(b'A', b'Z'), low7.wrapping_sub(b'A')),
+        (within(b'a', b'z'), low7.wrapping_sub(b'a' - 26)),
+        (within(b'0', b'9'), low7.wrapping_add(52 - b'0')),
+        (within(b'-', b'-'), 62),
+        (within(b'_', b'_'), 63),
     ];
     let (mask, value) = known.into_iter().fold((0, 0), |(all, value), (mask, six)| (all | mask, value | mask & six));
-    let [_, value] = (value | !mask & i16::from(BAD)).to_be_bytes();
-    value
+    value | !mask & BAD | character & BAD
 }
 
 /// Fills `dst`; false if its length is not that of the text.
