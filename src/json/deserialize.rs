@@ -5,6 +5,7 @@
 
 use super::walk::{end_of_value, quoted_len};
 use crate::jwt::Text;
+use crate::scan;
 use core::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
@@ -48,14 +49,12 @@ impl<'b> Reader<'b> {
     }
 
     /// Takes one character of the grammar, if it is the next.
-    fn take(&mut self, character: char) -> bool {
-        match self.rest.strip_prefix(character) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
+    fn take(&mut self, character: u8) -> bool {
+        let is_next = self.rest.as_bytes().first() == Some(&character);
+        if is_next {
+            self.rest = self.rest.get(1..).unwrap_or_default();
         }
+        is_next
     }
 
     fn split(&mut self, len: usize) -> Read<&'b str> {
@@ -64,9 +63,16 @@ impl<'b> Reader<'b> {
         Ok(head)
     }
 
-    fn string(&mut self) -> Read<Text<'b>> {
+    fn string(&mut self) -> Read<Str<'b>> {
+        let inner = self.rest.get(1..).filter(|_| self.peek().is_ok_and(|first| first == b'"')).ok_or(Mismatch)?;
+        let special = scan::find_special(inner.as_bytes()).ok_or(Mismatch)?;
+        let (plain, after) = inner.split_at_checked(special).ok_or(Mismatch)?;
+        if let Some(rest) = after.strip_prefix('"') {
+            self.rest = rest;
+            return Ok(Str::Plain(plain));
+        }
         let quoted = self.split(quoted_len(self.rest.as_bytes()))?;
-        Text::of_value(quoted).ok_or(Mismatch)
+        Text::of_value(quoted).map(Str::Escaped).ok_or(Mismatch)
     }
 
     /// A number, a word: everything up to the next character of the grammar.
@@ -107,30 +113,39 @@ impl<'b> Reader<'b> {
     }
 
     fn sequence<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
-        self.take('[').then_some(()).ok_or(Mismatch)?;
+        self.take(b'[').then_some(()).ok_or(Mismatch)?;
         let value = visitor.visit_seq(Elements { reader: self, is_first: true })?;
-        if self.take(']') { Ok(value) } else { Err(Mismatch) }
+        if self.take(b']') { Ok(value) } else { Err(Mismatch) }
     }
 
     fn map<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
-        self.take('{').then_some(()).ok_or(Mismatch)?;
+        self.take(b'{').then_some(()).ok_or(Mismatch)?;
         let value = visitor.visit_map(Elements { reader: self, is_first: true })?;
-        if self.take('}') { Ok(value) } else { Err(Mismatch) }
+        if self.take(b'}') { Ok(value) } else { Err(Mismatch) }
     }
 }
 
-/// Hands a string to a visitor: borrowed if it stands in the text as it is.
-fn visit_text<'b, V: Visitor<'b>>(text: Text<'b>, visitor: V) -> Read<V::Value> {
-    if let Some(plain) = text.as_str() {
-        return visitor.visit_borrowed_str(plain);
-    }
-    #[cfg(feature = "std")]
-    return visitor.visit_string(text.chars().collect());
-    #[cfg(not(feature = "std"))]
-    {
-        let mut unescaped = heapless::String::<UNESCAPED>::new();
-        text.chars().try_for_each(|character| unescaped.push(character)).map_err(|_| Mismatch)?;
-        visitor.visit_str(&unescaped)
+/// A string: one that can be borrowed, or one in which something is escaped.
+#[derive(Clone, Copy)]
+enum Str<'b> {
+    Plain(&'b str),
+    Escaped(Text<'b>),
+}
+
+impl<'b> Str<'b> {
+    fn visit<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        let text = match self {
+            Self::Plain(plain) => return visitor.visit_borrowed_str(plain),
+            Self::Escaped(text) => text,
+        };
+        #[cfg(feature = "std")]
+        return visitor.visit_string(text.chars().collect());
+        #[cfg(not(feature = "std"))]
+        {
+            let mut unescaped = heapless::String::<UNESCAPED>::new();
+            text.chars().try_for_each(|character| unescaped.push(character)).map_err(|_| Mismatch)?;
+            visitor.visit_str(&unescaped)
+        }
     }
 }
 
@@ -171,10 +186,7 @@ impl<'b> Deserializer<'b> for &mut Reader<'b> {
     deserialize_as!(map: deserialize_map);
 
     fn deserialize_str<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
-        if self.peek()? != b'"' {
-            return Err(Mismatch);
-        }
-        visit_text(self.string()?, visitor)
+        self.string()?.visit(visitor)
     }
 
     fn deserialize_string<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
@@ -239,9 +251,9 @@ impl<'b> Deserializer<'b> for &mut Reader<'b> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
-        let has_value = self.take('{');
+        let has_value = self.take(b'{');
         let value = visitor.visit_enum(Variant { reader: self, has_value })?;
-        if !has_value || self.take('}') { Ok(value) } else { Err(Mismatch) }
+        if !has_value || self.take(b'}') { Ok(value) } else { Err(Mismatch) }
     }
 
     fn deserialize_ignored_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
@@ -262,7 +274,7 @@ impl Elements<'_, '_> {
         if self.reader.peek()? == closing {
             return Ok(false);
         }
-        if !core::mem::take(&mut self.is_first) && !self.reader.take(',') {
+        if !core::mem::take(&mut self.is_first) && !self.reader.take(b',') {
             return Err(Mismatch);
         }
         Ok(true)
@@ -285,21 +297,21 @@ impl<'b> MapAccess<'b> for Elements<'_, 'b> {
     }
 
     fn next_value_seed<T: DeserializeSeed<'b>>(&mut self, seed: T) -> Read<T::Value> {
-        if self.reader.take(':') { seed.deserialize(&mut *self.reader) } else { Err(Mismatch) }
+        if self.reader.take(b':') { seed.deserialize(&mut *self.reader) } else { Err(Mismatch) }
     }
 }
 
 /// The key of a member: a string and nothing else.
 #[derive(Clone, Copy)]
 struct Key<'b> {
-    text: Text<'b>,
+    text: Str<'b>,
 }
 
 impl<'b> Deserializer<'b> for Key<'b> {
     type Error = Mismatch;
 
     fn deserialize_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
-        visit_text(self.text, visitor)
+        self.text.visit(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'b>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
@@ -366,11 +378,8 @@ impl<'b> EnumAccess<'b> for Variant<'_, 'b> {
     type Variant = Self;
 
     fn variant_seed<T: DeserializeSeed<'b>>(self, seed: T) -> Read<(T::Value, Self)> {
-        if self.reader.peek()? != b'"' {
-            return Err(Mismatch);
-        }
         let variant = seed.deserialize(Key { text: self.reader.string()? })?;
-        if self.has_value && !self.reader.take(':') {
+        if self.has_value && !self.reader.take(b':') {
             return Err(Mismatch);
         }
         Ok((variant, self))
