@@ -1,0 +1,1133 @@
+//! Claims in and out: with serde and without, from other encoders, against `serde_json`; what a policy finds wrong with them.
+#![cfg(all(feature = "serde", feature = "std"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test may panic"
+)]
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::{
+    Claim, ClaimSet, Claims, FailedChecks, Hs256Key, KeyRing, Policy, Sign, Unverified, Validity, Value,
+    authenticate_in_place,
+};
+use countersign::{Error, Refusal, UnixTime};
+use proptest::collection::{btree_map, vec};
+use proptest::option::of as perhaps;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+
+fn key() -> Hs256Key {
+    Hs256Key::new(b"an obvious test key of 32 bytes!").unwrap()
+}
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(secs)
+}
+
+/// A token of any bytes, signed by hand.
+fn token(payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = Base64UrlUnpadded::encode_string(payload.as_ref());
+    let message = format!("{}.{payload}", Base64UrlUnpadded::encode_string(br#"{"alg":"HS256"}"#));
+    let mut tag = [0; 32];
+    key().sign(message.as_bytes(), &mut tag).unwrap();
+    format!("{message}.{}", Base64UrlUnpadded::encode_string(&tag)).into_bytes()
+}
+
+/// The payload of a token as it was written.
+fn payload(token: &str) -> String {
+    String::from_utf8(Base64UrlUnpadded::decode_vec(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+/// The payload as it comes out, if it is taken.
+fn normalised(payload: impl AsRef<[u8]>) -> Option<String> {
+    let mut token = token(payload);
+    authenticate_in_place(&key(), &mut token).ok().map(|token| token.unchecked_claims().as_json().to_owned())
+}
+
+fn read<T: DeserializeOwned>(payload: &str) -> Result<T, Error> {
+    authenticate_in_place(&key(), &mut token(payload)).unwrap().unchecked_claims().read()
+}
+
+fn sign_with(claims: Claims<'_>, private: &impl Serialize) -> Result<String, Error> {
+    claims.sign_with(private, &key(), &mut [0; 8192]).map(payload)
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct C<T> {
+    c: T,
+}
+
+/// Nothing is written to disk; a failure prints its smallest input.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    let awkward = select(vec![
+        '"',
+        '\\',
+        '/',
+        '\0',
+        '\u{1F}',
+        ' ',
+        '\u{7F}',
+        '\n',
+        '\r',
+        '\t',
+        '\u{8}',
+        '\u{C}',
+        'u',
+        'é',
+        '\u{2028}',
+        '\u{FFFF}',
+        '😀',
+        '\u{10FFFF}',
+    ]);
+    prop_oneof![
+        any::<String>(),
+        "[a-z]{0,12}",
+        vec(prop_oneof![awkward, any::<char>(), proptest::char::range(' ', '~')], 0..200).prop_map(String::from_iter),
+    ]
+}
+
+fn is_escaped(character: char) -> bool {
+    matches!(character, '"' | '\\' | '\0'..='\u{1F}')
+}
+
+// ---------------------------------------------------------------------------------------------- without serde
+
+fn any_dates() -> impl Strategy<Value = [Option<u64>; 3]> {
+    [perhaps(any::<u64>()), perhaps(Just(u64::MAX)), perhaps(0..99u64)]
+}
+
+#[derive(Clone, Debug)]
+enum Owned {
+    Text(String),
+    Integer(i64),
+    Bool(bool),
+    Texts(Vec<String>),
+}
+
+fn any_private() -> impl Strategy<Value = BTreeMap<String, Owned>> {
+    let integer = prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), -9..9i64];
+    let value = prop_oneof![
+        any_text().prop_map(Owned::Text),
+        integer.prop_map(Owned::Integer),
+        any::<bool>().prop_map(Owned::Bool),
+        vec(any_text(), 0..4).prop_map(Owned::Texts),
+    ];
+    let not_registered = |name: &String| Claim::ALL.iter().all(|claim| claim.name() != name);
+    btree_map(any_text().prop_filter("registered", not_registered), value, 0..5)
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn what_is_signed_comes_out(
+        texts in [perhaps(any_text()), perhaps(any_text()), perhaps(any_text())], audience in vec(any_text(), 0..4),
+        dates in any_dates(), private in any_private(),
+    ) {
+        let audience: Vec<_> = audience.iter().map(String::as_str).collect();
+        let lists: Vec<Vec<&str>> = private.values().map(|value| match value {
+            Owned::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }).collect();
+        let values: Vec<_> = private.iter().zip(&lists).map(|((name, value), list)| (name.as_str(), match value {
+            Owned::Text(text) => Value::Text(text),
+            Owned::Integer(number) => Value::Integer(*number),
+            Owned::Bool(value) => Value::Bool(*value),
+            Owned::Texts(_) => Value::Texts(list),
+        })).collect();
+        let mut claims = Claims::new().audience(&audience).private(&values);
+        let mut expected = serde_json::Map::new();
+        let setters = [Claims::issuer, Claims::subject, Claims::jwt_id];
+        for ((text, set), name) in texts.iter().zip(setters).zip(["iss", "sub", "jti"]) {
+            if let Some(text) = text {
+                claims = set(claims, text);
+                expected.insert(name.into(), json!(text));
+            }
+        }
+        for ((date, set), name) in dates.iter().zip([Claims::expires_at, Claims::not_before, Claims::issued_at]).zip(["exp", "nbf", "iat"]) {
+            if let Some(date) = date {
+                claims = set(claims, at(*date));
+                expected.insert(name.into(), json!(date));
+            }
+        }
+        match audience.as_slice() {
+            [] => None,
+            [one] => expected.insert("aud".into(), json!(one)),
+            several => expected.insert("aud".into(), json!(several)),
+        };
+        for (name, value) in &private {
+            expected.insert(name.clone(), match value {
+                Owned::Text(text) => json!(text),
+                Owned::Integer(number) => json!(number),
+                Owned::Bool(value) => json!(value),
+                Owned::Texts(texts) => json!(texts),
+            });
+        }
+
+        let mut out = vec![0; 60_000];
+        let signed = claims.sign(&key(), &mut out).unwrap();
+        let written = payload(signed);
+        prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), serde_json::Value::Object(expected));
+        let mut scratch = vec![0; signed.len()];
+        let authentic = Unverified::parse(signed.as_bytes()).unwrap().authenticate(&key(), &mut scratch).unwrap();
+        let found = authentic.unchecked_claims();
+        prop_assert_eq!(found.as_json(), written, "one spelling");
+        for (text, expected) in [found.issuer(), found.subject(), found.jwt_id()].into_iter().zip(&texts) {
+            prop_assert_eq!(text.is_some(), expected.is_some());
+            let (Some(text), Some(expected)) = (text, expected) else { continue };
+            prop_assert!(text == expected.as_str() && text == text && text != [expected, "x"].concat().as_str());
+            prop_assert_eq!(&text.to_string(), expected);
+            prop_assert!(text.chars().eq(expected.chars()));
+            prop_assert_eq!(text.as_str(), (!expected.contains(is_escaped)).then_some(expected.as_str()));
+        }
+        let found_dates = [found.expires_at(), found.not_before(), found.issued_at()].map(|date| date.map(UnixTime::as_secs));
+        prop_assert_eq!(found_dates, dates);
+        let found_audience: Option<Vec<_>> = found.audience().map(|audience| audience.iter().map(|one| one.to_string()).collect());
+        prop_assert_eq!(found_audience.unwrap_or_default(), audience);
+        for (name, value) in &private {
+            let json = found.json(name).unwrap();
+            let expected = match value {
+                Owned::Text(text) => serde_json::to_string(text),
+                Owned::Integer(number) => serde_json::to_string(number),
+                Owned::Bool(value) => serde_json::to_string(value),
+                Owned::Texts(texts) => serde_json::to_string(texts),
+            };
+            prop_assert_eq!(json, expected.unwrap());
+            prop_assert_eq!(found.text(name).map(|text| text.to_string()), if let Owned::Text(text) = value { Some(text.clone()) } else { None });
+        }
+    }
+}
+
+#[test]
+fn a_private_claim_is_not_there_twice_and_not_in_the_place_of_a_registered_one() {
+    let value = Value::Bool(true);
+    let sign = |private: &[_]| Claims::new().private(private).sign(&key(), &mut [0; 512]).map(payload);
+    for claim in Claim::ALL {
+        assert_eq!(sign(&[("x", value), (claim.name(), value)]), Err(Error::Claims), "{claim:?}");
+    }
+    assert_eq!(sign(&[("x", value), ("y", value), ("x", value)]), Err(Error::Claims));
+    assert_eq!(sign(&[("", value), ("Exp", value), ("x", value)]).unwrap(), r#"{"":true,"Exp":true,"x":true}"#);
+}
+
+// ---------------------------------------------------------------------------------------------- with serde
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Unit;
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Newtype(String);
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Tuple(u8, Option<bool>, ());
+
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Letter {
+    A,
+    #[serde(rename = "\"b\"\n")]
+    B,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+enum Shape {
+    Unit,
+    Newtype(Box<Shape>),
+    Text(String),
+    Tuple(i8, char),
+    Struct { a: Option<u16>, b: Vec<Shape> },
+    Empty {},
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Everything {
+    text: String,
+    letter: char,
+    least: (i8, i16, i32, i64),
+    most: (u8, u16, u32, u64),
+    bools: [bool; 2],
+    unit: (),
+    unit_struct: Unit,
+    newtype: Newtype,
+    tuple: Tuple,
+    none: Option<Newtype>,
+    some: Option<Newtype>,
+    shapes: Vec<Shape>,
+    map: BTreeMap<String, Shape>,
+    keyed: BTreeMap<Letter, u8>,
+    nested: C<C<C<Vec<Vec<u8>>>>>,
+}
+
+fn any_everything() -> impl Strategy<Value = Everything> {
+    let shape = prop_oneof![
+        Just(Shape::Unit),
+        Just(Shape::Empty {}),
+        any_text().prop_map(Shape::Text),
+        (any::<i8>(), any::<char>()).prop_map(|(a, b)| Shape::Tuple(a, b)),
+    ];
+    let shape = shape.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|inner| Shape::Newtype(Box::new(inner))),
+            (perhaps(any::<u16>()), vec(inner, 0..3)).prop_map(|(a, b)| Shape::Struct { a, b }),
+        ]
+    });
+    let least = prop_oneof![Just((i8::MIN, i16::MIN, i32::MIN, i64::MIN)), any::<(i8, i16, i32, i64)>()];
+    let most = prop_oneof![Just((u8::MAX, u16::MAX, u32::MAX, u64::MAX)), any::<(u8, u16, u32, u64)>()];
+    let keyed = btree_map(select(vec![Letter::A, Letter::B]), any::<u8>(), 0..3);
+    let scalars =
+        (any_text(), any::<char>(), least, most, any::<[bool; 2]>(), perhaps(any::<bool>()), perhaps(any_text()));
+    let lists =
+        (vec(shape.clone(), 0..4), btree_map(any_text(), shape, 0..4), keyed, vec(vec(any::<u8>(), 0..3), 0..3));
+    (scalars, lists).prop_map(|((text, letter, least, most, bools, maybe, some), (shapes, map, keyed, nested))| {
+        Everything {
+            newtype: Newtype(text.clone()),
+            text,
+            letter,
+            least,
+            most,
+            bools,
+            unit: (),
+            unit_struct: Unit,
+            tuple: Tuple(most.0, maybe, ()),
+            none: None,
+            some: some.map(Newtype),
+            shapes,
+            map,
+            keyed,
+            nested: C { c: C { c: C { c: nested } } },
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn every_shape_of_serde_is_written_and_read(value in any_everything(), subject in any_text(), seed in any::<u64>()) {
+        let mut out = vec![0; 60_000];
+        let claims = Claims::new().subject(&subject).expires_at(at(7));
+        let written = payload(claims.sign_with(&value, &key(), &mut out).unwrap());
+        // As another encoder would write it, registered claims in front; and that is what the other decoder reads.
+        let theirs = serde_json::to_string(&value).unwrap();
+        let expected = format!("{{\"sub\":{},\"exp\":7,{}", serde_json::to_string(&subject).unwrap(), &theirs[1..]);
+        prop_assert_eq!(&written, &expected);
+        prop_assert_eq!(&serde_json::from_str::<Everything>(&written).unwrap(), &value);
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        for text in [written, theirs.clone(), pretty, escaped(&theirs, seed, false), escaped(&theirs, seed, true)] {
+            prop_assert_eq!(&read::<Everything>(&text).unwrap(), &value, "{}", text);
+        }
+    }
+}
+
+/// Another spelling of a JSON text: inside of strings some characters, or all, as `\uXXXX`, with surrogate pairs.
+fn escaped(json: &str, mut seed: u64, all: bool) -> String {
+    let (mut out, mut chars, mut inside) = (String::new(), json.chars(), false);
+    while let Some(character) = chars.next() {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match character {
+            '"' => {
+                inside = !inside;
+                out.push('"');
+            }
+            '\\' => {
+                out.push('\\');
+                out.push(chars.next().unwrap());
+                if out.ends_with('u') {
+                    out.extend(chars.by_ref().take(4));
+                }
+            }
+            other if inside && (all || seed >> 63 == 1) => {
+                let upper = seed >> 62 & 1 == 1;
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    out += &if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+                }
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Flat {
+    x: u8,
+    #[serde(flatten)]
+    named: C<Option<i64>>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+#[serde(untagged)]
+enum Untagged {
+    Number(u64),
+    Negative(i64),
+    Text(String),
+    Struct { a: u8 },
+    List(Vec<Untagged>),
+    Nothing,
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+#[serde(tag = "kind")]
+enum Tagged {
+    Unit,
+    Struct { a: Untagged },
+    Newtype(C<char>),
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+#[serde(tag = "t", content = "v")]
+enum Adjacent {
+    Unit,
+    Pair(u8, String),
+}
+
+fn assert_both_ways<T: Serialize + DeserializeOwned + core::fmt::Debug + PartialEq>(value: T, json: &str) {
+    assert_eq!(sign_with(Claims::new(), &value).as_deref(), Ok(json));
+    assert_eq!(read::<T>(json), Ok(value));
+}
+
+#[test]
+fn flattened_untagged_and_tagged_types_are_written_and_read() {
+    let rest = BTreeMap::from([("y".to_owned(), json!({"z": [null, -1, "a\"b"]}))]);
+    assert_both_ways(
+        Flat { x: 1, named: C { c: Some(i64::MIN) }, rest },
+        r#"{"x":1,"c":-9223372036854775808,"y":{"z":[null,-1,"a\"b"]}}"#,
+    );
+    let list = vec![
+        Untagged::Number(u64::MAX),
+        Untagged::Negative(-1),
+        Untagged::Text("\n".into()),
+        Untagged::Struct { a: 1 },
+        Untagged::Nothing,
+        Untagged::List(vec![]),
+    ];
+    assert_both_ways(C { c: Untagged::List(list) }, r#"{"c":[18446744073709551615,-1,"\n",{"a":1},null,[]]}"#);
+    assert_both_ways(Untagged::Struct { a: 7 }, r#"{"a":7}"#);
+    assert_both_ways(Tagged::Struct { a: Untagged::Number(1) }, r#"{"kind":"Struct","a":1}"#);
+    assert_both_ways(Tagged::Newtype(C { c: '"' }), r#"{"kind":"Newtype","c":"\""}"#);
+    assert_both_ways(C { c: Tagged::Unit }, r#"{"c":{"kind":"Unit"}}"#);
+    assert_both_ways(
+        C { c: vec![Adjacent::Unit, Adjacent::Pair(1, "p".into())] },
+        r#"{"c":[{"t":"Unit"},{"t":"Pair","v":[1,"p"]}]}"#,
+    );
+    assert_both_ways(BTreeMap::from([("k".to_owned(), Some(1)), ("l".to_owned(), None)]), r#"{"k":1,"l":null}"#);
+    assert_both_ways(C { c: Newtype("n".into()) }, r#"{"c":"n"}"#);
+    assert_eq!(sign_with(Claims::new(), &Some(C { c: 1 })).unwrap(), r#"{"c":1}"#);
+    // A registered claim that is not set may come from the struct.
+    assert_eq!(
+        sign_with(Claims::new().subject("a"), &BTreeMap::from([("iss", "b")])).unwrap(),
+        r#"{"sub":"a","iss":"b"}"#
+    );
+}
+
+#[test]
+fn text_is_borrowed_unless_it_has_to_be_unescaped() {
+    #[derive(Deserialize, Debug, PartialEq)]
+    struct Borrowed<'a> {
+        c: &'a str,
+    }
+    let read = |payload: &str| {
+        let mut token = token(payload);
+        let claims = *authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims();
+        claims.read::<Borrowed<'_>>().map(|claims| claims.c.to_owned())
+    };
+    assert_eq!(read(r#"{"c":"\u00e9\ud83d\uDE00\/"}"#).as_deref(), Ok("é😀/"));
+    for escape in [r#"\""#, r"\\", r"\n", r"\u0000", r"\u001f"] {
+        assert_eq!(read(&format!("{{\"c\":\"{escape}\"}}")), Err(Error::Claims), "{escape}");
+    }
+}
+
+#[test]
+fn a_claim_that_nobody_asked_for_does_not_matter() {
+    let long = "a".repeat(300);
+    for other in [
+        format!("\"z\":\"{long}\""),
+        format!("\"z\":\"\\n{long}\""),
+        format!("\"\\n{long}\":2"),
+        format!("\"\\\"\":{{\"c\":[2,{{\"c\":\"]}}\"}}]}}"),
+        "\"z\":[1e400,-0.0,\"\\\\\"]".to_owned(),
+    ] {
+        assert_eq!(read(&format!("{{{other},\"c\":1}}")), Ok(C { c: 1u8 }), "{other}");
+        assert_eq!(read(&format!("{{\"c\":1,{other}}}")), Ok(C { c: 1u8 }), "{other}");
+    }
+    let list = vec![format!("\n{long}"); 5];
+    assert_eq!(read(&serde_json::to_string(&C { c: &list }).unwrap()), Ok(C { c: list }));
+}
+
+#[test]
+fn a_value_of_another_shape_is_an_error_and_no_panic() {
+    /// Whether each of the types takes it, in the order of the list below.
+    fn takes(json: &str) -> String {
+        fn one<T: DeserializeOwned>(json: &str) -> char {
+            if read::<C<T>>(&format!("{{\"c\":{json}}}")).is_ok() { '1' } else { '.' }
+        }
+        type Map<K> = BTreeMap<K, u8>;
+        String::from_iter([
+            one::<u8>(json),
+            one::<i64>(json),
+            one::<u64>(json),
+            one::<f64>(json),
+            one::<bool>(json),
+            one::<char>(json),
+            one::<String>(json),
+            one::<Option<u8>>(json),
+            one::<()>(json),
+            one::<Vec<u8>>(json),
+            one::<(u8, u8)>(json),
+            one::<Map<String>>(json),
+            one::<Map<u8>>(json),
+            one::<Map<Letter>>(json),
+            one::<Shape>(json),
+            one::<serde_json::Value>(json),
+        ])
+    }
+    for (json, expected) in [
+        ("1", "1111...1.......1"),
+        ("255", "1111...1.......1"),
+        ("256", ".111...........1"),
+        ("-1", ".1.1...........1"),
+        ("9223372036854775808", "..11...........1"),
+        ("-9223372036854775808", ".1.1...........1"),
+        ("18446744073709551615", "..11...........1"),
+        ("1.5", "...1...........1"),
+        ("-0.5e-3", "...1...........1"),
+        ("1e400", "................"),
+        ("-1e400", "................"),
+        ("true", "....1..........1"),
+        ("null", ".......11......1"),
+        ("\"a\"", ".....11........1"),
+        ("\"\\n\"", ".....11........1"),
+        ("\"\"", "......1........1"),
+        ("\"Unit\"", "......1.......11"),
+        ("\"Text\"", "......1........1"),
+        ("[]", ".........1.....1"),
+        ("[1,2]", ".........11....1"),
+        ("[1,2,3]", ".........1.....1"),
+        ("[1,-2]", "...............1"),
+        ("{}", "...........111.1"),
+        ("{\"1\":1}", "...........1...1"),
+        ("{\"A\":1}", "...........1.1.1"),
+        ("{\"Text\":\"t\"}", "..............11"),
+        ("{\"Text\":\"t\",\"Unit\":1}", "...............1"),
+        ("{\"Tuple\":[1,\"c\"]}", "..............11"),
+        ("{\"Tuple\":[1,\"c\",2]}", "...............1"),
+        ("{\"Struct\":{\"b\":[\"Unit\"]}}", "..............11"),
+        ("{\"Newtype\":{\"Newtype\":\"Unit\"}}", "..............11"),
+    ] {
+        assert_eq!(takes(json), expected, "{json}");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- what is not written
+
+/// A map, one key and value after the other, whatever they are.
+struct Pairs<K, V>(Vec<(K, V)>);
+
+impl<K: Serialize, V: Serialize> Serialize for Pairs<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.0.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        map.end()
+    }
+}
+
+struct Bytes;
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(b"bytes")
+    }
+}
+
+struct Failing;
+
+impl Serialize for Failing {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no"))
+    }
+}
+
+/// Arrays in arrays.
+struct Nested(usize);
+
+impl Serialize for Nested {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        if self.0 > 1 {
+            list.serialize_element(&Self(self.0 - 1))?;
+        }
+        list.end()
+    }
+}
+
+/// Variants with a value in one another: one level each, or two.
+fn nested_shape(newtypes: usize, innermost: Shape) -> C<Shape> {
+    C { c: (0..newtypes).fold(innermost, |inner, _| Shape::Newtype(Box::new(inner))) }
+}
+
+#[derive(Serialize)]
+struct Twice {
+    #[serde(rename = "x")]
+    a: u8,
+    #[serde(rename = "x")]
+    b: u8,
+}
+
+#[test]
+fn what_json_or_this_crate_cannot_say_is_not_signed() {
+    fn assert_refused(what: &str, private: impl Serialize) {
+        let claims = [("p", Value::Bool(true))];
+        let claims = Claims::new().subject("s").audience(&["a"]).expires_at(at(1)).private(&claims);
+        assert_eq!(sign_with(claims, &private), Err(Error::Claims), "{what}");
+    }
+    assert_refused("a float", C { c: 1.0f64 });
+    assert_refused("a small float", C { c: 1.0f32 });
+    assert_refused("a float deep inside", C { c: vec![Some((1, BTreeMap::from([("d", 0.5f64)])))] });
+    assert_refused("a float of another library", json!({"c": 0.5}));
+    assert_refused("bytes", C { c: Bytes });
+    assert_refused("128 bits", C { c: i128::from(1u8) });
+    assert_refused("what fails by itself", C { c: Failing });
+    assert_refused("what fails at the top", Failing);
+    assert_refused("numbers as keys", BTreeMap::from([(1, 1)]));
+    assert_refused("numbers as keys inside", C { c: BTreeMap::from([(1, 1)]) });
+    assert_refused("letters as keys", C { c: BTreeMap::from([('a', 1)]) });
+    assert_refused("pairs as keys", C { c: BTreeMap::from([((1, 2), 1)]) });
+    assert_refused("truth as a key", C { c: BTreeMap::from([(true, 1)]) });
+    assert_refused("nothing as a key", C { c: BTreeMap::from([((), 1)]) });
+    assert_refused("a map as a key", Pairs(vec![(Pairs(vec![("a", 1)]), 1)]));
+    assert_refused("a number for claims", 1);
+    assert_refused("a text for claims", "c");
+    assert_refused("a list for claims", [C { c: 1 }]);
+    assert_refused("a tuple for claims", (C { c: 1 }, 2));
+    assert_refused("nothing for claims", ());
+    assert_refused("none for claims", None::<C<u8>>);
+    assert_refused("a unit struct for claims", Unit);
+    assert_refused("bytes for claims", Bytes);
+    assert_refused("a unit variant for claims", Shape::Unit);
+    assert_refused("a newtype variant for claims", Shape::Text("t".into()));
+    assert_refused("a tuple variant for claims", Shape::Tuple(1, 'c'));
+    assert_refused("a struct variant for claims", Shape::Empty {});
+    assert_refused("a field twice", Twice { a: 1, b: 2 });
+    assert_refused("a key twice", Pairs(vec![("x", 1), ("y", 2), ("x", 3)]));
+    assert_refused("a key twice, once as a variant", Pairs(vec![(json!("A"), 1), (json!(Letter::A), 2)]));
+    assert_refused("a flattened field twice", {
+        let rest = BTreeMap::from([("x".to_owned(), json!(2))]);
+        Flat { x: 1, named: C { c: None }, rest }
+    });
+    for name in ["sub", "aud", "exp", "p"] {
+        assert_refused(name, BTreeMap::from([(name, 1)]));
+    }
+    assert_refused("nesting", C { c: Nested(16) });
+    assert_refused("more nesting", C { c: Nested(1000) });
+    assert_refused("nested variants", nested_shape(15, Shape::Text(String::new())));
+    assert_refused("nested variants of two levels", nested_shape(14, Shape::Tuple(1, 'c')));
+    assert_refused("nested objects in variants", nested_shape(14, Shape::Empty {}));
+}
+
+#[test]
+fn what_is_just_within_the_limits_is_signed_and_taken() {
+    for private in [
+        serde_json::to_value(C { c: Nested(15) }),
+        serde_json::to_value(nested_shape(14, Shape::Text(String::new()))),
+        serde_json::to_value(nested_shape(13, Shape::Tuple(1, 'c'))),
+        serde_json::to_value(BTreeMap::from_iter((0..32).map(|i| (format!("k{i}"), i)))),
+    ] {
+        let private = private.unwrap();
+        let written = sign_with(Claims::new(), &private).unwrap();
+        assert_eq!(read::<serde_json::Value>(&written), Ok(private));
+    }
+    assert_eq!(
+        sign_with(Claims::new(), &C { c: Nested(15) }).unwrap(),
+        format!("{{\"c\":{}{}}}", "[".repeat(15), "]".repeat(15))
+    );
+    assert!(sign_with(Claims::new(), &nested_shape(14, Shape::Text(String::new()))).is_ok());
+    assert!(sign_with(Claims::new(), &nested_shape(13, Shape::Tuple(1, 'c'))).is_ok());
+    assert!(sign_with(Claims::new(), &nested_shape(13, Shape::Empty {})).is_ok());
+    for n in [33, 129] {
+        let many = BTreeMap::from_iter((0..n).map(|i| (format!("k{i}"), i)));
+        assert_eq!(sign_with(Claims::new(), &many), Err(Error::Claims), "{n} private claims");
+    }
+}
+
+#[test]
+fn a_buffer_too_small_is_told_how_large_it_should_be() {
+    let private = [("fw", Value::Text("\"1.2.3\"\n")), ("roles", Value::Texts(&["reader", "é"]))];
+    let claims = Claims::new().issuer("i").subject("s").audience(&["a", "b"]).expires_at(at(1)).private(&private);
+    let more = C { c: vec![1u8, 2, 3] };
+    let mut ring = KeyRing::<1>::new();
+    ring.insert("k", key(), Validity::ALWAYS).unwrap();
+    ring.sign_with_key("k").unwrap();
+    type SignFn<'f> = &'f dyn Fn(&mut [u8]) -> Result<usize, Error>;
+    let ways: [SignFn<'_>; 4] = [
+        &|out| Claims::new().sign(&key(), out).map(str::len),
+        &|out| claims.key_id("k").content_type("c").sign(&key(), out).map(str::len),
+        &|out| claims.sign_with(&more, &key(), out).map(str::len),
+        &|out| ring.sign(&claims, out).map(str::len),
+    ];
+    for (i, sign) in ways.iter().enumerate() {
+        let needed = sign(&mut [0; 1024]).unwrap();
+        for len in 0..needed {
+            assert_eq!(sign(&mut vec![0; len]), Err(Error::BufferTooSmall { needed }), "way {i}, {len} bytes");
+        }
+        assert_eq!(sign(&mut vec![0; needed]), Ok(needed), "way {i}");
+    }
+    let short = Claims::new().sign(&key(), &mut [0; 99]).unwrap().len();
+    assert_eq!(short, 36 + 1 + 3 + 1 + 43);
+    assert_eq!(Claims::new().sign_string::<84, _>(&key()).unwrap().len(), short);
+    assert_eq!(Claims::new().sign_string::<83, _>(&key()), Err(Error::BufferTooSmall { needed: short }));
+}
+
+// ---------------------------------------------------------------------------------------------- against serde_json
+
+/// A JSON value as it is written.
+#[derive(Clone, Debug)]
+enum Node {
+    Plain(String),
+    Text(String),
+    List(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+fn any_node() -> impl Strategy<Value = Node> {
+    let number = prop_oneof![
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,2})?",
+        select(vec!["1e400".to_owned(), "-0".to_owned()])
+    ];
+    let word = select(vec!["true".to_owned(), "false".to_owned(), "null".to_owned()]);
+    let leaf = prop_oneof![number.prop_map(Node::Plain), word.prop_map(Node::Plain), any_text().prop_map(Node::Text)];
+    leaf.prop_recursive(18, 40, 4, |inner| {
+        let deep =
+            (inner.clone(), 0..17usize).prop_map(|(node, n)| (0..n).fold(node, |node, _| Node::List(vec![node])));
+        prop_oneof![2 => vec(inner.clone(), 0..5).prop_map(Node::List), 2 => any_object(inner), 1 => deep]
+    })
+}
+
+fn any_object(node: impl Strategy<Value = Node>) -> impl Strategy<Value = Node> {
+    vec((prop_oneof!["[a-c]", any_text()], node), 0..5).prop_map(Node::Object)
+}
+
+impl Node {
+    /// Without white space, each string in the one spelling; or with as much of both as there is in `noise`.
+    fn write(&self, noise: &mut Option<u64>, out: &mut String) {
+        let blank = |noise: &mut Option<u64>, out: &mut String| {
+            if let Some(seed) = noise {
+                *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                out.push_str(["", "", "", " ", "\n", "\t\r ", "", "    "][(*seed >> 61) as usize]);
+            }
+        };
+        let text = |text: &str, noise: &Option<u64>| {
+            let plain = serde_json::to_string(text).unwrap();
+            noise.map_or(plain.clone(), |seed| escaped(&plain, seed, false))
+        };
+        blank(noise, out);
+        match self {
+            Self::Plain(plain) => out.push_str(plain),
+            Self::Text(string) => out.push_str(&text(string, noise)),
+            Self::List(nodes) => {
+                out.push('[');
+                for (i, node) in nodes.iter().enumerate() {
+                    out.push_str(if i > 0 { "," } else { "" });
+                    node.write(noise, out);
+                }
+                blank(noise, out);
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (i, (name, node)) in members.iter().enumerate() {
+                    out.push_str(if i > 0 { "," } else { "" });
+                    blank(noise, out);
+                    out.push_str(&text(name, noise));
+                    blank(noise, out);
+                    out.push(':');
+                    node.write(noise, out);
+                }
+                blank(noise, out);
+                out.push('}');
+            }
+        }
+        blank(noise, out);
+    }
+}
+
+/// The members of the top object, those that are there twice included.
+struct Top(Vec<(String, serde_json::Value)>);
+
+impl<'de> Deserialize<'de> for Top {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Top;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Top(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+fn depth(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        serde_json::Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Holds what becomes of a document against what `serde_json` says; the normalised text, if it was taken.
+fn compare(document: &[u8]) -> Option<String> {
+    let shown = || String::from_utf8_lossy(document).into_owned();
+    let found = normalised(document);
+    match serde_json::from_slice::<Top>(document) {
+        Ok(Top(members)) => {
+            let names: HashSet<_> = members.iter().map(|(name, _)| name).collect();
+            let is_shallow = members.iter().all(|(_, value)| depth(value) <= 15);
+            let expected = names.len() == members.len() && members.len() <= 128 && is_shallow;
+            assert_eq!(found.is_some(), expected, "{}", shown());
+            if let Some(found) = &found {
+                assert_eq!(serde_json::from_str::<Top>(found).unwrap().0, members, "{}", shown());
+            }
+        }
+        // A number that no double holds: here it stays text.
+        Err(error) if error.to_string().starts_with("number out of range") => {}
+        Err(error) => assert_eq!(found, None, "{error}: {}", shown()),
+    }
+    if let Some(found) = &found {
+        assert_eq!(normalised(found).as_ref(), Some(found), "a fixed point");
+        assert!(found.len() <= document.len());
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn any_spelling_of_a_document_comes_out_in_the_one(node in any_object(any_node()), seed in any::<u64>()) {
+        let (mut plain, mut noisy) = (String::new(), String::new());
+        node.write(&mut None, &mut plain);
+        node.write(&mut Some(seed), &mut noisy);
+        let found = compare(noisy.as_bytes());
+        prop_assert_eq!(&found, &compare(plain.as_bytes()));
+        prop_assert!(found.is_none_or(|found| found == plain));
+    }
+
+    #[test]
+    fn a_damaged_document_is_taken_only_where_it_is_still_a_document(
+        node in any_object(any_node()), seed in any::<u64>(), is_noisy in any::<bool>(),
+        damage in vec((any::<prop::sample::Index>(), 0..4u8, prop_oneof![select(b"{}[]\",:\\u0eE.+-tn \x1F\x80\xFF\xED".as_slice()), any::<u8>()]), 1..4),
+    ) {
+        let mut text = String::new();
+        node.write(&mut is_noisy.then_some(seed), &mut text);
+        let mut document = text.into_bytes();
+        for (place, how, byte) in damage {
+            let place = place.index(document.len().max(1));
+            match how {
+                _ if document.is_empty() => document.push(byte),
+                0 => document.insert(place, byte),
+                1 => drop(document.remove(place)),
+                2 => document.truncate(place),
+                _ => document[place] = byte,
+            }
+        }
+        compare(&document);
+    }
+
+    #[test]
+    fn any_text_of_the_letters_of_json_meets_the_verdict_of_serde_json(
+        text in "[\\[\\]{}\",:\\\\u0-9eE+. tn-]{0,12}", value in "([\\[{]|[\\]}]|,|:|\"a\"|1|-|0|\\.5|e1|true|null|\"\\\\[u\"n]){0,10}",
+    ) {
+        for document in [text.clone(), format!("{{\"a\":{text}}}"), format!("{{\"a\":\"{text}\"}}"), format!("{{\"a\":{value}}}"), format!("{{{value}}}")] {
+            compare(document.as_bytes());
+        }
+    }
+
+    #[test]
+    fn any_escape_and_any_byte_in_a_string_meet_the_verdict_of_serde_json(
+        units in vec(prop_oneof![0xD7F0..0xE010u32, 0..0x80u32, any::<u16>().prop_map(u32::from)], 1..5), bytes in vec(any::<u8>(), 0..6),
+    ) {
+        let escapes: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        compare(format!("{{\"a\":\"{escapes}\"}}").as_bytes());
+        compare(format!("{{\"{escapes}\":1,\"\\u0061\":2}}").as_bytes());
+        compare(&[b"{\"a\":\"", bytes.as_slice(), b"\"}"].concat());
+        compare(&[b"{\"a\":\"\\u00e9", bytes.as_slice(), b"\\n\"}"].concat());
+    }
+}
+
+#[test]
+fn limits_of_a_document_are_where_they_are_said_to_be() {
+    let keys = |n: usize| {
+        let members: Vec<_> = (0..n).map(|i| format!("\"{i}\":0")).collect();
+        compare(format!("{{{}}}", members.join(",")).as_bytes()).is_some()
+    };
+    assert!([0, 1, 127, 128].into_iter().all(keys) && ![129, 500].into_iter().any(keys));
+    for (document, is_good) in [
+        ("{\"a\":1,\"b\":1}", true),
+        ("{\"a\":1,\"a\":1}", false),
+        ("{\"a\":1,\"\\u0061\":1}", false),
+        ("{\"\\n\":1,\"\\u000a\":1}", false),
+        ("{\"\\u00e9\":1,\"é\":1}", false),
+        ("{\"a\":{\"b\":1,\"b\":1}}", true),
+        ("{\"a\":[{\"a\":1}],\"b\":{\"a\":1}}", true),
+        ("{\"\":1,\"\":1}", false),
+        ("{\"a\\\"\":1,\"a\\\"\":2}", false),
+        ("\u{FEFF}{}", false),
+        ("{\"a\":1}\u{0}", false),
+        ("{\"a\":\"\u{1F}\"}", false),
+        ("{\"a\":\"\u{7F}\"}", true),
+        ("", false),
+        ("[]", false),
+        ("null", false),
+        ("\"a\"", false),
+    ] {
+        assert_eq!(compare(document.as_bytes()).is_some(), is_good, "{document:?}");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- dates, audiences, types
+
+#[test]
+fn a_date_is_any_number_of_seconds_and_rounded_to_the_safe_side() {
+    for (json, down, up) in [
+        ("0", 0, 0),
+        ("1700003600", 1_700_003_600, 1_700_003_600),
+        ("1700003600.0", 1_700_003_600, 1_700_003_600),
+        ("1700003600.000001", 1_700_003_600, 1_700_003_601),
+        ("0.999999999999999999999999", 0, 1),
+        ("1.7000036e9", 1_700_003_600, 1_700_003_600),
+        ("1.7000036E+9", 1_700_003_600, 1_700_003_600),
+        ("1.7000036e+09", 1_700_003_600, 1_700_003_600),
+        ("17000036e2", 1_700_003_600, 1_700_003_600),
+        ("17000036000e-1", 1_700_003_600, 1_700_003_600),
+        ("17000036001e-1", 1_700_003_600, 1_700_003_601),
+        ("1.70000360005e9", 1_700_003_600, 1_700_003_601),
+        ("1e-1", 0, 1),
+        ("0e5", 0, 0),
+        ("18446744073709551615", u64::MAX, u64::MAX),
+        ("1.8446744073709551615e19", u64::MAX, u64::MAX),
+        ("9007199254740993", 9_007_199_254_740_993, 9_007_199_254_740_993),
+    ] {
+        let mut token = token(format!("{{\"exp\":{json},\"nbf\":{json},\"iat\":{json}}}"));
+        let claims = *authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims();
+        let found =
+            [claims.expires_at(), claims.not_before(), claims.issued_at()].map(|date| date.map(UnixTime::as_secs));
+        assert_eq!(found, [Some(down), Some(up), Some(up)], "{json}");
+    }
+}
+
+/// What a policy says of a payload.
+fn failures(payload: &str, policy: Policy<'_>, now: u64) -> FailedChecks {
+    let mut token = token(payload);
+    let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, at(now));
+    checked.map_or_else(|unfit| unfit.failed(), |_| FailedChecks::default())
+}
+
+#[test]
+fn a_claim_of_a_wrong_type_is_refused_whether_or_not_anybody_asks() {
+    let texts = ["null", "true", "1", "{}", "[\"a\"]"];
+    let dates = [
+        "null",
+        "true",
+        "\"1\"",
+        "{}",
+        "[1]",
+        "-1",
+        "-0.5",
+        "1e20",
+        "18446744073709551616",
+        "1e400",
+        "99999999999999999999.5",
+    ];
+    let audiences = ["null", "true", "1", "{}", "[1]", "[\"a\",null]", "[[\"a\"]]", "[\"a\",{}]"];
+    for claim in Claim::ALL {
+        let wrong: &[&str] = match claim {
+            Claim::Issuer | Claim::Subject | Claim::JwtId => &texts,
+            Claim::Audience => &audiences,
+            Claim::ExpirationTime | Claim::NotBefore | Claim::IssuedAt => &dates,
+        };
+        for value in wrong {
+            let mut expected = FailedChecks::default();
+            expected.mistyped = ClaimSet::NONE.with(claim);
+            let payload = format!("{{\"{}\":{value}}}", claim.name());
+            let policy = Policy::new(0).without_expiration();
+            assert_eq!(failures(&payload, policy, 1), expected, "{payload}");
+            assert_eq!(failures(&payload, policy.require(claim), 1), expected, "{payload}");
+        }
+    }
+}
+
+#[test]
+fn an_audience_is_a_string_or_a_list_of_them() {
+    let policy = Policy::new(0).without_expiration().audience("a");
+    for (value, names, is_meant) in [
+        ("\"a\"", Some(vec!["a"]), true),
+        ("\"\\u0061\"", Some(vec!["a"]), true),
+        ("[\"a\"]", Some(vec!["a"]), true),
+        ("[ \"b\" , \"\\u0061\" ]", Some(vec!["b", "a"]), true),
+        ("[]", Some(vec![]), false),
+        ("[\"\"]", Some(vec![""]), false),
+        ("\"\"", Some(vec![""]), false),
+        ("\"ab\"", Some(vec!["ab"]), false),
+        ("\"A\"", Some(vec!["A"]), false),
+        ("[\"b\",\"a b\",\"a,b\",\"[a]\"]", Some(vec!["b", "a b", "a,b", "[a]"]), false),
+        ("\"[\\\"a\\\"]\"", Some(vec!["[\"a\"]"]), false),
+        ("[[\"a\"]]", None, false),
+        ("{\"a\":\"a\"}", None, false),
+    ] {
+        let payload = format!("{{\"aud\":{value}}}");
+        let mut token = token(&payload);
+        let claims = *authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims();
+        let found = claims.audience().map(|audience| audience.iter().map(|one| one.to_string()).collect::<Vec<_>>());
+        assert_eq!(found, names.map(|names| names.into_iter().map(str::to_owned).collect()), "{value}");
+        assert_eq!(claims.audience().is_some_and(|audience| audience.contains("a")), is_meant, "{value}");
+        assert_eq!(failures(&payload, policy, 1).is_empty(), is_meant, "{value}");
+    }
+    assert!(failures("{}", policy, 1).missing.contains(Claim::Audience));
+}
+
+// ---------------------------------------------------------------------------------------------- policies
+
+#[test]
+fn all_checks_that_failed_are_told_at_once() {
+    let policy = Policy::new(1).issuer("i").audience("a").subject("s").typ("at+jwt").max_age(5).require(Claim::JwtId);
+    let failed = failures(r#"{"iss":"I","aud":["b"],"sub":7,"exp":90,"nbf":110,"iat":80}"#, policy, 100);
+    let mut expected = FailedChecks::default();
+    expected.missing = ClaimSet::NONE.with(Claim::JwtId);
+    expected.mistyped = ClaimSet::NONE.with(Claim::Subject);
+    let refused = [Claim::Issuer, Claim::Audience, Claim::ExpirationTime, Claim::NotBefore];
+    expected.refused = refused.into_iter().fold(ClaimSet::NONE, ClaimSet::with);
+    (expected.too_old, expected.typ) = (true, true);
+    assert_eq!(failed, expected);
+    assert_eq!(
+        failed.to_string(),
+        "missing: jti; of a wrong type: sub; refused: iss aud exp nbf; older than max_age; typ"
+    );
+    assert!(!failed.is_only_expired());
+    let missing = failures("{}", policy, 100);
+    assert_eq!(missing.to_string(), "missing: iss sub aud exp iat jti; typ");
+}
+
+#[test]
+fn a_token_is_expired_only_if_age_is_all_that_is_wrong() {
+    let policy = Policy::new(0).issuer("i").max_age(10);
+    for (payload, now, fails, is_expired) in [
+        (r#"{"iss":"i","exp":100,"iat":90}"#, 99, false, false),
+        (r#"{"iss":"i","exp":100,"iat":90}"#, 100, true, true),
+        (r#"{"iss":"i","exp":100,"iat":90}"#, 101, true, true),
+        (r#"{"iss":"i","exp":999,"iat":90}"#, 101, true, true),
+        (r#"{"iss":"I","exp":100,"iat":90}"#, 101, true, false),
+        (r#"{"exp":100,"iat":90}"#, 101, true, false),
+        (r#"{"iss":"i","exp":100}"#, 101, true, false),
+        (r#"{"iss":"i","exp":100,"iat":"90"}"#, 101, true, false),
+        (r#"{"iss":"i","exp":100,"iat":90,"nbf":200}"#, 101, true, false),
+        (r#"{"iss":"i","exp":100,"iat":90,"sub":1}"#, 101, true, false),
+        (r#"{"iss":"i","exp":100,"iat":102}"#, 101, true, false),
+        (r#"{"iss":"i","exp":"100","iat":90}"#, 101, true, false),
+        (r#"{"iss":"i","iat":90}"#, 101, true, false),
+    ] {
+        let mut token = token(payload);
+        let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, at(now));
+        assert_eq!(checked.is_err(), fails, "{payload}");
+        let Err(unfit) = checked else { continue };
+        assert_eq!((unfit.failed().is_only_expired(), Refusal::from(unfit).is_expired()), (is_expired, is_expired));
+        assert_eq!(Refusal::from(unfit), Refusal::Claims(unfit.failed()));
+        match unfit.into_expired() {
+            Ok(expired) => assert!(is_expired && expired.claims().issuer().unwrap() == "i", "{payload}"),
+            Err(unfit) => assert!(!is_expired && !unfit.failed().is_empty(), "{payload}"),
+        }
+    }
+}
+
+#[test]
+fn a_bad_signature_is_told_alone_and_leaves_the_buffer_as_it_was() {
+    let mut ring = KeyRing::<1>::new();
+    ring.insert("k", key(), Validity::ALWAYS).unwrap();
+    let policy = Policy::new(0).issuer("i");
+    for payload in [r#"{"iss":"i","exp":9}"#, r#"{"exp":1}"#, "[]", "{", "{\"sub\":\"\\u00e9\"}", ""] {
+        let good = token(payload);
+        let signature = good.len() - 43;
+        for place in [0, 1, 20, 21, 22, signature, good.len() - 2] {
+            let mut bad = good.clone();
+            bad[place] = if bad[place] == b'A' { b'B' } else { b'A' };
+            let before = bad.clone();
+            let mut scratch = vec![0; good.len()];
+            let refused = Refusal::Invalid;
+            assert_eq!(authenticate_in_place(&key(), &mut bad).unwrap_err(), refused, "{payload} {place}");
+            assert_eq!(bad, before, "{payload} {place}");
+            assert_eq!(ring.verify(&bad, &policy, at(5), &mut scratch).unwrap_err(), refused, "{payload} {place}");
+            if let Ok(bad) = Unverified::parse(&bad) {
+                assert_eq!(bad.authenticate(&key(), &mut scratch).unwrap_err(), refused, "{payload} {place}");
+            }
+        }
+    }
+    // The same token, well signed, is refused for its claims.
+    assert!(matches!(ring.verify(&token(r#"{"exp":1}"#), &policy, at(5), &mut [0; 99]), Err(Refusal::Claims(_))));
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn verifying_in_place_is_verifying(node in any_object(any_node()), seed in any::<u64>()) {
+        let mut text = String::new();
+        node.write(&mut Some(seed), &mut text);
+        let good = token(&text);
+        let (mut scratch, mut buffer) = (vec![0; good.len()], good.clone());
+        let there = Unverified::parse(&good).unwrap().authenticate(&key(), &mut scratch);
+        let here = authenticate_in_place(&key(), &mut buffer);
+        let claims = |token: &countersign::jwt::Authentic<'_>| token.unchecked_claims().as_json().to_owned();
+        prop_assert_eq!(there.as_ref().map(claims), here.as_ref().map(claims));
+        let needed = Unverified::parse(&good).unwrap().scratch_len();
+        prop_assert_eq!(
+            Unverified::parse(&good).unwrap().authenticate(&key(), &mut vec![0; needed - 1]).map(|_| ()),
+            Err(Refusal::ScratchTooSmall { needed })
+        );
+    }
+}
+
+#[test]
+fn equal_text_is_equal_whatever_its_spelling() {
+    for (spelling, text) in [
+        ("a", "a"),
+        ("\\u0061", "a"),
+        ("\\u00E9\\/", "é/"),
+        ("\\ud83d\\ude00", "😀"),
+        ("\\u0022\\u005c", "\"\\"),
+        ("\\b\\f\\n\\r\\t", "\u{8}\u{C}\n\r\t"),
+        ("\\u0008\\u000C\\u000a\\u000D\\u0009", "\u{8}\u{C}\n\r\t"),
+        ("\\u0000\\u001f\\u007f", "\0\u{1F}\u{7F}"),
+        ("\\\\n", "\\n"),
+        ("\\\\u0041", "\\u0041"),
+    ] {
+        let mut token = token(format!("{{\"sub\":\"{spelling}\",\"jti\":{}}}", serde_json::to_string(text).unwrap()));
+        let claims = *authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims();
+        let (one, other) = (claims.subject().unwrap(), claims.jwt_id().unwrap());
+        assert!(one == other && one == text && one == *text && one != "b" && one != "", "{spelling}");
+        assert_eq!((one.to_string(), String::from_iter(one.chars())), (text.to_owned(), text.to_owned()));
+        assert_eq!(one.as_str(), (!text.contains(is_escaped)).then_some(text), "{spelling}");
+        assert!(!text.contains(is_escaped) || one != spelling, "raw text is not its meaning: {spelling}");
+    }
+}
