@@ -785,12 +785,20 @@ impl<'de> Deserialize<'de> for Top {
     }
 }
 
-fn depth(value: &serde_json::Value) -> usize {
-    match value {
-        serde_json::Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
-        serde_json::Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-        _ => 0,
+/// Levels of a valid document. Of its text, for a value does not tell what a member of the same name has replaced.
+fn depth(document: &[u8]) -> usize {
+    let (mut level, mut deepest, mut inside, mut bytes) = (0usize, 0, false, document.iter());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => inside = !inside,
+            b'\\' => drop(bytes.next()),
+            b'{' | b'[' if !inside => level += 1,
+            b'}' | b']' if !inside => level -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(level);
     }
+    deepest
 }
 
 /// Holds what becomes of a document against what `serde_json` says; the normalised text, if it was taken.
@@ -800,8 +808,7 @@ fn compare(document: &[u8]) -> Option<String> {
     match serde_json::from_slice::<Top>(document) {
         Ok(Top(members)) => {
             let names: HashSet<_> = members.iter().map(|(name, _)| name).collect();
-            let is_shallow = members.iter().all(|(_, value)| depth(value) <= 15);
-            let expected = names.len() == members.len() && members.len() <= 128 && is_shallow;
+            let expected = names.len() == members.len() && members.len() <= 128 && depth(document) <= 16;
             assert_eq!(found.is_some(), expected, "{}", shown());
             if let Some(found) = &found {
                 assert_eq!(serde_json::from_str::<Top>(found).unwrap().0, members, "{}", shown());
@@ -1055,6 +1062,13 @@ fn a_token_is_expired_only_if_age_is_all_that_is_wrong() {
             Err(unfit) => assert!(!is_expired && !unfit.failed().is_empty(), "{payload}"),
         }
     }
+    // The header counts too.
+    let mut failed = failures(r#"{"iss":"i","exp":100,"iat":90}"#, policy.typ("at+jwt"), 101);
+    assert!(failed.typ && !failed.too_old && !failed.is_only_expired());
+    (failed.typ, failed.crit) = (false, true);
+    assert!(!failed.is_only_expired());
+    failed.crit = false;
+    assert!(failed.is_only_expired());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
 use crate::tools;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Crates that the bare core may pull in, itself included.
 const CORE_CRATES: usize = 25;
@@ -14,10 +14,12 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
         let line = format!("cargo fmt --all --check --manifest-path {manifest}");
         tally.command(&format!("format of {manifest}"), &mut command(&line))?;
     }
-    for set in powerset(&features()?) {
-        let line = format!("cargo clippy --quiet --lib --no-default-features --features {set} -- --deny warnings");
-        tally
-            .command(&format!("lints of the library with features [{}]", set.trim_matches('"')), &mut command(&line))?;
+    for set in sets_of_features(&features()?) {
+        let mut clippy = command("cargo clippy --quiet --lib --no-default-features --features");
+        tally.command(
+            &format!("lints with features [{set}]"),
+            clippy.args([set.as_str(), "--", "--deny", "warnings"]),
+        )?;
     }
     let all = "cargo clippy --quiet --workspace --all-targets --all-features -- --deny warnings";
     tally.command("lints of everything", &mut command(all))?;
@@ -27,24 +29,32 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
     licences(tally)
 }
 
-/// The features of the crate, from its manifest.
-fn features() -> Outcome<Vec<String>> {
+/// The features of the crate and what each turns on, from its manifest.
+fn features() -> Outcome<BTreeMap<String, Vec<String>>> {
     let metadata = stdout_of(&mut command("cargo metadata --no-deps --format-version 1"))?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let own =
-        packages.filter(|package| package["name"] == "countersign").find_map(|package| package["features"].as_object());
-    let names = own.ok_or("the manifest has no features")?.keys();
-    Ok(names.filter(|name| *name != "default").cloned().collect())
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    let own = packages.find(|package| package["name"] == "countersign").ok_or("the workspace has no countersign")?;
+    let mut features: BTreeMap<String, Vec<String>> =
+        serde_json::from_value(own["features"].clone()).map_err(|error| error.to_string())?;
+    features.remove("default");
+    Ok(features)
 }
 
-/// Every set of features, the empty one first.
-fn powerset(features: &[String]) -> impl Iterator<Item = String> {
-    (0..1u32 << features.len()).map(|set| {
-        let chosen =
-            features.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, feature)| feature.as_str());
-        chosen.collect::<Vec<_>>().join(",")
-    })
+/// Every set of features, the empty one first; without those that name a feature which another one of them turns on anyway.
+fn sets_of_features(features: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = String> {
+    let names: Vec<_> = features.keys().map(String::as_str).collect();
+    let sets = (0..1u32 << names.len()).map(move |set| {
+        let chosen = names.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, name)| *name);
+        chosen.collect::<Vec<_>>()
+    });
+    let is_minimal = |set: &Vec<&str>| !set.iter().any(|one| set.iter().any(|other| turns_on(features, one, other)));
+    sets.filter(is_minimal).map(|set| set.join(","))
+}
+
+fn turns_on(features: &BTreeMap<String, Vec<String>>, one: &str, other: &str) -> bool {
+    let on = features.get(one).into_iter().flatten();
+    on.into_iter().any(|next| next == other || turns_on(features, next, other))
 }
 
 fn dependency_tree(tally: &mut Tally) -> Outcome {

@@ -22,8 +22,10 @@ extern "C" fn main() -> i32 {
 fn sign_and_verify() -> Result<Result<i32, Refusal>> {
     let secret = black_box(&b"an obvious test key of 32 bytes!"[..]);
     let (key, now) = (Hs256Key::new(secret)?, UnixTime::from_secs(black_box(1_767_225_600)));
-    let private = black_box([("fw", Value::Text("1.2.3")), ("n", Value::Integer(-7)), ("l", Value::Texts(&["a", "b"]))]);
-    let claims = Claims::new().issuer(black_box("issuer")).audience(&["api", "b"]).subject(black_box("dev-7")).private(&private);
+    let private =
+        black_box([("fw", Value::Text("1.2.3")), ("n", Value::Integer(-7)), ("l", Value::Texts(&["a", "b"]))]);
+    let claims =
+        Claims::new().issuer(black_box("issuer")).audience(&["api", "b"]).subject(black_box("dev-7")).private(&private);
     let claims = claims.issued_at(now).expires_at(UnixTime::from_secs(black_box(1_767_229_200)));
     let (mut out, mut scratch) = ([0; 512], [0; 512]);
     let token = claims.sign(&key, &mut out)?;
@@ -35,6 +37,7 @@ fn sign_and_verify() -> Result<Result<i32, Refusal>> {
     let len = token.len();
     let place = out.get_mut(..len).unwrap_or_default();
     let in_place = authenticate_in_place(&key, place).and_then(|token| Ok(token.check(&POLICY, now)?));
-    let in_place = in_place.map(|token| token.claims().audience().is_some_and(|audience| audience.contains(black_box("b"))));
+    let in_place =
+        in_place.map(|token| token.claims().audience().is_some_and(|audience| audience.contains(black_box("b"))));
     Ok(subject.and_then(|subject| Ok(i32::from(black_box(subject == 5 && in_place?)))))
 }
