@@ -1064,7 +1064,7 @@ fn a_token_is_expired_only_if_age_is_all_that_is_wrong() {
     }
     // The header counts too.
     let mut failed = failures(r#"{"iss":"i","exp":100,"iat":90}"#, policy.typ("at+jwt"), 101);
-    assert!(failed.typ && !failed.too_old && !failed.is_only_expired());
+    assert!(failed.typ && failed.too_old && !failed.is_only_expired());
     (failed.typ, failed.crit) = (false, true);
     assert!(!failed.is_only_expired());
     failed.crit = false;
