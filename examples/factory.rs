@@ -1,26 +1,50 @@
-//! Plays the factory: makes a master key and the line that is burnt into each device.
+//! Plays the factory: makes a master key, or takes one that it made before, and the line that is burnt into each device.
 //!
-//! `cargo run --features std --example factory -- acme dev-0123456789ab dev-0123456789ac`
+//! ```text
+//! cargo run --features std --example factory -- acme dev-0123456789ab > keys
+//! grep csk1m_ keys | cargo run --features std --example factory -- --master acme dev-next-week
+//! cargo run --features std --example factory -- --slot 1 acme          # a master to rotate to
+//! ```
 
-use countersign::key::text::{KeyType, MAX_KEY_TEXT, write};
+use countersign::key::text::{KeyType, MAX_KEY_TEXT, parse, write};
 use countersign::key::{MasterKey, SecretBytes};
 
-const USAGE: &str = "usage: factory REALM UID...";
+const USAGE: &str =
+    "usage: factory [--master] [--slot N] [--generation N] REALM UID...   (--master: from the standard input)";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [realm, uids @ ..] = arguments.as_slice() else { return Err(USAGE.into()) };
-    let mut random = [0; 32];
-    getrandom::fill(&mut random)?;
-    let secret = SecretBytes::new(&random)?;
+    let (mut slot, mut generation, mut given, mut names) = (0, 0, false, Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--master" => given = true,
+            "--slot" => slot = arguments.next().ok_or(USAGE)?.parse()?,
+            "--generation" => generation = arguments.next().ok_or(USAGE)?.parse()?,
+            _ => names.push(argument),
+        }
+    }
+    let [realm, uids @ ..] = names.as_slice() else { return Err(USAGE.into()) };
+    let (slot, secret) = if given { from_stdin()? } else { (slot, random()?) };
     let master = MasterKey::from_secret(&secret)?;
 
     let mut out = [0; MAX_KEY_TEXT];
     println!("# for the server alone; with it every device of the realm can be impersonated");
-    println!("{}", write(KeyType::Master, 0, &secret, &mut out)?);
+    println!("{}", write(KeyType::Master, slot, &secret, &mut out)?);
     for uid in uids {
-        let device = master.derive_bytes(realm, uid.as_bytes(), 0)?;
-        println!("# for {uid}\n{}", write(KeyType::Device, 0, &device, &mut out)?);
+        let device = master.derive_bytes(realm, uid.as_bytes(), generation)?;
+        println!("# for {uid}, generation {generation}\n{}", write(KeyType::Device, slot, &device, &mut out)?);
     }
     Ok(())
+}
+
+fn random() -> Result<SecretBytes, Box<dyn std::error::Error>> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(SecretBytes::new(&bytes)?)
+}
+
+fn from_stdin() -> Result<(u8, SecretBytes), Box<dyn std::error::Error>> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(parse(KeyType::Master, line.trim_end().as_bytes())?)
 }

@@ -187,7 +187,8 @@ impl core::error::Error for Error {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Malformed, of a kind or length that is not allowed, for someone else, or forged (steps 1 to 5).
+    /// Malformed, of a kind or length that is not allowed, for someone else, under a key that is unknown, retired or replaced, or forged
+    /// (steps 1 to 5). Which of these it is nobody can say: up to the MAC all of it is a stranger's word.
     Invalid,
     /// A JWT that is authentic and fails its policy: all checks that failed.
     Claims(crate::jwt::FailedChecks),

@@ -145,6 +145,8 @@ impl MacKey {
 
     /// Reads a device's key text and prepares its key; returns the slot too.
     ///
+    /// A lone key verifies as slot 0; for another slot put it into a [`KeyRing`].
+    ///
     /// ```
     /// use countersign::{Error, key::MacKey};
     ///

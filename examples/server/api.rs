@@ -53,6 +53,10 @@ async fn page(content_type: &'static str, text: &'static str) -> Response {
 
 /// What every answer says to a browser: take nothing from elsewhere, guess no types, keep nothing.
 async fn harden(mut response: Response) -> Response {
+    // For the operator alone: the peer was told less.
+    if let Some(refusal) = response.extensions().get::<Refusal>() {
+        eprintln!("refused: {refusal}");
+    }
     const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     let headers = [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "no-store")];
     for (name, value) in headers {

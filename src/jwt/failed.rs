@@ -70,7 +70,7 @@ impl Claim {
 /// assert!(REQUIRED.contains(Claim::JwtId) && !REQUIRED.contains(Claim::Subject));
 /// assert_eq!(REQUIRED.to_string(), "iss jti");
 /// ```
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClaimSet(u8);
 
@@ -100,6 +100,12 @@ impl ClaimSet {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+impl fmt::Debug for ClaimSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(Claim::ALL.into_iter().filter(|claim| self.contains(*claim))).finish()
     }
 }
 

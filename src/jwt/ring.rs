@@ -58,6 +58,23 @@ macro_rules! with_verifier {
     };
 }
 
+/// Does the same with every key that can sign.
+macro_rules! with_signer {
+    ($ring_key:expr, $key:ident => $do:expr) => {
+        match $ring_key {
+            RingKey::Hs256($key) => $do,
+            RingKey::Hs384($key) => $do,
+            RingKey::Hs512($key) => $do,
+            #[cfg(feature = "es256")]
+            RingKey::Es256Signing($key, _) => $do,
+            #[cfg(feature = "eddsa")]
+            RingKey::EdDsaSigning($key, _) => $do,
+            #[cfg(any(feature = "es256", feature = "eddsa"))]
+            _ => Err(Error::Signer),
+        }
+    };
+}
+
 fn alg_of<K: Algorithm>(_: &K) -> &'static str {
     K::ALG
 }
@@ -228,19 +245,31 @@ impl<const N: usize> KeyRing<N> {
     /// # Errors
     /// [`Error::Signer`] if no key that can sign was chosen; else as [`Claims::sign`].
     pub fn sign<'b>(&self, claims: &Claims<'_>, out: &'b mut [u8]) -> Result<&'b str> {
+        let (kid, key) = self.signing_key()?;
+        let claims = claims.key_id(kid);
+        with_signer!(key, key => claims.sign(key, out))
+    }
+
+    /// [`sign`](KeyRing::sign) together with the claims of a struct or map, as [`Claims::sign_with`].
+    ///
+    /// # Errors
+    /// [`Error::Signer`] if no key that can sign was chosen; else as [`Claims::sign_with`].
+    #[cfg(feature = "serde")]
+    pub fn sign_with<'b>(
+        &self,
+        claims: &Claims<'_>,
+        private: &impl serde::Serialize,
+        out: &'b mut [u8],
+    ) -> Result<&'b str> {
+        let (kid, key) = self.signing_key()?;
+        let claims = claims.key_id(kid);
+        with_signer!(key, key => claims.sign_with(private, key, out))
+    }
+
+    /// The key that signs and its id, chosen together.
+    fn signing_key(&self) -> Result<(&str, &RingKey)> {
         let entry = self.signing.and_then(|index| self.entries.get(index)).ok_or(Error::Signer)?;
-        let claims = claims.key_id(&entry.kid);
-        match &entry.key {
-            RingKey::Hs256(key) => claims.sign(key, out),
-            RingKey::Hs384(key) => claims.sign(key, out),
-            RingKey::Hs512(key) => claims.sign(key, out),
-            #[cfg(feature = "es256")]
-            RingKey::Es256Signing(key, _) => claims.sign(key, out),
-            #[cfg(feature = "eddsa")]
-            RingKey::EdDsaSigning(key, _) => claims.sign(key, out),
-            #[cfg(any(feature = "es256", feature = "eddsa"))]
-            _ => Err(Error::Signer),
-        }
+        Ok((&entry.kid, &entry.key))
     }
 
     /// Verifies a token and makes every check of a policy.

@@ -5,8 +5,9 @@ use crate::key::KeySource;
 use crate::token::{Carrier, Kind, MAX_FIELDS, NoRevocations, Revocations, VerifiedToken, Verifier};
 use crate::{ClockReading, HeldClock, Refusal, UnixTime};
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 use http::request::Parts;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Turns the text of a bearer token into an identity for the handler, from memory and without waiting.
 ///
@@ -187,7 +188,7 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub struct JwtAuthenticator<'a, const N: usize> {
-    ring: KeyRing<N>,
+    ring: RwLock<KeyRing<N>>,
     policy: Policy<'a>,
     clock: SharedClock,
 }
@@ -196,13 +197,17 @@ impl<'a, const N: usize> JwtAuthenticator<'a, N> {
     /// Judges by these keys and this policy, at the time of the system clock as `clock` holds it.
     #[must_use]
     pub const fn new(ring: KeyRing<N>, policy: Policy<'a>, clock: HeldClock) -> Self {
-        Self { ring, policy, clock: SharedClock::new(clock) }
+        Self { ring: RwLock::new(ring), policy, clock: SharedClock::new(clock) }
     }
 
     /// The keys, to sign with.
-    #[must_use]
-    pub const fn ring(&self) -> &KeyRing<N> {
-        &self.ring
+    pub fn ring(&self) -> impl Deref<Target = KeyRing<N>> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys, to rotate them: the next request sees what has changed. Requests wait for as long as this is held.
+    pub fn ring_mut(&self) -> impl DerefMut<Target = KeyRing<N>> {
+        self.ring.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time, as the held clock tells it.
@@ -224,7 +229,7 @@ impl<const N: usize> Authenticate for JwtAuthenticator<'_, N> {
         let mut scratch = std::vec![0; token.scratch_len()];
         let reading = self.clock.read();
         // The signature first: who forges learns nothing about this clock.
-        let authentic = self.ring.authenticate(&token, reading.time(), &mut scratch)?;
+        let authentic = self.ring().authenticate(&token, reading.time(), &mut scratch)?;
         Ok(authentic.check(&self.policy, reading.usable()?)?.into())
     }
 }

@@ -1,12 +1,13 @@
-//! The verified token as an argument of an axum handler.
+//! The verified token, or the claims of a JWT, as an argument of an axum handler.
 
+use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-/// The handler is not behind a [`BearerLayer`](super::BearerLayer) whose identity is a [`VerifiedToken`]: a mistake in
+/// The handler is not behind a [`BearerLayer`](super::BearerLayer) whose identity is what it asks for: a mistake in
 /// the routes.
 ///
 /// The peer gets a 500 and no word more.
@@ -50,6 +51,15 @@ impl IntoResponse for FilterMissing {
 /// let app: Router = Router::new().route("/api/me", get(me)).route_layer(BearerLayer::new(authenticator));
 /// ```
 impl<S: Sync> FromRequestParts<S> for VerifiedToken {
+    type Rejection = FilterMissing;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, FilterMissing> {
+        parts.extensions.get::<Self>().cloned().ok_or(FilterMissing)
+    }
+}
+
+/// The same for the claims of a JWT.
+impl<S: Sync> FromRequestParts<S> for VerifiedClaims {
     type Rejection = FilterMissing;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, FilterMissing> {
