@@ -11,14 +11,18 @@ pub(super) enum Round {
 
 /// Reads a normalised JSON value. A string, a negative number, and more seconds than 64 bits hold are no date.
 pub(super) fn parse(value: &str, round: Round) -> Option<UnixTime> {
-    let (seconds, rest) = whole_seconds(value.as_bytes())?;
-    let (seconds, has_fraction) = match rest {
-        [] => (seconds, false),
-        [b'.', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => (seconds, !is_zero(digits)),
-        _ => scientific(value)?,
-    };
+    let (seconds, has_fraction) = if value.contains(['e', 'E']) { scientific(value)? } else { plain(value)? };
     let seconds = if round == Round::Up && has_fraction { seconds.checked_add(1)? } else { seconds };
     Some(UnixTime::from_secs(seconds))
+}
+
+/// A number without an exponent, as whole seconds and whether there is more.
+fn plain(value: &str) -> Option<(u64, bool)> {
+    match whole_seconds(value.as_bytes())? {
+        (seconds, []) => Some((seconds, false)),
+        (seconds, [b'.', digits @ ..]) if digits.iter().all(u8::is_ascii_digit) => Some((seconds, !is_zero(digits))),
+        _ => None,
+    }
 }
 
 /// The digits in front, of which there is at least one, and what follows them.
@@ -44,8 +48,13 @@ fn scientific(value: &str) -> Option<(u64, bool)> {
     let (mantissa, exponent) = value.split_once(['e', 'E'])?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = || whole.bytes().chain(fraction.bytes());
-    // So large or small an exponent leaves nothing of any number but zero.
-    let exponent = i32::try_from(exponent.parse::<i64>().ok()?).ok()?;
+    if whole.is_empty() || !digits().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    // An exponent beyond the longest document moves the point past all digits, however large it is.
+    let beyond = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let exponent = exponent.parse().unwrap_or(beyond).clamp(-100_000, 100_000);
+    let exponent = i32::try_from(exponent).ok()?;
     let point = exponent.saturating_add(i32::try_from(whole.len()).ok()?);
     let point = usize::try_from(point.max(0)).ok()?;
     let seconds = digits().take(point).try_fold(0, push)?;
@@ -79,6 +88,8 @@ mod tests {
             ("5e-1", 0, 1),
             ("1e-400", 0, 1),
             ("0e400", 0, 0),
+            ("0e99999999999999999999", 0, 0),
+            ("100000000000000000000e-11", 1_000_000_000, 1_000_000_000),
             ("0.0e-9", 0, 0),
             ("1.8446744073709551615e19", u64::MAX, u64::MAX),
         ] {

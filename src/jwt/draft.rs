@@ -3,6 +3,7 @@
 use super::Sign;
 use super::algorithm::MAX_SIGNATURE;
 use super::compact::MAX_TOKEN;
+use super::header::is_standard_parameter;
 use super::ring::MAX_HEADER;
 use super::value::{Value, put_texts};
 use super::writer::Base64Writer;
@@ -13,6 +14,12 @@ use crate::json::{Json, put_string};
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
 use serde::Serialize;
+
+/// Private claims given without serde.
+const MAX_PRIVATE: usize = 64;
+
+/// Header parameters of the application's own.
+const MAX_OWN_PARAMETERS: usize = 16;
 
 /// The claims and header parameters of a token to be signed. Registered claims need no serde.
 ///
@@ -112,7 +119,7 @@ impl<'a> Claims<'a> {
         self
     }
 
-    /// Claims of your own, without serde; not those that have a setter.
+    /// Up to 64 claims of your own, without serde; not those that have a setter.
     #[must_use]
     pub const fn private(mut self, claims: &'a [(&'a str, Value<'a>)]) -> Self {
         self.private = claims;
@@ -140,7 +147,7 @@ impl<'a> Claims<'a> {
         self
     }
 
-    /// Header parameters of your own, as `(name, string)`; not those that have a setter or a meaning in RFC 7515.
+    /// Up to 16 header parameters of your own, as `(name, string)`; not those that have a setter or a meaning in RFC 7515.
     #[must_use]
     pub const fn header_parameters(mut self, parameters: &'a [(&'a str, &'a str)]) -> Self {
         self.parameters = parameters;
@@ -229,9 +236,12 @@ impl<'a> Claims<'a> {
         for (name, value) in named.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))) {
             json.string_member(name, value);
         }
+        if self.parameters.len() > MAX_OWN_PARAMETERS {
+            return Err(Error::HeaderParameter);
+        }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
             let is_repeated = self.parameters.iter().take(i).any(|(earlier, _)| earlier == name);
-            if is_repeated || is_reserved_parameter(name) {
+            if is_repeated || is_standard_parameter(name) {
                 return Err(Error::HeaderParameter);
             }
             json.string_member(name, value);
@@ -243,6 +253,10 @@ impl<'a> Claims<'a> {
 
     fn put_claims(&self, json: &mut Json<impl Sink>) -> Result<()> {
         self.put_registered(json);
+        // With the registered ones and those of a struct still fewer than a verifier takes.
+        if self.private.len() > MAX_PRIVATE {
+            return Err(Error::Claims);
+        }
         for (i, (name, value)) in self.private.iter().enumerate() {
             let is_repeated = self.private.iter().take(i).any(|(earlier, _)| earlier == name);
             if is_repeated || is_registered(name) {
@@ -303,9 +317,4 @@ fn check_len(length: usize, cap: usize) -> Result<()> {
 /// Names that RFC 7519 section 4.1 registers, and that have setters.
 fn is_registered(name: &str) -> bool {
     matches!(name, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "jti")
-}
-
-/// Names that RFC 7515 section 4.1 and RFC 7797 give a meaning to.
-fn is_reserved_parameter(name: &str) -> bool {
-    matches!(name, "alg" | "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "b64")
 }

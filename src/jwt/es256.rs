@@ -57,6 +57,8 @@ impl Es256SigningKey {
     /// # Errors
     /// [`Error::PrivateKey`] if it is zero, too large, or of another length.
     pub fn new(scalar: &[u8]) -> Result<Self> {
+        // Shorter ones would be filled up with zeros.
+        let scalar: &[u8; 32] = scalar.try_into().map_err(|_| Error::PrivateKey)?;
         SigningKey::from_slice(scalar).map(Self).map_err(|_| Error::PrivateKey)
     }
 

@@ -64,7 +64,7 @@ impl<'b> Header<'b> {
         let Some(names) = string_list(crit) else { return false };
         let mut count = 0usize;
         for (i, name) in names.clone().enumerate() {
-            let is_known = name.as_str().is_some_and(|name| understood.contains(&name) && name != "b64");
+            let is_known = name.as_str().is_some_and(|name| understood.contains(&name) && !is_standard_parameter(name));
             let is_repeated = names.clone().take(i).any(|earlier| earlier == name);
             if !is_known || is_repeated || !self.has_parameter(name) {
                 return false;
@@ -92,4 +92,9 @@ pub(super) fn string_list(array: &str) -> Option<impl Iterator<Item = Text<'_>> 
     let inner = array.strip_prefix('[')?.strip_suffix(']')?;
     let all_strings = json::elements(inner).all(|element| Text::of_value(element).is_some());
     all_strings.then(|| json::elements(inner).filter_map(Text::of_value))
+}
+
+/// Names that RFC 7515 section 4.1 and RFC 7797 give a meaning to: neither an application's own, nor to be called critical.
+pub(super) fn is_standard_parameter(name: &str) -> bool {
+    matches!(name, "alg" | "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "b64")
 }

@@ -9,9 +9,11 @@ use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroize;
 
 /// Text that was meant for another kind of key: as an HMAC key it would be public (RFC 8725 section 2.1).
-fn looks_like_pem(key: &[u8]) -> bool {
-    let text = key.trim_ascii_start();
-    [&b"-----BEGIN"[..], b"---- BEGIN", b"ssh-", b"ecdsa-sha2-"].iter().any(|start| text.starts_with(start))
+fn looks_public(key: &[u8]) -> bool {
+    let holds = |text: &[u8]| key.windows(text.len()).any(|window| window == text);
+    let pem = [&b"-----BEGIN"[..], b"---- BEGIN"];
+    let ssh = [&b"ssh-ed25519 "[..], b"ssh-rsa ", b"ssh-dss ", b"ecdsa-sha2-", b"ssh-ed25519@openssh.com"];
+    pem.into_iter().chain(ssh).any(holds)
 }
 
 macro_rules! hmac_key {
@@ -34,7 +36,7 @@ macro_rules! hmac_key {
             /// # Errors
             /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for PEM or SSH text, which belongs to another algorithm.
             pub fn new(key: &[u8]) -> Result<Self> {
-                if looks_like_pem(key) {
+                if looks_public(key) {
                     return Err(Error::KeyLooksPublic);
                 }
                 Self::of_any_length(key, $len)

@@ -136,7 +136,7 @@ impl Validity {
     pub const ALWAYS: Self = Self { from: UnixTime::from_secs(0), until: UnixTime::from_secs(u64::MAX) };
 
     fn contains(self, now: UnixTime) -> bool {
-        self.from <= now && now < self.until
+        self.from <= now && (now < self.until || self.until == Self::ALWAYS.until)
     }
 }
 
