@@ -72,7 +72,7 @@ fn a_p256_private_key_is_of_one_length() {
     }
 }
 
-/// a gap in `looks_like_pem`: FIDO keys of OpenSSH, a byte-order mark or a vertical tab or a line of text in front.
+/// FIDO keys of OpenSSH too; and PEM behind a byte-order mark, a vertical tab or a line of text.
 #[test]
 fn text_of_a_public_key_is_no_hmac_key() {
     let body = "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tMCowBQYDK2Vw";
@@ -88,7 +88,7 @@ fn text_of_a_public_key_is_no_hmac_key() {
     }
 }
 
-/// "to the end of time" does not include its last second.
+/// The end of time includes its last second.
 #[test]
 fn always_is_always() {
     let mut ring = KeyRing::<1>::new();
@@ -98,7 +98,7 @@ fn always_is_always() {
     assert!(ring.authenticate(&token, UnixTime::from_secs(u64::MAX), &mut [0; 99]).is_ok());
 }
 
-/// dates whose digits in front of the exponent do not fit into 64 bits, though the date does. Fails closed (mistyped).
+/// The digits in front of the exponent need not fit into 64 bits if the date does.
 #[test]
 fn a_date_of_many_digits_and_a_negative_exponent_is_a_date() {
     for exp in ["100000000000000000000e-11", "0e99999999999999999999"] {
