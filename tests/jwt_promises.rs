@@ -106,3 +106,32 @@ fn a_date_of_many_digits_and_a_negative_exponent_is_a_date() {
         assert!(authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims().expires_at().is_some(), "{exp}");
     }
 }
+
+/// RFC 7519 section 4.1.3: a token that names an audience is for that audience alone.
+#[test]
+fn a_policy_without_an_audience_refuses_a_token_for_somebody() {
+    let check = |policy: Policy<'_>| {
+        let mut token = token(r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"exp":9,"aud":"somebody"}"#);
+        authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1)).is_ok()
+    };
+    assert!(!check(Policy::new(0)) && !check(Policy::new(0).audience("else")));
+    assert!(check(Policy::new(0).audience("somebody")) && check(Policy::new(0).any_audience()));
+}
+
+#[test]
+fn a_fraction_of_iat_does_not_make_a_token_younger() {
+    let check = |iat: &str| {
+        let mut token = token(r#"{"alg":"HS256","typ":"JWT"}"#, &format!(r#"{{"exp":999,"iat":{iat}}}"#));
+        let policy = Policy::new(0).max_age(60);
+        authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(161)).is_ok()
+    };
+    assert!(check("101") && !check("100") && !check("100.5") && check("101.5"));
+}
+
+#[test]
+fn a_key_that_only_verifies_is_not_chosen_to_sign() {
+    let public = Es256SigningKey::new(b"an obvious test key of 32 bytes!").unwrap().verifying_key();
+    let mut ring = KeyRing::<1>::new();
+    ring.insert("public", public, Validity::ALWAYS).unwrap();
+    assert_eq!(ring.sign_with_key("public"), Err(Error::Signer));
+}

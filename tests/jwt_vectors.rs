@@ -120,9 +120,8 @@ fn policy<'a>(spec: &'a Value, crit: &'a [&'a str]) -> Policy<'a> {
     if let Some(issuer) = spec["iss"].as_str() {
         policy = policy.issuer(issuer);
     }
-    if let Some(audience) = spec["aud"].as_str() {
-        policy = policy.audience(audience);
-    }
+    // A check that is not in the case is not made.
+    policy = spec["aud"].as_str().map_or(policy.any_audience(), |audience| policy.audience(audience));
     if let Some(subject) = spec["sub"].as_str() {
         policy = policy.subject(subject);
     }

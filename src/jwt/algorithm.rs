@@ -8,7 +8,7 @@ pub trait Algorithm {
     /// The value of the header parameter `alg`.
     const ALG: &'static str;
 
-    /// Bytes of a signature: always the same.
+    /// Bytes of a signature: always the same, and at most 64. A key with a longer one does not compile where it is used.
     const SIGNATURE_LEN: usize;
 
     /// `{"alg":"…","typ":"JWT"}` in base64url: a header equal to it need not be parsed. Empty when the type has none prepared.
@@ -41,6 +41,7 @@ pub trait Verify: Algorithm {
 
     /// The same for a signature in base64url, as it stands in a token. Refuses every spelling but one.
     fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
+        const { assert!(Self::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
         let mut buf = [0; MAX_SIGNATURE];
         // The codec wants a place that fits. It is the constant-time one: a signature may be a secret until it has been compared.
         let Some(signature) = buf.get_mut(..Self::SIGNATURE_LEN) else { return false };

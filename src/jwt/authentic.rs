@@ -24,6 +24,9 @@ impl<'b> Authentic<'b> {
 
     /// Makes every check of a policy at the time `now`.
     ///
+    /// Whether `now` can be trusted is the caller's to judge: to a clock that is not set every token is still young. Ask a
+    /// [`ClockReading`](crate::ClockReading) first, as the filter does.
+    ///
     /// # Errors
     /// [`Unfit`], with all checks that failed.
     #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
@@ -90,7 +93,8 @@ impl<'b> Unfit<'b> {
         self.failed
     }
 
-    /// The token, if its age is all that is wrong with it.
+    /// The token, if its age is all that is wrong with it, however old it is: limit yourself how late a refresh may come, by a claim such as
+    /// `auth_time`.
     ///
     /// # Errors
     /// Itself, if anything else failed.

@@ -79,7 +79,12 @@ impl<'b> ClaimsSet<'b> {
         date::parse(self.object.get(Member::Iat)?, Round::Up)
     }
 
-    /// The value of any claim as JSON, normalised.
+    /// `iat`, a fraction dropped: what an age is counted from.
+    pub(super) fn issued_no_earlier_than(&self) -> Option<UnixTime> {
+        date::parse(self.object.get(Member::Iat)?, Round::Down)
+    }
+
+    /// The value of any claim as JSON, normalised. Nested members may be there twice: only those at the top are unique.
     #[must_use]
     pub fn json(&self, name: &str) -> Option<&'b str> {
         let is_it = |key: &str| Text::of_value(key).is_some_and(|key| key == name);

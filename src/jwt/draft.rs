@@ -197,6 +197,7 @@ impl<'a> Claims<'a> {
         out: &'b mut [u8],
         payload: impl FnOnce(&mut Json<Base64Writer<'_, '_>>) -> Result<()>,
     ) -> Result<&'b str> {
+        const { assert!(K::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
         let mut cursor = Cursor::new(out);
         self.put_header::<K>(&mut cursor)?;
         check_len(cursor.len(), MAX_HEADER)?;

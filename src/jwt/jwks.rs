@@ -66,20 +66,23 @@ pub fn read_jwk_set<const N: usize>(set: &str) -> Result<KeyRing<N>, JwkSetError
     let object = json::normalise(&mut buf, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
     let keys = json::members(object.text).find(|(name, _)| *name == "\"keys\"").map(|(_, value)| value);
     let keys = keys.and_then(|keys| keys.strip_prefix('[')?.strip_suffix(']')).ok_or(JwkSetError::Malformed)?;
-    let mut ring = KeyRing::new();
+    let (mut ring, mut symmetric) = (KeyRing::new(), None);
     for (place, text) in json::elements(keys).enumerate() {
         let mut copy = Zeroizing::new(Vec::from(text));
         // The set as a whole was checked for repeated members at its top; this is the top of a key.
         let object = json::normalise(&mut copy, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
         let jwk = Jwk { text: object.text };
+        // Of every key, understood or not: what a set is must not depend on what this crate was built with.
+        let Some(kty) = jwk.string("kty") else { continue };
+        let is_symmetric = kty == "oct";
+        if *symmetric.get_or_insert(is_symmetric) != is_symmetric {
+            return Err(JwkSetError::Mixed);
+        }
         if !jwk.is_understood() {
             continue;
         }
         let key = jwk.key().ok_or(JwkSetError::Key(place))?;
         let kid = jwk.string("kid").ok_or(JwkSetError::Key(place))?;
-        if !ring.is_of_a_sort_with(&key) {
-            return Err(JwkSetError::Mixed);
-        }
         ring.insert(&kid, key, Validity::ALWAYS).map_err(JwkSetError::Ring)?;
     }
     Ok(ring)

@@ -30,6 +30,7 @@ pub struct Policy<'a> {
     required: ClaimSet,
     max_age: Option<u64>,
     refuses_future: bool,
+    any_audience: bool,
 }
 
 impl<'a> Policy<'a> {
@@ -46,6 +47,7 @@ impl<'a> Policy<'a> {
             required: ClaimSet::NONE.with(Claim::ExpirationTime),
             max_age: None,
             refuses_future: false,
+            any_audience: false,
         }
     }
 
@@ -61,6 +63,14 @@ impl<'a> Policy<'a> {
     pub const fn audience(mut self, audience: &'a str) -> Self {
         self.audience = Some(audience);
         self.require(Claim::Audience)
+    }
+
+    /// Accepts a token whatever its `aud` says. Without this, a policy that names no audience refuses every token that names one: it is for
+    /// somebody else (RFC 7519 section 4.1.3).
+    #[must_use]
+    pub const fn any_audience(mut self) -> Self {
+        self.any_audience = true;
+        self
     }
 
     /// `sub` must be this.
@@ -139,14 +149,18 @@ impl<'a> Policy<'a> {
             Claim::Issuer => judge_text(claims.issuer(), self.issuer),
             Claim::Subject => judge_text(claims.subject(), self.subject),
             Claim::JwtId => judge_text(claims.jwt_id(), None),
-            Claim::Audience => judge(claims.audience(), |found| self.audience.is_none_or(|name| found.contains(name))),
+            Claim::Audience => judge(claims.audience(), |found| {
+                self.any_audience || self.audience.is_some_and(|name| found.contains(name))
+            }),
             // "The current date/time MUST be before" it (RFC 7519 section 4.1.4).
             Claim::ExpirationTime => judge(claims.expires_at(), |exp| {
                 exp.as_secs().checked_add(self.leeway).is_none_or(|end| now.as_secs() < end)
             }),
             Claim::NotBefore => judge(claims.not_before(), |nbf| nbf.as_secs() <= self.latest(now)),
             Claim::IssuedAt => match claims.issued_at() {
-                Some(issued_at) if self.is_too_old(issued_at, now) => Found::TooOld,
+                Some(_) if claims.issued_no_earlier_than().is_some_and(|iat| self.is_too_old(iat, now)) => {
+                    Found::TooOld
+                }
                 issued_at => judge(issued_at, |iat| !self.refuses_future || iat.as_secs() <= self.latest(now)),
             },
         }
@@ -157,6 +171,7 @@ impl<'a> Policy<'a> {
         now.as_secs().saturating_add(self.leeway)
     }
 
+    /// Judged by the earliest second that a fraction may mean, so that the token does not live longer.
     fn is_too_old(&self, issued_at: UnixTime, now: UnixTime) -> bool {
         let age = now.as_secs().saturating_sub(issued_at.as_secs());
         self.max_age.is_some_and(|max_age| age > max_age.saturating_add(self.leeway))

@@ -86,10 +86,17 @@ impl RingKey {
         with_verifier!(self, key => alg_of(key))
     }
 
-    /// True for a key that both sides share.
-    #[cfg(feature = "std")]
-    pub(super) const fn is_symmetric(&self) -> bool {
-        matches!(self, Self::Hs256(_) | Self::Hs384(_) | Self::Hs512(_))
+    /// True for a key that signs, not only verifies.
+    const fn can_sign(&self) -> bool {
+        match self {
+            Self::Hs256(_) | Self::Hs384(_) | Self::Hs512(_) => true,
+            #[cfg(feature = "es256")]
+            Self::Es256Signing(..) => true,
+            #[cfg(feature = "eddsa")]
+            Self::EdDsaSigning(..) => true,
+            #[cfg(any(feature = "es256", feature = "eddsa"))]
+            _ => false,
+        }
     }
 }
 
@@ -197,9 +204,12 @@ impl<const N: usize> KeyRing<N> {
     /// Chooses the key that signs from now on: its id and itself at once.
     ///
     /// # Errors
-    /// [`Error::KeyId`] if the ring does not have it.
+    /// [`Error::KeyId`] if the ring does not have it; [`Error::Signer`] if it can only verify.
     pub fn sign_with_key(&mut self, kid: &str) -> Result<()> {
         let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
+        if !self.entries.get(index).is_some_and(|entry| entry.key.can_sign()) {
+            return Err(Error::Signer);
+        }
         self.signing = Some(index);
         Ok(())
     }
@@ -232,12 +242,6 @@ impl<const N: usize> KeyRing<N> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// True if the keys that are here are of the same sort as this one: shared secrets, or public keys.
-    #[cfg(feature = "std")]
-    pub(super) fn is_of_a_sort_with(&self, key: &RingKey) -> bool {
-        self.entries.iter().all(|entry| entry.key.is_symmetric() == key.is_symmetric())
     }
 
     /// Signs with the chosen key and names it in the header.
