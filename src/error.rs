@@ -210,8 +210,7 @@ pub enum Refusal {
         /// Seconds beyond the limit.
         by: u64,
     },
-    /// Not about the token: the scratch buffer is smaller than the verifier's length cap asks for. Found before the
-    /// token is looked at.
+    /// The scratch buffer is too small: for the verifier's length cap, or for a JWT of this length. Found before any key is used.
     ScratchTooSmall {
         /// Bytes needed.
         needed: usize,

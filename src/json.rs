@@ -10,13 +10,15 @@ mod deserialize;
 mod escape;
 mod members;
 mod serialize;
+mod text;
 mod walk;
 
 #[cfg(feature = "serde")]
 pub(crate) use deserialize::Reader;
 pub(crate) use members::{Member, Members};
 pub(crate) use serialize::{Json, put_string};
-pub(crate) use walk::{elements, members, top_keys};
+pub use text::Text;
+pub(crate) use walk::{elements, member, members};
 
 use crate::scan;
 use members::KeySet;

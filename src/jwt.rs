@@ -72,10 +72,10 @@ mod lengths;
 mod owned;
 mod policy;
 mod ring;
-mod text;
 mod value;
 mod writer;
 
+pub use crate::json::Text;
 pub use algorithm::{Algorithm, Sign, Verify};
 pub use authentic::{Authentic, Expired, Unfit, Verified};
 pub use claims::{Audience, ClaimsSet};
@@ -94,5 +94,4 @@ pub use lengths::max_token_len;
 pub use owned::VerifiedClaims;
 pub use policy::Policy;
 pub use ring::{KeyRing, RingKey, Validity};
-pub use text::Text;
 pub use value::Value;

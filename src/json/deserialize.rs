@@ -3,8 +3,8 @@
 //! The text is valid, shallow and in one spelling, so this is short; nothing here recurses deeper than the scanner allows. A member that
 //! the type does not ask for is skipped, not decoded.
 
+use super::Text;
 use super::walk::{end_of_value, quoted_len};
-use crate::jwt::Text;
 use crate::scan;
 use core::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};

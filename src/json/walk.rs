@@ -1,11 +1,7 @@
 //! Walking over normalised text: no white space, no surprises.
 
+use super::Text;
 use crate::scan;
-
-/// The keys of the top object of a normalised text, in their quotes.
-pub(crate) fn top_keys(text: &str) -> impl Iterator<Item = &str> {
-    TopKeys::of(text.as_bytes()).filter_map(|key| core::str::from_utf8(key).ok())
-}
 
 /// The values between the brackets of a normalised array.
 pub(crate) fn elements(inner: &str) -> impl Iterator<Item = &str> + Clone {
@@ -26,6 +22,12 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clon
         let (key, value) = member.split_at_checked(quoted_len(member.as_bytes()))?;
         Some((key, value.strip_prefix(':')?))
     })
+}
+
+/// The value of the member of this name, of a normalised object.
+pub(crate) fn member<'b>(object: &'b str, name: &str) -> Option<&'b str> {
+    let is_it = |key: &str| Text::of_value(key).is_some_and(|key| key == name);
+    members(object).find(|(key, _)| is_it(key)).map(|(_, value)| value)
 }
 
 /// Where the value ends that the text starts with: at a comma or a closing bracket of what is around it, or with the text.
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn keys_and_elements() {
-        let keys: Vec<_> = top_keys(r#"{"a":{"b":1},"c\",":["d",{"e":2}],"f":"g"}"#).collect();
+        let keys: Vec<_> = members(r#"{"a":{"b":1},"c\",":["d",{"e":2}],"f":"g"}"#).map(|(key, _)| key).collect();
         assert_eq!(keys, ["\"a\"", r#""c\",""#, "\"f\""]);
         let values: Vec<_> = elements(r#"1,"a,\"b",[2,3],{"c":[4,5]},null"#).collect();
         assert_eq!(values, ["1", r#""a,\"b""#, "[2,3]", r#"{"c":[4,5]}"#, "null"]);

@@ -5,7 +5,7 @@ use super::claims::ClaimsSet;
 use super::failed::FailedChecks;
 use super::header::Header;
 use super::policy::Policy;
-use super::text::Text;
+use crate::json::Text;
 use crate::{Refusal, UnixTime};
 use core::fmt;
 

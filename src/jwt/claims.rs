@@ -3,11 +3,11 @@
 use super::date::{self, Round};
 use super::failed::Claim;
 use super::header::string_list;
-use super::text::Text;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_public;
 #[cfg(feature = "serde")]
 use crate::json::Reader;
+use crate::json::Text;
 use crate::json::{self, Member, Object};
 #[cfg(feature = "serde")]
 use crate::{Error, Result};
@@ -87,8 +87,7 @@ impl<'b> ClaimsSet<'b> {
     /// The value of any claim as JSON, normalised. Nested members may be there twice: only those at the top are unique.
     #[must_use]
     pub fn json(&self, name: &str) -> Option<&'b str> {
-        let is_it = |key: &str| Text::of_value(key).is_some_and(|key| key == name);
-        json::members(self.object.text).find(|(key, _)| is_it(key)).map(|(_, value)| value)
+        json::member(self.object.text, name)
     }
 
     /// The value of any claim that is a string.

@@ -44,6 +44,7 @@ impl Es256Key {
     #[must_use]
     pub fn to_sec1(&self) -> [u8; 65] {
         let point = self.0.to_sec1_point(false);
+        // Not compressed, a point is always 65 bytes.
         point.as_bytes().try_into().unwrap_or([0; 65])
     }
 }

@@ -1,8 +1,8 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
 use super::Algorithm;
-use super::text::Text;
 use crate::encoding::base64url_decode_public;
+use crate::json::Text;
 use crate::json::{self, Member, Object};
 
 /// A header that has been read; `None` stands for a key's own, recognised by comparison.
@@ -75,7 +75,7 @@ impl<'b> Header<'b> {
     }
 
     fn has_parameter(&self, name: Text<'_>) -> bool {
-        self.0.is_some_and(|object| json::top_keys(object.text).any(|key| Text::of_value(key) == Some(name)))
+        self.0.is_some_and(|object| json::members(object.text).any(|(key, _)| Text::of_value(key) == Some(name)))
     }
 }
 

@@ -5,11 +5,11 @@ use super::EdDsaKey;
 #[cfg(feature = "es256")]
 use super::Es256Key;
 use super::header::string_list;
-use super::text::Text;
 use super::{Hs256Key, Hs384Key, Hs512Key, KeyRing, RingKey, Validity};
 use crate::Error;
 use crate::encoding::{base64url_decode, base64url_decoded_len};
 use crate::json;
+use crate::json::Text;
 use core::fmt;
 use std::string::String;
 use std::vec::Vec;
@@ -64,7 +64,7 @@ impl core::error::Error for JwkSetError {}
 pub fn read_jwk_set<const N: usize>(set: &str) -> Result<KeyRing<N>, JwkSetError> {
     let mut buf = Zeroizing::new(Vec::from(set));
     let object = json::normalise(&mut buf, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
-    let keys = json::members(object.text).find(|(name, _)| *name == "\"keys\"").map(|(_, value)| value);
+    let keys = json::member(object.text, "keys");
     let keys = keys.and_then(|keys| keys.strip_prefix('[')?.strip_suffix(']')).ok_or(JwkSetError::Malformed)?;
     let (mut ring, mut symmetric) = (KeyRing::new(), None);
     for (place, text) in json::elements(keys).enumerate() {
@@ -134,9 +134,7 @@ impl Jwk<'_> {
     }
 
     fn value(&self, name: &str) -> Option<&str> {
-        json::members(self.text)
-            .find(|(key, _)| Text::of_value(key).is_some_and(|key| key == name))
-            .map(|(_, value)| value)
+        json::member(self.text, name)
     }
 
     fn has(&self, name: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use super::authentic::Authentic;
 use super::failed::{Claim, ClaimSet, FailedChecks};
-use super::text::Text;
 use crate::UnixTime;
+use crate::json::Text;
 
 /// The rules that a token must satisfy. `const`, so it can live in flash.
 ///
