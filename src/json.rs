@@ -56,7 +56,7 @@ pub(crate) fn normalise(buf: &mut [u8], max_keys: u32) -> Option<Object<'_>> {
         return None;
     }
     let (keys, members) = (KeySet::up_to(max_keys), Members::default());
-    let mut scanner = Scanner { buf, read: 0, write: 0, stack: 0, depth: 0, keys, members };
+    let mut scanner = Scanner { buf, read: 0, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
     scanner.document()?;
     let Scanner { buf, write, members, .. } = scanner;
     // Checked here alone. Outside of strings all is ASCII; inside, an escape becomes a whole character, which neither completes a
@@ -65,223 +65,194 @@ pub(crate) fn normalise(buf: &mut [u8], max_keys: u32) -> Option<Object<'_>> {
     Some(Object { text, members })
 }
 
-/// What may come next.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Expect {
-    Value,
-    ValueOrEnd,
-    Key,
-    KeyOrEnd,
-    CommaOrEnd,
-}
+/// The stack outside of all brackets: nothing but the bit that marks its bottom.
+const BOTTOM: u32 = 1;
+
+/// The stack in the top object.
+const TOP: u32 = BOTTOM << 1 | 1;
 
 struct Scanner<'b> {
     buf: &'b mut [u8],
     read: usize,
+    /// From here to `read` all is in order and stays.
+    kept: usize,
+    /// Where that belongs: where it is, as long as nothing was dropped. So it is moved only when something else is dropped behind it.
     write: usize,
     /// One bit a level, the innermost lowest: set for an object.
     stack: u32,
-    depth: u32,
     keys: KeySet,
+    /// The member of the top object whose value is being read, and where the value starts in the output.
+    current: Option<(Member, usize)>,
     members: Members,
 }
 
 impl Scanner<'_> {
     fn document(&mut self) -> Option<()> {
-        if self.next_token()? != b'{' {
-            return None;
-        }
-        self.open(b'{')?;
-        let mut expect = Expect::KeyOrEnd;
-        // The member of the top object whose value is being read, and where it started.
-        let mut current = None;
-        while self.depth > 0 {
-            let byte = self.next_token()?;
-            expect = match (expect, byte) {
-                (Expect::Value | Expect::ValueOrEnd, b'{') => {
-                    self.open(byte)?;
-                    Expect::KeyOrEnd
+        let mut byte = self.next_token()?;
+        (byte == b'{').then_some(())?;
+        // Each round starts with the first byte of a value.
+        loop {
+            if matches!(byte, b'{' | b'[') {
+                self.open(byte)?;
+                byte = self.next_token()?;
+                if !matches!(byte, b'}' | b']') {
+                    byte = self.member_key(byte)?;
+                    continue;
                 }
-                (Expect::Value | Expect::ValueOrEnd, b'[') => {
-                    self.open(byte)?;
-                    Expect::ValueOrEnd
-                }
-                (Expect::KeyOrEnd | Expect::CommaOrEnd, b'}') | (Expect::ValueOrEnd | Expect::CommaOrEnd, b']') => {
-                    self.close(byte)?;
-                    Expect::CommaOrEnd
-                }
-                (Expect::Key | Expect::KeyOrEnd, b'"') => {
-                    let start = self.write;
-                    self.string()?;
-                    if self.depth == 1 {
-                        current = self.top_key(start)?;
-                    }
-                    (self.next_token()? == b':').then_some(())?;
-                    self.put(b':')?;
-                    if let Some((_, start)) = &mut current {
-                        *start = self.write;
-                    }
-                    Expect::Value
-                }
-                (Expect::CommaOrEnd, b',') => {
-                    self.put(b',')?;
-                    if self.stack & 1 == 1 { Expect::Key } else { Expect::Value }
-                }
-                (Expect::Value | Expect::ValueOrEnd, _) => {
-                    self.scalar(byte)?;
-                    Expect::CommaOrEnd
-                }
-                _ => return None,
-            };
-            // A value of the top object has just ended.
-            let has_ended = self.depth == 1 && expect == Expect::CommaOrEnd;
-            if let Some((member, start)) = current.take_if(|_| has_ended) {
-                self.members.set(member, start, self.write);
+            } else {
+                self.scalar(byte)?;
+                byte = self.next_token()?;
             }
+            // What follows a value: closing brackets, which end further values, and a comma.
+            loop {
+                if self.stack == TOP {
+                    self.end_member();
+                }
+                if byte == b',' {
+                    break;
+                }
+                self.close(byte)?;
+                if self.stack == BOTTOM {
+                    return self.end();
+                }
+                byte = self.next_token()?;
+            }
+            byte = self.next_token()?;
+            byte = self.member_key(byte)?;
         }
-        self.skip_blanks();
+    }
+
+    /// In an object, reads a key from its quote on, and its colon. Returns the first byte of the value.
+    fn member_key(&mut self, first: u8) -> Option<u8> {
+        if self.stack & 1 == 0 {
+            return Some(first);
+        }
+        (first == b'"').then_some(())?;
+        let start = self.written().saturating_sub(1);
+        self.string()?;
+        let member = if self.stack == TOP { self.top_key(start)? } else { None };
+        (self.next_token()? == b':').then_some(())?;
+        let first = self.next_token()?;
+        if let Some(member) = member {
+            self.current = Some((member, self.written().saturating_sub(1)));
+        }
+        Some(first)
+    }
+
+    /// Checks the key that belongs at `start` of the output, quotes included: unique, and perhaps one to remember.
+    fn top_key(&mut self, start: usize) -> Option<Option<Member>> {
+        self.settle(self.read)?;
+        let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
+        self.keys.add(before, key)?;
+        Some(Member::of_key(key))
+    }
+
+    /// A value of the top object, and one byte more, has been read.
+    fn end_member(&mut self) {
+        if let Some((member, start)) = self.current.take() {
+            self.members.set(member, start, self.written().saturating_sub(1));
+        }
+    }
+
+    fn end(&mut self) -> Option<()> {
+        self.skip_blanks()?;
         (self.read == self.buf.len()).then_some(())
     }
 
-    /// Checks the key that was written from `start` on, quotes included: unique, and perhaps one to remember.
-    fn top_key(&mut self, start: usize) -> Option<Option<(Member, usize)>> {
-        let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
-        self.keys.add(before, key)?;
-        Some(Member::of_key(key).map(|member| (member, 0)))
-    }
-
     fn open(&mut self, byte: u8) -> Option<()> {
-        if self.depth >= MAX_DEPTH {
-            return None;
-        }
-        self.depth = self.depth.saturating_add(1);
         self.stack = self.stack << 1 | u32::from(byte == b'{');
-        self.put(byte)
+        (self.stack >> MAX_DEPTH <= BOTTOM).then_some(())
     }
 
+    /// Takes the closing bracket of the innermost level, and nothing else.
     fn close(&mut self, byte: u8) -> Option<()> {
-        let is_object = self.stack & 1 == 1;
-        if is_object != (byte == b'}') {
-            return None;
-        }
+        let expected = if self.stack & 1 == 1 { b'}' } else { b']' };
         self.stack >>= 1;
-        self.depth = self.depth.saturating_sub(1);
-        self.put(byte)
+        (byte == expected).then_some(())
     }
 
+    #[inline(always)]
     fn scalar(&mut self, first: u8) -> Option<()> {
         match first {
             b'"' => self.string(),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
+            b't' => self.word(b"rue"),
+            b'f' => self.word(b"alse"),
+            b'n' => self.word(b"ull"),
             b'-' => {
-                self.put(first)?;
                 let digit = self.take()?;
                 self.number(digit)
             }
-            b'0'..=b'9' => self.number(first),
-            _ => None,
+            _ => self.number(first),
         }
     }
 
-    /// A word whose first letter has been read.
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        let (first, rest) = word.split_first()?;
-        self.put(*first)?;
-        for letter in rest {
-            (self.take()? == *letter).then_some(())?;
-            self.put(*letter)?;
-        }
-        Some(())
+    /// The rest of a word.
+    fn word(&mut self, rest: &[u8]) -> Option<()> {
+        rest.iter().try_for_each(|letter| self.take().filter(|byte| byte == letter).map(|_| ()))
     }
 
     /// `int [ frac ] [ exp ]` (RFC 8259 section 6), the first digit read.
     fn number(&mut self, first: u8) -> Option<()> {
         first.is_ascii_digit().then_some(())?;
-        self.put(first)?;
         if first != b'0' {
-            self.digits()?;
+            self.digits();
         }
         if self.peek() == Some(b'.') {
-            self.copy()?;
-            self.digit()?;
-            self.digits()?;
+            self.skip(1);
+            self.some_digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.copy()?;
+            self.skip(1);
             if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.copy()?;
+                self.skip(1);
             }
-            self.digit()?;
-            self.digits()?;
+            self.some_digits()?;
         }
         Some(())
     }
 
-    fn digit(&mut self) -> Option<()> {
-        self.peek().filter(u8::is_ascii_digit)?;
-        self.copy()
+    fn some_digits(&mut self) -> Option<()> {
+        self.take().filter(u8::is_ascii_digit)?;
+        self.digits();
+        Some(())
     }
 
-    fn digits(&mut self) -> Option<()> {
-        let rest = self.buf.get(self.read..)?;
-        let n = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.shift(n)
+    fn digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.skip(1);
+        }
     }
 
     /// A string whose opening quote has been read.
     fn string(&mut self) -> Option<()> {
-        if self.write.saturating_add(1) == self.read {
-            // Nothing was dropped so far, and perhaps nothing is to be dropped here: then all stays where it is.
-            let rest = self.buf.get(self.read..)?;
-            let plain = scan::find_special(rest)?;
-            if rest.get(plain) == Some(&b'"') {
-                self.read = self.read.saturating_add(plain).saturating_add(1);
-                self.write = self.read;
-                return Some(());
-            }
-        }
-        self.put(b'"')?;
         loop {
-            let plain = scan::find_special(self.buf.get(self.read..)?)?;
-            self.shift(plain)?;
+            self.skip(scan::find_special(self.buf.get(self.read..)?)?);
             match self.take()? {
-                b'"' => return self.put(b'"'),
+                b'"' => return Some(()),
                 b'\\' => self.escape()?,
                 _ => return None,
             }
         }
     }
 
-    /// Moves the next `n` bytes to where they belong: nowhere, as long as nothing was dropped.
-    fn shift(&mut self, n: usize) -> Option<()> {
-        if self.read == self.write {
-            self.read = self.read.saturating_add(n);
-            self.write = self.read;
-            return Some(());
-        }
-        for _ in 0..n {
-            self.copy()?;
-        }
-        Some(())
-    }
-
     /// The next byte that is not white space.
     #[inline(always)]
     fn next_token(&mut self) -> Option<u8> {
-        loop {
-            match self.take()? {
-                b' ' | b'\t' | b'\n' | b'\r' => {}
-                byte => return Some(byte),
-            }
+        if self.peek()? <= b' ' {
+            self.skip_blanks()?;
         }
+        self.take()
     }
 
-    fn skip_blanks(&mut self) {
+    /// Drops white space.
+    #[cold]
+    fn skip_blanks(&mut self) -> Option<()> {
+        self.settle(self.read)?;
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.read = self.read.saturating_add(1);
+            self.skip(1);
         }
+        self.kept = self.read;
+        Some(())
     }
 
     #[inline(always)]
@@ -292,21 +263,42 @@ impl Scanner<'_> {
     #[inline(always)]
     fn take(&mut self) -> Option<u8> {
         let byte = self.peek()?;
-        self.read = self.read.saturating_add(1);
+        self.skip(1);
         Some(byte)
     }
 
-    /// Writes behind the point of reading.
+    /// Passes over bytes that are there, so that nothing can wrap.
     #[inline(always)]
+    fn skip(&mut self, n: usize) {
+        self.read = self.read.wrapping_add(n);
+    }
+
+    /// Length of the output so far, with what has yet to be moved.
+    #[inline(always)]
+    fn written(&self) -> usize {
+        // `write <= kept <= read`
+        self.write.wrapping_add(self.read.wrapping_sub(self.kept))
+    }
+
+    /// Moves what stays up to `end` to where it belongs: nowhere, as long as nothing was dropped.
+    fn settle(&mut self, end: usize) -> Option<()> {
+        if self.write == self.kept {
+            self.write = end;
+        } else {
+            for from in self.kept..end {
+                let byte = *self.buf.get(from)?;
+                self.put(byte)?;
+            }
+        }
+        self.kept = end;
+        Some(())
+    }
+
+    /// Writes behind the point of reading.
     fn put(&mut self, byte: u8) -> Option<()> {
         *self.buf.get_mut(self.write)? = byte;
         self.write = self.write.saturating_add(1);
         Some(())
-    }
-
-    fn copy(&mut self) -> Option<()> {
-        let byte = self.take()?;
-        self.put(byte)
     }
 }
 

@@ -1,36 +1,51 @@
 //! Finding bytes, eight at a time, in safe code.
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Marks, by its highest bit, the lowest byte that is zero. Bytes above it may be marked wrongly.
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGHS
+const fn all(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
 }
 
+/// Marks, by its highest bit, the lowest byte that is below `limit`. Bytes from 0x80 on may be marked too, see [`ascii`], and so may any above the
+/// lowest.
+const fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(all(limit))
+}
+
+/// Keeps the marks of bytes below 0x80.
+const fn ascii(marks: u64, word: u64) -> u64 {
+    marks & !word & all(0x80)
+}
+
+/// Marks the lowest byte that is this one.
 const fn equal_to(word: u64, byte: u8) -> u64 {
-    zeros(word ^ u64::from_le_bytes([byte; 8]))
+    let differences = word ^ all(byte);
+    ascii(below(differences, 1), differences)
 }
 
-/// Marks the lowest byte below 0x20.
-const fn controls(word: u64) -> u64 {
-    word.wrapping_sub(u64::from_le_bytes([0x20; 8])) & !word & HIGHS
+/// Marks the lowest quote, backslash or control character.
+const fn specials(word: u64) -> u64 {
+    // Once bit 1 is flipped, the quote comes right behind the control characters, which change places among themselves.
+    ascii(below(word ^ all(2), 0x21) | below(word ^ all(b'\\'), 1), word)
+}
+
+/// Bytes below the lowest mark.
+fn unmarked(marks: u64) -> usize {
+    usize::try_from(marks.trailing_zeros() / 8).unwrap_or(8)
 }
 
 /// Where the first byte is that `in_word` marks and `is` confirms.
 #[inline(always)]
 fn position(bytes: &[u8], in_word: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut start = 0usize;
-    while let Some(word) = bytes.get(start..).and_then(<[u8]>::first_chunk::<8>) {
-        let marks = in_word(u64::from_le_bytes(*word));
+    let mut rest = bytes;
+    // All of `rest` are bytes of `bytes`, so nothing wraps.
+    let place = |rest: &[u8], offset: usize| bytes.len().wrapping_sub(rest.len()).wrapping_add(offset);
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        let marks = in_word(u64::from_le_bytes(*chunk));
         if marks != 0 {
-            let byte = usize::try_from(marks.trailing_zeros() / 8).ok()?;
-            return Some(start.saturating_add(byte));
+            return Some(place(rest, unmarked(marks)));
         }
-        start = start.saturating_add(8);
+        rest = after;
     }
-    let rest = bytes.get(start..).unwrap_or_default();
-    rest.iter().position(|byte| is(*byte)).map(|place| start.saturating_add(place))
+    rest.iter().position(|byte| is(*byte)).map(|offset| place(rest, offset))
 }
 
 /// Where the first `byte` is.
@@ -38,13 +53,23 @@ pub(crate) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
     position(bytes, |word| equal_to(word, byte), |found| found == byte)
 }
 
+/// Where the last `byte` is.
+pub(crate) fn find_last(bytes: &[u8], byte: u8) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((before, chunk)) = rest.split_last_chunk::<8>() {
+        // The last byte becomes the lowest.
+        let marks = equal_to(u64::from_be_bytes(*chunk), byte);
+        if marks != 0 {
+            return rest.len().checked_sub(unmarked(marks).saturating_add(1));
+        }
+        rest = before;
+    }
+    rest.iter().rposition(|found| *found == byte)
+}
+
 /// Where the first byte is that does not stand for itself in a JSON string: a quote, a backslash or a control character.
 pub(crate) fn find_special(bytes: &[u8]) -> Option<usize> {
-    position(
-        bytes,
-        |word| equal_to(word, b'"') | equal_to(word, b'\\') | controls(word),
-        |byte| matches!(byte, b'"' | b'\\' | 0..=0x1F),
-    )
+    position(bytes, specials, |byte| matches!(byte, b'"' | b'\\' | 0..=0x1F))
 }
 
 #[cfg(test)]
@@ -61,6 +86,7 @@ mod tests {
                     bytes[place] = special;
                     let plain = |is: &dyn Fn(u8) -> bool| bytes.iter().position(|byte| is(*byte));
                     assert_eq!(find(&bytes, special), plain(&|byte| byte == special));
+                    assert_eq!(find_last(&bytes, special), bytes.iter().rposition(|byte| *byte == special));
                     let is_special = |byte| byte == b'"' || byte == b'\\' || byte < 0x20;
                     assert_eq!(find_special(&bytes), plain(&is_special), "{special} {filler} {place}");
                 }

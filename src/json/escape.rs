@@ -3,20 +3,24 @@
 use super::Scanner;
 
 impl Scanner<'_> {
-    /// Replaces an escape, its backslash read, by what it stands for.
+    /// Replaces an escape, its backslash read, by what it stands for; keeps it where that is its one spelling.
     pub(super) fn escape(&mut self) -> Option<()> {
+        let backslash = self.read.saturating_sub(1);
         match self.take()? {
-            b'/' => self.put(b'/'),
-            byte @ (b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.put(b'\\')?;
-                self.put(byte)
+            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+            b'/' => {
+                self.settle(backslash)?;
+                self.kept = self.read.saturating_sub(1);
             }
             b'u' => {
                 let character = self.code_point()?;
-                self.put_character(character)
+                self.settle(backslash)?;
+                self.put_character(character)?;
+                self.kept = self.read;
             }
-            _ => None,
+            _ => return None,
         }
+        Some(())
     }
 
     /// The character of one `\uXXXX`, or of the two that make a surrogate pair.

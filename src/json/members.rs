@@ -79,39 +79,37 @@ impl Members {
 
 /// The keys seen so far, as a Bloom filter of 256 bits: a key with an unset bit is new, for any other the text itself is asked.
 pub(super) struct KeySet {
-    bits: [u64; 4],
+    words: [u64; 4],
     /// How many more there may be: asking the text takes time.
     room: u32,
 }
 
 impl KeySet {
     pub(super) const fn up_to(max_keys: u32) -> Self {
-        Self { bits: [0; 4], room: max_keys }
+        Self { words: [0; 4], room: max_keys }
     }
 
     /// Adds a key; `None` if it is one too many, or a key of the normalised object text `before`, which ends just in front of it.
     pub(super) fn add(&mut self, before: &[u8], quoted: &[u8]) -> Option<()> {
         self.room = self.room.checked_sub(1)?;
-        let [a, b, ..] = hash(quoted).to_be_bytes();
-        let (is_new_a, is_new_b) = (self.set(a), self.set(b));
-        let is_new = is_new_a || is_new_b;
+        let [word, a, b, ..] = hash(quoted).to_be_bytes();
+        // Two bits of one word: both are asked for and set at once.
+        let word = self.words.get_mut(usize::from(word & 3))?;
+        let bits = 1u64 << (a & 63) | 1u64 << (b & 63);
+        let is_new = *word & bits != bits;
+        *word |= bits;
         (is_new || !TopKeys::of(before).any(|key| key == quoted)).then_some(())
-    }
-
-    /// Sets a bit; true if it was not set.
-    fn set(&mut self, bit: u8) -> bool {
-        // The highest two bits of eight name one of four words.
-        let Some(word) = self.bits.get_mut(usize::from(bit >> 6)) else { return false };
-        let mask = 1u64 << (bit & 63);
-        let was_unset = *word & mask == 0;
-        *word |= mask;
-        was_unset
     }
 }
 
-/// Eight bytes at a time; good enough to tell names apart, and nobody's secret.
-fn hash(bytes: &[u8]) -> u64 {
+/// Of eight bytes at either end: enough to tell most names apart, and nobody's secret.
+fn hash(quoted: &[u8]) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let word = |chunk: &[u8]| chunk.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-    bytes.chunks(8).fold(0, |hash: u64, chunk| (hash.rotate_left(29) ^ word(chunk)).wrapping_mul(ODD))
+    let (head, tail) = match (quoted.first_chunk(), quoted.last_chunk(), quoted.first_chunk(), quoted.last_chunk()) {
+        (Some(head), Some(tail), ..) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+        (_, _, Some(head), Some(tail)) => (u32::from_le_bytes(*head).into(), u32::from_le_bytes(*tail).into()),
+        // The one character between the quotes.
+        _ => (quoted.get(1).copied().unwrap_or_default().into(), 0),
+    };
+    head.wrapping_mul(ODD).rotate_left(32).wrapping_add(tail).wrapping_mul(ODD)
 }

@@ -46,7 +46,7 @@ impl<'t> Unverified<'t> {
             return Err(Error::Malformed);
         }
         let first = scan::find(text, b'.').filter(|first| *first > 0).ok_or(Error::Malformed)?;
-        let last = text.iter().rposition(|byte| *byte == b'.').filter(|last| *last > first).ok_or(Error::Malformed)?;
+        let last = scan::find_last(text, b'.').filter(|last| *last > first).ok_or(Error::Malformed)?;
         Ok(Self { text, header_len: first, payload_len: last.saturating_sub(first).saturating_sub(1) })
     }
 
