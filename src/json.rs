@@ -224,15 +224,22 @@ impl Scanner<'_> {
     }
 
     /// A string whose opening quote has been read.
+    #[cfg_attr(feature = "std", inline(always))]
     fn string(&mut self) -> Option<()> {
-        loop {
-            self.skip(scan::find_special(self.buf.get(self.read..)?)?);
-            match self.take()? {
-                b'"' => return Some(()),
-                b'\\' => self.escape()?,
-                _ => return None,
-            }
+        while self.special()? != b'"' {
+            self.escape()?;
         }
+        Some(())
+    }
+
+    /// Takes the characters up to the next quote or backslash, and that.
+    #[inline(always)]
+    fn special(&mut self) -> Option<u8> {
+        let rest = self.buf.get(self.read..)?;
+        let plain = scan::find_special(rest)?;
+        let special = *rest.get(plain)?;
+        self.skip(plain.wrapping_add(1));
+        (special >= b' ').then_some(special)
     }
 
     /// The next byte that is not white space.

@@ -4,6 +4,7 @@ use super::Scanner;
 
 impl Scanner<'_> {
     /// Replaces an escape, its backslash read, by what it stands for; keeps it where that is its one spelling.
+    #[cold]
     pub(super) fn escape(&mut self) -> Option<()> {
         let backslash = self.read.saturating_sub(1);
         match self.take()? {
