@@ -1,5 +1,6 @@
 //! A JSON string in normalised text: borrowed, and compared as what it means.
 
+use crate::scan;
 use core::fmt;
 
 /// A string claim. Nearly always its characters stand in the token as they are, and [`as_str`](Text::as_str) borrows them; a quote, a
@@ -32,7 +33,7 @@ impl<'b> Text<'b> {
     /// The string itself, unless a quote, a backslash or a control character is in it.
     #[must_use]
     pub fn as_str(&self) -> Option<&'b str> {
-        (!self.raw.contains('\\')).then_some(self.raw)
+        scan::find(self.raw.as_bytes(), b'\\').is_none().then_some(self.raw)
     }
 
     /// Its characters, every escape resolved.

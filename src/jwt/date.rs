@@ -11,7 +11,7 @@ pub(super) enum Round {
 
 /// Reads a normalised JSON value. A string, a negative number, and more seconds than 64 bits hold are no date.
 pub(super) fn parse(value: &str, round: Round) -> Option<UnixTime> {
-    let (seconds, has_fraction) = if value.contains(['e', 'E']) { scientific(value)? } else { plain(value)? };
+    let (seconds, has_fraction) = plain(value).or_else(|| scientific(value))?;
     let seconds = if round == Round::Up && has_fraction { seconds.checked_add(1)? } else { seconds };
     Some(UnixTime::from_secs(seconds))
 }
