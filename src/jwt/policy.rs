@@ -1,6 +1,7 @@
 //! What a verifier asks of a token (RFC 8725 sections 3.8 to 3.12).
 
 use super::authentic::Authentic;
+use super::claims::ClaimsSet;
 use super::failed::{Claim, ClaimSet, FailedChecks};
 use crate::UnixTime;
 use crate::json::Text;
@@ -158,9 +159,7 @@ impl<'a> Policy<'a> {
             }),
             Claim::NotBefore => judge(claims.not_before(), |nbf| nbf.as_secs() <= self.latest(now)),
             Claim::IssuedAt => match claims.issued_at() {
-                Some(_) if claims.issued_no_earlier_than().is_some_and(|iat| self.is_too_old(iat, now)) => {
-                    Found::TooOld
-                }
+                Some(_) if self.is_too_old(claims, now) => Found::TooOld,
                 issued_at => judge(issued_at, |iat| !self.refuses_future || iat.as_secs() <= self.latest(now)),
             },
         }
@@ -172,9 +171,12 @@ impl<'a> Policy<'a> {
     }
 
     /// Judged by the earliest second that a fraction may mean, so that the token does not live longer.
-    fn is_too_old(&self, issued_at: UnixTime, now: UnixTime) -> bool {
-        let age = now.as_secs().saturating_sub(issued_at.as_secs());
-        self.max_age.is_some_and(|max_age| age > max_age.saturating_add(self.leeway))
+    fn is_too_old(&self, claims: &ClaimsSet<'_>, now: UnixTime) -> bool {
+        let is_older_than = |limit: u64| {
+            let issued_at = claims.issued_no_earlier_than();
+            issued_at.is_some_and(|issued_at| now.as_secs().saturating_sub(issued_at.as_secs()) > limit)
+        };
+        self.max_age.is_some_and(|max_age| is_older_than(max_age.saturating_add(self.leeway)))
     }
 }
 
