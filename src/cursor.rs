@@ -6,6 +6,13 @@ use crate::{Error, Result};
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 
+    /// A JSON string that needs no escaping, and its quotes.
+    fn put_quoted(&mut self, text: &[u8]) {
+        self.put(b"\"");
+        self.put(text);
+        self.put(b"\"");
+    }
+
     /// `len8(x)` of FORMAT section 2: one length byte, then x.
     ///
     /// Every caller has checked that x is at most 64 bytes; a longer one could not be written unambiguously, so its length saturates

@@ -69,7 +69,16 @@ impl<S: Sink> Json<S> {
 }
 
 /// Writes a string in its quotes; escapes what RFC 8259 section 7 asks for and nothing else.
+#[inline]
 pub(crate) fn put_string(sink: &mut impl Sink, text: &str) {
+    match scan::find_special(text.as_bytes()) {
+        None => sink.put_quoted(text.as_bytes()),
+        Some(_) => put_escaped(sink, text),
+    }
+}
+
+#[cold]
+fn put_escaped(sink: &mut impl Sink, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     sink.put(b"\"");
     let mut rest = text.as_bytes();
