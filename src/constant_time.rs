@@ -6,8 +6,11 @@ use subtle::ConstantTimeEq;
 ///
 /// All differences are gathered before anything is decided; subtle decides, behind its barrier.
 pub(crate) fn eq(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
     let differences = left.iter().zip(right).fold(0u8, |all, (left, right)| all | (left ^ right));
-    left.len() == right.len() && bool::from(differences.ct_eq(&0))
+    bool::from(differences.ct_eq(&0))
 }
 
 #[cfg(test)]

@@ -45,7 +45,12 @@ fn position(bytes: &[u8], in_word: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool)
         }
         rest = after;
     }
-    rest.iter().position(|byte| is(*byte)).map(|offset| place(rest, offset))
+    if let Some(chunk) = bytes.last_chunk::<8>() {
+        // Once more over bytes that are not it, rather than one by one over those that are left.
+        let marks = in_word(u64::from_le_bytes(*chunk));
+        return (marks != 0).then(|| place(chunk, unmarked(marks)));
+    }
+    rest.iter().position(|byte| is(*byte))
 }
 
 /// Where the first `byte` is.
@@ -90,6 +95,18 @@ mod tests {
                     let is_special = |byte| byte == b'"' || byte == b'\\' || byte < 0x20;
                     assert_eq!(find_special(&bytes), plain(&is_special), "{special} {filler} {place}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn at_any_length() {
+        for len in 0..40 {
+            let mut bytes = [b'!'; 40];
+            assert_eq!((find_special(&bytes[..len]), find_last(&bytes[..len], b'"')), (None, None));
+            for place in (0..len).rev() {
+                bytes[place] = b'"';
+                assert_eq!((find_special(&bytes[..len]), find_last(&bytes[..len], b'"')), (Some(place), Some(len - 1)));
             }
         }
     }
