@@ -56,7 +56,7 @@ pub(crate) fn normalise(buf: &mut [u8], max_keys: u32) -> Option<Object<'_>> {
         return None;
     }
     let (keys, members) = (KeySet::up_to(max_keys), Members::default());
-    let mut scanner = Scanner { buf, read: 0, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
+    let mut scanner = Scanner { buf, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
     scanner.document()?;
     let Scanner { buf, write, members, .. } = scanner;
     // Checked here alone. Outside of strings all is ASCII; inside, an escape becomes a whole character, which neither completes a
@@ -71,10 +71,11 @@ const BOTTOM: u32 = 1;
 /// The stack in the top object.
 const TOP: u32 = BOTTOM << 1 | 1;
 
+/// Its methods take the place that they read from and return the place behind what they have read: a processor that finds it in a register
+/// need not wait for the memory.
 struct Scanner<'b> {
     buf: &'b mut [u8],
-    read: usize,
-    /// From here to `read` all is in order and stays.
+    /// From here to the place of reading all is in order and stays.
     kept: usize,
     /// Where that belongs: where it is, as long as nothing was dropped. So it is moved only when something else is dropped behind it.
     write: usize,
@@ -88,75 +89,73 @@ struct Scanner<'b> {
 
 impl Scanner<'_> {
     fn document(&mut self) -> Option<()> {
-        let mut byte = self.next_token()?;
+        let (mut byte, mut at) = self.next_token(0)?;
         (byte == b'{').then_some(())?;
-        // Each round starts with the first byte of a value.
+        // Each round starts behind the first byte of a value.
         loop {
             if matches!(byte, b'{' | b'[') {
                 self.open(byte)?;
-                byte = self.next_token()?;
+                (byte, at) = self.next_token(at)?;
                 if !matches!(byte, b'}' | b']') {
-                    byte = self.member_key(byte)?;
+                    (byte, at) = self.member_key(byte, at)?;
                     continue;
                 }
             } else {
-                self.scalar(byte)?;
-                byte = self.next_token()?;
+                at = self.scalar(byte, at)?;
+                (byte, at) = self.next_token(at)?;
             }
             // What follows a value: closing brackets, which end further values, and a comma.
             loop {
                 if self.stack == TOP {
-                    self.end_member();
+                    self.end_member(at);
                 }
                 if byte == b',' {
                     break;
                 }
                 self.close(byte)?;
                 if self.stack == BOTTOM {
-                    return self.end();
+                    return (self.skip_blanks(at)? == self.buf.len()).then_some(());
                 }
-                byte = self.next_token()?;
+                (byte, at) = self.next_token(at)?;
             }
-            byte = self.next_token()?;
-            byte = self.member_key(byte)?;
+            (byte, at) = self.next_token(at)?;
+            (byte, at) = self.member_key(byte, at)?;
         }
     }
 
     /// In an object, reads a key from its quote on, and its colon. Returns the first byte of the value.
-    fn member_key(&mut self, first: u8) -> Option<u8> {
+    #[cfg_attr(feature = "std", inline(always))]
+    fn member_key(&mut self, first: u8, at: usize) -> Option<(u8, usize)> {
         if self.stack & 1 == 0 {
-            return Some(first);
+            return Some((first, at));
         }
         (first == b'"').then_some(())?;
-        let start = self.written().saturating_sub(1);
-        self.string()?;
-        let member = if self.stack == TOP { self.top_key(start)? } else { None };
-        (self.next_token()? == b':').then_some(())?;
-        let first = self.next_token()?;
+        let start = self.place_of_last(at);
+        let at = self.string(at)?;
+        let member = if self.stack == TOP { self.top_key(start, at)? } else { None };
+        let (colon, at) = self.next_token(at)?;
+        (colon == b':').then_some(())?;
+        let (first, at) = self.next_token(at)?;
         if let Some(member) = member {
-            self.current = Some((member, self.written().saturating_sub(1)));
+            self.current = Some((member, self.place_of_last(at)));
         }
-        Some(first)
+        Some((first, at))
     }
 
     /// Checks the key that belongs at `start` of the output, quotes included: unique, and perhaps one to remember.
-    fn top_key(&mut self, start: usize) -> Option<Option<Member>> {
-        self.settle(self.read)?;
+    #[inline(never)]
+    fn top_key(&mut self, start: usize, at: usize) -> Option<Option<Member>> {
+        self.settle(at)?;
         let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
         self.keys.add(before, key)?;
         Some(Member::of_key(key))
     }
 
     /// A value of the top object, and one byte more, has been read.
-    fn end_member(&mut self) {
+    fn end_member(&mut self, at: usize) {
         if let Some((member, start)) = self.current.take() {
-            self.members.set(member, start, self.written().saturating_sub(1));
+            self.members.set(member, start, self.place_of_last(at));
         }
-    }
-
-    fn end(&mut self) -> Option<()> {
-        self.skip_blanks()?;
-        (self.read == self.buf.len()).then_some(())
     }
 
     fn open(&mut self, byte: u8) -> Option<()> {
@@ -172,119 +171,99 @@ impl Scanner<'_> {
     }
 
     #[inline(always)]
-    fn scalar(&mut self, first: u8) -> Option<()> {
+    fn scalar(&mut self, first: u8, at: usize) -> Option<usize> {
         match first {
-            b'"' => self.string(),
-            b't' => self.word(b"rue"),
-            b'f' => self.word(b"alse"),
-            b'n' => self.word(b"ull"),
-            b'-' => {
-                let digit = self.take()?;
-                self.number(digit)
-            }
-            _ => self.number(first),
+            b'"' => self.string(at),
+            b't' => self.word(b"rue", at),
+            b'f' => self.word(b"alse", at),
+            b'n' => self.word(b"ull", at),
+            b'-' => self.number(self.peek(at)?, next(at)),
+            _ => self.number(first, at),
         }
     }
 
     /// The rest of a word.
-    fn word(&mut self, rest: &[u8]) -> Option<()> {
-        rest.iter().try_for_each(|letter| self.take().filter(|byte| byte == letter).map(|_| ()))
+    fn word(&self, rest: &[u8], at: usize) -> Option<usize> {
+        self.buf.get(at..)?.starts_with(rest).then(|| at.wrapping_add(rest.len()))
     }
 
     /// `int [ frac ] [ exp ]` (RFC 8259 section 6), the first digit read.
-    fn number(&mut self, first: u8) -> Option<()> {
+    fn number(&self, first: u8, mut at: usize) -> Option<usize> {
         first.is_ascii_digit().then_some(())?;
         if first != b'0' {
-            self.digits();
+            at = self.digits(at);
         }
-        if self.peek() == Some(b'.') {
-            self.skip(1);
-            self.some_digits()?;
+        if self.peek(at) == Some(b'.') {
+            at = self.some_digits(next(at))?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.skip(1);
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.skip(1);
+        if matches!(self.peek(at), Some(b'e' | b'E')) {
+            at = next(at);
+            if matches!(self.peek(at), Some(b'+' | b'-')) {
+                at = next(at);
             }
-            self.some_digits()?;
+            at = self.some_digits(at)?;
         }
-        Some(())
+        Some(at)
     }
 
-    fn some_digits(&mut self) -> Option<()> {
-        self.take().filter(u8::is_ascii_digit)?;
-        self.digits();
-        Some(())
+    fn some_digits(&self, at: usize) -> Option<usize> {
+        self.peek(at).filter(u8::is_ascii_digit)?;
+        Some(self.digits(next(at)))
     }
 
-    fn digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.skip(1);
+    fn digits(&self, mut at: usize) -> usize {
+        while self.peek(at).is_some_and(|byte| byte.is_ascii_digit()) {
+            at = next(at);
         }
+        at
     }
 
     /// A string whose opening quote has been read.
     #[cfg_attr(feature = "std", inline(always))]
-    fn string(&mut self) -> Option<()> {
-        while self.special()? != b'"' {
-            self.escape()?;
+    fn string(&mut self, mut at: usize) -> Option<usize> {
+        loop {
+            let rest = self.buf.get(at..)?;
+            let plain = scan::find_special(rest)?;
+            let special = *rest.get(plain)?;
+            at = next(at.wrapping_add(plain));
+            match special {
+                b'"' => return Some(at),
+                b'\\' => at = self.escape(at)?,
+                _ => return None,
+            }
         }
-        Some(())
-    }
-
-    /// Takes the characters up to the next quote or backslash, and that.
-    #[inline(always)]
-    fn special(&mut self) -> Option<u8> {
-        let rest = self.buf.get(self.read..)?;
-        let plain = scan::find_special(rest)?;
-        let special = *rest.get(plain)?;
-        self.skip(plain.wrapping_add(1));
-        (special >= b' ').then_some(special)
     }
 
     /// The next byte that is not white space.
     #[inline(always)]
-    fn next_token(&mut self) -> Option<u8> {
-        if self.peek()? <= b' ' {
-            self.skip_blanks()?;
+    fn next_token(&mut self, mut at: usize) -> Option<(u8, usize)> {
+        if self.peek(at)? <= b' ' {
+            at = self.skip_blanks(at)?;
         }
-        self.take()
+        Some((self.peek(at)?, next(at)))
     }
 
     /// Drops white space.
     #[cold]
-    fn skip_blanks(&mut self) -> Option<()> {
-        self.settle(self.read)?;
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.skip(1);
+    fn skip_blanks(&mut self, mut at: usize) -> Option<usize> {
+        self.settle(at)?;
+        while matches!(self.peek(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            at = next(at);
         }
-        self.kept = self.read;
-        Some(())
+        self.kept = at;
+        Some(at)
     }
 
     #[inline(always)]
-    fn peek(&self) -> Option<u8> {
-        self.buf.get(self.read).copied()
+    fn peek(&self, at: usize) -> Option<u8> {
+        self.buf.get(at).copied()
     }
 
+    /// Where the byte in front of the place of reading belongs in the output.
     #[inline(always)]
-    fn take(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.skip(1);
-        Some(byte)
-    }
-
-    /// Passes over bytes that are there, so that nothing can wrap.
-    #[inline(always)]
-    fn skip(&mut self, n: usize) {
-        self.read = self.read.wrapping_add(n);
-    }
-
-    /// Length of the output so far, with what has yet to be moved.
-    #[inline(always)]
-    fn written(&self) -> usize {
-        // `write <= kept <= read`
-        self.write.wrapping_add(self.read.wrapping_sub(self.kept))
+    fn place_of_last(&self, at: usize) -> usize {
+        // `write <= kept < at`
+        self.write.wrapping_add(at.wrapping_sub(self.kept)).wrapping_sub(1)
     }
 
     /// Moves what stays up to `end` to where it belongs: nowhere, as long as nothing was dropped.
@@ -307,6 +286,12 @@ impl Scanner<'_> {
         self.write = self.write.saturating_add(1);
         Some(())
     }
+}
+
+/// The place behind a byte that is there, so that nothing can wrap.
+#[inline(always)]
+const fn next(at: usize) -> usize {
+    at.wrapping_add(1)
 }
 
 #[cfg(test)]

@@ -1,51 +1,49 @@
 //! What a backslash stands for (RFC 8259 section 7).
 
-use super::Scanner;
+use super::{Scanner, next};
 
 impl Scanner<'_> {
     /// Replaces an escape, its backslash read, by what it stands for; keeps it where that is its one spelling.
     #[cold]
-    pub(super) fn escape(&mut self) -> Option<()> {
-        let backslash = self.read.saturating_sub(1);
-        match self.take()? {
-            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+    pub(super) fn escape(&mut self, at: usize) -> Option<usize> {
+        let backslash = at.checked_sub(1)?;
+        let behind = next(at);
+        match self.peek(at)? {
+            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => Some(behind),
             b'/' => {
                 self.settle(backslash)?;
-                self.kept = self.read.saturating_sub(1);
+                self.kept = at;
+                Some(behind)
             }
             b'u' => {
-                let character = self.code_point()?;
+                let (character, behind) = self.code_point(behind)?;
                 self.settle(backslash)?;
                 self.put_character(character)?;
-                self.kept = self.read;
+                self.kept = behind;
+                Some(behind)
             }
-            _ => return None,
+            _ => None,
         }
-        Some(())
     }
 
-    /// The character of one `\uXXXX`, or of the two that make a surrogate pair.
-    fn code_point(&mut self) -> Option<char> {
-        let first = self.hex4()?;
+    /// The character of one `\uXXXX`, or of the two that make a surrogate pair, behind the first `\u`; and the place behind it.
+    fn code_point(&self, at: usize) -> Option<(char, usize)> {
+        let (first, at) = self.hex4(at)?;
         if !(0xD800..=0xDBFF).contains(&first) {
             // A low surrogate alone is no character.
-            return char::from_u32(first);
+            return Some((char::from_u32(first)?, at));
         }
-        (self.take()? == b'\\' && self.take()? == b'u').then_some(())?;
-        let second = self.hex4()?;
+        let (second, at) = self.hex4(self.word(b"\\u", at)?)?;
         (0xDC00..=0xDFFF).contains(&second).then_some(())?;
         // Ten bits of each, above the first plane (RFC 8259 section 7).
         let offset = (first & 0x3FF) << 10 | second & 0x3FF;
-        char::from_u32(offset.checked_add(0x1_0000)?)
+        Some((char::from_u32(offset.checked_add(0x1_0000)?)?, at))
     }
 
-    fn hex4(&mut self) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..4 {
-            let digit = char::from(self.take()?).to_digit(16)?;
-            value = value << 4 | digit;
-        }
-        Some(value)
+    fn hex4(&self, at: usize) -> Option<(u32, usize)> {
+        let digits = self.buf.get(at..)?.first_chunk::<4>()?;
+        let value = digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))?;
+        Some((value, at.wrapping_add(4)))
     }
 
     /// Writes a character as itself, or in the one escaped spelling where JSON asks for it.
