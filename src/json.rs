@@ -378,6 +378,10 @@ mod tests {
         assert_eq!(object.get(Member::Iss), Some("\"me\""));
         assert_eq!(object.get(Member::Kid), Some("null"));
         assert_eq!(object.get(Member::Nbf), None);
+        let mut buf = Vec::from(r#"{"iat":{"a":[{"b":1e-400}]},"exp":[{"c":{}}]}"#);
+        let object = normalise(&mut buf, MAX_CLAIMS).unwrap();
+        assert_eq!(object.get(Member::Iat), Some(r#"{"a":[{"b":1e-400}]}"#));
+        assert_eq!(object.get(Member::Exp), Some(r#"[{"c":{}}]"#));
     }
 
     #[test]
