@@ -5,12 +5,14 @@
 
 pub(crate) mod decimal;
 mod groups;
+mod literal;
 #[cfg(feature = "std")]
 mod public;
 mod secret;
 #[cfg(any(not(feature = "std"), test))]
 mod table;
 
+pub(crate) use literal::Literal;
 #[cfg(not(feature = "std"))]
 use table as public;
 

@@ -52,7 +52,7 @@ pub enum Error {
         /// Bytes passed.
         got: usize,
     },
-    /// PEM or SSH text as an HMAC key: it belongs to a public key, and anybody could sign with it (RFC 8725 section 2.1).
+    /// PEM, SSH or JWK text as an HMAC key: it belongs to a public key, and anybody could sign with it (RFC 8725 section 2.1).
     KeyLooksPublic,
     /// A key of one repeated byte value is a placeholder, not a key.
     KeyRepeated,
@@ -134,7 +134,9 @@ impl fmt::Display for Error {
             Self::HeaderParameter => f.write_str("a header parameter is named twice, or RFC 7515 gives it a meaning"),
             Self::KeyId => f.write_str("a key id is 1 to 64 bytes and unique in its ring"),
             Self::KeyLength { got } => write!(f, "a key is exactly 32 bytes, not {got}"),
-            Self::KeyLooksPublic => f.write_str("PEM or SSH text is no HMAC key: anybody could sign with it"),
+            Self::KeyLooksPublic => {
+                f.write_str("PEM, SSH or JWK text is no HMAC key: anybody could sign with a public one")
+            }
             Self::KeyRepeated => f.write_str("a key of one repeated byte value is refused: use random bytes"),
             Self::KeyTextCheck => f.write_str("the check of the key text does not fit: it was mistyped"),
             Self::KeyTextForm => {
@@ -210,7 +212,12 @@ pub enum Refusal {
         /// Seconds beyond the limit.
         by: u64,
     },
-    /// The scratch buffer is too small: for the verifier's length cap, or for a JWT of this length. Found before any key is used.
+    /// A JWT that is longer than the scratch buffer has room for: whoever sent it chose its length. Found before any key is used.
+    TooLong {
+        /// Bytes of scratch that this one would need.
+        needed: usize,
+    },
+    /// The scratch buffer is too small for the verifier's own length cap. Found before any key is used.
     ScratchTooSmall {
         /// Bytes needed.
         needed: usize,
@@ -246,7 +253,11 @@ impl Refusal {
     /// ```
     #[must_use]
     pub const fn is_verifier_fault(self) -> bool {
-        matches!(self, Self::NoClock | Self::ClockRollback | Self::ScratchTooSmall { .. })
+        match self {
+            Self::NoClock | Self::ClockRollback | Self::ScratchTooSmall { .. } => true,
+            Self::Claims(failed) => failed.clock,
+            _ => false,
+        }
     }
 }
 
@@ -261,6 +272,9 @@ impl fmt::Display for Refusal {
             Self::ClockUnset => f.write_str("the holder's clock is not set"),
             Self::TooOld { by } => write!(f, "the token is {by} s older than max_age"),
             Self::TooNew { by } => write!(f, "the token is {by} s further ahead than skew_future"),
+            Self::TooLong { needed } => {
+                write!(f, "the token is longer than the scratch buffer: {needed} bytes are needed")
+            }
             Self::ScratchTooSmall { needed } => write!(f, "the scratch buffer is too small: {needed} bytes are needed"),
         }
     }

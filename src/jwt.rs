@@ -28,6 +28,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! | Limit | |
+//! |---|---|
+//! | characters of a token | 65 535 ([`MAX_TOKEN`]) |
+//! | characters of a header that a ring reads | 2 048 |
+//! | header parameters; claims at the top | 32; 128 |
+//! | claims signed from a slice; from a struct | 64; 32 |
+//! | depth of arrays and objects | 16 |
+//! | bytes of a key id | 64 |
+//!
 //! What must not be done does not compile: signing with a public key, reading claims that nobody has checked.
 //!
 //! ```compile_fail,E0277
@@ -77,7 +86,7 @@ mod writer;
 
 pub use crate::json::Text;
 pub use algorithm::{Algorithm, Sign, Verify};
-pub use authentic::{Authentic, Expired, Unfit, Verified};
+pub use authentic::{Authentic, AuthenticBytes, Expired, Unfit, Verified};
 pub use claims::{Audience, ClaimsSet};
 pub use compact::{MAX_TOKEN, Unverified, authenticate_in_place};
 pub use draft::Claims;
@@ -86,6 +95,7 @@ pub use eddsa::{EdDsaKey, EdDsaSigningKey};
 #[cfg(feature = "es256")]
 pub use es256::{Es256Key, Es256SigningKey};
 pub use failed::{Claim, ClaimSet, FailedChecks};
+pub use header::Header;
 pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
 #[cfg(feature = "std")]
 pub use jwks::{JwkSetError, read_jwk_set};

@@ -1,5 +1,5 @@
 //! Promises of the JWT documentation that other tests pass by.
-#![cfg(feature = "es256")]
+#![cfg(all(feature = "es256", feature = "serde"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,9 +12,13 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use countersign::jwt::{
-    Claims, Es256SigningKey, Hs256Key, KeyRing, Policy, Sign, Unverified, Validity, Value, authenticate_in_place,
+    Claims, Es256SigningKey, FailedChecks, Hs256Key, KeyRing, Policy, Sign, Unverified, Validity, Value,
+    authenticate_in_place,
 };
-use countersign::{Error, UnixTime};
+use countersign::{ClockReading, Error, HeldClock, Refusal, UnixTime};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
 
 fn key() -> Hs256Key {
     Hs256Key::new(b"an obvious test key of 32 bytes!").unwrap()
@@ -33,9 +37,10 @@ fn token(header: &str, payload: &str) -> Vec<u8> {
 #[test]
 fn crit_cannot_name_a_parameter_of_the_standard() {
     for name in ["alg", "typ"] {
-        let mut token = token(&format!(r#"{{"alg":"HS256","typ":"JWT","crit":["{name}"]}}"#), r#"{"exp":9}"#);
+        let mut token = token(&format!(r#"{{"alg":"HS256","typ":"JWT","crit":["{name}"]}}"#), r#"{"exp":1700000009}"#);
         let policy = Policy::new(0).understands(&["alg", "typ"]);
-        let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1));
+        let checked =
+            authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1_700_000_000));
         assert!(checked.is_err_and(|unfit| unfit.failed().crit), "{name}");
     }
 }
@@ -111,8 +116,8 @@ fn a_date_of_many_digits_and_a_negative_exponent_is_a_date() {
 #[test]
 fn a_policy_without_an_audience_refuses_a_token_for_somebody() {
     let check = |policy: Policy<'_>| {
-        let mut token = token(r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"exp":9,"aud":"somebody"}"#);
-        authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1)).is_ok()
+        let mut token = token(r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"exp":1700000009,"aud":"somebody"}"#);
+        authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1_700_000_000)).is_ok()
     };
     assert!(!check(Policy::new(0)) && !check(Policy::new(0).audience("else")));
     assert!(check(Policy::new(0).audience("somebody")) && check(Policy::new(0).any_audience()));
@@ -121,11 +126,11 @@ fn a_policy_without_an_audience_refuses_a_token_for_somebody() {
 #[test]
 fn a_fraction_of_iat_does_not_make_a_token_younger() {
     let check = |iat: &str| {
-        let mut token = token(r#"{"alg":"HS256","typ":"JWT"}"#, &format!(r#"{{"exp":999,"iat":{iat}}}"#));
+        let mut token = token(r#"{"alg":"HS256","typ":"JWT"}"#, &format!(r#"{{"exp":1700000999,"iat":{iat}}}"#));
         let policy = Policy::new(0).max_age(60);
-        authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(161)).is_ok()
+        authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1_700_000_161)).is_ok()
     };
-    assert!(check("101") && !check("100") && !check("100.5") && check("101.5"));
+    assert!(check("1700000101") && !check("1700000100") && !check("1700000100.5") && check("1700000101.5"));
 }
 
 #[test]
@@ -134,4 +139,130 @@ fn a_key_that_only_verifies_is_not_chosen_to_sign() {
     let mut ring = KeyRing::<1>::new();
     ring.insert("public", public, Validity::ALWAYS).unwrap();
     assert_eq!(ring.sign_with_key("public"), Err(Error::Signer));
+}
+
+/// A clock that was never set, or was set back, sees no token expire.
+#[test]
+fn no_time_is_judged_by_a_clock_that_is_not_set() {
+    let judged = |payload: &str, policy: Policy<'_>, now: ClockReading| {
+        let mut token = token(r#"{"alg":"HS256"}"#, payload);
+        let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, now);
+        checked.map_or_else(|unfit| unfit.failed(), |_| FailedChecks::default())
+    };
+    let mut held = HeldClock::new(60);
+    held.read(UnixTime::from_secs(1_800_000_000));
+    let stepped_back = held.read(UnixTime::from_secs(1_700_000_000));
+    let unusable = [0, 1, 1_000_000_000, 10_000_000_000, u64::MAX].map(|secs| UnixTime::from_secs(secs).into());
+    let untimed = Policy::new(0).without_expiration();
+    for now in unusable.into_iter().chain([stepped_back]) {
+        for (payload, policy) in [
+            (r#"{"exp":1750000000}"#, Policy::new(0)),
+            (r#"{"nbf":1}"#, untimed),
+            (r#"{"iat":1}"#, untimed.max_age(u64::MAX)),
+            (r#"{"iat":1}"#, untimed.refusing_future()),
+        ] {
+            let failed = judged(payload, policy, now);
+            assert!(failed.clock && !failed.is_only_expired(), "{payload} {now:?}");
+            assert!(Refusal::Claims(failed).is_verifier_fault() && !Refusal::Claims(failed).is_expired());
+        }
+        // Where nothing depends on time, nobody asks the clock.
+        for payload in [r#"{"sub":"a"}"#, r#"{"iat":1}"#] {
+            assert!(judged(payload, untimed, now).is_empty(), "{payload} {now:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_with_a_validity_asks_the_clock_and_a_forger_does_not_learn_of_it() {
+    let mut ring = KeyRing::<1>::new();
+    let validity = Validity { from: UnixTime::from_secs(0), until: UnixTime::from_secs(1_800_000_000) };
+    ring.insert("a", key(), validity).unwrap();
+    let good = token(r#"{"alg":"HS256"}"#, "{}");
+    let ask = |token: &[u8], now| {
+        ring.authenticate(&Unverified::parse(token).unwrap(), UnixTime::from_secs(now), &mut [0; 99]).map(|_| ())
+    };
+    assert_eq!(ask(&good, 1_799_999_999), Ok(()));
+    assert_eq!(ask(&good, 1_800_000_000), Err(Refusal::Invalid));
+    assert_eq!(ask(&good, 0), Err(Refusal::NoClock));
+    let mut forged = good;
+    forged[25] ^= 1;
+    assert_eq!(ask(&forged, 0), Err(Refusal::Invalid));
+}
+
+#[test]
+fn a_refresh_comes_within_its_grace_or_not_at_all() {
+    let late = |payload: &str, policy: Policy<'_>, now: u64, grace: u64| {
+        let mut token = token(r#"{"alg":"HS256"}"#, payload);
+        let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(now));
+        checked.unwrap_err().into_expired(grace).is_ok()
+    };
+    // Last accepted at 1700000029: now is one second later.
+    let exp = r#"{"exp":1700000000}"#;
+    assert!(!late(exp, Policy::new(30), 1_700_000_030, 0) && late(exp, Policy::new(30), 1_700_000_030, 1));
+    assert!(!late(exp, Policy::new(30), 1_700_000_130, 100) && late(exp, Policy::new(30), 1_700_000_130, 101));
+    // Last accepted at 1700000090, by its age; the later of both counts.
+    let both = r#"{"exp":1700000100,"iat":1700000000}"#;
+    let policy = Policy::new(30).max_age(60);
+    assert!(!late(both, policy, 1_700_000_091, 0) && late(both, policy, 1_700_000_091, 1));
+    assert!(!late(both, policy, 1_700_000_200, 109) && late(both, policy, 1_700_000_200, 110));
+}
+
+/// What `understands` lets pass can be read.
+#[test]
+fn a_critical_parameter_has_a_value() {
+    let header = r#"{"alg":"HS256","crit":["https://example.com/tenant"],"https://example.com/tenant":{"id":[1, 2]}}"#;
+    let signed = token(header, r#"{"exp":1700000009}"#);
+    let (name, unverified) = ("https://example.com/tenant", Unverified::parse(&signed).unwrap());
+    let (mut scratch, mut again) = ([0; 400], [0; 400]);
+    let policy = Policy::new(0).understands(&["https://example.com/tenant"]);
+    let now = UnixTime::from_secs(1_700_000_000);
+    let verified = unverified.authenticate(&key(), &mut scratch).unwrap().check(&policy, now).unwrap();
+    assert_eq!(verified.header().parameter(name), Some(r#"{"id":[1,2]}"#));
+    assert_eq!((verified.header().parameter("alg"), verified.header().parameter("id")), (None, None));
+    let bytes = unverified.authenticate_bytes(&key(), &[name], &mut again).unwrap();
+    assert_eq!(
+        (bytes.header().parameter(name), bytes.bytes()),
+        (Some(r#"{"id":[1,2]}"#), &b"{\"exp\":1700000009}"[..])
+    );
+}
+
+/// Dates and addresses of other crates are written piece by piece.
+#[test]
+fn what_is_displayed_is_a_string() {
+    struct Quoted;
+    impl fmt::Display for Quoted {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a\"b")?;
+            f.write_str("\n")
+        }
+    }
+    impl Serialize for Quoted {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+    let mut out = [0; 192];
+    let claims = BTreeMap::from([("at", Quoted)]);
+    let token = Claims::new().subject("s").sign_with(&claims, &key(), &mut out).unwrap().to_owned();
+    let mut scratch = [0; 192];
+    let authentic = Unverified::parse(token.as_bytes()).unwrap().authenticate(&key(), &mut scratch).unwrap();
+    assert_eq!(authentic.unchecked_claims().as_json(), r#"{"sub":"s","at":"a\"b\n"}"#);
+}
+
+/// 1e300 is a double and no float.
+#[test]
+fn a_float_that_does_not_fit_is_refused() {
+    #[derive(Deserialize)]
+    struct Float {
+        x: f32,
+    }
+    let read = |number: &str| {
+        let mut token = token(r#"{"alg":"HS256"}"#, &format!("{{\"x\":{number}}}"));
+        authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims().read::<Float>().map(|read| read.x)
+    };
+    assert_eq!((read("1.5"), read("-2"), read("1e30")), (Ok(1.5), Ok(-2.0), Ok(1e30)));
+    assert_eq!(
+        (read("1e300"), read("-1e39"), read("\"1\"")),
+        (Err(Error::Claims), Err(Error::Claims), Err(Error::Claims))
+    );
 }

@@ -19,6 +19,8 @@ const DEVICES: &str = "demo/device";
 const ISSUER: &str = "countersign-demo";
 const AUDIENCE: &str = "demo-api";
 const POLICY: Policy<'_> = Policy::new(30).issuer(ISSUER).audience(AUDIENCE).typ("at+jwt");
+/// For how many seconds after it has expired a JWT can be exchanged for a new one.
+const REFRESH_GRACE: u64 = 3600;
 /// For how many seconds after the password was last asked for a JWT can be exchanged for a new one, however often.
 const SIGN_IN_AGAIN_AFTER: u64 = 8 * 3600;
 
@@ -83,7 +85,7 @@ impl Gate {
         let mut scratch = vec![0; token.scratch_len()];
         let claims = match self.claims.ring().authenticate(&token, now, &mut scratch)?.check(&POLICY, now) {
             Ok(verified) => *verified.claims(),
-            Err(unfit) => *unfit.into_expired().map_err(Refusal::from)?.claims(),
+            Err(unfit) => *unfit.into_expired(REFRESH_GRACE).map_err(Refusal::from)?.claims(),
         };
         let signed_in_at = claims.json("auth_time").and_then(|time| time.parse().ok()).ok_or(Refusal::Invalid)?;
         let user = claims.subject().ok_or(Refusal::Invalid)?.to_string();

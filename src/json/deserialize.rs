@@ -95,12 +95,22 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Any number, if it fits into a float at all.
+    /// Any number, if it fits into a double at all.
+    fn double<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
+        let number = self.float_text()?.parse().ok().filter(|number: &f64| number.is_finite());
+        visitor.visit_f64(number.ok_or(Mismatch)?)
+    }
+
+    /// Any number, if it fits into a float: cut down from a double, one that does not would become infinite.
     fn float<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
-        let text =
-            self.plain().ok().filter(|text| text.starts_with(|first: char| first == '-' || first.is_ascii_digit()));
-        let number: f64 = text.and_then(|text| text.parse().ok()).ok_or(Mismatch)?;
-        if number.is_finite() { visitor.visit_f64(number) } else { Err(Mismatch) }
+        let number = self.float_text()?.parse().ok().filter(|number: &f32| number.is_finite());
+        visitor.visit_f32(number.ok_or(Mismatch)?)
+    }
+
+    /// Not `inf` and `nan`, which a float's own parser takes.
+    fn float_text(&mut self) -> Read<&'b str> {
+        let text = self.plain()?;
+        if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) { Ok(text) } else { Err(Mismatch) }
     }
 
     fn word<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
@@ -169,7 +179,7 @@ impl<'b> Deserializer<'b> for &mut Reader<'b> {
                 let end = end_of_value(self.rest.as_bytes());
                 let text = self.rest.get(..end).ok_or(Mismatch)?;
                 if text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
-                    self.float(visitor)
+                    self.double(visitor)
                 } else {
                     self.integer(visitor)
                 }
@@ -180,7 +190,8 @@ impl<'b> Deserializer<'b> for &mut Reader<'b> {
 
     deserialize_as!(integer: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64);
     deserialize_as!(integer: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
-    deserialize_as!(float: deserialize_f32 deserialize_f64);
+    deserialize_as!(float: deserialize_f32);
+    deserialize_as!(double: deserialize_f64);
     deserialize_as!(word: deserialize_bool deserialize_unit);
     deserialize_as!(sequence: deserialize_seq);
     deserialize_as!(map: deserialize_map);

@@ -68,19 +68,23 @@ impl<S: Sink> Json<S> {
     }
 }
 
-/// Writes a string in its quotes; escapes what RFC 8259 section 7 asks for and nothing else.
+/// Writes a string in its quotes.
 #[inline]
 pub(crate) fn put_string(sink: &mut impl Sink, text: &str) {
     match scan::find_special(text.as_bytes()) {
         None => sink.put_quoted(text.as_bytes()),
-        Some(_) => put_escaped(sink, text),
+        Some(_) => {
+            sink.put(b"\"");
+            put_escaped(sink, text);
+            sink.put(b"\"");
+        }
     }
 }
 
+/// Writes a part of a string; escapes what RFC 8259 section 7 asks for and nothing else.
 #[cold]
 fn put_escaped(sink: &mut impl Sink, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    sink.put(b"\"");
     let mut rest = text.as_bytes();
     while let Some(place) = scan::find_special(rest) {
         let Some((plain, tail)) = rest.split_at_checked(place) else { return };
@@ -101,5 +105,4 @@ fn put_escaped(sink: &mut impl Sink, text: &str) {
         rest = tail;
     }
     sink.put(rest);
-    sink.put(b"\"");
 }

@@ -1,18 +1,49 @@
 //! What a signature algorithm offers: the same small traits for HMAC, ECDSA, EdDSA, and a key inside of a secure element.
 
 use crate::Result;
-use crate::encoding::{base64url_decode, base64url_len};
+use crate::encoding::{Literal, base64url_decode, base64url_len};
+use core::marker::PhantomData;
 
 /// An algorithm of RFC 7518 or RFC 8037, as a property of a key's type.
+///
+/// ```
+/// use countersign::jwt::{Algorithm, Hs256Key};
+///
+/// assert_eq!((Hs256Key::ALG, Hs256Key::SIGNATURE_LEN), ("HS256", 32));
+/// ```
 pub trait Algorithm {
-    /// The value of the header parameter `alg`.
+    /// The value of the header parameter `alg`: 1 to 20 printable characters of ASCII.
     const ALG: &'static str;
 
     /// Bytes of a signature: always the same, and at most 64. A key with a longer one does not compile where it is used.
     const SIGNATURE_LEN: usize;
+}
 
-    /// `{"alg":"…","typ":"JWT"}` in base64url: a header equal to it need not be parsed. Empty when the type has none prepared.
-    const HEADER: &'static str = "";
+/// `{"alg":"…","typ":"JWT"}` in base64url: the header that a key writes, and need not parse. From [`ALG`](Algorithm::ALG), so that no
+/// type can say one thing and mean another.
+pub(super) struct OwnHeader<K>(PhantomData<K>);
+
+impl<K: Algorithm> OwnHeader<K> {
+    const LITERAL: Literal<64> = {
+        assert!(is_plain(K::ALG.as_bytes()), "ALG is 1 to 20 printable characters of ASCII");
+        Literal::new(&[br#"{"alg":""#, K::ALG.as_bytes(), br#"","typ":"JWT"}"#])
+    };
+
+    pub(super) const TEXT: &'static [u8] = Self::LITERAL.as_bytes();
+}
+
+/// True for characters that need no escape in JSON.
+const fn is_plain(mut text: &[u8]) -> bool {
+    if text.is_empty() || text.len() > 20 {
+        return false;
+    }
+    while let [byte, rest @ ..] = text {
+        if !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\\') {
+            return false;
+        }
+        text = rest;
+    }
+    true
 }
 
 /// A key that verifies.
@@ -54,7 +85,17 @@ pub trait Verify: Algorithm {
 /// Bytes of the longest signature of any algorithm here: that of HS512, ES256 and EdDSA.
 pub(super) const MAX_SIGNATURE: usize = 64;
 
-/// A key that signs, here or in a secure element.
+/// A key that signs, here or in a secure element: `examples/secure_element.rs` shows the latter.
+///
+/// ```
+/// use countersign::jwt::{Hs256Key, Sign, Verify};
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let mut signature = [0; 32];
+/// key.sign(b"a message", &mut signature)?;
+/// assert!(key.verify(b"a message", &signature));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub trait Sign: Algorithm {
     /// Fills `signature`, of [`SIGNATURE_LEN`](Algorithm::SIGNATURE_LEN) bytes.
     ///
@@ -66,7 +107,6 @@ pub trait Sign: Algorithm {
 impl<K: Algorithm> Algorithm for &K {
     const ALG: &'static str = K::ALG;
     const SIGNATURE_LEN: usize = K::SIGNATURE_LEN;
-    const HEADER: &'static str = K::HEADER;
 }
 
 impl<K: Verify> Verify for &K {

@@ -5,11 +5,29 @@ use super::claims::ClaimsSet;
 use super::failed::FailedChecks;
 use super::header::Header;
 use super::policy::Policy;
+use crate::encoding::base64url_decode_public;
 use crate::json::Text;
-use crate::{Refusal, UnixTime};
+use crate::{ClockReading, Refusal};
 use core::fmt;
 
 /// A token that a key holder did sign. Its claims have not been judged: [`check`](Authentic::check) them.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
+/// use countersign::{Refusal, UnixTime};
+///
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
+/// # let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600)).map_err(Refusal::from)?;
+/// assert_eq!(verified.claims().subject().unwrap(), "alice");
+///
+/// // To a clock that is not set every token would still be young: the times of this one are not judged by it.
+/// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(0)).unwrap_err();
+/// assert!(unfit.failed().clock && Refusal::from(unfit).is_verifier_fault());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Authentic<'b> {
     pub(super) header: Header<'b>,
@@ -22,17 +40,27 @@ impl<'b> Authentic<'b> {
         Some(Self { header: Header::of_key::<K>(header)?, claims: ClaimsSet::decode(payload)? })
     }
 
-    /// Makes every check of a policy at the time `now`.
+    /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`HeldClock`](crate::HeldClock) read.
     ///
-    /// Whether `now` can be trusted is the caller's to judge: to a clock that is not set every token is still young. Ask a
-    /// [`ClockReading`](crate::ClockReading) first, as the filter does.
+    /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy has anything to do with time.
     ///
     /// # Errors
     /// [`Unfit`], with all checks that failed.
     #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn check(self, policy: &Policy<'_>, now: UnixTime) -> Result<Verified<'b>, Unfit<'b>> {
+    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<Verified<'b>, Unfit<'b>> {
+        let now = now.into();
         let failed = policy.judge(&self, now);
-        if failed.is_empty() { Ok(Verified(self)) } else { Err(Unfit { token: self, failed }) }
+        if failed.is_empty() {
+            return Ok(Verified(self));
+        }
+        let expired_for = if failed.is_only_expired() { policy.too_late_by(&self, now) } else { None };
+        Err(Unfit { token: self, failed, expired_for })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> Header<'b> {
+        self.header
     }
 
     /// The claims, though nobody has asked whether the token is expired or meant for somebody else.
@@ -45,6 +73,51 @@ impl<'b> Authentic<'b> {
 impl fmt::Debug for Authentic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authentic").finish_non_exhaustive()
+    }
+}
+
+/// Bytes, not claims, that a key holder did sign (RFC 7515).
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+///
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
+/// # let text = Claims::new().content_type("example").sign(&key, &mut out)?;
+/// let signed = Unverified::parse(text.as_bytes())?.authenticate_bytes(&key, &[], &mut scratch)?;
+/// assert_eq!(signed.header().content_type().unwrap(), "example");
+/// assert_eq!(signed.bytes(), b"{}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct AuthenticBytes<'b> {
+    header: Header<'b>,
+    bytes: &'b [u8],
+}
+
+impl<'b> AuthenticBytes<'b> {
+    /// Decodes the payload over its own text, if nothing critical in the header is beyond the caller.
+    pub(super) fn decode(header: Header<'b>, payload: &'b mut [u8], understands: &[&str]) -> Option<Self> {
+        header.crit_is_understood(understands).then_some(())?;
+        Some(Self { header, bytes: base64url_decode_public(payload)? })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> Header<'b> {
+        self.header
+    }
+
+    /// The payload.
+    #[must_use]
+    pub const fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for AuthenticBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticBytes").finish_non_exhaustive()
     }
 }
 
@@ -66,24 +139,42 @@ impl<'b> Verified<'b> {
         &self.0.claims
     }
 
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> Header<'b> {
+        self.0.header
+    }
+
     /// The header parameter `kid`.
     #[must_use]
     pub fn key_id(&self) -> Option<Text<'b>> {
         self.0.header.key_id()
     }
-
-    /// The header parameter `cty`, if it is a string.
-    #[must_use]
-    pub fn content_type(&self) -> Option<Text<'b>> {
-        self.0.header.content_type()
-    }
 }
 
 /// A token that is authentic and fails a policy.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
+/// use countersign::UnixTime;
+///
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
+/// # let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_229_300)).unwrap_err();
+///
+/// assert_eq!(unfit.to_string(), "the token is authentic but not fit: refused: exp");
+/// assert!(unfit.into_expired(60).is_err()); // 71 seconds too late
+/// assert_eq!(unfit.into_expired(600).unwrap().claims().subject().unwrap(), "alice");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Unfit<'b> {
     token: Authentic<'b>,
     failed: FailedChecks,
+    /// Seconds, if its age is all that is wrong.
+    expired_for: Option<u64>,
 }
 
 impl<'b> Unfit<'b> {
@@ -93,14 +184,18 @@ impl<'b> Unfit<'b> {
         self.failed
     }
 
-    /// The token, if its age is all that is wrong with it, however old it is: limit yourself how late a refresh may come, by a claim such as
-    /// `auth_time`.
+    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included).
+    ///
+    /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
     ///
     /// # Errors
-    /// Itself, if anything else failed.
+    /// Itself, if anything else failed or it comes too late.
     #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn into_expired(self) -> Result<Expired<'b>, Self> {
-        if self.failed.is_only_expired() { Ok(Expired(self.token)) } else { Err(self) }
+    pub fn into_expired(self, grace: u64) -> Result<Expired<'b>, Self> {
+        match self.expired_for {
+            Some(late) if late <= grace => Ok(Expired(self.token)),
+            _ => Err(self),
+        }
     }
 }
 
@@ -125,10 +220,18 @@ impl From<Unfit<'_>> for Refusal {
 }
 
 /// An authentic token that has expired and is otherwise in order: enough to start a refresh, not to be admitted.
+///
+/// Made by [`Unfit::into_expired`], which has the example.
 #[derive(Clone, Copy, Debug)]
 pub struct Expired<'b>(Authentic<'b>);
 
 impl<'b> Expired<'b> {
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> Header<'b> {
+        self.0.header
+    }
+
     /// The claims that held until the token expired.
     #[must_use]
     pub const fn claims(&self) -> &ClaimsSet<'b> {

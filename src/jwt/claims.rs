@@ -16,6 +16,25 @@ use core::fmt;
 use serde::Deserialize;
 
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
+///
+/// `Debug` and [`as_json`](ClaimsSet::as_json) show all of them: mind what you log.
+///
+/// ```
+/// use countersign::jwt::{Claim, Claims, Hs256Key, Unverified, Value};
+/// use countersign::UnixTime;
+///
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
+/// let claims = Claims::new().subject("alice").issued_at(UnixTime::from_secs(1_767_225_600)).private(&[("admin", Value::Bool(true))]);
+/// # let token = claims.sign(&key, &mut out)?;
+/// # let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let claims = authentic.unchecked_claims();
+/// assert_eq!(claims.subject().unwrap(), "alice");
+/// assert_eq!(claims.issued_at(), Some(UnixTime::from_secs(1_767_225_600)));
+/// assert_eq!(claims.json("admin"), Some("true"));
+/// assert!(claims.issuer().is_none() && !claims.has(Claim::Issuer));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct ClaimsSet<'b> {
     object: Object<'b>,
@@ -163,6 +182,19 @@ impl fmt::Debug for ClaimsSet<'_> {
 }
 
 /// Whom a token is for: one or several (RFC 7519 section 4.1.3).
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+///
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
+/// # let token = Claims::new().audience(&["api", "admin"]).sign(&key, &mut out)?;
+/// # let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let audience = authentic.unchecked_claims().audience().unwrap();
+/// assert!(audience.contains("api") && !audience.contains("API"));
+/// assert_eq!(audience.iter().count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Audience<'b> {
     value: &'b str,

@@ -1,10 +1,9 @@
 //! The compact serialization: three parts and two dots (RFC 7515 section 7.1).
 
 use super::Verify;
-use super::authentic::Authentic;
+use super::authentic::{Authentic, AuthenticBytes};
 use super::header::Header;
 use crate::cursor::copy;
-use crate::encoding::base64url_decode_public;
 use crate::{Error, Refusal, Result, scan};
 use core::fmt;
 
@@ -59,13 +58,13 @@ impl<'t> Unverified<'t> {
     /// Verifies the signature under a key, then decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::ScratchTooSmall`] with the number of bytes needed.
+    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](Unverified::scratch_len).
     pub fn authenticate<'b, K: Verify>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Authentic<'b>, Refusal> {
         let (header, payload) = self.verified_parts(key, scratch)?;
         Authentic::decode::<K>(header, payload).ok_or(Refusal::Invalid)
     }
 
-    /// Verifies a signature over bytes that are no claims (RFC 7515), and returns them decoded into `scratch`.
+    /// Verifies a signature over bytes that are no claims (RFC 7515), and decodes them into `scratch`.
     ///
     /// `understands` are the critical header parameters that the caller acts upon.
     ///
@@ -76,13 +75,10 @@ impl<'t> Unverified<'t> {
         key: &K,
         understands: &[&str],
         scratch: &'b mut [u8],
-    ) -> Result<&'b [u8], Refusal> {
+    ) -> Result<AuthenticBytes<'b>, Refusal> {
         let (header, payload) = self.verified_parts(key, scratch)?;
         let header = Header::of_key::<K>(header).ok_or(Refusal::Invalid)?;
-        if !header.crit_is_understood(understands) {
-            return Err(Refusal::Invalid);
-        }
-        base64url_decode_public(payload).map(|payload| &*payload).ok_or(Refusal::Invalid)
+        AuthenticBytes::decode(header, payload, understands).ok_or(Refusal::Invalid)
     }
 
     /// Header and payload in `scratch`, still as text, after the signature was found good.
@@ -99,7 +95,7 @@ impl<'t> Unverified<'t> {
     pub(super) fn split_scratch<'b>(&self, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
         let needed = self.scratch_len();
         let parts = scratch.get_mut(..needed).and_then(|all| all.split_at_mut_checked(self.header_len));
-        parts.ok_or(Refusal::ScratchTooSmall { needed })
+        parts.ok_or(Refusal::TooLong { needed })
     }
 
     pub(super) fn header(&self) -> &'t [u8] {

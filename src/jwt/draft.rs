@@ -1,7 +1,7 @@
 //! Claims before they are signed.
 
 use super::Sign;
-use super::algorithm::MAX_SIGNATURE;
+use super::algorithm::{MAX_SIGNATURE, OwnHeader};
 use super::compact::MAX_TOKEN;
 use super::header::is_standard_parameter;
 use super::ring::MAX_HEADER;
@@ -21,7 +21,7 @@ const MAX_PRIVATE: usize = 64;
 /// Header parameters of the application's own.
 const MAX_OWN_PARAMETERS: usize = 16;
 
-/// The claims and header parameters of a token to be signed. Registered claims need no serde.
+/// The claims and header parameters of a token to be signed. Registered claims need no serde; a setter replaces what was set before.
 ///
 /// ```
 /// use countersign::jwt::{Claims, Hs256Key};
@@ -70,14 +70,14 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// `iss`
+    /// `iss`: who issues the token.
     #[must_use]
     pub const fn issuer(mut self, issuer: &'a str) -> Self {
         self.issuer = Some(issuer);
         self
     }
 
-    /// `sub`
+    /// `sub`: whom it is about.
     #[must_use]
     pub const fn subject(mut self, subject: &'a str) -> Self {
         self.subject = Some(subject);
@@ -91,28 +91,28 @@ impl<'a> Claims<'a> {
         self
     }
 
-    /// `exp`
+    /// `exp`: from when on it is not accepted.
     #[must_use]
     pub const fn expires_at(mut self, time: UnixTime) -> Self {
         self.expires_at = Some(time);
         self
     }
 
-    /// `nbf`
+    /// `nbf`: before when it is not accepted.
     #[must_use]
     pub const fn not_before(mut self, time: UnixTime) -> Self {
         self.not_before = Some(time);
         self
     }
 
-    /// `iat`
+    /// `iat`: when it is issued.
     #[must_use]
     pub const fn issued_at(mut self, time: UnixTime) -> Self {
         self.issued_at = Some(time);
         self
     }
 
-    /// `jti`
+    /// `jti`: its own name, which no other token has.
     #[must_use]
     pub const fn jwt_id(mut self, id: &'a str) -> Self {
         self.jwt_id = Some(id);
@@ -140,7 +140,7 @@ impl<'a> Claims<'a> {
         self
     }
 
-    /// The header parameter `cty`.
+    /// The header parameter `cty`: the media type of the payload.
     #[must_use]
     pub const fn content_type(mut self, cty: &'a str) -> Self {
         self.cty = Some(cty);
@@ -165,6 +165,7 @@ impl<'a> Claims<'a> {
 
     /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
     ///
+    /// A registered claim of the struct is written as the struct has it: of a wrong type, every verifier will refuse it.
     /// Numbers with a fraction are refused: they cost a microcontroller dearly. A claim that is there twice is refused, and more than
     /// 32 of them.
     ///
@@ -225,8 +226,8 @@ impl<'a> Claims<'a> {
 
     fn put_header<K: Sign>(&self, cursor: &mut Cursor<'_>) -> Result<()> {
         let is_plain = self.typ.is_none() && self.kid.is_none() && self.cty.is_none() && self.parameters.is_empty();
-        if is_plain && !K::HEADER.is_empty() {
-            cursor.put(K::HEADER.as_bytes());
+        if is_plain {
+            cursor.put(OwnHeader::<K>::TEXT);
             return Ok(());
         }
         let mut json = Json::new(Base64Writer::new(cursor));

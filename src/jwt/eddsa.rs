@@ -5,8 +5,6 @@ use crate::{Error, Result};
 use core::fmt;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
-
 /// A public key that verifies Ed25519.
 ///
 /// ```
@@ -48,7 +46,17 @@ impl EdDsaKey {
     }
 }
 
-/// A private key that signs Ed25519; wiped on drop.
+/// A private key that signs Ed25519, and verifies; wiped on drop.
+///
+/// ```
+/// use countersign::jwt::{EdDsaSigningKey, Sign, Verify};
+///
+/// let key = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
+/// let mut signature = [0; 64];
+/// key.sign(b"a message", &mut signature)?;
+/// assert!(key.verify(b"a message", &signature) && key.verifying_key().verify(b"a message", &signature));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub struct EdDsaSigningKey(SigningKey);
 
 impl EdDsaSigningKey {
@@ -71,19 +79,27 @@ impl EdDsaSigningKey {
 impl Algorithm for EdDsaKey {
     const ALG: &'static str = "EdDSA";
     const SIGNATURE_LEN: usize = 64;
-    const HEADER: &'static str = HEADER;
 }
 
 impl Verify for EdDsaKey {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
+        is_signed(&self.0, message, signature)
     }
+}
+
+fn is_signed(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+    Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
 }
 
 impl Algorithm for EdDsaSigningKey {
     const ALG: &'static str = "EdDSA";
     const SIGNATURE_LEN: usize = 64;
-    const HEADER: &'static str = HEADER;
+}
+
+impl Verify for EdDsaSigningKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        is_signed(self.0.as_ref(), message, signature)
+    }
 }
 
 impl Sign for EdDsaSigningKey {

@@ -1,12 +1,12 @@
 //! ES256: ECDSA with P-256 and SHA-256, the two numbers side by side (RFC 7518 section 3.4).
+//!
+//! ECDSA lets anybody turn a signature (r, s) into (r, −s), which is as good: a token has two texts. Key replay tables and caches by `jti`.
 
 use super::{Algorithm, Sign, Verify};
 use crate::{Error, Result};
 use core::fmt;
 use p256::ecdsa::signature::{Signer, Verifier};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
-
-const HEADER: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9";
 
 /// A public key that verifies ES256.
 ///
@@ -49,7 +49,17 @@ impl Es256Key {
     }
 }
 
-/// A private key that signs ES256, deterministically (RFC 6979); wiped on drop.
+/// A private key that signs ES256, deterministically (RFC 6979), and verifies; wiped on drop.
+///
+/// ```
+/// use countersign::jwt::{Es256SigningKey, Sign, Verify};
+///
+/// let key = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
+/// let mut signature = [0; 64];
+/// key.sign(b"a message", &mut signature)?;
+/// assert!(key.verify(b"a message", &signature) && key.verifying_key().verify(b"a message", &signature));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub struct Es256SigningKey(SigningKey);
 
 impl Es256SigningKey {
@@ -73,19 +83,27 @@ impl Es256SigningKey {
 impl Algorithm for Es256Key {
     const ALG: &'static str = "ES256";
     const SIGNATURE_LEN: usize = 64;
-    const HEADER: &'static str = HEADER;
 }
 
 impl Verify for Es256Key {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify(message, &signature).is_ok())
+        is_signed(&self.0, message, signature)
     }
+}
+
+fn is_signed(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+    Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }
 
 impl Algorithm for Es256SigningKey {
     const ALG: &'static str = "ES256";
     const SIGNATURE_LEN: usize = 64;
-    const HEADER: &'static str = HEADER;
+}
+
+impl Verify for Es256SigningKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        is_signed(self.0.verifying_key(), message, signature)
+    }
 }
 
 impl Sign for Es256SigningKey {

@@ -121,6 +121,21 @@ impl fmt::Display for ClaimSet {
 }
 
 /// All checks that an authentic token has failed, together: for the operator. The peer learns whether it has expired and nothing else.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
+/// use countersign::UnixTime;
+///
+/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
+/// let claims = Claims::new().issuer("https://elsewhere.example").expires_at(UnixTime::from_secs(1_767_225_600));
+/// # let token = claims.sign(&key, &mut out)?;
+/// let token = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let policy = Policy::new(30).issuer("https://issuer.example").audience("api").typ("at+jwt");
+/// let unfit = token.check(&policy, UnixTime::from_secs(1_767_229_200)).unwrap_err();
+/// assert_eq!(unfit.failed().to_string(), "missing: aud; refused: iss exp; typ");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -137,6 +152,8 @@ pub struct FailedChecks {
     pub typ: bool,
     /// The header parameter `crit` names something that the caller does not understand, or is malformed.
     pub crit: bool,
+    /// A claim had to be compared with the time, and the verifier's own clock is not set or has stepped back.
+    pub clock: bool,
 }
 
 impl FailedChecks {
@@ -144,7 +161,7 @@ impl FailedChecks {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         let claims = self.missing.is_empty() && self.mistyped.is_empty() && self.refused.is_empty();
-        claims && !self.too_old && !self.typ && !self.crit
+        claims && !self.too_old && !self.typ && !self.crit && !self.clock
     }
 
     /// True if age is all that is wrong: a newer token of the same kind would pass.
@@ -152,7 +169,11 @@ impl FailedChecks {
     pub const fn is_only_expired(self) -> bool {
         let refused_else = !self.refused.without(Claim::ExpirationTime).is_empty();
         let claims = self.missing.is_empty() && self.mistyped.is_empty() && !refused_else;
-        claims && !self.typ && !self.crit && (self.too_old || self.refused.contains(Claim::ExpirationTime))
+        claims
+            && !self.typ
+            && !self.crit
+            && !self.clock
+            && (self.too_old || self.refused.contains(Claim::ExpirationTime))
     }
 }
 
@@ -164,7 +185,12 @@ impl fmt::Display for FailedChecks {
             write!(f, "{separator}{name}: {set}")?;
             separator = "; ";
         }
-        let flags = [("older than max_age", self.too_old), ("typ", self.typ), ("crit", self.crit)];
+        let flags = [
+            ("older than max_age", self.too_old),
+            ("typ", self.typ),
+            ("crit", self.crit),
+            ("the verifier's clock", self.clock),
+        ];
         for (name, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
             write!(f, "{separator}{name}")?;
             separator = "; ";

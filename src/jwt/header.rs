@@ -1,18 +1,35 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
 use super::Algorithm;
+use super::algorithm::OwnHeader;
 use crate::encoding::base64url_decode_public;
 use crate::json::Text;
 use crate::json::{self, Member, Object};
+use core::fmt;
 
-/// A header that has been read; `None` stands for a key's own, recognised by comparison.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Header<'b>(Option<Object<'b>>);
+/// The JOSE header of a token whose signature is good.
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let claims = Claims::new().key_id("2026-01").header_parameters(&[("tenant", "acme")]);
+/// let (mut out, mut scratch) = ([0; 192], [0; 192]);
+/// let token = claims.sign(&key, &mut out)?;
+/// let header = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.header();
+/// assert_eq!(header.key_id().unwrap(), "2026-01");
+/// assert_eq!(header.parameter("tenant"), Some("\"acme\""));
+/// assert_eq!(header.parameter("alg"), None); // the key's to say
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+// `None` stands for a key's own, recognised by comparison.
+#[derive(Clone, Copy)]
+pub struct Header<'b>(Option<Object<'b>>);
 
 impl<'b> Header<'b> {
     /// The header of a token that a key has signed, from its text: the key's own, or one that names the same algorithm.
     pub(super) fn of_key<K: Algorithm>(text: &'b mut [u8]) -> Option<Self> {
-        if !K::HEADER.is_empty() && text == K::HEADER.as_bytes() {
+        if text == OwnHeader::<K>::TEXT {
             return Some(Self(None));
         }
         Self::read(text).filter(|header| header.alg_is(K::ALG))
@@ -37,14 +54,27 @@ impl<'b> Header<'b> {
         self.text(Member::Alg).is_some_and(|alg| alg == name)
     }
 
-    /// `kid`
-    pub(super) fn key_id(&self) -> Option<Text<'b>> {
+    /// `kid`: which key has signed.
+    #[must_use]
+    pub fn key_id(&self) -> Option<Text<'b>> {
         self.text(Member::Kid)
     }
 
-    /// `cty`, if it is a string.
-    pub(super) fn content_type(&self) -> Option<Text<'b>> {
+    /// `cty`: the media type of the payload.
+    #[must_use]
+    pub fn content_type(&self) -> Option<Text<'b>> {
         self.text(Member::Cty)
+    }
+
+    /// The value of a parameter as JSON, normalised: what a critical one that the caller
+    /// [understands](super::Policy::understands) says. `alg` is not among them.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&'b str> {
+        match self.0 {
+            Some(object) if name != "alg" => json::member(object.text, name),
+            None if name == "typ" => Some("\"JWT\""),
+            _ => None,
+        }
     }
 
     /// Media types compare without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).
@@ -76,6 +106,12 @@ impl<'b> Header<'b> {
 
     fn has_parameter(&self, name: Text<'_>) -> bool {
         self.0.is_some_and(|object| json::members(object.text).any(|(key, _)| Text::of_value(key) == Some(name)))
+    }
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").finish_non_exhaustive()
     }
 }
 

@@ -14,11 +14,12 @@ fn looks_public(key: &[u8]) -> bool {
     let holds = |text: &[u8]| (0..key.len()).any(|place| key.get(place..).is_some_and(|rest| rest.starts_with(text)));
     let pem = [&b"-----BEGIN"[..], b"---- BEGIN"];
     let ssh = [&b"ssh-ed25519 "[..], b"ssh-rsa ", b"ssh-dss ", b"ecdsa-sha2-", b"ssh-ed25519@openssh.com"];
-    pem.into_iter().chain(ssh).any(holds)
+    // A JWK as text: its `k` is the key.
+    pem.into_iter().chain(ssh).chain([&b"\"kty\""[..]]).any(holds)
 }
 
 macro_rules! hmac_key {
-    ($name:ident, $digest:ty, $alg:literal, $len:literal, $header:literal) => {
+    ($name:ident, $digest:ty, $alg:literal, $len:literal) => {
         #[doc = concat!("An HMAC key for ", $alg, ", both pads absorbed; wiped on drop.")]
         ///
         /// ```
@@ -35,7 +36,8 @@ macro_rules! hmac_key {
             #[doc = concat!("Prepares a key of at least ", $len, " bytes, as long as the hash.")]
             ///
             /// # Errors
-            /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for PEM or SSH text, which belongs to another algorithm.
+            /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for PEM, SSH or JWK text, which belongs to another algorithm or has yet to
+            /// be read.
             pub fn new(key: &[u8]) -> Result<Self> {
                 if looks_public(key) {
                     return Err(Error::KeyLooksPublic);
@@ -55,7 +57,6 @@ macro_rules! hmac_key {
         impl Algorithm for $name {
             const ALG: &'static str = $alg;
             const SIGNATURE_LEN: usize = $len;
-            const HEADER: &'static str = $header;
         }
 
         impl Verify for $name {
@@ -101,6 +102,6 @@ macro_rules! hmac_key {
     };
 }
 
-hmac_key!(Hs256Key, Sha256, "HS256", 32, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9");
-hmac_key!(Hs384Key, Sha384, "HS384", 48, "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9");
-hmac_key!(Hs512Key, Sha512, "HS512", 64, "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9");
+hmac_key!(Hs256Key, Sha256, "HS256", 32);
+hmac_key!(Hs384Key, Sha384, "HS384", 48);
+hmac_key!(Hs512Key, Sha512, "HS512", 64);

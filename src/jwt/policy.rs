@@ -1,10 +1,9 @@
 //! What a verifier asks of a token (RFC 8725 sections 3.8 to 3.12).
 
 use super::authentic::Authentic;
-use super::claims::ClaimsSet;
 use super::failed::{Claim, ClaimSet, FailedChecks};
-use crate::UnixTime;
 use crate::json::Text;
+use crate::{ClockReading, UnixTime};
 
 /// The rules that a token must satisfy. `const`, so it can live in flash.
 ///
@@ -124,7 +123,8 @@ impl<'a> Policy<'a> {
     }
 
     /// Makes every check and gathers what failed.
-    pub(super) fn judge(&self, token: &Authentic<'_>, now: UnixTime) -> FailedChecks {
+    pub(super) fn judge(&self, token: &Authentic<'_>, now: ClockReading) -> FailedChecks {
+        let now = now.usable().ok();
         let mut failed = FailedChecks::default();
         for claim in Claim::ALL {
             match self.judge_claim(token, claim, now) {
@@ -134,6 +134,7 @@ impl<'a> Policy<'a> {
                 Found::Mistyped => failed.mistyped = failed.mistyped.with(claim),
                 Found::Refused => failed.refused = failed.refused.with(claim),
                 Found::TooOld => failed.too_old = true,
+                Found::Untimely => failed.clock = true,
             }
         }
         failed.typ = self.typ.is_some_and(|typ| !token.header.typ_is(typ));
@@ -141,7 +142,7 @@ impl<'a> Policy<'a> {
         failed
     }
 
-    fn judge_claim(&self, token: &Authentic<'_>, claim: Claim, now: UnixTime) -> Found {
+    fn judge_claim(&self, token: &Authentic<'_>, claim: Claim, now: Option<UnixTime>) -> Found {
         let claims = &token.claims;
         if !claims.has(claim) {
             return Found::Absent;
@@ -154,13 +155,13 @@ impl<'a> Policy<'a> {
                 self.any_audience || self.audience.is_some_and(|name| found.contains(name))
             }),
             // "The current date/time MUST be before" it (RFC 7519 section 4.1.4).
-            Claim::ExpirationTime => judge(claims.expires_at(), |exp| {
-                exp.as_secs().checked_add(self.leeway).is_none_or(|end| now.as_secs() < end)
-            }),
-            Claim::NotBefore => judge(claims.not_before(), |nbf| nbf.as_secs() <= self.latest(now)),
-            Claim::IssuedAt => match claims.issued_at() {
-                Some(_) if self.is_too_old(claims, now) => Found::TooOld,
-                issued_at => judge(issued_at, |iat| !self.refuses_future || iat.as_secs() <= self.latest(now)),
+            Claim::ExpirationTime => judge_date(claims.expires_at(), now, |exp, now| self.overdue(exp, now) == 0),
+            Claim::NotBefore => judge_date(claims.not_before(), now, |nbf, now| nbf.as_secs() <= self.latest(now)),
+            // Without these two rules a policy has nothing to say of it but that it is a date.
+            Claim::IssuedAt if !self.refuses_future => judge(claims.issued_at(), |_| true),
+            Claim::IssuedAt => match (claims.issued_no_earlier_than(), now) {
+                (Some(iat), Some(now)) if self.over_age(iat, now) > 0 => Found::TooOld,
+                _ => judge_date(claims.issued_at(), now, |iat, now| iat.as_secs() <= self.latest(now)),
             },
         }
     }
@@ -170,13 +171,31 @@ impl<'a> Policy<'a> {
         now.as_secs().saturating_add(self.leeway)
     }
 
-    /// Judged by the earliest second that a fraction may mean, so that the token does not live longer.
-    fn is_too_old(&self, claims: &ClaimsSet<'_>, now: UnixTime) -> bool {
-        let is_older_than = |limit: u64| {
-            let issued_at = claims.issued_no_earlier_than();
-            issued_at.is_some_and(|issued_at| now.as_secs().saturating_sub(issued_at.as_secs()) > limit)
-        };
-        self.max_age.is_some_and(|max_age| is_older_than(max_age.saturating_add(self.leeway)))
+    /// For how many seconds a token that ends at `exp` is no longer accepted.
+    const fn overdue(&self, exp: UnixTime, now: UnixTime) -> u64 {
+        match exp.as_secs().checked_add(self.leeway) {
+            // At that very second it is over.
+            Some(end) if now.as_secs() >= end => now.as_secs().saturating_sub(end).saturating_add(1),
+            _ => 0,
+        }
+    }
+
+    /// By how many seconds a token is older than `max_age`. Judged by the earliest second that a fraction of `iat` may mean, so that the
+    /// token does not live longer.
+    const fn over_age(&self, iat: UnixTime, now: UnixTime) -> u64 {
+        match self.max_age {
+            Some(max_age) => {
+                now.as_secs().saturating_sub(iat.as_secs()).saturating_sub(max_age.saturating_add(self.leeway))
+            }
+            None => 0,
+        }
+    }
+
+    /// For how many seconds a token is too old, by its `exp` or by `max_age`; `None` if that cannot be told.
+    pub(super) fn too_late_by(&self, token: &Authentic<'_>, now: ClockReading) -> Option<u64> {
+        let now = now.usable().ok()?;
+        let overdue = token.claims.expires_at().map_or(0, |exp| self.overdue(exp, now));
+        Some(overdue.max(token.claims.issued_no_earlier_than().map_or(0, |iat| self.over_age(iat, now))))
     }
 }
 
@@ -187,6 +206,8 @@ enum Found {
     Mistyped,
     Refused,
     TooOld,
+    /// It would have to be compared with a time that nobody knows.
+    Untimely,
 }
 
 /// Judges a claim that is there: `None` when it is of another type.
@@ -200,6 +221,18 @@ fn judge<T>(claim: Option<T>, accepts: impl FnOnce(T) -> bool) -> Found {
                 Found::Refused
             }
         }
+    }
+}
+
+/// Judges a date by the time.
+fn judge_date(
+    date: Option<UnixTime>,
+    now: Option<UnixTime>,
+    accepts: impl FnOnce(UnixTime, UnixTime) -> bool,
+) -> Found {
+    match (date, now) {
+        (Some(_), None) => Found::Untimely,
+        (date, now) => judge(date.zip(now), |(date, now)| accepts(date, now)),
     }
 }
 

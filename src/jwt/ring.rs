@@ -1,6 +1,6 @@
 //! Several keys of several algorithms, each pinned to its own: for servers.
 
-use super::authentic::{Authentic, Unfit, Verified};
+use super::authentic::{Authentic, AuthenticBytes, Verified};
 use super::claims::ClaimsSet;
 use super::compact::Unverified;
 use super::header::Header;
@@ -10,7 +10,7 @@ use super::{EdDsaKey, EdDsaSigningKey};
 #[cfg(feature = "es256")]
 use super::{Es256Key, Es256SigningKey};
 use crate::cursor::copy;
-use crate::{Error, Refusal, Result, UnixTime};
+use crate::{ClockReading, Error, Refusal, Result, UnixTime};
 use core::fmt;
 
 /// Bytes of the longest key id.
@@ -20,6 +20,14 @@ pub(super) const MAX_KID: usize = 64;
 pub(super) const MAX_HEADER: usize = 2048;
 
 /// A key with its algorithm. Signing keys verify too.
+///
+/// ```
+/// use countersign::jwt::{Hs384Key, RingKey};
+///
+/// let key = RingKey::from(Hs384Key::new(&[*b"a test key of 24 bytes!!", *b"another 24 bytes of it!!"].concat())?);
+/// assert_eq!(key.alg(), "HS384");
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RingKey {
@@ -34,13 +42,13 @@ pub enum RingKey {
     Es256(Es256Key),
     /// ES256, for both
     #[cfg(feature = "es256")]
-    Es256Signing(Es256SigningKey, Es256Key),
+    Es256Signing(Es256SigningKey),
     /// EdDSA, for verifying
     #[cfg(feature = "eddsa")]
     EdDsa(EdDsaKey),
     /// EdDSA, for both
     #[cfg(feature = "eddsa")]
-    EdDsaSigning(EdDsaSigningKey, EdDsaKey),
+    EdDsaSigning(EdDsaSigningKey),
 }
 
 /// Does the same with the key of every algorithm.
@@ -51,9 +59,13 @@ macro_rules! with_verifier {
             RingKey::Hs384($key) => $do,
             RingKey::Hs512($key) => $do,
             #[cfg(feature = "es256")]
-            RingKey::Es256($key) | RingKey::Es256Signing(_, $key) => $do,
+            RingKey::Es256($key) => $do,
+            #[cfg(feature = "es256")]
+            RingKey::Es256Signing($key) => $do,
             #[cfg(feature = "eddsa")]
-            RingKey::EdDsa($key) | RingKey::EdDsaSigning(_, $key) => $do,
+            RingKey::EdDsa($key) => $do,
+            #[cfg(feature = "eddsa")]
+            RingKey::EdDsaSigning($key) => $do,
         }
     };
 }
@@ -66,9 +78,9 @@ macro_rules! with_signer {
             RingKey::Hs384($key) => $do,
             RingKey::Hs512($key) => $do,
             #[cfg(feature = "es256")]
-            RingKey::Es256Signing($key, _) => $do,
+            RingKey::Es256Signing($key) => $do,
             #[cfg(feature = "eddsa")]
-            RingKey::EdDsaSigning($key, _) => $do,
+            RingKey::EdDsaSigning($key) => $do,
             #[cfg(any(feature = "es256", feature = "eddsa"))]
             _ => Err(Error::Signer),
         }
@@ -120,16 +132,33 @@ from_key! {
 #[cfg(feature = "es256")]
 from_key! {
     Es256Key => Self::Es256;
-    Es256SigningKey => |key| { let verifier = key.verifying_key(); Self::Es256Signing(key, verifier) };
+    Es256SigningKey => Self::Es256Signing;
 }
 
 #[cfg(feature = "eddsa")]
 from_key! {
     EdDsaKey => Self::EdDsa;
-    EdDsaSigningKey => |key| { let verifier = key.verifying_key(); Self::EdDsaSigning(key, verifier) };
+    EdDsaSigningKey => Self::EdDsaSigning;
 }
 
-/// From when until when a key verifies, the end excluded.
+/// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeyRing::sign_with_key`].
+///
+/// ```
+/// use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity};
+/// use countersign::{Refusal, UnixTime};
+///
+/// let january = Validity { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
+/// let mut ring = KeyRing::<1>::new();
+/// ring.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, january)?;
+/// ring.sign_with_key("2026-01")?;
+/// let mut out = [0; 192];
+/// let token = ring.sign(&Claims::new().expires_at(UnixTime::from_secs(1_800_000_000)), &mut out)?;
+/// let at = |now| ring.verify(token.as_bytes(), &Policy::new(0), UnixTime::from_secs(now), &mut [0; 192]).err();
+/// assert_eq!(at(1_769_903_999), None);
+/// assert_eq!(at(1_769_904_000), Some(Refusal::Invalid));
+/// assert_eq!(at(0), Some(Refusal::NoClock));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
     /// The first second.
@@ -142,8 +171,14 @@ impl Validity {
     /// From the beginning to the end of time.
     pub const ALWAYS: Self = Self { from: UnixTime::from_secs(0), until: UnixTime::from_secs(u64::MAX) };
 
-    fn contains(self, now: UnixTime) -> bool {
-        self.from <= now && (now < self.until || self.until == Self::ALWAYS.until)
+    /// False if the time is outside; a clock that cannot be used does not tell.
+    fn may_contain(self, now: ClockReading) -> bool {
+        now.usable().is_err() || (self.from <= now.time() && now.time() < self.until)
+    }
+
+    /// A clock is not asked for a key that never begins or ends.
+    fn check_clock(self, now: ClockReading) -> Result<(), Refusal> {
+        if self == Self::ALWAYS { Ok(()) } else { now.usable().map(drop) }
     }
 }
 
@@ -284,24 +319,26 @@ impl<const N: usize> KeyRing<N> {
         &self,
         token: &[u8],
         policy: &Policy<'_>,
-        now: UnixTime,
+        now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
     ) -> Result<Verified<'b>, Refusal> {
         let token = Unverified::parse(token).map_err(|_| Refusal::Invalid)?;
-        self.authenticate(&token, now, scratch)?.check(policy, now).map_err(|unfit: Unfit<'_>| unfit.into())
+        let now = now.into();
+        self.authenticate(&token, now, scratch)?.check(policy, now).map_err(Refusal::from)
     }
 
     /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::ScratchTooSmall`] with the number of bytes needed.
+    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](Unverified::scratch_len); [`Refusal::NoClock`] or
+    /// [`Refusal::ClockRollback`] if the key has a [`Validity`] and `now` is no usable time.
     pub fn authenticate<'b>(
         &self,
         token: &Unverified<'_>,
-        now: UnixTime,
+        now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
     ) -> Result<Authentic<'b>, Refusal> {
-        let (header, payload) = self.authentic_parts(token, now, scratch)?;
+        let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
         let claims = ClaimsSet::decode(payload).ok_or(Refusal::Invalid)?;
         Ok(Authentic { header, claims })
     }
@@ -314,21 +351,18 @@ impl<const N: usize> KeyRing<N> {
         &self,
         token: &Unverified<'_>,
         understands: &[&str],
-        now: UnixTime,
+        now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<&'b [u8], Refusal> {
-        let (header, payload) = self.authentic_parts(token, now, scratch)?;
-        if !header.crit_is_understood(understands) {
-            return Err(Refusal::Invalid);
-        }
-        crate::encoding::base64url_decode_public(payload).map(|bytes| &*bytes).ok_or(Refusal::Invalid)
+    ) -> Result<AuthenticBytes<'b>, Refusal> {
+        let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
+        AuthenticBytes::decode(header, payload, understands).ok_or(Refusal::Invalid)
     }
 
     /// The header, read, and the payload, still as text, of a token that a key of the ring has signed.
     fn authentic_parts<'b>(
         &self,
         token: &Unverified<'_>,
-        now: UnixTime,
+        now: ClockReading,
         scratch: &'b mut [u8],
     ) -> Result<(Header<'b>, &'b mut [u8]), Refusal> {
         if token.header().len() > MAX_HEADER {
@@ -338,18 +372,17 @@ impl<const N: usize> KeyRing<N> {
         copy(token.header(), header);
         copy(token.payload(), payload);
         let header = Header::read(header).ok_or(Refusal::Invalid)?;
-        if self.entries.iter().any(|entry| entry.has_signed(token, &header, now)) {
-            Ok((header, payload))
-        } else {
-            Err(Refusal::Invalid)
-        }
+        let signer = self.entries.iter().find(|entry| entry.has_signed(token, &header, now));
+        // The signature first: who forges learns nothing about this clock.
+        signer.ok_or(Refusal::Invalid)?.validity.check_clock(now)?;
+        Ok((header, payload))
     }
 }
 
 impl Entry {
-    fn has_signed(&self, token: &Unverified<'_>, header: &Header<'_>, now: UnixTime) -> bool {
+    fn has_signed(&self, token: &Unverified<'_>, header: &Header<'_>, now: ClockReading) -> bool {
         let is_named = header.key_id().is_none_or(|kid| kid == self.kid.as_str());
-        let fits = is_named && header.alg_is(self.key.alg()) && self.validity.contains(now);
+        let fits = is_named && header.alg_is(self.key.alg()) && self.validity.may_contain(now);
         fits && with_verifier!(&self.key, key => token.is_signed_by(key))
     }
 }

@@ -40,6 +40,20 @@ impl ClockReading {
         }
     }
 
+    /// A reading that the caller vouches for, whatever it is: for tests and simulations, which may count from zero.
+    ///
+    /// ```
+    /// use countersign::{ClockReading, UnixTime};
+    ///
+    /// let zero = UnixTime::from_secs(0);
+    /// assert!(ClockReading::from(zero).usable().is_err());
+    /// assert_eq!(ClockReading::assume_set(zero).usable(), Ok(zero));
+    /// ```
+    #[must_use]
+    pub const fn assume_set(time: UnixTime) -> Self {
+        Self { time, fault: None }
+    }
+
     /// The time, usable or not: only for expanding a short stamp, which the MAC then confirms or refutes.
     pub(crate) const fn time(self) -> UnixTime {
         self.time

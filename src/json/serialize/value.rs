@@ -1,11 +1,11 @@
 //! A serde serializer over [`Json`]. No floats: their printing is larger than all else together.
 
-use super::{Json, put_string};
+use super::{Json, put_escaped, put_string};
 use crate::Error;
 use crate::cursor::Sink;
 use crate::encoding::decimal::Decimal;
 use crate::json::MAX_DEPTH;
-use core::fmt;
+use core::fmt::{self, Write};
 use serde::Serialize;
 use serde::ser::{
     self, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -31,6 +31,16 @@ impl ser::Error for NoJson {
 }
 
 type Done = Result<(), NoJson>;
+
+/// The inside of a string, written piece by piece.
+struct Escaped<'s, S>(&'s mut S);
+
+impl<S: Sink> Write for Escaped<'_, S> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        put_escaped(self.0, piece);
+        Ok(())
+    }
+}
 
 impl<S: Sink> Json<S> {
     /// Writes the members of a struct or map into the object that is open. None may have a name that is `taken`.
@@ -228,8 +238,12 @@ impl<'j, S: Sink> Serializer for &'j mut Json<S> {
         self.variant_compound(variant, b"}")
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Done {
-        Err(NoJson)
+    /// What types such as dates and addresses do: their text is never whole in memory.
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Done {
+        self.sink.put(b"\"");
+        write!(Escaped(&mut self.sink), "{value}").map_err(|fmt::Error| NoJson)?;
+        self.sink.put(b"\"");
+        Ok(())
     }
 }
 
