@@ -11,57 +11,45 @@ pub(super) enum Round {
 
 /// Reads a normalised JSON value. A string, a negative number, and more seconds than 64 bits hold are no date.
 pub(super) fn parse(value: &str, round: Round) -> Option<UnixTime> {
-    let (seconds, has_fraction) = plain(value).or_else(|| scientific(value))?;
-    let seconds = if round == Round::Up && has_fraction { seconds.checked_add(1)? } else { seconds };
-    Some(UnixTime::from_secs(seconds))
+    let value = value.as_bytes();
+    let end = value.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(value.len());
+    let (mantissa, exponent) = value.split_at_checked(end)?;
+    let whole = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(end);
+    // The exponent moves the point over the digits, and over zeros behind them.
+    let point = i32::try_from(whole).ok()?.saturating_add(power(exponent));
+    let (mut seconds, mut has_fraction, mut place) = (0u64, false, 0i32);
+    for byte in mantissa.iter().filter(|byte| **byte != b'.') {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        if place < point {
+            seconds = push(seconds, byte & 0xF)?;
+        } else {
+            has_fraction |= *byte != b'0';
+        }
+        place = place.saturating_add(1);
+    }
+    // Twenty zeros behind anything but zero are more than 64 bits hold.
+    while place < point && seconds > 0 {
+        seconds = push(seconds, 0)?;
+        place = place.saturating_add(1);
+    }
+    let rounds_up = round == Round::Up && has_fraction;
+    (whole > 0).then_some(UnixTime::from_secs(seconds.checked_add(rounds_up.into())?))
 }
 
-/// A number without an exponent, as whole seconds and whether there is more.
-fn plain(value: &str) -> Option<(u64, bool)> {
-    match whole_seconds(value.as_bytes())? {
-        (seconds, []) => Some((seconds, false)),
-        (seconds, [b'.', digits @ ..]) if digits.iter().all(u8::is_ascii_digit) => Some((seconds, !is_zero(digits))),
-        _ => None,
+/// What an exponent says, from its letter on. One beyond the longest document moves the point past all digits, however large it is.
+fn power(exponent: &[u8]) -> i32 {
+    let mut power = 0i32;
+    for byte in exponent.iter().filter(|byte| byte.is_ascii_digit()) {
+        power = power.saturating_mul(10).saturating_add(i32::from(byte & 0xF));
     }
-}
-
-/// The digits in front, of which there is at least one, and what follows them.
-fn whole_seconds(mut text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut seconds = None;
-    while let [digit @ b'0'..=b'9', rest @ ..] = text {
-        seconds = Some(push(seconds.unwrap_or(0), *digit)?);
-        text = rest;
-    }
-    Some((seconds?, text))
+    let power = power.min(100_000);
+    if exponent.get(1) == Some(&b'-') { power.saturating_neg() } else { power }
 }
 
 fn push(number: u64, digit: u8) -> Option<u64> {
-    number.checked_mul(10)?.checked_add(u64::from(digit ^ b'0'))
-}
-
-fn is_zero(digits: &[u8]) -> bool {
-    digits.iter().all(|digit| *digit == b'0')
-}
-
-/// A number with an exponent, as whole seconds and whether there is more: the decimal point is moved over its digits.
-fn scientific(value: &str) -> Option<(u64, bool)> {
-    let (mantissa, exponent) = value.split_once(['e', 'E'])?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = || whole.bytes().chain(fraction.bytes());
-    if whole.is_empty() || !digits().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    // An exponent beyond the longest document moves the point past all digits, however large it is.
-    let beyond = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-    let exponent = exponent.parse().unwrap_or(beyond).clamp(-100_000, 100_000);
-    let exponent = i32::try_from(exponent).ok()?;
-    let point = exponent.saturating_add(i32::try_from(whole.len()).ok()?);
-    let point = usize::try_from(point.max(0)).ok()?;
-    let seconds = digits().take(point).try_fold(0, push)?;
-    let zeros = point.saturating_sub(digits().count());
-    // Twenty zeros behind anything but zero are more than 64 bits hold.
-    let seconds = (0..zeros.min(20)).try_fold(seconds, |seconds, _| push(seconds, b'0'))?;
-    Some((seconds, digits().skip(point).any(|digit| digit != b'0')))
+    number.checked_mul(10)?.checked_add(digit.into())
 }
 
 #[cfg(test)]
