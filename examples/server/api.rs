@@ -2,8 +2,9 @@
 
 use crate::accounts::{Accounts, SignIn};
 use crate::gate::{Caller, Gate, WINDOW};
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -34,10 +35,12 @@ pub(crate) fn router(accounts: Arc<Accounts>, gate: Gate) -> Router {
     let gate = Arc::new(gate);
     let filter = BearerLayer::new(Arc::clone(&gate));
     let app = Arc::new(App { accounts, gate, notes: Mutex::default() });
-    let admitted = Router::new().route("/api/me", get(me)).route("/api/note", post(note)).route_layer(filter);
+    let admitted = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
+    let admitted = admitted.route("/api/device", post(device)).route_layer(filter);
     Router::new()
         .route("/login", post(login))
         .route("/refresh", post(refresh))
+        .route("/device/{uid}/time", post(device_time))
         .merge(admitted)
         .route("/", get(|| page("text/html; charset=utf-8", include_str!("page.html"))))
         .route("/page.css", get(|| page("text/css", include_str!("page.css"))))
@@ -123,14 +126,46 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     match refreshed {
         Ok(Ok(jwt)) => Json(json!({"jwt": jwt})).into_response(),
         Ok(Err(error)) => internal(&error),
-        Err(refusal) if refusal.is_verifier_fault() => {
-            problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later")
+        Err(refusal) => refused(refusal),
+    }
+}
+
+/// The answers of the filter, for the routes that judge for themselves.
+fn refused(refusal: Refusal) -> Response {
+    if refusal.is_verifier_fault() {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
+    }
+    let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
+    let answer = problem(StatusCode::UNAUTHORIZED, kind, "Sign in again");
+    ([(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)], answer).into_response()
+}
+
+/// The time, for a device whose clock is not set: outside of the filter, which would not let it through.
+async fn device_time(State(app): State<Arc<App>>, Path(uid): Path<String>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let outcome = match bearer(&parts.headers) {
+        Bearer::Token(token) => app.gate.time_reply(&uid, token, &parts),
+        Bearer::Missing | Bearer::Malformed => Err(Refusal::Invalid),
+    };
+    match outcome {
+        Ok(Some(reply)) => ([(CONTENT_TYPE, "text/plain")], reply).into_response(),
+        // Its clock is good enough.
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+/// Takes a device's statement, a JWT, and answers with one: now each has proven itself to the other.
+async fn device(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, statement: Bytes) -> Response {
+    let Caller::Device(token) = &caller else {
+        return problem(StatusCode::FORBIDDEN, "not-a-device", "This route is for devices");
+    };
+    match app.gate.answer_device(token, &statement) {
+        Ok((firmware, answer)) => {
+            println!("{} has signed in, with firmware {firmware}", caller.uid());
+            ([(CONTENT_TYPE, "application/jwt")], answer).into_response()
         }
-        Err(refusal) => {
-            let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
-            let answer = problem(StatusCode::UNAUTHORIZED, kind, "Sign in again");
-            ([(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)], answer).into_response()
-        }
+        Err(refusal) => refused(refusal),
     }
 }
 

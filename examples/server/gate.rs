@@ -3,7 +3,7 @@
 use axum::http::request::Parts;
 use countersign::jwt::{Claims, Hs256Key, KeyRing as JwtRing, Policy, Unverified, Validity, Value, VerifiedClaims};
 use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes};
-use countersign::token::{Draft, MAX_TEXT, Profile, VerifiedToken, Verifier};
+use countersign::token::{self, Carrier, Draft, MAX_FIELDS, MAX_TEXT, Profile, VerifiedToken, Verifier};
 use countersign::web::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
 
@@ -12,6 +12,8 @@ pub(crate) const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
 /// Small steps of the server's clock back, up to a minute, are held.
 const CLOCK: HeldClock = HeldClock::new(60);
 const REALM: &str = "demo/devices";
+/// What a device says in JWTs, it signs with another key.
+const JWT_REALM: &str = "demo/device-jwt";
 /// Two purposes, so that a device can never sign a token that passes for a person's.
 const PEOPLE: &str = "demo/login";
 const DEVICES: &str = "demo/device";
@@ -95,9 +97,56 @@ impl Gate {
         }
     }
 
-    /// What the factory burns into a device.
+    /// What the factory burns into a device: the key of its tokens.
     pub(crate) fn device_key(&self, uid: &[u8]) -> Result<SecretBytes, Error> {
         self.master.derive_bytes(REALM, uid, 0)
+    }
+
+    /// And that of its JWTs.
+    pub(crate) fn device_jwt_key(&self, uid: &[u8]) -> Result<SecretBytes, Error> {
+        self.master.derive_bytes(JWT_REALM, uid, 0)
+    }
+
+    /// Tells a device the time whose token is good but for its clock: signed with the device's own key, bound to the sign that it sent
+    /// (FORMAT section 7). A token without a nonce gets none: an old answer would fit it again.
+    pub(crate) fn time_reply(&self, uid: &str, bearer: &[u8], request: &Parts) -> Result<Option<String>, Refusal> {
+        match self.devices.authenticate(bearer, request) {
+            Ok(_) => return Ok(None),
+            Err(Refusal::TooOld { .. } | Refusal::TooNew { .. } | Refusal::ClockUnset) => {}
+            Err(refusal) => return Err(refusal),
+        }
+        let reply = || {
+            let (profile, key) = (Profile::new(DEVICES)?, self.master.derive(REALM, uid.as_bytes(), 0)?);
+            let mut fields = [0; MAX_FIELDS];
+            let token = token::Unverified::parse_text(bearer, &mut fields)?;
+            // Under the key of whom the path names: it may be another device's token.
+            let token = token.authenticate(&profile, &key, Carrier::NONE).map_err(|_| Error::Malformed)?;
+            token.nonce().ok_or(Error::Malformed)?;
+            let draft = Draft::time_reply(token.uid(), UnixTime::now()).bind(token.sign());
+            draft.mint_text(&profile, &key, &mut [0; MAX_TEXT]).map(str::to_owned)
+        };
+        reply().map(Some).map_err(|_: Error| Refusal::Invalid)
+    }
+
+    /// Verifies what a device states, and signs an answer for it alone, about the token that it came with.
+    pub(crate) fn answer_device(&self, token: &VerifiedToken, statement: &[u8]) -> Result<(String, String), Refusal> {
+        let (token, now) = (token.get(), self.claims.now()?);
+        let uid = core::str::from_utf8(token.uid()).map_err(|_| Refusal::Invalid)?;
+        let key = self.device_jwt_key(token.uid()).and_then(|key| Hs256Key::new(key.expose()));
+        let key = key.map_err(|_| Refusal::Invalid)?;
+        let policy = Policy::new(30).issuer(uid).audience(AUDIENCE).max_age(WINDOW.max_age);
+        let parsed = Unverified::parse(statement).map_err(|_| Refusal::Invalid)?;
+        let mut scratch = vec![0; parsed.scratch_len()];
+        let stated = parsed.authenticate(&key, &mut scratch)?.check(&policy, now)?;
+        let firmware = stated.claims().text("fw").ok_or(Refusal::Invalid)?.to_string();
+
+        let sign: String = token.sign().iter().map(|byte| format!("{byte:02x}")).collect();
+        let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(60));
+        let (private, audience) = ([("answers", Value::Text(&sign))], [uid]);
+        let claims =
+            Claims::new().issuer(ISSUER).audience(&audience).subject(uid).issued_at(now).expires_at(expires_at);
+        let answer = claims.private(&private).sign(&key, &mut [0; 512]).map(str::to_owned);
+        Ok((firmware, answer.map_err(|_| Refusal::Invalid)?))
     }
 }
 

@@ -84,6 +84,7 @@ fn welcome(address: &str, accounts: &Accounts, gate: &Gate) -> Result<String, Bo
     let (user, password) = accounts.passwords.first().ok_or("the demo has users")?;
     let device_key = gate.device_key(DEVICE.as_bytes())?;
     let factory_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
+    let jwt_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &gate.device_jwt_key(DEVICE.as_bytes())?)?;
     let long_ago = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600));
     let (expired, expired_jwt) =
         (gate.token("alice", "admin", long_ago)?, gate.jwt("alice", "admin", long_ago, long_ago)?);
@@ -108,6 +109,8 @@ The same with a JWT, and a new one for one that has expired (200 each)
 
 And a device, with the key that its factory burnt in:
   echo {factory_line} | cargo run --release --features std --example device -- {address} {DEVICE}
+Or a microcontroller in QEMU, at the other end of a serial line:
+  DEVICE_KEY={factory_line} DEVICE_JWT_KEY={jwt_line} cargo xtask firmware lm3s6965evb --backend {address}
 
 Ctrl-C stops the server; nothing is kept."#
     ))

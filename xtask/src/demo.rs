@@ -26,14 +26,14 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
 }
 
 /// A running demo and what it has printed.
-struct Demo {
+pub(crate) struct Demo {
     server: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     welcome: Vec<String>,
 }
 
 impl Demo {
-    fn start() -> Outcome<Self> {
+    pub(crate) fn start() -> Outcome<Self> {
         let mut cargo = command("cargo demo -- --listen 127.0.0.1:0");
         let mut server =
             cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
@@ -58,10 +58,21 @@ impl Demo {
 
     /// A connection on which half of a request was sent.
     fn half_sent_request(&self) -> Option<TcpStream> {
-        let address = self.url().ok()?.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = TcpStream::connect(address).ok()?;
+        let mut stream = TcpStream::connect(self.address().ok()?).ok()?;
         stream.write_all(b"POST /login HTTP/1.1\r\nHost: demo\r\nContent-Length: 9\r\n\r\nhalf").ok()?;
         Some(stream)
+    }
+
+    /// Address and port.
+    pub(crate) fn address(&self) -> Outcome<&str> {
+        Ok(self.url()?.trim_start_matches("http://").trim_end_matches('/'))
+    }
+
+    /// The value of an environment variable in a printed line.
+    pub(crate) fn variable(&self, name: &str) -> Outcome<&str> {
+        let start = format!("{name}=");
+        let mut words = self.line(&[&start])?.split_whitespace();
+        words.find_map(|word| word.strip_prefix(start.as_str())).ok_or_else(|| format!("the demo prints no {name}"))
     }
 
     /// The address of the page.
@@ -70,8 +81,8 @@ impl Demo {
         words.find(|word| word.starts_with("http")).ok_or_else(|| "the demo names no address".to_owned())
     }
 
-    /// Sends what Ctrl-C sends; returns the last words.
-    fn stop(mut self) -> Outcome<String> {
+    /// Sends what Ctrl-C sends; returns what it has said since it was ready.
+    pub(crate) fn stop(mut self) -> Outcome<String> {
         stdout_of(command("kill -INT").arg(self.server.id().to_string()))?;
         let last: Vec<_> = self.stdout.by_ref().map_while(Result::ok).collect();
         let status = self.server.wait().map_err(|error| error.to_string())?;

@@ -1,9 +1,11 @@
 //! `cargo xtask`: every check of this project, for people and for CI.
 
 mod bench;
+mod boards;
 mod browser;
 mod check;
 mod demo;
+mod firmware;
 mod fuzz;
 mod instructions;
 mod interop;
@@ -25,6 +27,7 @@ usage: cargo xtask COMMAND
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone
+  firmware [BOARD]      runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
   interop               JWTs to and from PyJWT, jose and HAProxy
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         },
         ["bench"] => bench::run(),
         ["interop"] => suite("interop", interop::run),
+        ["firmware", rest @ ..] => suite("firmware", |tally| firmware::by_hand(rest, tally)),
         ["demo"] => suite("demo", demo::run),
         _ => Err(USAGE.to_owned()),
     };
@@ -65,12 +69,13 @@ const FUZZ_SECONDS_IN_TEST: u32 = 15;
 
 fn everything() -> Outcome {
     type Suite<'s> = (&'s str, &'s dyn Fn(&mut Tally) -> Outcome);
-    let suites: [Suite<'_>; 8] = [
+    let suites: [Suite<'_>; 9] = [
         ("check", &check::run),
         ("tests", &tests::run),
         ("probe", &probe::run),
         ("targets", &targets::run),
         ("instructions", &instructions::run),
+        ("firmware", &|tally| firmware::by_hand(&[], tally)),
         ("interop", &interop::run),
         ("demo", &demo::run),
         ("fuzz", &|tally| fuzz::run(tally, FUZZ_SECONDS_IN_TEST)),

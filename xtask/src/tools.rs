@@ -1,6 +1,6 @@
 //! Installs what is missing, with a line for each, or says what to install.
 
-use crate::shell::{Outcome, capture, command, stdout_of, text};
+use crate::shell::{Outcome, capture, command, root, stdout_of, text};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -109,11 +109,61 @@ pub(crate) fn node_with(folder: &Path, package: &str) -> Outcome {
     Ok(())
 }
 
+/// Where the backports of this Debian can be looked at without touching the machine's own list.
+const BACKPORTS: &str = r#"
+set -e
+view=$PWD/target/apt
+mkdir -p $view/sources $view/lists/partial $view/cache/archives/partial
+. /etc/os-release
+cp /etc/apt/sources.list.d/*.sources $view/sources/ 2>/dev/null || cp /etc/apt/sources.list $view/sources/debian.list
+mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' $view/sources | head -1)
+key=/usr/share/keyrings/debian-archive-keyring.gpg
+echo "deb [signed-by=$key] $mirror $VERSION_CODENAME-backports main" > $view/sources/backports.list
+apt="apt-get -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$view/sources -o Dir::State::lists=$view/lists -o Dir::Cache=$view/cache"
+$apt update
+$apt install --yes --no-install-recommends -t $VERSION_CODENAME-backports qemu-system-arm qemu-system-misc
+"#;
+
+/// QEMU's machines for ARM and RISC-V. A machine that has a newer `qemu-utils` than its Debian needs them from the same backports: the
+/// older ones break it, which apt reports as held packages.
+pub(crate) fn qemu() -> Outcome {
+    let are_there = || {
+        ["qemu-system-arm --version", "qemu-system-riscv32 --version"]
+            .iter()
+            .all(|probe| capture(&mut command(probe)).is_ok_and(|output| output.status.success()))
+    };
+    if are_there() {
+        return Ok(());
+    }
+    let plain = format!("{APT} qemu-system-arm qemu-system-misc");
+    println!("  installing QEMU: {plain}");
+    let _ = capture(&mut command("apt-get update"));
+    let _ = capture(&mut command(&plain));
+    if !are_there() {
+        println!("  installing QEMU: the same, from backports");
+        let _ = capture(Command::new("sh").args(["-c", BACKPORTS]).current_dir(root()));
+    }
+    if !are_there() {
+        println!("  installing QEMU: the same, with the qemu-utils that belong to it");
+        let _ = capture(&mut command(&format!("{plain} qemu-utils --allow-downgrades")));
+    }
+    if are_there() {
+        Ok(())
+    } else {
+        Err(format!("QEMU is missing and could not be installed. Install it with: {plain}"))
+    }
+}
+
+pub(crate) fn defmt_print() -> Outcome {
+    ensure(&Tool { name: "defmt-print", probe: "defmt-print --version", install: "cargo install --locked defmt-print" })
+}
+
 /// A compiler that brings the source of `core`, for targets that rustup cannot fetch.
 pub(crate) fn debian_rust_with_source() -> Outcome {
     apt("Debian's rustc", "/usr/bin/rustc --version", "rustc-web")?;
     apt("Debian's cargo", "/usr/bin/cargo --version", "cargo-web")?;
-    apt("the source of core", "test -d /usr/lib/rustlib/src", "rust-web-src")
+    apt("the source of core", "test -d /usr/lib/rustlib/src", "rust-web-src")?;
+    apt("lld", "ld.lld --version", "lld")
 }
 
 pub(crate) fn cargo_deny() -> Outcome {
