@@ -18,12 +18,12 @@ pub use ring::KeyRing;
 pub use source::{KeyMatch, KeyQuery, KeySource};
 
 use crate::cursor::Sink;
+use crate::hash::Sha256;
+use crate::hmac::{PreparedKey, Running};
 use crate::{Error, Result, constant_time};
 use core::fmt;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Bytes of every key in this crate's token format.
 ///
@@ -106,7 +106,7 @@ impl fmt::Debug for SecretBytes {
 /// assert_eq!(format!("{key:?}"), "MacKey");
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub struct MacKey(Hmac<Sha256>);
+pub struct MacKey(PreparedKey<Sha256>);
 
 impl MacKey {
     /// Prepares a key of exactly 32 bytes.
@@ -139,8 +139,7 @@ impl MacKey {
     /// # Errors
     /// None in practice: HMAC takes keys of any length.
     pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
-        let hmac = Hmac::new_from_slice(secret.expose()).map_err(|_| Error::KeyLength { got: KEY_LEN })?;
-        Ok(Self(hmac))
+        Ok(Self(PreparedKey::new(secret.expose())))
     }
 
     /// Reads a device's key text and prepares its key; returns the slot too.
@@ -164,8 +163,8 @@ impl MacKey {
     }
 
     /// Starts a MAC from the absorbed pads.
-    pub(crate) fn start(&self) -> RunningMac {
-        RunningMac(self.0.clone())
+    pub(crate) fn start(&self) -> RunningMac<'_> {
+        RunningMac(self.0.start())
     }
 }
 
@@ -176,20 +175,17 @@ impl fmt::Debug for MacKey {
 }
 
 /// A MAC that takes its input piece by piece.
-pub(crate) struct RunningMac(Hmac<Sha256>);
+pub(crate) struct RunningMac<'k>(Running<'k, Sha256>);
 
-impl RunningMac {
+impl RunningMac<'_> {
     pub(crate) fn finish(self) -> Tag {
-        let mut output = self.0.finalize().into_bytes();
-        let tag = Tag(Zeroizing::new(output.into()));
-        output.as_mut_slice().zeroize();
-        tag
+        Tag(Zeroizing::new(self.0.finish()))
     }
 }
 
-impl Sink for RunningMac {
+impl Sink for RunningMac<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.0.put(bytes);
     }
 }
 

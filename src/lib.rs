@@ -11,6 +11,8 @@ mod constant_time;
 mod cursor;
 mod encoding;
 mod error;
+mod hash;
+mod hmac;
 mod json;
 mod rules;
 mod scan;

@@ -2,10 +2,10 @@
 
 use super::{Algorithm, Sign, Verify};
 use crate::encoding::{base64url_encode, base64url_len};
+use crate::hash::{Sha256, Sha384, Sha512};
+use crate::hmac::PreparedKey;
 use crate::{Error, Result, constant_time};
 use core::fmt;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroize;
 
 /// Text that was meant for another kind of key: as an HMAC key it would be public (RFC 8725 section 2.1).
@@ -30,7 +30,7 @@ macro_rules! hmac_key {
         #[doc = concat!("assert!(", stringify!($name), "::new(b\"too short\").is_err());")]
         /// # Ok::<(), countersign::Error>(())
         /// ```
-        pub struct $name(Hmac<$digest>);
+        pub struct $name(PreparedKey<$digest>);
 
         impl $name {
             #[doc = concat!("Prepares a key of at least ", $len, " bytes, as long as the hash.")]
@@ -49,8 +49,7 @@ macro_rules! hmac_key {
                 if key.len() < least {
                     return Err(Error::KeyTooShort { got: key.len(), least });
                 }
-                let hmac = Hmac::new_from_slice(key).map_err(|_| Error::KeyTooShort { got: key.len(), least })?;
-                Ok(Self(hmac))
+                Ok(Self(PreparedKey::new(key)))
             }
         }
 
@@ -61,23 +60,19 @@ macro_rules! hmac_key {
 
         impl Verify for $name {
             fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-                let mut mac = self.0.clone();
-                mac.update(message);
-                let mut expected = mac.finalize().into_bytes();
+                let mut expected = self.0.tag(message);
                 let is_good = constant_time::eq(&expected, signature);
-                expected.as_mut_slice().zeroize();
+                expected.zeroize();
                 is_good
             }
 
             /// Compares the texts: encoding takes less than decoding, and a text with another spelling is another text.
             fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
-                let mut mac = self.0.clone();
-                mac.update(message);
-                let mut expected = mac.finalize().into_bytes();
+                let mut expected = self.0.tag(message);
                 let mut encoded = [0; base64url_len($len)];
                 base64url_encode(&expected, &mut encoded);
                 let is_good = constant_time::eq(&encoded, text);
-                expected.as_mut_slice().zeroize();
+                expected.zeroize();
                 encoded.zeroize();
                 is_good
             }
@@ -85,11 +80,9 @@ macro_rules! hmac_key {
 
         impl Sign for $name {
             fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
-                let mut mac = self.0.clone();
-                mac.update(message);
                 let place: &mut [u8; $len] =
                     signature.try_into().map_err(|_| Error::BufferTooSmall { needed: $len })?;
-                *place = mac.finalize().into_bytes().into();
+                *place = self.0.tag(message);
                 Ok(())
             }
         }

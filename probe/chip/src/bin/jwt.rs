@@ -1,0 +1,23 @@
+//! Signing a JWT with registered claims, and verifying it in place.
+#![no_std]
+#![no_main]
+
+use board::entry;
+use chip::claims::{AUDIENCE, ISSUER, KEY, NOW, SUBJECT, registered};
+use chip::{JWT, counted, report};
+use core::hint::black_box;
+use countersign::jwt::{Hs256Key, Policy, authenticate_in_place};
+
+const POLICY: Policy<'_> = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
+
+#[entry]
+fn main() -> ! {
+    report(|| {
+        let (key, mut token) = (Hs256Key::new(black_box(KEY)).ok()?, [0; JWT.len()]);
+        counted(|| {
+            black_box(registered()).sign(&key, &mut token).ok()?;
+            let verified = authenticate_in_place(&key, &mut token).ok()?.check(black_box(&POLICY), black_box(NOW)).ok()?;
+            (verified.claims().subject()? == SUBJECT).then_some(())
+        })
+    })
+}
