@@ -1,99 +1,49 @@
-//! Finding bytes, eight at a time, in safe code.
+//! Finding bytes: eight at a time where code is cheap, one by one where it is not.
 
-const fn all(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
+#[cfg(any(not(feature = "std"), test))]
+mod bytes;
+#[cfg(any(feature = "std", test))]
+mod words;
 
-/// Marks, by its highest bit, the lowest byte that is below `limit`. Bytes from 0x80 on may be marked too, see [`ascii`], and so may any above the
-/// lowest.
-const fn below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(all(limit))
-}
-
-/// Keeps the marks of bytes below 0x80.
-const fn ascii(marks: u64, word: u64) -> u64 {
-    marks & !word & all(0x80)
-}
-
-/// Marks the lowest byte that is this one.
-const fn equal_to(word: u64, byte: u8) -> u64 {
-    let differences = word ^ all(byte);
-    ascii(below(differences, 1), differences)
-}
-
-/// Marks the lowest quote, backslash or control character.
-const fn specials(word: u64) -> u64 {
-    // Once bit 1 is flipped, the quote comes right behind the control characters, which change places among themselves.
-    ascii(below(word ^ all(2), 0x21) | below(word ^ all(b'\\'), 1), word)
-}
-
-/// Bytes below the lowest mark.
-fn unmarked(marks: u64) -> usize {
-    usize::try_from(marks.trailing_zeros() / 8).unwrap_or(8)
-}
-
-/// Where the first byte is that `in_word` marks and `is` confirms.
-#[inline(always)]
-fn position(bytes: &[u8], in_word: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut rest = bytes;
-    // All of `rest` are bytes of `bytes`, so nothing wraps.
-    let place = |rest: &[u8], offset: usize| bytes.len().wrapping_sub(rest.len()).wrapping_add(offset);
-    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        let marks = in_word(u64::from_le_bytes(*chunk));
-        if marks != 0 {
-            return Some(place(rest, unmarked(marks)));
-        }
-        rest = after;
-    }
-    if let Some(chunk) = bytes.last_chunk::<8>() {
-        // Once more over bytes that are not it, rather than one by one over those that are left.
-        let marks = in_word(u64::from_le_bytes(*chunk));
-        return (marks != 0).then(|| place(chunk, unmarked(marks)));
-    }
-    rest.iter().position(|byte| is(*byte))
-}
+#[cfg(not(feature = "std"))]
+use bytes as finder;
+#[cfg(feature = "std")]
+use words as finder;
 
 /// Where the first `byte` is.
 pub(crate) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
-    position(bytes, |word| equal_to(word, byte), |found| found == byte)
+    finder::find(bytes, byte)
 }
 
 /// Where the last `byte` is.
 pub(crate) fn find_last(bytes: &[u8], byte: u8) -> Option<usize> {
-    let mut rest = bytes;
-    while let Some((before, chunk)) = rest.split_last_chunk::<8>() {
-        // The last byte becomes the lowest.
-        let marks = equal_to(u64::from_be_bytes(*chunk), byte);
-        if marks != 0 {
-            return rest.len().checked_sub(unmarked(marks).saturating_add(1));
-        }
-        rest = before;
-    }
-    rest.iter().rposition(|found| *found == byte)
+    finder::find_last(bytes, byte)
 }
 
 /// Where the first byte is that does not stand for itself in a JSON string: a quote, a backslash or a control character.
 pub(crate) fn find_special(bytes: &[u8]) -> Option<usize> {
-    position(bytes, specials, |byte| matches!(byte, b'"' | b'\\' | 0..=0x1F))
+    finder::find_special(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{bytes, words};
+
+    fn agree(text: &[u8], byte: u8) {
+        assert_eq!(words::find(text, byte), bytes::find(text, byte), "{byte} in {text:?}");
+        assert_eq!(words::find_last(text, byte), bytes::find_last(text, byte), "{byte} in {text:?}");
+        assert_eq!(words::find_special(text), bytes::find_special(text), "{text:?}");
+    }
 
     #[test]
-    fn agrees_with_the_plain_way() {
-        let mut bytes = [0u8; 40];
+    fn both_ways_agree() {
+        let mut text = [0u8; 40];
         for special in 0..=255u8 {
             for filler in [0x20, 0x21, 0x23, 0x5B, 0x5D, 0x7F, 0x80, 0xA0, 0xA2, 0xDC, 0xFF] {
-                for place in 0..bytes.len() {
-                    bytes.fill(filler);
-                    bytes[place] = special;
-                    let plain = |is: &dyn Fn(u8) -> bool| bytes.iter().position(|byte| is(*byte));
-                    assert_eq!(find(&bytes, special), plain(&|byte| byte == special));
-                    assert_eq!(find_last(&bytes, special), bytes.iter().rposition(|byte| *byte == special));
-                    let is_special = |byte| byte == b'"' || byte == b'\\' || byte < 0x20;
-                    assert_eq!(find_special(&bytes), plain(&is_special), "{special} {filler} {place}");
+                for place in 0..text.len() {
+                    text.fill(filler);
+                    text[place] = special;
+                    agree(&text, special);
                 }
             }
         }
@@ -102,11 +52,12 @@ mod tests {
     #[test]
     fn at_any_length() {
         for len in 0..40 {
-            let mut bytes = [b'!'; 40];
-            assert_eq!((find_special(&bytes[..len]), find_last(&bytes[..len], b'"')), (None, None));
+            let mut text = [b'!'; 40];
+            agree(&text[..len], b'"');
             for place in (0..len).rev() {
-                bytes[place] = b'"';
-                assert_eq!((find_special(&bytes[..len]), find_last(&bytes[..len], b'"')), (Some(place), Some(len - 1)));
+                text[place] = b'"';
+                agree(&text[..len], b'"');
+                assert_eq!(bytes::find_special(&text[..len]), Some(place));
             }
         }
     }

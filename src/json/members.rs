@@ -19,41 +19,39 @@ pub(crate) enum Member {
     Typ,
 }
 
+/// Their names, in the order of [`Member`].
+const NAMES: [&[u8]; 12] =
+    [b"alg", b"aud", b"crit", b"cty", b"exp", b"iat", b"iss", b"jti", b"kid", b"nbf", b"sub", b"typ"];
+
 impl Member {
+    const ALL: [Self; 12] = [
+        Self::Alg,
+        Self::Aud,
+        Self::Crit,
+        Self::Cty,
+        Self::Exp,
+        Self::Iat,
+        Self::Iss,
+        Self::Jti,
+        Self::Kid,
+        Self::Nbf,
+        Self::Sub,
+        Self::Typ,
+    ];
+
     /// The member of a key that is still in its quotes.
-    pub(super) const fn of_key(quoted: &[u8]) -> Option<Self> {
-        Some(match quoted {
-            b"\"alg\"" => Self::Alg,
-            b"\"aud\"" => Self::Aud,
-            b"\"crit\"" => Self::Crit,
-            b"\"cty\"" => Self::Cty,
-            b"\"exp\"" => Self::Exp,
-            b"\"iat\"" => Self::Iat,
-            b"\"iss\"" => Self::Iss,
-            b"\"jti\"" => Self::Jti,
-            b"\"kid\"" => Self::Kid,
-            b"\"nbf\"" => Self::Nbf,
-            b"\"sub\"" => Self::Sub,
-            b"\"typ\"" => Self::Typ,
-            _ => return None,
-        })
+    pub(super) fn of_key(quoted: &[u8]) -> Option<Self> {
+        let name = quoted.get(1..quoted.len().saturating_sub(1))?;
+        if name.len() > 4 {
+            return None;
+        }
+        let index = NAMES.iter().position(|member| *member == name)?;
+        Self::ALL.get(index).copied()
     }
 
+    #[allow(clippy::as_conversions, reason = "the place in the enumeration")]
     const fn index(self) -> usize {
-        match self {
-            Self::Alg => 0,
-            Self::Aud => 1,
-            Self::Crit => 2,
-            Self::Cty => 3,
-            Self::Exp => 4,
-            Self::Iat => 5,
-            Self::Iss => 6,
-            Self::Jti => 7,
-            Self::Kid => 8,
-            Self::Nbf => 9,
-            Self::Sub => 10,
-            Self::Typ => 11,
-        }
+        self as usize
     }
 }
 

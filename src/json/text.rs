@@ -36,6 +36,24 @@ impl<'b> Text<'b> {
         scan::find(self.raw.as_bytes(), b'\\').is_none().then_some(self.raw)
     }
 
+    /// True if the string, every escape resolved, is this one. Whatever is escaped is one byte.
+    fn means(&self, other: &[u8]) -> bool {
+        let mut rest = self.raw.bytes();
+        let mut next = || match rest.next()? {
+            b'\\' => match rest.next()? {
+                b'b' => Some(0x08),
+                b'f' => Some(0x0C),
+                b'n' => Some(b'\n'),
+                b'r' => Some(b'\r'),
+                b't' => Some(b'\t'),
+                b'u' => control(rest.nth(2)?, rest.next()?),
+                quoted => Some(quoted),
+            },
+            byte => Some(byte),
+        };
+        other.iter().all(|byte| next() == Some(*byte)) && next().is_none()
+    }
+
     /// Its characters, every escape resolved.
     pub fn chars(&self) -> impl Iterator<Item = char> {
         let mut rest = self.raw.chars();
@@ -58,11 +76,17 @@ impl<'b> Text<'b> {
     }
 }
 
+/// The control character of the last two digits of its escape, in the one spelling that normalised text has.
+const fn control(high: u8, low: u8) -> Option<u8> {
+    let low = if low.is_ascii_digit() { low & 0xF } else { (low & 0xF).wrapping_add(9) };
+    Some((high & 1) << 4 | low)
+}
+
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
         match self.as_str() {
             Some(text) => text == other,
-            None => self.chars().eq(other.chars()),
+            None => self.means(other.as_bytes()),
         }
     }
 }

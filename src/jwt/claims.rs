@@ -1,6 +1,6 @@
 //! The claims set of an authentic token (RFC 7519 section 4).
 
-use super::date::{self, Round};
+use super::date;
 use super::failed::Claim;
 use super::header::string_list;
 use crate::UnixTime;
@@ -59,19 +59,19 @@ impl<'b> ClaimsSet<'b> {
     /// `iss`: who issued the token. `None` when absent or no string, like every getter here; the policy tells the two apart.
     #[must_use]
     pub fn issuer(&self) -> Option<Text<'b>> {
-        self.registered(Member::Iss)
+        self.registered(Claim::Issuer)
     }
 
     /// `sub`: whom it is about.
     #[must_use]
     pub fn subject(&self) -> Option<Text<'b>> {
-        self.registered(Member::Sub)
+        self.registered(Claim::Subject)
     }
 
     /// `jti`: its own name.
     #[must_use]
     pub fn jwt_id(&self) -> Option<Text<'b>> {
-        self.registered(Member::Jti)
+        self.registered(Claim::JwtId)
     }
 
     /// `aud`: whom it is for, a string or an array of strings.
@@ -83,24 +83,19 @@ impl<'b> ClaimsSet<'b> {
     /// `exp`: from when on it is not accepted; a fraction is dropped.
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixTime> {
-        date::parse(self.object.get(Member::Exp)?, Round::Down)
+        self.date(Claim::ExpirationTime)
     }
 
     /// `nbf`: before when it is not accepted; a fraction counts as a whole second.
     #[must_use]
     pub fn not_before(&self) -> Option<UnixTime> {
-        date::parse(self.object.get(Member::Nbf)?, Round::Up)
+        self.date(Claim::NotBefore)
     }
 
     /// `iat`: when it was issued; a fraction counts as a whole second.
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
-        date::parse(self.object.get(Member::Iat)?, Round::Up)
-    }
-
-    /// `iat`, a fraction dropped: what an age is counted from.
-    pub(super) fn issued_no_earlier_than(&self) -> Option<UnixTime> {
-        date::parse(self.object.get(Member::Iat)?, Round::Down)
+        self.date(Claim::IssuedAt)
     }
 
     /// The value of any claim as JSON, normalised. Nested members may be there twice: only those at the top are unique.
@@ -155,11 +150,20 @@ impl<'b> ClaimsSet<'b> {
     /// True if a claim is there, of whatever type.
     #[must_use]
     pub fn has(&self, claim: Claim) -> bool {
-        self.object.get(member_of(claim)).is_some()
+        self.value(claim).is_some()
     }
 
-    fn registered(&self, member: Member) -> Option<Text<'b>> {
-        Text::of_value(self.object.get(member)?)
+    /// The JSON of a registered claim.
+    pub(super) fn value(&self, claim: Claim) -> Option<&'b str> {
+        self.object.get(member_of(claim))
+    }
+
+    fn date(&self, claim: Claim) -> Option<UnixTime> {
+        date::parse(self.value(claim)?, date::rounding(claim))
+    }
+
+    fn registered(&self, claim: Claim) -> Option<Text<'b>> {
+        Text::of_value(self.value(claim)?)
     }
 }
 
@@ -202,7 +206,7 @@ pub struct Audience<'b> {
 
 impl<'b> Audience<'b> {
     /// `None` unless the value is a string or an array of strings.
-    fn of_value(value: &'b str) -> Option<Self> {
+    pub(super) fn of_value(value: &'b str) -> Option<Self> {
         (Text::of_value(value).is_some() || string_list(value).is_some()).then_some(Self { value })
     }
 

@@ -1,5 +1,6 @@
 //! NumericDate: seconds since the epoch, a fraction allowed (RFC 7519 section 2).
 
+use super::failed::Claim;
 use crate::UnixTime;
 
 /// To which side a fraction of a second goes: always so that the token lives shorter, never longer.
@@ -7,6 +8,11 @@ use crate::UnixTime;
 pub(super) enum Round {
     Down,
     Up,
+}
+
+/// A token ends at the second that its `exp` falls into, and begins when that of its `nbf` or `iat` is over.
+pub(super) const fn rounding(claim: Claim) -> Round {
+    if matches!(claim, Claim::ExpirationTime) { Round::Down } else { Round::Up }
 }
 
 /// Reads a normalised JSON value. A string, a negative number, and more seconds than 64 bits hold are no date.

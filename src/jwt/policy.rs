@@ -1,6 +1,8 @@
 //! What a verifier asks of a token (RFC 8725 sections 3.8 to 3.12).
 
 use super::authentic::Authentic;
+use super::claims::Audience;
+use super::date::{self, Round};
 use super::failed::{Claim, ClaimSet, FailedChecks};
 use crate::json::Text;
 use crate::{ClockReading, UnixTime};
@@ -127,14 +129,14 @@ impl<'a> Policy<'a> {
         let now = now.usable().ok();
         let mut failed = FailedChecks::default();
         for claim in Claim::ALL {
-            match self.judge_claim(token, claim, now) {
-                Found::Fine => {}
-                Found::Absent if !self.required.contains(claim) => {}
-                Found::Absent => failed.missing = failed.missing.with(claim),
-                Found::Mistyped => failed.mistyped = failed.mistyped.with(claim),
-                Found::Refused => failed.refused = failed.refused.with(claim),
-                Found::TooOld => failed.too_old = true,
-                Found::Untimely => failed.clock = true,
+            match token.claims.value(claim).map(|value| self.judge_claim(claim, value, now)) {
+                Some(Found::Fine) => {}
+                None if !self.required.contains(claim) => {}
+                None => failed.missing = failed.missing.with(claim),
+                Some(Found::Mistyped) => failed.mistyped = failed.mistyped.with(claim),
+                Some(Found::Refused) => failed.refused = failed.refused.with(claim),
+                Some(Found::TooOld) => failed.too_old = true,
+                Some(Found::Untimely) => failed.clock = true,
             }
         }
         failed.typ = self.typ.is_some_and(|typ| !token.header.typ_is(typ));
@@ -142,27 +144,30 @@ impl<'a> Policy<'a> {
         failed
     }
 
-    fn judge_claim(&self, token: &Authentic<'_>, claim: Claim, now: Option<UnixTime>) -> Found {
-        let claims = &token.claims;
-        if !claims.has(claim) {
-            return Found::Absent;
+    fn judge_claim(&self, claim: Claim, value: &str, now: Option<UnixTime>) -> Found {
+        let is_fine = match claim {
+            Claim::Issuer => text_is(value, self.issuer),
+            Claim::Subject => text_is(value, self.subject),
+            Claim::JwtId => text_is(value, None),
+            Claim::Audience => Audience::of_value(value)
+                .map(|audience| self.any_audience || self.audience.is_some_and(|name| audience.contains(name))),
+            Claim::ExpirationTime | Claim::NotBefore | Claim::IssuedAt => return self.judge_date(claim, value, now),
+        };
+        is_fine.map_or(Found::Mistyped, Found::fine_if)
+    }
+
+    fn judge_date(&self, claim: Claim, value: &str, now: Option<UnixTime>) -> Found {
+        let Some(date) = date::parse(value, date::rounding(claim)) else { return Found::Mistyped };
+        if claim == Claim::IssuedAt && !self.refuses_future {
+            // There is nothing else to say of it than that it is a date.
+            return Found::Fine;
         }
+        let Some(now) = now else { return Found::Untimely };
         match claim {
-            Claim::Issuer => judge_text(claims.issuer(), self.issuer),
-            Claim::Subject => judge_text(claims.subject(), self.subject),
-            Claim::JwtId => judge_text(claims.jwt_id(), None),
-            Claim::Audience => judge(claims.audience(), |found| {
-                self.any_audience || self.audience.is_some_and(|name| found.contains(name))
-            }),
             // "The current date/time MUST be before" it (RFC 7519 section 4.1.4).
-            Claim::ExpirationTime => judge_date(claims.expires_at(), now, |exp, now| self.overdue(exp, now) == 0),
-            Claim::NotBefore => judge_date(claims.not_before(), now, |nbf, now| nbf.as_secs() <= self.latest(now)),
-            // Without these two rules a policy has nothing to say of it but that it is a date.
-            Claim::IssuedAt if !self.refuses_future => judge(claims.issued_at(), |_| true),
-            Claim::IssuedAt => match (claims.issued_no_earlier_than(), now) {
-                (Some(iat), Some(now)) if self.over_age(iat, now) > 0 => Found::TooOld,
-                _ => judge_date(claims.issued_at(), now, |iat, now| iat.as_secs() <= self.latest(now)),
-            },
+            Claim::ExpirationTime => Found::fine_if(self.overdue(date, now) == 0),
+            Claim::IssuedAt if self.over_age(value, now) > 0 => Found::TooOld,
+            _ => Found::fine_if(date.as_secs() <= self.latest(now)),
         }
     }
 
@@ -182,12 +187,11 @@ impl<'a> Policy<'a> {
 
     /// By how many seconds a token is older than `max_age`. Judged by the earliest second that a fraction of `iat` may mean, so that the
     /// token does not live longer.
-    const fn over_age(&self, iat: UnixTime, now: UnixTime) -> u64 {
-        match self.max_age {
-            Some(max_age) => {
-                now.as_secs().saturating_sub(iat.as_secs()).saturating_sub(max_age.saturating_add(self.leeway))
-            }
-            None => 0,
+    fn over_age(&self, issued_at: &str, now: UnixTime) -> u64 {
+        let age = |issued_at: UnixTime| now.as_secs().saturating_sub(issued_at.as_secs());
+        match (self.max_age, date::parse(issued_at, Round::Down)) {
+            (Some(max_age), Some(date)) => age(date).saturating_sub(max_age.saturating_add(self.leeway)),
+            _ => 0,
         }
     }
 
@@ -195,14 +199,13 @@ impl<'a> Policy<'a> {
     pub(super) fn too_late_by(&self, token: &Authentic<'_>, now: ClockReading) -> Option<u64> {
         let now = now.usable().ok()?;
         let overdue = token.claims.expires_at().map_or(0, |exp| self.overdue(exp, now));
-        Some(overdue.max(token.claims.issued_no_earlier_than().map_or(0, |iat| self.over_age(iat, now))))
+        Some(overdue.max(token.claims.value(Claim::IssuedAt).map_or(0, |iat| self.over_age(iat, now))))
     }
 }
 
 /// What there is to say of one claim.
 enum Found {
     Fine,
-    Absent,
     Mistyped,
     Refused,
     TooOld,
@@ -210,32 +213,14 @@ enum Found {
     Untimely,
 }
 
-/// Judges a claim that is there: `None` when it is of another type.
-fn judge<T>(claim: Option<T>, accepts: impl FnOnce(T) -> bool) -> Found {
-    match claim {
-        None => Found::Mistyped,
-        Some(claim) => {
-            if accepts(claim) {
-                Found::Fine
-            } else {
-                Found::Refused
-            }
-        }
+impl Found {
+    const fn fine_if(is_fine: bool) -> Self {
+        if is_fine { Self::Fine } else { Self::Refused }
     }
 }
 
-/// Judges a date by the time.
-fn judge_date(
-    date: Option<UnixTime>,
-    now: Option<UnixTime>,
-    accepts: impl FnOnce(UnixTime, UnixTime) -> bool,
-) -> Found {
-    match (date, now) {
-        (Some(_), None) => Found::Untimely,
-        (date, now) => judge(date.zip(now), |(date, now)| accepts(date, now)),
-    }
-}
-
-fn judge_text(claim: Option<Text<'_>>, expected: Option<&str>) -> Found {
-    judge(claim, |found| expected.is_none_or(|expected| found == expected))
+/// `None` for a value of another type.
+fn text_is(value: &str, expected: Option<&str>) -> Option<bool> {
+    let found = Text::of_value(value)?;
+    Some(expected.is_none_or(|expected| found == expected))
 }

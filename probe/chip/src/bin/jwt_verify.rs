@@ -16,7 +16,7 @@ fn main() -> ! {
         let (key, mut token) = (Hs256Key::new(black_box(KEY)).ok()?, [0; JWT.len()]);
         token.iter_mut().zip(black_box(JWT).bytes()).for_each(|(place, byte)| *place = byte);
         counted(|| {
-            let verified = authenticate_in_place(&key, &mut token).ok()?.check(black_box(&POLICY), black_box(NOW)).ok()?;
+            let verified = authenticate_in_place(&key, &mut token).ok()?.check(&POLICY, black_box(NOW)).ok()?;
             (verified.claims().subject()? == SUBJECT).then_some(())
         })
     })
