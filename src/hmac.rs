@@ -11,38 +11,40 @@ pub(crate) struct PreparedKey<H: Hash> {
 }
 
 impl<H: Hash> PreparedKey<H> {
-    /// Absorbs a key of any length.
+    /// Absorbs a key of any length. Never inlined, like [`tag`](PreparedKey::tag): what it needs of the stack is given back before anything
+    /// else is done.
+    #[inline(never)]
     pub(crate) fn new(key: &[u8]) -> Self {
         let mut block = H::EMPTY;
         if key.len() > block.as_mut().len() {
             let mut hasher = Hasher::<H>::new();
             hasher.update(key);
-            copy(H::output(&hasher.finish()).as_ref(), block.as_mut());
+            copy(hasher.finish().as_ref(), block.as_mut());
         } else {
             copy(key, block.as_mut());
         }
-        let mut behind_pad = |pad: u8| {
-            let mut state = H::INITIAL;
+        let mut prepared = Self { inner: H::INITIAL, outer: H::INITIAL };
+        for (state, pad) in [(&mut prepared.inner, 0x36), (&mut prepared.outer, 0x36 ^ 0x5C)] {
+            // The second pad takes the first one off.
             block.as_mut().iter_mut().for_each(|byte| *byte ^= pad);
-            H::compress(&mut state, block.as_mut());
-            block.as_mut().iter_mut().for_each(|byte| *byte ^= pad);
-            state
-        };
-        let prepared = Self { inner: behind_pad(0x36), outer: behind_pad(0x5C) };
+            H::compress(state, block.as_mut());
+        }
         block.zeroize();
         prepared
     }
 
     /// Starts a MAC.
     pub(crate) fn start(&self) -> Running<'_, H> {
-        Running { outer: &self.outer, hasher: Hasher::after_one_block(self.inner) }
+        Running { outer: &self.outer, hasher: Hasher::after_one_block(&self.inner) }
     }
 
     /// The MAC of one message.
+    #[inline(never)]
     pub(crate) fn tag(&self, message: &[u8]) -> H::Output {
-        let mut running = self.start();
-        running.put(message);
-        running.finish()
+        let mut hasher = Hasher::<H>::after_one_block(&self.inner);
+        hasher.update(message);
+        hasher.restart(&self.outer);
+        hasher.finish()
     }
 }
 
@@ -60,13 +62,10 @@ pub(crate) struct Running<'k, H: Hash> {
 }
 
 impl<H: Hash> Running<'_, H> {
-    pub(crate) fn finish(mut self) -> H::Output {
-        let mut hash = H::output(&self.hasher.finish());
-        // In the same place: a second hasher would be as much stack again.
-        self.hasher = Hasher::after_one_block(*self.outer);
-        self.hasher.update(hash.as_ref());
-        hash.zeroize();
-        H::output(&self.hasher.finish())
+    /// The MAC of all that was put; by reference, since a move would leave a copy behind.
+    pub(crate) fn finish(&mut self) -> H::Output {
+        self.hasher.restart(self.outer);
+        self.hasher.finish()
     }
 }
 

@@ -15,7 +15,7 @@ mod walk;
 
 #[cfg(feature = "serde")]
 pub(crate) use deserialize::Reader;
-pub(crate) use members::{Member, Members};
+pub(crate) use members::{Members, Shape, word};
 pub(crate) use serialize::{Json, put_string};
 pub use text::Text;
 pub(crate) use walk::{elements, member, members};
@@ -37,26 +37,20 @@ pub(crate) struct Object<'b> {
 }
 
 impl<'b> Object<'b> {
-    /// The normalised value of a member.
-    pub(crate) fn get(&self, member: Member) -> Option<&'b str> {
-        let (start, end) = self.members.span(member)?;
+    /// The normalised value of the member at a place of the [`Shape`].
+    pub(crate) fn get(&self, place: usize) -> Option<&'b str> {
+        let (start, end) = self.members.span(place)?;
         self.text.get(start..end)
     }
 }
 
-/// Keys of the top object of a claims set.
-pub(crate) const MAX_CLAIMS: u32 = 128;
-
-/// Keys of the top object of a header, which may have to be read before anybody has vouched for it.
-pub(crate) const MAX_PARAMETERS: u32 = 32;
-
 /// Checks and normalises a whole document; `None` unless it is one well-formed object within the limits.
-pub(crate) fn normalise(buf: &mut [u8], max_keys: u32) -> Option<Object<'_>> {
+pub(crate) fn normalise<'b>(buf: &'b mut [u8], shape: &Shape) -> Option<Object<'b>> {
     if buf.len() > MAX_LEN {
         return None;
     }
-    let (keys, members) = (KeySet::up_to(max_keys), Members::default());
-    let mut scanner = Scanner { buf, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
+    let (keys, members) = (KeySet::up_to(shape.max_keys), Members::default());
+    let mut scanner = Scanner { buf, names: shape, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
     scanner.document()?;
     let Scanner { buf, write, members, .. } = scanner;
     // Checked here alone. Outside of strings all is ASCII; inside, an escape becomes a whole character, which neither completes a
@@ -73,8 +67,9 @@ const TOP: u32 = BOTTOM << 1 | 1;
 
 /// Its methods take the place that they read from and return the place behind what they have read: a processor that finds it in a register
 /// need not wait for the memory.
-struct Scanner<'b> {
+struct Scanner<'b, 's> {
     buf: &'b mut [u8],
+    names: &'s Shape,
     /// From here to the place of reading all is in order and stays.
     kept: usize,
     /// Where that belongs: where it is, as long as nothing was dropped. So it is moved only when something else is dropped behind it.
@@ -83,11 +78,11 @@ struct Scanner<'b> {
     stack: u32,
     keys: KeySet,
     /// The member of the top object whose value is being read, and where the value starts in the output.
-    current: Option<(Member, usize)>,
+    current: Option<(usize, usize)>,
     members: Members,
 }
 
-impl Scanner<'_> {
+impl Scanner<'_, '_> {
     fn document(&mut self) -> Option<()> {
         let (mut byte, mut at) = self.next_token(0)?;
         (byte == b'{').then_some(())?;
@@ -144,11 +139,11 @@ impl Scanner<'_> {
 
     /// Checks the key that belongs at `start` of the output, quotes included: unique, and perhaps one to remember.
     #[inline(never)]
-    fn top_key(&mut self, start: usize, at: usize) -> Option<Option<Member>> {
+    fn top_key(&mut self, start: usize, at: usize) -> Option<Option<usize>> {
         self.settle(at)?;
         let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
         self.keys.add(before, key)?;
-        Some(Member::of_key(key))
+        Some(self.names.place(key))
     }
 
     /// A value of the top object, and one byte more, has been read.
@@ -300,9 +295,20 @@ mod tests {
     use std::string::{String, ToString};
     use std::vec::Vec;
 
+    const CLAIMS: Shape = Shape {
+        max_keys: 128,
+        names: &[word(b"iss"), word(b"aud"), word(b"exp"), word(b"nbf"), word(b"iat"), word(b"kid")],
+    };
+    const ISS: usize = 0;
+    const AUD: usize = 1;
+    const EXP: usize = 2;
+    const NBF: usize = 3;
+    const IAT: usize = 4;
+    const KID: usize = 5;
+
     fn normalised(text: &str) -> Option<String> {
         let mut buf = Vec::from(text);
-        normalise(&mut buf, MAX_CLAIMS).map(|object| object.text.to_string())
+        normalise(&mut buf, &CLAIMS).map(|object| object.text.to_string())
     }
 
     #[test]
@@ -358,7 +364,7 @@ mod tests {
         ] {
             assert_eq!(normalised(text), None, "{text}");
         }
-        assert_eq!(normalise(&mut [b'{', b'"', 0xFF, b'"', b':', b'1', b'}'], MAX_CLAIMS), None);
+        assert_eq!(normalise(&mut [b'{', b'"', 0xFF, b'"', b':', b'1', b'}'], &CLAIMS), None);
     }
 
     #[test]
@@ -372,16 +378,16 @@ mod tests {
     #[test]
     fn members_are_found_at_the_top_alone() {
         let mut buf = Vec::from(r#"{ "x" : {"exp":1}, "exp" : 17 , "aud":["a", "b"],"\u0069ss":"me","kid":null }"#);
-        let object = normalise(&mut buf, MAX_CLAIMS).unwrap();
-        assert_eq!(object.get(Member::Exp), Some("17"));
-        assert_eq!(object.get(Member::Aud), Some(r#"["a","b"]"#));
-        assert_eq!(object.get(Member::Iss), Some("\"me\""));
-        assert_eq!(object.get(Member::Kid), Some("null"));
-        assert_eq!(object.get(Member::Nbf), None);
+        let object = normalise(&mut buf, &CLAIMS).unwrap();
+        assert_eq!(object.get(EXP), Some("17"));
+        assert_eq!(object.get(AUD), Some(r#"["a","b"]"#));
+        assert_eq!(object.get(ISS), Some("\"me\""));
+        assert_eq!(object.get(KID), Some("null"));
+        assert_eq!(object.get(NBF), None);
         let mut buf = Vec::from(r#"{"iat":{"a":[{"b":1e-400}]},"exp":[{"c":{}}]}"#);
-        let object = normalise(&mut buf, MAX_CLAIMS).unwrap();
-        assert_eq!(object.get(Member::Iat), Some(r#"{"a":[{"b":1e-400}]}"#));
-        assert_eq!(object.get(Member::Exp), Some(r#"[{"c":{}}]"#));
+        let object = normalise(&mut buf, &CLAIMS).unwrap();
+        assert_eq!(object.get(IAT), Some(r#"{"a":[{"b":1e-400}]}"#));
+        assert_eq!(object.get(EXP), Some(r#"[{"c":{}}]"#));
     }
 
     #[test]

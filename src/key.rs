@@ -178,7 +178,7 @@ impl fmt::Debug for MacKey {
 pub(crate) struct RunningMac<'k>(Running<'k, Sha256>);
 
 impl RunningMac<'_> {
-    pub(crate) fn finish(self) -> Tag {
+    pub(crate) fn finish(mut self) -> Tag {
         Tag(Zeroizing::new(self.0.finish()))
     }
 }

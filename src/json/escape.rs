@@ -2,42 +2,48 @@
 
 use super::{Scanner, next};
 
-impl Scanner<'_> {
+/// What follows a backslash in the one spelling of a character that must be escaped, and the character.
+const SHORT: [(u8, u32); 7] =
+    [(b'"', 0x22), (b'\\', 0x5C), (b'b', 0x08), (b'f', 0x0C), (b'n', 0x0A), (b'r', 0x0D), (b't', 0x09)];
+
+impl Scanner<'_, '_> {
     /// Replaces an escape, its backslash read, by what it stands for; keeps it where that is its one spelling.
     #[cold]
     pub(super) fn escape(&mut self, at: usize) -> Option<usize> {
         let backslash = at.checked_sub(1)?;
         let behind = next(at);
         match self.peek(at)? {
-            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => Some(behind),
+            b'u' => {
+                let (code, behind) = self.code_point(behind)?;
+                self.settle(backslash)?;
+                self.put_character(code)?;
+                self.kept = behind;
+                Some(behind)
+            }
             b'/' => {
                 self.settle(backslash)?;
                 self.kept = at;
                 Some(behind)
             }
-            b'u' => {
-                let (character, behind) = self.code_point(behind)?;
-                self.settle(backslash)?;
-                self.put_character(character)?;
-                self.kept = behind;
-                Some(behind)
-            }
-            _ => None,
+            letter => SHORT.iter().any(|(short, _)| *short == letter).then_some(behind),
         }
     }
 
     /// The character of one `\uXXXX`, or of the two that make a surrogate pair, behind the first `\u`; and the place behind it.
-    fn code_point(&self, at: usize) -> Option<(char, usize)> {
+    fn code_point(&self, at: usize) -> Option<(u32, usize)> {
         let (first, at) = self.hex4(at)?;
-        if !(0xD800..=0xDBFF).contains(&first) {
+        match first >> 10 {
+            // High surrogates, which a low one must follow.
+            0x36 => {
+                let (second, at) = self.hex4(self.word(b"\\u", at)?)?;
+                // Ten bits of each, above the first plane (RFC 8259 section 7).
+                let offset = (first & 0x3FF) << 10 | second & 0x3FF;
+                (second >> 10 == 0x37).then_some((offset.checked_add(0x1_0000)?, at))
+            }
             // A low surrogate alone is no character.
-            return Some((char::from_u32(first)?, at));
+            0x37 => None,
+            _ => Some((first, at)),
         }
-        let (second, at) = self.hex4(self.word(b"\\u", at)?)?;
-        (0xDC00..=0xDFFF).contains(&second).then_some(())?;
-        // Ten bits of each, above the first plane (RFC 8259 section 7).
-        let offset = (first & 0x3FF) << 10 | second & 0x3FF;
-        Some((char::from_u32(offset.checked_add(0x1_0000)?)?, at))
     }
 
     fn hex4(&self, at: usize) -> Option<(u32, usize)> {
@@ -47,31 +53,30 @@ impl Scanner<'_> {
     }
 
     /// Writes a character as itself, or in the one escaped spelling where JSON asks for it.
-    fn put_character(&mut self, character: char) -> Option<()> {
-        let short = match character {
-            '"' | '\\' => character,
-            '\u{8}' => 'b',
-            '\u{C}' => 'f',
-            '\n' => 'n',
-            '\r' => 'r',
-            '\t' => 't',
-            '\0'..='\u{1F}' => return self.put_control(character),
-            _ => {
-                let mut utf8 = [0; 4];
-                return character.encode_utf8(&mut utf8).bytes().try_for_each(|byte| self.put(byte).ok_or(())).ok();
+    fn put_character(&mut self, code: u32) -> Option<()> {
+        if let Some((letter, _)) = SHORT.iter().find(|(_, character)| *character == code) {
+            self.put(b'\\')?;
+            return self.put(*letter);
+        }
+        let rest = |shift: u32| 0x80 | code >> shift & 0x3F;
+        match code {
+            0..=0x1F => {
+                let digit = char::from_digit(code & 0xF, 16)?.into();
+                self.put_all(&[0x5C, 0x75, 0x30, 0x30, 0x30 | code >> 4, digit])
             }
-        };
-        self.put(b'\\')?;
-        self.put(u8::try_from(short).ok()?)
+            // UTF-8 (RFC 3629 section 3).
+            0x20..=0x7F => self.put_all(&[code]),
+            0x80..=0x7FF => self.put_all(&[0xC0 | code >> 6, rest(0)]),
+            0x800..=0xFFFF => self.put_all(&[0xE0 | code >> 12, rest(6), rest(0)]),
+            _ => self.put_all(&[0xF0 | code >> 18, rest(12), rest(6), rest(0)]),
+        }
     }
 
-    fn put_control(&mut self, character: char) -> Option<()> {
-        let code = u32::from(character);
-        for byte in *b"\\u00" {
+    /// Writes the lowest eight bits of each.
+    fn put_all(&mut self, bytes: &[u32]) -> Option<()> {
+        for byte in bytes {
+            let [byte, ..] = byte.to_le_bytes();
             self.put(byte)?;
-        }
-        for digit in [code >> 4, code & 0xF] {
-            self.put(u8::try_from(char::from_digit(digit, 16)?).ok()?)?;
         }
         Some(())
     }

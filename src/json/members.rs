@@ -2,75 +2,51 @@
 
 use super::walk::TopKeys;
 
-/// The members that a JWT's header (RFC 7515 section 4.1) or claims set (RFC 7519 section 4.1) may hold and that this crate reads.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Member {
-    Alg,
-    Aud,
-    Crit,
-    Cty,
-    Exp,
-    Iat,
-    Iss,
-    Jti,
-    Kid,
-    Nbf,
-    Sub,
-    Typ,
+/// What is asked of a document beyond JSON: how many keys its top object may have, and which of its members are remembered.
+pub(crate) struct Shape {
+    pub(crate) max_keys: u32,
+    /// Up to [`MAX_MEMBERS`] names, as [`word`]s. A member is known by its place among them.
+    pub(crate) names: &'static [u32],
 }
 
-/// Their names, in the order of [`Member`].
-const NAMES: [&[u8]; 12] =
-    [b"alg", b"aud", b"crit", b"cty", b"exp", b"iat", b"iss", b"jti", b"kid", b"nbf", b"sub", b"typ"];
+/// Members that are remembered.
+const MAX_MEMBERS: usize = 7;
 
-impl Member {
-    const ALL: [Self; 12] = [
-        Self::Alg,
-        Self::Aud,
-        Self::Crit,
-        Self::Cty,
-        Self::Exp,
-        Self::Iat,
-        Self::Iss,
-        Self::Jti,
-        Self::Kid,
-        Self::Nbf,
-        Self::Sub,
-        Self::Typ,
-    ];
-
-    /// The member of a key that is still in its quotes.
-    pub(super) fn of_key(quoted: &[u8]) -> Option<Self> {
-        let name = quoted.get(1..quoted.len().saturating_sub(1))?;
-        if name.len() > 4 {
-            return None;
-        }
-        let index = NAMES.iter().position(|member| *member == name)?;
-        Self::ALL.get(index).copied()
+/// A name of up to four characters as one word: two such names are compared at once.
+pub(crate) const fn word(mut name: &[u8]) -> u32 {
+    let mut word = 0;
+    while let [first, rest @ ..] = name {
+        word = word << 8 | u32::from_le_bytes([*first, 0, 0, 0]);
+        name = rest;
     }
+    word
+}
 
-    #[allow(clippy::as_conversions, reason = "the place in the enumeration")]
-    const fn index(self) -> usize {
-        self as usize
+impl Shape {
+    /// The place of a key that is still in its quotes.
+    pub(super) fn place(&self, quoted: &[u8]) -> Option<usize> {
+        let name = match quoted {
+            [_, name @ .., _] if name.len() <= 4 => word(name),
+            _ => return None,
+        };
+        self.names.iter().position(|word| *word == name)
     }
 }
 
 /// Where each member's value lies in the normalised text; an empty span where it is absent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Members([(u16, u16); 12]);
+pub(crate) struct Members([(u16, u16); MAX_MEMBERS]);
 
 impl Members {
-    pub(super) fn set(&mut self, member: Member, start: usize, end: usize) {
+    pub(super) fn set(&mut self, place: usize, start: usize, end: usize) {
         // A document is at most 65 535 bytes, so both fit.
-        if let (Some(place), Ok(start), Ok(end)) =
-            (self.0.get_mut(member.index()), u16::try_from(start), u16::try_from(end))
-        {
+        if let (Some(place), Ok(start), Ok(end)) = (self.0.get_mut(place), u16::try_from(start), u16::try_from(end)) {
             *place = (start, end);
         }
     }
 
-    pub(super) fn span(&self, member: Member) -> Option<(usize, usize)> {
-        let (start, end) = self.0.get(member.index())?;
+    pub(super) fn span(&self, place: usize) -> Option<(usize, usize)> {
+        let (start, end) = self.0.get(place)?;
         (end > start).then_some((usize::from(*start), usize::from(*end)))
     }
 }

@@ -8,12 +8,18 @@ use crate::encoding::base64url_decode_public;
 #[cfg(feature = "serde")]
 use crate::json::Reader;
 use crate::json::Text;
-use crate::json::{self, Member, Object};
+use crate::json::{self, Object, Shape, word};
 #[cfg(feature = "serde")]
 use crate::{Error, Result};
 use core::fmt;
 #[cfg(feature = "serde")]
 use serde::Deserialize;
+
+/// In the order of [`Claim`].
+const CLAIMS: Shape = Shape {
+    max_keys: 128,
+    names: &[word(b"iss"), word(b"sub"), word(b"aud"), word(b"exp"), word(b"nbf"), word(b"iat"), word(b"jti")],
+};
 
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 ///
@@ -43,7 +49,7 @@ pub struct ClaimsSet<'b> {
 impl<'b> ClaimsSet<'b> {
     /// Decodes and normalises the payload of an authentic token over its own text.
     pub(super) fn decode(payload: &'b mut [u8]) -> Option<Self> {
-        Some(Self { object: json::normalise(base64url_decode_public(payload)?, json::MAX_CLAIMS)? })
+        Some(Self { object: json::normalise(base64url_decode_public(payload)?, &CLAIMS)? })
     }
 
     #[cfg(feature = "std")]
@@ -77,7 +83,7 @@ impl<'b> ClaimsSet<'b> {
     /// `aud`: whom it is for, a string or an array of strings.
     #[must_use]
     pub fn audience(&self) -> Option<Audience<'b>> {
-        Audience::of_value(self.object.get(Member::Aud)?)
+        Audience::of_value(self.value(Claim::Audience)?)
     }
 
     /// `exp`: from when on it is not accepted; a fraction is dropped.
@@ -155,7 +161,7 @@ impl<'b> ClaimsSet<'b> {
 
     /// The JSON of a registered claim.
     pub(super) fn value(&self, claim: Claim) -> Option<&'b str> {
-        self.object.get(member_of(claim))
+        self.object.get(claim.place())
     }
 
     fn date(&self, claim: Claim) -> Option<UnixTime> {
@@ -164,18 +170,6 @@ impl<'b> ClaimsSet<'b> {
 
     fn registered(&self, claim: Claim) -> Option<Text<'b>> {
         Text::of_value(self.value(claim)?)
-    }
-}
-
-const fn member_of(claim: Claim) -> Member {
-    match claim {
-        Claim::Issuer => Member::Iss,
-        Claim::Subject => Member::Sub,
-        Claim::Audience => Member::Aud,
-        Claim::ExpirationTime => Member::Exp,
-        Claim::NotBefore => Member::Nbf,
-        Claim::IssuedAt => Member::Iat,
-        Claim::JwtId => Member::Jti,
     }
 }
 

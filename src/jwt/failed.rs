@@ -48,16 +48,15 @@ impl Claim {
         }
     }
 
+    /// Its place in [`ALL`](Claim::ALL).
+    #[allow(clippy::as_conversions, reason = "the place in the enumeration")]
+    pub(super) const fn place(self) -> usize {
+        self as usize
+    }
+
+    #[allow(clippy::as_conversions, reason = "as above")]
     const fn bit(self) -> u8 {
-        match self {
-            Self::Issuer => 1,
-            Self::Subject => 2,
-            Self::Audience => 4,
-            Self::ExpirationTime => 8,
-            Self::NotBefore => 16,
-            Self::IssuedAt => 32,
-            Self::JwtId => 64,
-        }
+        1 << self as u8
     }
 }
 

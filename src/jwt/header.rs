@@ -4,8 +4,17 @@ use super::Algorithm;
 use super::algorithm::OwnHeader;
 use crate::encoding::base64url_decode_public;
 use crate::json::Text;
-use crate::json::{self, Member, Object};
+use crate::json::{self, Object, Shape, word};
 use core::fmt;
+
+/// A header may have to be read before anybody has vouched for it.
+pub(super) const HEADER: Shape =
+    Shape { max_keys: 32, names: &[word(b"alg"), word(b"kid"), word(b"typ"), word(b"cty"), word(b"crit")] };
+const ALG: usize = 0;
+const KID: usize = 1;
+const TYP: usize = 2;
+const CTY: usize = 3;
+const CRIT: usize = 4;
 
 /// The JOSE header of a token whose signature is good.
 ///
@@ -37,33 +46,33 @@ impl<'b> Header<'b> {
 
     /// Reads a header over its own text; `None` unless it is an object in which `alg`, and whichever of `kid`, `typ` and `cty` is there, are strings.
     pub(super) fn read(text: &'b mut [u8]) -> Option<Self> {
-        let object = json::normalise(base64url_decode_public(text)?, json::MAX_PARAMETERS)?;
-        let is_text = |member| object.get(member).map(|value| Text::of_value(value).is_some());
-        let optional = [Member::Kid, Member::Typ, Member::Cty];
+        let object = json::normalise(base64url_decode_public(text)?, &HEADER)?;
+        let is_text = |parameter| object.get(parameter).map(|value| Text::of_value(value).is_some());
+        let optional = [KID, TYP, CTY];
         let fits =
-            is_text(Member::Alg) == Some(true) && !optional.into_iter().any(|member| is_text(member) == Some(false));
+            is_text(ALG) == Some(true) && !optional.into_iter().any(|parameter| is_text(parameter) == Some(false));
         fits.then_some(Self(Some(object)))
     }
 
-    fn text(&self, member: Member) -> Option<Text<'b>> {
-        self.0.and_then(|object| object.get(member)).and_then(Text::of_value)
+    fn text(&self, parameter: usize) -> Option<Text<'b>> {
+        self.0.and_then(|object| object.get(parameter)).and_then(Text::of_value)
     }
 
     /// True if `alg` is this name, in this case and spelling.
     pub(super) fn alg_is(&self, name: &str) -> bool {
-        self.text(Member::Alg).is_some_and(|alg| alg == name)
+        self.text(ALG).is_some_and(|alg| alg == name)
     }
 
     /// `kid`: which key has signed.
     #[must_use]
     pub fn key_id(&self) -> Option<Text<'b>> {
-        self.text(Member::Kid)
+        self.text(KID)
     }
 
     /// `cty`: the media type of the payload.
     #[must_use]
     pub fn content_type(&self) -> Option<Text<'b>> {
-        self.text(Member::Cty)
+        self.text(CTY)
     }
 
     /// The value of a parameter as JSON, normalised: what a critical one that the caller
@@ -82,7 +91,7 @@ impl<'b> Header<'b> {
         let is = |typ: &str| without_application(typ).eq_ignore_ascii_case(without_application(expected));
         match self.0 {
             None => is("JWT"),
-            Some(_) => self.text(Member::Typ).and_then(|typ| typ.as_str()).is_some_and(is),
+            Some(_) => self.text(TYP).and_then(|typ| typ.as_str()).is_some_and(is),
         }
     }
 
@@ -90,7 +99,7 @@ impl<'b> Header<'b> {
     ///
     /// No list, an empty one, one that names a parameter of the standard, and one that names anything twice are all malformed.
     pub(super) fn crit_is_understood(&self, understood: &[&str]) -> bool {
-        let Some(crit) = self.0.and_then(|object| object.get(Member::Crit)) else { return true };
+        let Some(crit) = self.0.and_then(|object| object.get(CRIT)) else { return true };
         let Some(names) = string_list(crit) else { return false };
         let mut count = 0usize;
         for (i, name) in names.clone().enumerate() {

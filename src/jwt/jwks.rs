@@ -4,7 +4,7 @@
 use super::EdDsaKey;
 #[cfg(feature = "es256")]
 use super::Es256Key;
-use super::header::string_list;
+use super::header::{HEADER, string_list};
 use super::{Hs256Key, Hs384Key, Hs512Key, KeyRing, RingKey, Validity};
 use crate::Error;
 use crate::encoding::{base64url_decode, base64url_decoded_len};
@@ -63,14 +63,14 @@ impl core::error::Error for JwkSetError {}
 /// [`JwkSetError`]
 pub fn read_jwk_set<const N: usize>(set: &str) -> Result<KeyRing<N>, JwkSetError> {
     let mut buf = Zeroizing::new(Vec::from(set));
-    let object = json::normalise(&mut buf, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
+    let object = json::normalise(&mut buf, &HEADER).ok_or(JwkSetError::Malformed)?;
     let keys = json::member(object.text, "keys");
     let keys = keys.and_then(|keys| keys.strip_prefix('[')?.strip_suffix(']')).ok_or(JwkSetError::Malformed)?;
     let (mut ring, mut symmetric) = (KeyRing::new(), None);
     for (place, text) in json::elements(keys).enumerate() {
         let mut copy = Zeroizing::new(Vec::from(text));
         // The set as a whole was checked for repeated members at its top; this is the top of a key.
-        let object = json::normalise(&mut copy, json::MAX_PARAMETERS).ok_or(JwkSetError::Malformed)?;
+        let object = json::normalise(&mut copy, &HEADER).ok_or(JwkSetError::Malformed)?;
         let jwk = Jwk { text: object.text };
         // Of every key, understood or not: what a set is must not depend on what this crate was built with.
         let Some(kty) = jwk.string("kty") else { continue };

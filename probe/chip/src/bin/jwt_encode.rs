@@ -12,8 +12,9 @@ use countersign::jwt::Hs256Key;
 fn main() -> ! {
     report(|| {
         let (key, mut out) = (Hs256Key::new(black_box(KEY)).ok()?, [0; JWT.len()]);
+        let claims = registered();
         counted(|| {
-            let token = black_box(registered()).sign(&key, &mut out).ok()?;
+            let token = black_box(&claims).sign(&key, &mut out).ok()?;
             (token.len() == JWT.len()).then_some(())
         })
     })
