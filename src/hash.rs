@@ -112,6 +112,11 @@ impl<H: Hash> Hasher<H> {
         hash.zeroize();
     }
 
+    /// Bytes of the message so far.
+    pub(crate) const fn length(&self) -> u64 {
+        self.length
+    }
+
     pub(crate) fn update(&mut self, mut message: &[u8]) {
         self.length = self.length.wrapping_add(u64::try_from(message.len()).unwrap_or(0));
         if self.filled > 0 {

@@ -62,6 +62,11 @@ pub(crate) struct Running<'k, H: Hash> {
 }
 
 impl<H: Hash> Running<'_, H> {
+    /// Bytes that were put so far.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.hasher.length().saturating_sub(H::BLOCK)).unwrap_or(usize::MAX)
+    }
+
     /// The MAC of all that was put; by reference, since a move would leave a copy behind.
     pub(crate) fn finish(&mut self) -> H::Output {
         self.hasher.restart(self.outer);

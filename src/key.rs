@@ -17,12 +17,11 @@ pub use derive::{DeviceKeys, MasterKey};
 pub use ring::KeyRing;
 pub use source::{KeyMatch, KeyQuery, KeySource};
 
-use crate::cursor::Sink;
+use crate::cursor::{Sink, copy};
 use crate::hash::Sha256;
 use crate::hmac::{PreparedKey, Running};
 use crate::{Error, Result, constant_time};
 use core::fmt;
-use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// Bytes of every key in this crate's token format.
@@ -63,14 +62,10 @@ impl SecretBytes {
     /// # Errors
     /// [`Error::KeyLength`] unless it is 32 bytes; [`Error::KeyRepeated`] if they are all the same (FORMAT section 1).
     pub fn new(bytes: &[u8]) -> Result<Self> {
-        let array: &[u8; KEY_LEN] = bytes.try_into().map_err(|_| Error::KeyLength { got: bytes.len() })?;
-        // No early exit: how alike the first bytes are is nobody's business.
-        let [first, rest @ ..] = array;
-        let same = rest.iter().fold(Choice::from(1), |same, byte| same & byte.ct_eq(first));
-        if bool::from(same) {
-            return Err(Error::KeyRepeated);
-        }
-        Ok(Self(Zeroizing::new(*array)))
+        let checked = check(bytes)?;
+        let mut secret = Self(Zeroizing::new([0; KEY_LEN]));
+        copy(checked, secret.0.as_mut_slice());
+        Ok(secret)
     }
 
     /// The bytes themselves, for burning them into a device. Do not log them.
@@ -86,6 +81,14 @@ impl SecretBytes {
     pub fn expose(&self) -> &[u8; KEY_LEN] {
         &self.0
     }
+}
+
+/// 32 bytes, not all the same.
+fn check(bytes: &[u8]) -> Result<&[u8; KEY_LEN]> {
+    let array: &[u8; KEY_LEN] = bytes.try_into().map_err(|_| Error::KeyLength { got: bytes.len() })?;
+    // No early exit: how alike the first bytes are is nobody's business.
+    let ([_, but_first @ ..], [but_last @ .., _]) = (array, array);
+    if constant_time::eq(but_first, but_last) { Err(Error::KeyRepeated) } else { Ok(array) }
 }
 
 impl fmt::Debug for SecretBytes {
@@ -121,7 +124,8 @@ impl MacKey {
     /// # Errors
     /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`SecretBytes::new`].
     pub fn new(bytes: &[u8]) -> Result<Self> {
-        Self::from_secret(&SecretBytes::new(bytes)?)
+        // Without a copy of the bytes.
+        Ok(Self(PreparedKey::new(check(bytes)?)))
     }
 
     /// Prepares a key from checked bytes.
@@ -178,7 +182,13 @@ impl fmt::Debug for MacKey {
 pub(crate) struct RunningMac<'k>(Running<'k, Sha256>);
 
 impl RunningMac<'_> {
-    pub(crate) fn finish(mut self) -> Tag {
+    /// Bytes taken so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value of all that was put; it is of no use afterwards. By reference, since a move would leave a copy of the state.
+    pub(crate) fn finish(&mut self) -> Tag {
         Tag(Zeroizing::new(self.0.finish()))
     }
 }

@@ -1,5 +1,6 @@
 //! The limits and alphabets of FORMAT section 1, each in one place.
 
+use crate::cursor::copy;
 use crate::time::UnixTime;
 use crate::{Error, Result};
 
@@ -126,6 +127,13 @@ pub(crate) const fn check_param_value(value: &[u8]) -> Result<()> {
 pub(crate) fn is_param_key(key: &[u8]) -> bool {
     let tail_is_fine = |tail: &[u8]| tail.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     matches!(key, [b'a'..=b'z', tail @ ..] if key.len() <= MAX_PARAM_KEY && tail_is_fine(tail))
+}
+
+/// A param key as a number: the order of the numbers is the order of the keys.
+pub(crate) fn param_rank(key: &[u8]) -> u64 {
+    let mut padded = [0; MAX_PARAM_KEY];
+    copy(key, &mut padded);
+    u64::from_be_bytes(padded)
 }
 
 /// A stamp in Unix seconds: always ten digits.

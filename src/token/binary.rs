@@ -23,7 +23,7 @@ pub(super) fn write(
     uid: &[u8],
     stamp: u64,
     short: bool,
-    params: &impl WireParams,
+    params: WireParams<'_>,
     sign: &[u8],
     cursor: &mut Cursor<'_>,
 ) {
@@ -40,7 +40,7 @@ pub(super) fn write(
     cursor.put(if short { &low2 } else { &low5 });
     if has_params {
         cursor.put(&[params.count()]);
-        params.put_wire(cursor);
+        params.put(cursor);
     }
     cursor.put(sign);
 }

@@ -25,6 +25,7 @@
 //! ```
 
 use super::mac_input::MacInput;
+use super::params::WireParams;
 use super::unverified::Unverified;
 use super::{Draft, Kind, Params, Profile, SignLen, text};
 use crate::key::MacKey;
@@ -120,8 +121,13 @@ pub(super) fn is_answered_by(
     profile: &Profile<'_>,
     challenge_key: &MacKey,
 ) -> bool {
-    let Some(proof) = answer.reserved.proof else { return false };
-    let none = Params::default();
-    let question = MacInput { kind: Kind::Challenge, uid, stamp: answer.stamp, params: &none, bind: &[] };
-    question.tag(&profile.with_sign_len(SignLen::N8), challenge_key).is_ok_and(|tag| tag.starts_with(&proof))
+    let Some(proof) = answer.params.get("c") else { return false };
+    let question = MacInput {
+        kind: Kind::Challenge,
+        uid,
+        stamp: answer.stamp,
+        params: WireParams::Parsed(Params::default()),
+        bind: &[],
+    };
+    question.tag(&profile.with_sign_len(SignLen::N8), challenge_key).as_ref().is_ok_and(|tag| tag.starts_with(proof))
 }

@@ -30,17 +30,13 @@ pub(super) fn decoded_len(segment: &[u8]) -> usize {
     }
 }
 
-/// Decodes a segment into the cursor; `None` unless it is the one spelling of its bytes. The cursor must have room.
-pub(super) fn read<'c>(segment: &[u8], cursor: &'c mut Cursor<'_>) -> Option<&'c [u8]> {
+/// Decodes a segment into a place of [`decoded_len`]; false unless it is the one spelling of its bytes.
+pub(super) fn read(segment: &[u8], place: &mut [u8]) -> bool {
     match segment {
-        [b'-', encoded @ ..] => {
-            let place = cursor.claim(base64url_decoded_len(encoded.len()))?;
-            (!encoded.is_empty() && base64url_decode(encoded, place) && !is_literal(place)).then_some(place)
-        }
+        [b'-', encoded @ ..] => !encoded.is_empty() && base64url_decode(encoded, place) && !is_literal(place),
         literal => {
-            let place = cursor.claim(literal.len())?;
             copy(literal, place);
-            is_in_alphabet(literal).then_some(place)
+            is_in_alphabet(literal)
         }
     }
 }
@@ -57,7 +53,8 @@ mod tests {
     }
 
     fn decoded(segment: &[u8]) -> Option<std::vec::Vec<u8>> {
-        read(segment, &mut Cursor::new(&mut [0; 90])).map(<[u8]>::to_vec)
+        let mut place = std::vec![0; decoded_len(segment)];
+        read(segment, &mut place).then_some(place)
     }
 
     #[test]

@@ -50,9 +50,19 @@ impl Kind {
     }
 
     /// Splits a text into its kind and what follows the prefix.
-    pub(crate) fn strip_prefix(text: &[u8]) -> Option<(Self, &[u8])> {
-        const ALL: [Kind; 5] = [Kind::Time, Kind::Answer, Kind::Sequence, Kind::TimeReply, Kind::Challenge];
-        ALL.into_iter().find_map(|kind| text.strip_prefix(kind.prefix()).map(|rest| (kind, rest)))
+    pub(crate) const fn strip_prefix(text: &[u8]) -> Option<(Self, &[u8])> {
+        let [b'c', b's', b'1', tail @ ..] = text else { return None };
+        let (kind, tail) = match tail {
+            [b'c', tail @ ..] => (Self::Answer, tail),
+            [b's', tail @ ..] => (Self::Sequence, tail),
+            [b'r', tail @ ..] => (Self::TimeReply, tail),
+            [b'q', tail @ ..] => (Self::Challenge, tail),
+            _ => (Self::Time, tail),
+        };
+        match tail {
+            [b'_', rest @ ..] => Some((kind, rest)),
+            _ => None,
+        }
     }
 
     /// True if the stamp is Unix seconds, false if it is a counter.

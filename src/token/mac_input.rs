@@ -7,37 +7,29 @@ use crate::cursor::{Cursor, Sink};
 use crate::key::{MacKey, Tag};
 use crate::{Error, Result};
 
-pub(super) struct MacInput<'a, P> {
+pub(super) struct MacInput<'a> {
     pub(super) kind: Kind,
     pub(super) uid: &'a [u8],
     pub(super) stamp: u64,
-    pub(super) params: &'a P,
+    pub(super) params: WireParams<'a>,
     pub(super) bind: &'a [u8],
 }
 
-impl<P: WireParams> MacInput<'_, P> {
+impl MacInput<'_> {
     /// The whole tag of M, of which a sign is the first N bytes.
     pub(super) fn tag(&self, profile: &Profile<'_>, key: &MacKey) -> Result<Tag> {
-        self.check_len(profile)?;
         let mut mac = key.start();
         self.put(profile, &mut mac);
+        check_len(mac.len(), profile)?;
         Ok(mac.finish())
     }
 
     /// M itself, for a secure element that signs one buffer.
     pub(super) fn write<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
-        self.check_len(profile)?;
         let mut cursor = Cursor::new(out);
         self.put(profile, &mut cursor);
+        check_len(cursor.len(), profile)?;
         cursor.finish().map(|written| &*written)
-    }
-
-    fn check_len(&self, profile: &Profile<'_>) -> Result<()> {
-        // Magic, kind and N; four length or count bytes; the stamp.
-        let variable = [profile.purpose().len(), self.uid.len(), self.params.wire_len(), self.bind.len()];
-        let length = variable.into_iter().fold(6 + 4 + 8, usize::saturating_add);
-        let cap = profile.max_mac_input();
-        if length > cap { Err(Error::MacInputTooLong { length, cap }) } else { Ok(()) }
     }
 
     fn put(&self, profile: &Profile<'_>, sink: &mut impl Sink) {
@@ -46,9 +38,14 @@ impl<P: WireParams> MacInput<'_, P> {
         sink.put_len8(self.uid);
         sink.put(&self.stamp.to_be_bytes());
         sink.put(&[self.params.count()]);
-        self.params.put_wire(sink);
+        self.params.put(sink);
         sink.put_len8(self.bind);
     }
+}
+
+fn check_len(length: usize, profile: &Profile<'_>) -> Result<()> {
+    let cap = profile.max_mac_input();
+    if length > cap { Err(Error::MacInputTooLong { length, cap }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -97,7 +94,7 @@ mod tests {
             let params = Params::from_checked(pairs.len().try_into().unwrap(), &wire);
             let (uid, bind) = (unhex(&fields["uid"]), unhex(&fields["bind"]));
             let stamp = fields["stamp"].as_u64().unwrap();
-            let input = MacInput { kind, uid: &uid, stamp, params: &params, bind: &bind };
+            let input = MacInput { kind, uid: &uid, stamp, params: WireParams::Parsed(params), bind: &bind };
             assert_eq!(
                 hex(input.write(&profile, &mut [0; MAX_MAC_INPUT]).unwrap()),
                 case["expect"]["m"].as_str().unwrap()

@@ -2,7 +2,7 @@
 
 use super::reserved::Reserved;
 use crate::cursor::Sink;
-use crate::rules::{MAX_PARAM_VALUE, MAX_PARAMS, is_param_key};
+use crate::rules::{MAX_PARAM_VALUE, MAX_PARAMS, is_param_key, param_rank};
 use crate::{Error, Result};
 use core::fmt;
 
@@ -164,43 +164,54 @@ pub(super) fn split_len8(wire: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(*len))
 }
 
-/// What a MAC input and the binary form need of params, wherever they are kept.
-pub(super) trait WireParams {
-    fn count(&self) -> u8;
-    fn wire_len(&self) -> usize;
-    fn put_wire(&self, sink: &mut impl Sink);
+/// Params on their way into a MAC input or the binary form: of a parsed token, or of a draft in order of their keys.
+///
+/// An enum and no trait, so that minting and verifying share the code for M.
+#[derive(Clone, Copy)]
+pub(super) enum WireParams<'a> {
+    Parsed(Params<'a>),
+    Drafted(&'a [(&'a str, &'a [u8])]),
 }
 
-impl WireParams for Params<'_> {
-    fn count(&self) -> u8 {
-        self.count
+impl WireParams<'_> {
+    pub(super) fn count(self) -> u8 {
+        match self {
+            Self::Parsed(params) => params.count,
+            // At most 8.
+            Self::Drafted(params) => u8::try_from(params.len()).unwrap_or(u8::MAX),
+        }
     }
 
-    fn wire_len(&self) -> usize {
-        self.wire.len()
-    }
-
-    fn put_wire(&self, sink: &mut impl Sink) {
-        sink.put(self.wire);
+    pub(super) fn put(self, sink: &mut impl Sink) {
+        match self {
+            Self::Parsed(params) => sink.put(params.wire),
+            Self::Drafted(params) => {
+                for (key, value) in params {
+                    sink.put_len8(key.as_bytes());
+                    sink.put_len8(value);
+                }
+            }
+        }
     }
 }
 
 /// Checks params one by one while they are parsed, and keeps what the reserved ones say.
 #[derive(Default)]
-pub(super) struct ParamCheck<'a> {
+pub(super) struct ParamCheck {
     pub(super) count: u8,
     pub(super) reserved: Reserved,
-    last: &'a [u8],
+    last: u64,
 }
 
-impl<'a> ParamCheck<'a> {
+impl ParamCheck {
     /// Takes the next pair; refuses a bad key, one out of order, one too many, and a reserved one of another form.
-    pub(super) fn next(&mut self, key: &'a [u8], value: &[u8]) -> Result<()> {
-        let in_order = self.last < key;
+    pub(super) fn next(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let rank = param_rank(key);
+        let in_order = self.last < rank;
         if !in_order || !is_param_key(key) || value.len() > MAX_PARAM_VALUE || usize::from(self.count) >= MAX_PARAMS {
             return Err(Error::Malformed);
         }
-        self.last = key;
+        self.last = rank;
         self.count = self.count.saturating_add(1);
         self.reserved.read(key, value)
     }

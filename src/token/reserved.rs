@@ -33,27 +33,27 @@ pub enum ClockQuality {
 }
 
 impl ClockQuality {
-    pub(super) const fn digit(self) -> u8 {
+    pub(super) const fn value(self) -> &'static [u8] {
         match self {
-            Self::Unset => b'0',
-            Self::Floor => b'1',
-            Self::Network => b'2',
-            Self::Repaired => b'3',
+            Self::Unset => b"0",
+            Self::Floor => b"1",
+            Self::Network => b"2",
+            Self::Repaired => b"3",
         }
     }
 
-    const fn from_value(value: &[u8]) -> Option<Self> {
-        match value {
-            b"0" => Some(Self::Unset),
-            b"1" => Some(Self::Floor),
-            b"2" => Some(Self::Network),
-            b"3" => Some(Self::Repaired),
+    const fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Unset),
+            1 => Some(Self::Floor),
+            2 => Some(Self::Network),
+            3 => Some(Self::Repaired),
             _ => None,
         }
     }
 }
 
-/// What the reserved params of a parsed token say. `n` has no form of its own and stays among the params.
+/// The numbers among the reserved params of a parsed token. The bytes, `c` and `n`, stay among the params.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Reserved {
     /// `k`
@@ -62,8 +62,6 @@ pub(super) struct Reserved {
     pub(super) generation: Option<u32>,
     /// `s`
     pub(super) sequence: Option<u64>,
-    /// `c`
-    pub(super) proof: Option<[u8; PROOF_LEN]>,
     /// `q`
     pub(super) quality: Option<ClockQuality>,
 }
@@ -71,20 +69,21 @@ pub(super) struct Reserved {
 impl Reserved {
     /// Keeps a reserved param, refuses one of another form, lets every other key pass.
     pub(super) fn read(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let number = |max| decimal::parse(value, max);
-        let fine = match key {
-            b"c" => keep(&mut self.proof, value.try_into().ok()),
-            b"g" => keep(&mut self.generation, number(u32::MAX.into()).and_then(|n| n.try_into().ok())),
-            b"k" => keep(&mut self.slot, number(u8::MAX.into()).and_then(|n| n.try_into().ok())),
-            b"q" => keep(&mut self.quality, ClockQuality::from_value(value)),
-            b"s" => keep(&mut self.sequence, number(MAX_COUNTER)),
-            _ => true,
+        let max = match key {
+            b"c" if value.len() != PROOF_LEN => return Err(Error::Malformed),
+            b"g" => u32::MAX.into(),
+            b"k" => u8::MAX.into(),
+            b"q" => 3,
+            b"s" => MAX_COUNTER,
+            _ => return Ok(()),
         };
-        if fine { Ok(()) } else { Err(Error::Malformed) }
+        let number = decimal::parse(value, max).ok_or(Error::Malformed)?;
+        match key {
+            b"g" => self.generation = u32::try_from(number).ok(),
+            b"k" => self.slot = u8::try_from(number).ok(),
+            b"q" => self.quality = ClockQuality::from_number(number),
+            _ => self.sequence = Some(number),
+        }
+        Ok(())
     }
-}
-
-fn keep<T>(place: &mut Option<T>, value: Option<T>) -> bool {
-    *place = value;
-    place.is_some()
 }

@@ -3,7 +3,7 @@
 use super::field;
 use super::params::{ParamCheck, Params};
 use super::unverified::Unverified;
-use super::{Kind, MAX_FIELDS, MAX_TEXT, SignLen};
+use super::{Kind, MAX_FIELDS, MAX_TEXT};
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::{self, Decimal};
 use crate::encoding::{hex_decode, hex_encode};
@@ -50,11 +50,9 @@ pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Unverified
     if scratch.len() < needed {
         return Err(Error::BufferTooSmall { needed });
     }
-    let (kind, rest) = Kind::strip_prefix(text).ok_or(Error::Malformed)?;
-    let mut segments = rest.split(|byte| *byte == b'.');
-    let (Some(uid), Some(stamp), Some(mut segment)) = (segments.next(), segments.next(), segments.next()) else {
-        return Err(Error::Malformed);
-    };
+    let (kind, mut rest) = Kind::strip_prefix(text).ok_or(Error::Malformed)?;
+    let uid = cut_before(&mut rest, b'.').ok_or(Error::Malformed)?;
+    let stamp = cut_before(&mut rest, b'.').ok_or(Error::Malformed)?;
     let mut cursor = Cursor::new(scratch);
     let uid_len = read_uid(uid, &mut cursor)?;
     let stamp = decimal::parse(stamp, u64::MAX).ok_or(Error::Malformed)?;
@@ -62,12 +60,11 @@ pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Unverified
 
     // A segment is a param if another one follows, else it is the sign.
     let mut params = ParamCheck::default();
-    for next in segments {
-        read_param(segment, &mut params, &mut cursor)?;
-        segment = next;
+    while let Some(param) = cut_before(&mut rest, b'.') {
+        read_param(param, &mut params, &mut cursor)?;
     }
     let params_len = cursor.len().saturating_sub(uid_len);
-    read_sign(segment, &mut cursor)?;
+    read_sign(rest, &mut cursor)?;
 
     let fields: &'b [u8] = cursor.finish()?;
     let (uid, rest) = fields.split_at_checked(uid_len).ok_or(Error::Malformed)?;
@@ -76,24 +73,35 @@ pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Unverified
 }
 
 fn read_uid(segment: &[u8], cursor: &mut Cursor<'_>) -> Result<usize> {
-    match field::read(segment, cursor) {
-        Some(uid) if uid.len() <= MAX_UID => Ok(uid.len()),
-        _ => Err(Error::Malformed),
-    }
+    let len = field::decoded_len(segment);
+    let place = cursor.claim(len).ok_or(Error::Malformed)?;
+    if len <= MAX_UID && field::read(segment, place) { Ok(len) } else { Err(Error::Malformed) }
 }
 
 /// One `key_value`. The first `_` ends the key.
-fn read_param<'t>(segment: &'t [u8], params: &mut ParamCheck<'t>, cursor: &mut Cursor<'_>) -> Result<()> {
-    let underscore = segment.iter().position(|byte| *byte == b'_').ok_or(Error::Malformed)?;
-    let (key, value) = segment.split_at_checked(underscore).ok_or(Error::Malformed)?;
-    let value = value.strip_prefix(b"_").ok_or(Error::Malformed)?;
+fn read_param(segment: &[u8], params: &mut ParamCheck, cursor: &mut Cursor<'_>) -> Result<()> {
+    let mut value = segment;
+    let key = cut_before(&mut value, b'_').ok_or(Error::Malformed)?;
     cursor.put_len8(key);
-    cursor.put(&[u8::try_from(field::decoded_len(value)).map_err(|_| Error::Malformed)?]);
-    params.next(key, field::read(value, cursor).ok_or(Error::Malformed)?)
+    let len = field::decoded_len(value);
+    let Some([len8, place @ ..]) = cursor.claim(len.saturating_add(1)) else { return Err(Error::Malformed) };
+    *len8 = u8::try_from(len).map_err(|_| Error::Malformed)?;
+    if !field::read(value, place) {
+        return Err(Error::Malformed);
+    }
+    params.next(key, place)
 }
 
 fn read_sign(segment: &[u8], cursor: &mut Cursor<'_>) -> Result<()> {
-    let len = SignLen::from_bytes(segment.len() / 2).ok_or(Error::Malformed)?.bytes();
-    let place = cursor.claim(len).ok_or(Error::Malformed)?;
+    // Whether it is as long as a sign can be is asked where the token is put together.
+    let place = cursor.claim(segment.len() / 2).ok_or(Error::Malformed)?;
     if hex_decode(segment, place) { Ok(()) } else { Err(Error::Malformed) }
+}
+
+/// Cuts off what is before the first such byte, and the byte itself; `None` where there is none.
+fn cut_before<'t>(text: &mut &'t [u8], byte: u8) -> Option<&'t [u8]> {
+    let place = text.iter().position(|found| *found == byte)?;
+    let (before, from) = text.split_at_checked(place)?;
+    *text = from.get(1..)?;
+    Some(before)
 }

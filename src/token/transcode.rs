@@ -10,6 +10,7 @@
 //! # Ok::<(), countersign::Error>(())
 //! ```
 
+use super::params::WireParams;
 use super::{Kind, MAX_BINARY, MAX_FIELDS, MAX_TEXT, binary, text};
 use crate::cursor::Cursor;
 use crate::{Error, Result, UnixTime};
@@ -36,7 +37,15 @@ pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
         return Err(Error::NoBinaryForm);
     }
     let mut cursor = Cursor::new(out);
-    binary::write(token.kind, token.sent_uid, token.stamp, false, &token.params, token.sign, &mut cursor);
+    binary::write(
+        token.kind,
+        token.sent_uid,
+        token.stamp,
+        false,
+        WireParams::Parsed(token.params),
+        token.sign,
+        &mut cursor,
+    );
     cursor.finish().map(|written| &*written)
 }
 

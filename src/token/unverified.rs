@@ -2,11 +2,11 @@
 
 use super::authentic::Authentic;
 use super::mac_input::MacInput;
+use super::params::WireParams;
 use super::reserved::Reserved;
 use super::{Carrier, Kind, Params, Profile, SignLen, binary, text};
 use crate::key::MacKey;
-use crate::rules;
-use crate::{Error, Refusal, Result, UnixTime};
+use crate::{Error, Refusal, Result, UnixTime, constant_time, rules};
 use core::fmt;
 
 /// A token that parses. Nothing it says is true yet, so it shows little: [`authenticate`](Unverified::authenticate) it.
@@ -171,7 +171,7 @@ impl<'a> Unverified<'a> {
             (None, sent) => Some(sent),
             (Some(named), _) if rules::check_uid(named).is_err() => None,
             (Some(named), []) => Some(named),
-            (Some(named), sent) => (named == sent).then_some(sent),
+            (Some(named), sent) => constant_time::eq(named, sent).then_some(sent),
         }
     }
 
@@ -180,11 +180,11 @@ impl<'a> Unverified<'a> {
         if self.sign.len() != profile.sign_len().bytes() {
             return false;
         }
-        self.mac_input_of(uid, bind).tag(profile, key).is_ok_and(|tag| tag.starts_with(self.sign))
+        self.mac_input_of(uid, bind).tag(profile, key).as_ref().is_ok_and(|tag| tag.starts_with(self.sign))
     }
 
-    const fn mac_input_of<'p>(&'p self, uid: &'p [u8], bind: &'p [u8]) -> MacInput<'p, Params<'a>> {
-        MacInput { kind: self.kind, uid, stamp: self.stamp, params: &self.params, bind }
+    const fn mac_input_of<'p>(&'p self, uid: &'p [u8], bind: &'p [u8]) -> MacInput<'p> {
+        MacInput { kind: self.kind, uid, stamp: self.stamp, params: WireParams::Parsed(self.params), bind }
     }
 }
 

@@ -5,7 +5,7 @@ use super::unverified::Unverified;
 use super::{Carrier, Kind, MAX_BINARY, MAX_TEXT, NoRevocations, Profile, Revocations, binary, challenge, text};
 use crate::key::{KeyQuery, KeySource, MacKey};
 use crate::time::{Outside, Window};
-use crate::{ClockReading, Error, Refusal, UnixTime};
+use crate::{ClockReading, Refusal, UnixTime};
 
 /// The window of an Answer, whatever the settings.
 const ANSWER_WINDOW: Window = Window { max_age: 60, skew_future: 0 };
@@ -247,7 +247,8 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
         if text.len() > self.max_text {
             return Err(Refusal::Invalid);
         }
-        self.verify(text::parse(text, scratch), carrier, clock)
+        let token = text::parse(text, scratch).map_err(|_| Refusal::Invalid)?;
+        self.verify(&token, carrier, clock)
     }
 
     /// Verifies a token in binary form, from which the result borrows.
@@ -277,35 +278,42 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
         if bytes.len() > self.max_binary {
             return Err(Refusal::Invalid);
         }
-        self.verify(binary::parse(bytes, Some(clock.time())), carrier, clock)
+        let token = binary::parse(bytes, Some(clock.time())).map_err(|_| Refusal::Invalid)?;
+        self.verify(&token, carrier, clock)
     }
 
     fn verify<'b>(
         &self,
-        parsed: Result<Unverified<'b>, Error>,
+        token: &Unverified<'b>,
         carrier: Carrier<'b>,
         clock: ClockReading,
     ) -> Result<Verified<'b>, Refusal> {
-        let verified = parsed.ok().and_then(|token| self.authenticate(token, &carrier)).ok_or(Refusal::Invalid)?;
-        self.check_generation(&verified)?;
-        let Some(stamp) = verified.issued_at() else { return Ok(verified) };
-        let now = clock.usable()?;
-        self.check_age(verified.kind(), stamp, now)?;
-        if stamp.as_secs() < self.revocations.not_before(verified.uid()).effective() {
+        let uid = token.uid(&carrier).ok_or(Refusal::Invalid)?;
+        let (slot, generation) = self.authenticate(token, uid, carrier.bind).ok_or(Refusal::Invalid)?;
+        if generation < self.lowest_generation(uid) {
             return Err(Refusal::Revoked);
         }
-        Ok(verified)
+        if token.kind.has_time() {
+            let now = clock.usable()?;
+            self.check_age(token.kind, UnixTime::from_secs(token.stamp), now)?;
+            if token.stamp < self.revocations.not_before(uid).effective() {
+                return Err(Refusal::Revoked);
+            }
+        }
+        Ok(Verified { token: Authentic { token: *token, uid }, slot, generation })
     }
 
-    /// Steps 2 to 5: the kind, the key, the sign, and for an Answer its challenge.
-    fn authenticate<'b>(&self, token: Unverified<'b>, carrier: &Carrier<'b>) -> Option<Verified<'b>> {
+    /// Steps 2 to 5: the kind, the key, the sign, and for an Answer its challenge. Returns the slot and the generation.
+    fn authenticate(&self, token: &Unverified<'_>, uid: &[u8], bind: &[u8]) -> Option<(u8, u32)> {
         let accepted = match token.kind {
             Kind::Time => self.accepts_time,
             Kind::Answer => self.challenge_key.is_some(),
             Kind::Sequence => self.accepts_sequence,
             Kind::TimeReply | Kind::Challenge => false,
         };
-        let uid = token.uid(carrier).filter(|_| accepted)?;
+        if !accepted {
+            return None;
+        }
         // Without per-device keys `g` is a part of M and nothing more.
         let named = token.reserved.generation.filter(|_| self.keys.per_device());
         let generation = named.unwrap_or_else(|| self.lowest_generation(uid));
@@ -313,24 +321,19 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
         // What a key source says it found counts only if a key did fit.
         let mut has_fitted = false;
         let found = self.keys.find(&query, &mut |key| {
-            has_fitted = token.fits(&self.profile, key, uid, carrier.bind);
+            has_fitted = token.fits(&self.profile, key, uid, bind);
             has_fitted
         });
         let found = found.filter(|_| has_fitted)?;
-        if token.kind == Kind::Answer && !challenge::is_answered_by(&token, uid, &self.profile, self.challenge_key?) {
+        if token.kind == Kind::Answer && !challenge::is_answered_by(token, uid, &self.profile, self.challenge_key?) {
             return None;
         }
-        Some(Verified { token: Authentic { token, uid }, slot: found.slot, generation })
+        Some((found.slot, generation))
     }
 
     /// The revocation map counts where each uid has a key of its own.
     fn lowest_generation(&self, uid: &[u8]) -> u32 {
         if self.keys.per_device() { self.revocations.generation(uid) } else { 0 }
-    }
-
-    /// Step 6.
-    fn check_generation(&self, verified: &Verified<'_>) -> Result<(), Refusal> {
-        if verified.generation < self.lowest_generation(verified.uid()) { Err(Refusal::Revoked) } else { Ok(()) }
     }
 
     /// Steps 8 and 9.

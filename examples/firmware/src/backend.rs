@@ -50,7 +50,7 @@ impl Backend {
         let (mut token, mut fields, mut body) = ([0; TOKEN_LEN], [0; TOKEN_LEN], [0; BODY_LEN]);
         let attempt = attempt::next_attempt().to_be_bytes();
         let draft = Draft::time(UID.as_bytes(), UnixTime::UNSET).nonce(&attempt);
-        let token = draft.mint_text(&self.profile, &self.token_key, &mut token)?.as_bytes();
+        let token = draft.mint_text_bytes(&self.profile, &self.token_key, &mut token)?;
         let path = ["POST /device/", UID, "/time"];
         let answer = http::request(&mut self.uart, &path, token, b"", &mut body)?;
         if answer.status != 200 {
@@ -131,7 +131,7 @@ impl Backend {
     fn token<'b>(&self, stamp: UnixTime, out: &'b mut [u8]) -> Result<&'b [u8], Fault> {
         let params = [("fw", FIRMWARE.as_bytes())];
         let draft = Draft::time(UID.as_bytes(), stamp).params(&params);
-        Ok(draft.mint_text(&self.profile, &self.token_key, out)?.as_bytes())
+        Ok(draft.mint_text_bytes(&self.profile, &self.token_key, out)?)
     }
 
     /// A token in the header, a statement in the body.

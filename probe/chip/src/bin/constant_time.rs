@@ -75,8 +75,9 @@ fn token() -> Option<Range> {
         text.copy_from_slice(TOKEN.as_bytes());
         let character = text.get_mut(place)?;
         *character = if character.is_ascii_digit() { b'0' + b'9' - *character } else { other(*character) };
-        let (instructions, refused) =
-            ticks::instructions(|| verifier.verify_text(black_box(&text), Carrier::NONE, NOW.into(), &mut scratch).is_err());
+        let (instructions, refused) = ticks::instructions(|| {
+            verifier.verify_text(black_box(&text), Carrier::NONE, NOW.into(), &mut scratch).is_err()
+        });
         refused.then_some(instructions)
     })
 }
@@ -89,7 +90,8 @@ fn jwt() -> Option<Range> {
         text.copy_from_slice(JWT.as_bytes());
         let character = text.get_mut(place)?;
         *character = other(*character);
-        let (instructions, refused) = ticks::instructions(|| authenticate_in_place(&key, black_box(&mut text)).is_err());
+        let (instructions, refused) =
+            ticks::instructions(|| authenticate_in_place(&key, black_box(&mut text)).is_err());
         refused.then_some(instructions)
     })
 }
