@@ -39,8 +39,13 @@ impl Package {
     /// `cargo build --release` for a target: with rustup's `core` where that can be had, else with `core` from Debian's source.
     pub(crate) fn build(&self, target: &str) -> Outcome<Command> {
         let mut cargo = cargo_build(target)?;
-        cargo.current_dir(self.path()).env("CARGO_TARGET_DIR", self.path().join("target"));
+        self.in_folder(&mut cargo);
         Ok(cargo)
+    }
+
+    /// Lets cargo work in the package's own folder.
+    pub(crate) fn in_folder(&self, cargo: &mut Command) {
+        cargo.current_dir(self.path()).env("CARGO_TARGET_DIR", self.path().join("target"));
     }
 
     /// The program that such a build has left.
@@ -54,9 +59,25 @@ pub(crate) fn cargo_build(target: &str) -> Outcome<Command> {
     if capture(command("rustup target add").arg(target)).is_ok_and(|output| output.status.success()) {
         return Ok(command(&format!("cargo build --quiet --release --target {target}")));
     }
+    debian_cargo_build(target)
+}
+
+/// The same with `core` from source in any case, so that it is built for size as well: what comes with rustup is built for speed.
+pub(crate) fn cargo_build_from_source(target: &str) -> Outcome<Command> {
+    if capture(&mut command("rustup component add rust-src")).is_ok_and(|output| output.status.success()) {
+        let mut cargo = command(&format!("cargo build --quiet --release {FROM_SOURCE} --target {target}"));
+        // Building core is not stable yet.
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        return Ok(cargo);
+    }
+    debian_cargo_build(target)
+}
+
+const FROM_SOURCE: &str = "-Z build-std=core,alloc";
+
+fn debian_cargo_build(target: &str) -> Outcome<Command> {
     tools::debian_rust_with_source()?;
-    let mut cargo =
-        command(&format!("/usr/bin/cargo build --quiet --release -Z build-std=core,alloc --target {target}"));
+    let mut cargo = command(&format!("/usr/bin/cargo build --quiet --release {FROM_SOURCE} --target {target}"));
     cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
     // rustup brings a linker of its own; Debian's is a package.
     let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace(['-', '.'], "_"));

@@ -11,6 +11,7 @@ mod instructions;
 mod interop;
 mod probe;
 mod shell;
+mod sizes;
 mod targets;
 mod tests;
 mod tools;
@@ -28,6 +29,7 @@ usage: cargo xtask COMMAND
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone
   firmware [BOARD]      runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
+  sizes                 measures flash, stack, heap, instructions and panic paths on a Cortex-M3; writes snapshot and README
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
   interop               JWTs to and from PyJWT, jose and HAProxy
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         ["bench"] => bench::run(),
         ["interop"] => suite("interop", interop::run),
         ["firmware", rest @ ..] => suite("firmware", |tally| firmware::by_hand(rest, tally)),
+        ["sizes"] => suite("sizes", sizes::write),
+        ["sizes", "--check"] => suite("sizes", sizes::check),
         ["demo"] => suite("demo", demo::run),
         _ => Err(USAGE.to_owned()),
     };
@@ -69,12 +73,13 @@ const FUZZ_SECONDS_IN_TEST: u32 = 15;
 
 fn everything() -> Outcome {
     type Suite<'s> = (&'s str, &'s dyn Fn(&mut Tally) -> Outcome);
-    let suites: [Suite<'_>; 9] = [
+    let suites: [Suite<'_>; 10] = [
         ("check", &check::run),
         ("tests", &tests::run),
         ("probe", &probe::run),
         ("targets", &targets::run),
         ("instructions", &instructions::run),
+        ("sizes", &sizes::check),
         ("firmware", &|tally| firmware::by_hand(&[], tally)),
         ("interop", &interop::run),
         ("demo", &demo::run),
