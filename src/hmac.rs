@@ -79,3 +79,39 @@ impl<H: Hash> Sink for Running<'_, H> {
         self.hasher.update(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::{Sha256, Sha384, Sha512};
+    use ::hmac::{Hmac, KeyInit, Mac, digest::Output};
+    use std::vec::Vec;
+
+    /// The crate that everybody uses is the judge: keys around the length of a block, messages around its ends, in two pieces.
+    fn agrees<H: Hash, M: Mac + KeyInit>() {
+        let bytes: Vec<u8> = (0..300u16).map(|i| i.to_be_bytes()[1] ^ 0x5A).collect();
+        for key in [0, 1, 31, 32, 63, 64, 65, 127, 128, 129, 300].map(|len| bytes.split_at(len).0) {
+            let prepared = PreparedKey::<H>::new(key);
+            for len in 0..bytes.len() {
+                let message = bytes.split_at(len).0;
+                let mut judge = <M as KeyInit>::new_from_slice(key).unwrap();
+                judge.update(message);
+                let expected: Output<M> = judge.finalize().into_bytes();
+                assert_eq!(prepared.tag(message).as_ref(), expected.as_slice(), "{} {len}", key.len());
+                let (start, end) = message.split_at(len / 3);
+                let mut running = prepared.start();
+                running.put(start);
+                running.put(end);
+                assert_eq!(running.len(), len);
+                assert_eq!(running.finish().as_ref(), expected.as_slice(), "{} {len} in pieces", key.len());
+            }
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_hmac_crate() {
+        agrees::<Sha256, Hmac<sha2::Sha256>>();
+        agrees::<Sha384, Hmac<sha2::Sha384>>();
+        agrees::<Sha512, Hmac<sha2::Sha512>>();
+    }
+}
