@@ -21,7 +21,6 @@ mod time;
 pub mod jwt;
 pub mod key;
 pub mod token;
-#[cfg(feature = "tower")]
 pub mod web;
 
 pub use error::{Error, Refusal, Result};

@@ -1,4 +1,5 @@
-//! The server-side filter: admits a request by its bearer token, or answers for the handler.
+//! What goes over HTTP: cookies, read and written without a heap; and, with the feature `tower`, the server-side filter, which admits a
+//! request by its bearer token or answers for the handler.
 //!
 //! ```text
 //!            Authorization: Bearer cs1_…              extensions
@@ -6,44 +7,31 @@
 //!        ◄── 401, WWW-Authenticate ──┘ (refused: the handler never runs)
 //! ```
 //!
-//! ```
-//! use countersign::key::MacKey;
-//! use countersign::token::{Profile, VerifiedToken, Verifier};
-//! use countersign::web::{BearerLayer, TokenAuthenticator};
-//! use countersign::{HeldClock, Refusal, Window};
-//! use http::{Request, Response, StatusCode};
-//! use tower::{Layer, ServiceExt, service_fn};
-//!
-//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-//! let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
-//! let verifier = Verifier::new(Profile::new("shop/api")?, key, Window { max_age: 300, skew_future: 60 });
-//! let handler = service_fn(async |request: Request<()>| {
-//!     let known = request.extensions().get::<VerifiedToken>().is_some();
-//!     Ok::<_, std::convert::Infallible>(Response::new(if known { "welcome" } else { "never sent" }))
-//! });
-//! let service = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60))).layer(handler);
-//!
-//! let request = Request::get("/").header("authorization", "Bearer cs1_forged").body(()).unwrap();
-//! # runtime.block_on(async {
-//! let response = service.oneshot(request).await.unwrap();
-//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-//! assert_eq!(response.extensions().get(), Some(&Refusal::Invalid)); // for the log, never sent
-//! # });
-//! # Ok::<(), countersign::Error>(())
-//! ```
-//!
-//! Only the `Authorization` header is read: never a query string, never a cookie. A header that a client sets by hand
+//! The filter reads the `Authorization` header alone: never a query string, never a cookie. A header that a client sets by hand
 //! is what makes this way safe from cross-site request forgery.
 
+#[cfg(feature = "tower")]
 mod authenticate;
+#[cfg(feature = "tower")]
 mod bearer;
+mod cookie;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "tower")]
 mod layer;
+#[cfg(feature = "tower")]
 mod problem;
+mod set_cookie;
 
+#[cfg(feature = "tower")]
 pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
+#[cfg(feature = "tower")]
 pub use bearer::{Bearer, bearer};
+pub use cookie::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, cookies_named};
 #[cfg(feature = "axum")]
 pub use extract::FilterMissing;
+#[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
+pub use set_cookie::{
+    CookieError, HostPrefix, MAX_SET_COOKIE, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie,
+};

@@ -46,6 +46,34 @@ use tower_service::Service;
 /// assert_eq!(service.oneshot(refused).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 /// # });
 /// ```
+///
+/// With a [`Verifier`](crate::token::Verifier) behind it:
+///
+/// ```
+/// use countersign::key::MacKey;
+/// use countersign::token::{Profile, VerifiedToken, Verifier};
+/// use countersign::web::{BearerLayer, TokenAuthenticator};
+/// use countersign::{HeldClock, Refusal, Window};
+/// use http::{Request, Response, StatusCode};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
+/// let verifier = Verifier::new(Profile::new("shop/api")?, key, Window { max_age: 300, skew_future: 60 });
+/// let handler = service_fn(async |request: Request<()>| {
+///     let known = request.extensions().get::<VerifiedToken>().is_some();
+///     Ok::<_, std::convert::Infallible>(Response::new(if known { "welcome" } else { "never sent" }))
+/// });
+/// let service = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60))).layer(handler);
+///
+/// let request = Request::get("/").header("authorization", "Bearer cs1_forged").body(()).unwrap();
+/// # runtime.block_on(async {
+/// let response = service.oneshot(request).await.unwrap();
+/// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+/// assert_eq!(response.extensions().get(), Some(&Refusal::Invalid)); // for the log, never sent
+/// # });
+/// # Ok::<(), countersign::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BearerLayer<A, B = FromText> {
     authenticator: Arc<A>,

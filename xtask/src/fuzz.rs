@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 11] = [
     "token_text",
     "token_binary",
     "token_roundtrip",
@@ -16,6 +16,8 @@ const TARGETS: [&str; 9] = [
     "json_normalise",
     "jwt_roundtrip",
     "jwt_differential",
+    "cookie_header",
+    "set_cookie",
 ];
 
 pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
@@ -50,6 +52,8 @@ fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
         "key_text" => "token-v1/keys",
         "jwt_verify" => "attack/attack",
         "jwt_header" | "json_normalise" | "jwt_differential" => "json/jsontestsuite",
+        "cookie_header" => "cookies/cookie_header",
+        "set_cookie" => "cookies/set_cookie_build",
         _ => "token-v1/binary",
     };
     let fail = |error: std::io::Error| format!("no seeds for {target}: {error}");
@@ -78,7 +82,7 @@ fn prefix_of(target: &str) -> &'static [u8] {
 
 fn input_of(case: &Value) -> Option<Vec<u8>> {
     let text = |name: &str| case[name].as_str();
-    let plain = text("input").or(text("token")).map(|text| text.as_bytes().to_vec());
+    let plain = text("input").or(text("token")).or(text("header")).or(text("upstream")).map(|text| text.as_bytes().to_vec());
     plain.or(text("input_hex").or(text("doc_hex")).map(unhex))
 }
 

@@ -1,0 +1,62 @@
+//! Reading the `Cookie` header (RFC 6265 section 4.2), without a heap.
+
+/// Bytes of one header field that are looked at; what is behind them is not.
+pub const MAX_COOKIE_HEADER: usize = 16_384;
+
+/// Cookies of one header field that are looked at.
+pub const MAX_COOKIES: usize = 128;
+
+/// The cookies of one `Cookie` header field, in order: each name and its value, byte for byte.
+///
+/// Split at `;`, at the first `=`, and freed of spaces and tabs around: nothing is unquoted and nothing decoded, so what was sent has one
+/// reading. A piece without `=` is no cookie and passed over; it cannot hide those of others. Another kind of blank belongs to the name:
+/// `U+00A0 __Host-id` is not `__Host-id`.
+///
+/// ```
+/// use countersign::web::cookies;
+///
+/// let header = b"theme=dark; __Host-id=abc ;broken; id=\"1\"";
+/// let found: Vec<_> = cookies(header).collect();
+/// assert_eq!(found, [(&b"theme"[..], &b"dark"[..]), (b"__Host-id", b"abc"), (b"id", b"\"1\"")]);
+/// ```
+pub fn cookies(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    let looked_at = header.get(..header.len().min(MAX_COOKIE_HEADER)).unwrap_or_default();
+    // A cookie that is cut off is no cookie.
+    let whole = if looked_at.len() == header.len() {
+        looked_at
+    } else {
+        let end = looked_at.iter().rposition(|byte| *byte == b';').unwrap_or(0);
+        looked_at.get(..end).unwrap_or_default()
+    };
+    whole.split(|byte| *byte == b';').take(MAX_COOKIES).filter_map(|piece| {
+        let place = piece.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = piece.split_at_checked(place)?;
+        Some((trimmed(name), trimmed(value.get(1..)?)))
+    })
+}
+
+/// All values of one name in several header fields, in order.
+///
+/// A browser sends cookies of one name side by side when they were set for several paths or domains, and a sibling host can plant one in
+/// front. Which of them is genuine only their verification tells: offer it all of them.
+///
+/// ```
+/// use countersign::web::cookies_named;
+///
+/// let fields: [&[u8]; 2] = [b"id=planted; a=b", b"id=genuine"];
+/// assert!(cookies_named(fields, b"id").eq([b"planted".as_slice(), b"genuine"]));
+/// ```
+pub fn cookies_named<'h, F>(fields: F, name: &[u8]) -> impl Iterator<Item = &'h [u8]>
+where
+    F: IntoIterator<Item = &'h [u8]>,
+{
+    fields.into_iter().flat_map(cookies).filter(move |(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// Without the spaces and tabs around it (RFC 6265 section 5.2) and nothing else.
+fn trimmed(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
