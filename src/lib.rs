@@ -20,6 +20,8 @@ mod time;
 
 pub mod jwt;
 pub mod key;
+#[cfg(feature = "session")]
+pub mod session;
 pub mod token;
 pub mod web;
 

@@ -82,7 +82,8 @@ fn prefix_of(target: &str) -> &'static [u8] {
 
 fn input_of(case: &Value) -> Option<Vec<u8>> {
     let text = |name: &str| case[name].as_str();
-    let plain = text("input").or(text("token")).or(text("header")).or(text("upstream")).map(|text| text.as_bytes().to_vec());
+    let plain =
+        text("input").or(text("token")).or(text("header")).or(text("upstream")).map(|text| text.as_bytes().to_vec());
     plain.or(text("input_hex").or(text("doc_hex")).map(unhex))
 }
 

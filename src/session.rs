@@ -1,0 +1,19 @@
+//! Sessions: the server keeps the data, the browser an opaque cookie.
+//!
+//! ```text
+//! browser                     server                                   store
+//! __Host-id=<credential> ───► handle ──────────────────────────────►  record, version
+//!                             verifier ─ HMAC under the pepper ─ = ?  sealed verifier
+//! ```
+//!
+//! The rooms: [`Credential`], what the cookie carries and what of it is kept; [`SessionStore`], what a store does and never does, with
+//! [`MemoryStore`]; [`laws`], which tests any store.
+
+mod credential;
+pub mod laws;
+mod memory;
+mod store;
+
+pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
+pub use memory::MemoryStore;
+pub use store::{Capabilities, Content, Created, Deadlines, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};

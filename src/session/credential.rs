@@ -1,0 +1,267 @@
+//! What the browser holds, and what of it may be kept, listed and logged.
+
+use crate::constant_time;
+use crate::cursor::Sink;
+use crate::cursor::copy;
+use crate::encoding::{base64url_decode, base64url_encode, base64url_len};
+use crate::key::MacKey;
+use core::fmt;
+use zeroize::Zeroizing;
+
+const TAG: usize = 8;
+const SELECTOR: usize = 12;
+const HANDLE: usize = TAG + SELECTOR;
+const VERIFIER: usize = 32;
+
+/// Characters of every credential in its cookie.
+pub const CREDENTIAL_LEN: usize = base64url_len(HANDLE + VERIFIER);
+
+/// A keyed hash of a user's name: sessions of one user have it in common and so lie side by side in a store. It tells nobody the name.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UserTag([u8; TAG]);
+
+impl UserTag {
+    /// As it stands in keys of a store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; TAG] {
+        &self.0
+    }
+}
+
+/// The public name of a session: safe in logs, metrics and lists of devices. Whoever knows it can do nothing with it.
+///
+/// ```
+/// use countersign::session::{Credential, Handle, Pepper};
+///
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// let credential = Credential::generate(pepper.user_tag(b"alice"))?;
+/// let shown = credential.handle().to_string();
+/// assert_eq!(Handle::parse(shown.as_bytes()), Some(credential.handle()));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Handle([u8; HANDLE]);
+
+impl Handle {
+    /// The first of all handles that have a tag, in the order of handles.
+    #[must_use]
+    pub fn first_of(tag: UserTag) -> Self {
+        let mut handle = [0; HANDLE];
+        copy(&tag.0, &mut handle);
+        Self(handle)
+    }
+
+    /// What its user's sessions have in common.
+    #[must_use]
+    pub fn tag(&self) -> UserTag {
+        let mut tag = [0; TAG];
+        copy(&self.0, &mut tag);
+        UserTag(tag)
+    }
+
+    /// As it stands in keys of a store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; HANDLE] {
+        &self.0
+    }
+
+    /// The handle of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; HANDLE]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads what `Display` shows.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut handle = [0; HANDLE];
+        base64url_decode(text, &mut handle).then_some(Self(handle))
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; base64url_len(HANDLE)];
+        base64url_encode(&self.0, &mut text);
+        f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// What the cookie carries: a handle, and the verifier, the only secret. Wiped on drop; shows its handle alone.
+///
+/// ```text
+/// tag (8)      selector (12)   verifier (32)        base64url, 70 characters
+/// the user's   this session    random, never stored
+/// └──────── handle ────────┘
+/// ```
+///
+/// ```
+/// use countersign::session::{CREDENTIAL_LEN, Credential, Pepper};
+///
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// let credential = Credential::generate(pepper.user_tag(b"alice"))?;
+/// let cookie = credential.text();
+/// assert_eq!(cookie.len(), CREDENTIAL_LEN);
+/// let read = Credential::parse(cookie.as_bytes()).unwrap();
+/// assert!(pepper.seal(&read) == pepper.seal(&credential));
+/// assert!(Credential::parse(b"an old cookie of another format").is_none());
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct Credential {
+    handle: Handle,
+    verifier: Zeroizing<[u8; VERIFIER]>,
+}
+
+impl Credential {
+    /// A new one for a user, or for nobody yet: see [`Pepper::user_tag`] and [`UserTag`].
+    ///
+    /// # Errors
+    /// [`Error::Signer`](crate::Error::Signer) if the system gives no random bytes.
+    pub fn generate(tag: UserTag) -> crate::Result<Self> {
+        let mut credential = Self { handle: Handle::first_of(tag), verifier: Zeroizing::new([0; VERIFIER]) };
+        fill(credential.handle.0.get_mut(TAG..).unwrap_or_default())?;
+        fill(credential.verifier.as_mut_slice())?;
+        Ok(credential)
+    }
+
+    /// A new one for somebody who has not signed in: its tag is random.
+    ///
+    /// # Errors
+    /// As [`generate`](Credential::generate).
+    pub fn generate_anonymous() -> crate::Result<Self> {
+        let mut tag = [0; TAG];
+        fill(&mut tag)?;
+        Self::generate(UserTag(tag))
+    }
+
+    /// The same session under a new verifier.
+    ///
+    /// # Errors
+    /// As [`generate`](Credential::generate).
+    pub fn renewed(&self) -> crate::Result<Self> {
+        let mut credential = Self { handle: self.handle, verifier: Zeroizing::new([0; VERIFIER]) };
+        fill(credential.verifier.as_mut_slice())?;
+        Ok(credential)
+    }
+
+    /// Reads a cookie's value: of one length and one spelling, so that nothing else costs a look into the store.
+    #[must_use]
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; HANDLE + VERIFIER]);
+        base64url_decode(value, bytes.as_mut_slice()).then_some(())?;
+        let (handle, verifier) = bytes.split_first_chunk()?;
+        let mut credential = Self { handle: Handle(*handle), verifier: Zeroizing::new([0; VERIFIER]) };
+        copy(verifier, credential.verifier.as_mut_slice());
+        Some(credential)
+    }
+
+    /// The cookie's value.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<std::string::String> {
+        let mut bytes = Zeroizing::new([0; HANDLE + VERIFIER]);
+        let (handle, verifier) = bytes.split_at_mut(HANDLE);
+        copy(&self.handle.0, handle);
+        copy(self.verifier.as_slice(), verifier);
+        let mut text = Zeroizing::new([0; CREDENTIAL_LEN]);
+        base64url_encode(bytes.as_slice(), text.as_mut_slice());
+        Zeroizing::new(text.iter().map(|byte| char::from(*byte)).collect())
+    }
+
+    /// Its public name.
+    #[must_use]
+    pub const fn handle(&self) -> Handle {
+        self.handle
+    }
+}
+
+fn fill(bytes: &mut [u8]) -> crate::Result<()> {
+    getrandom::fill(bytes).map_err(|_| crate::Error::Signer)
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+/// What a record keeps of a verifier: useless without the pepper, so a stolen store signs nobody in.
+#[derive(Clone, Copy)]
+pub struct SealedVerifier([u8; VERIFIER]);
+
+impl SealedVerifier {
+    /// As it stands in a record.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; VERIFIER] {
+        &self.0
+    }
+
+    /// Read back from a record.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; VERIFIER]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// In constant time.
+impl PartialEq for SealedVerifier {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for SealedVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedVerifier")
+    }
+}
+
+/// The server's own key for credentials: without it neither a dump of the store nor write access to it makes a cookie.
+///
+/// ```
+/// use countersign::session::Pepper;
+///
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// assert_eq!(pepper.user_tag(b"alice"), pepper.user_tag(b"alice"));
+/// assert_ne!(pepper.user_tag(b"alice"), pepper.user_tag(b"bob"));
+/// assert_eq!(format!("{pepper:?}"), "Pepper");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct Pepper(MacKey);
+
+impl Pepper {
+    /// Prepares a pepper of exactly 32 random bytes.
+    ///
+    /// # Errors
+    /// As [`MacKey::new`].
+    pub fn new(bytes: &[u8]) -> crate::Result<Self> {
+        MacKey::new(bytes).map(Self)
+    }
+
+    /// The tag of a user: the same for all sessions of one.
+    #[must_use]
+    pub fn user_tag(&self, user: &[u8]) -> UserTag {
+        let mut mac = self.0.start();
+        mac.put(b"countersign session user");
+        mac.put(user);
+        let mut tag = [0; TAG];
+        copy(mac.finish().as_bytes(), &mut tag);
+        UserTag(tag)
+    }
+
+    /// What a record keeps of a credential.
+    #[must_use]
+    pub fn seal(&self, credential: &Credential) -> SealedVerifier {
+        let mut mac = self.0.start();
+        // The two labels differ in front of anything that is chosen: no user's name reads as a credential.
+        mac.put(b"countersign session verifier");
+        mac.put(&credential.handle.0);
+        mac.put(credential.verifier.as_slice());
+        SealedVerifier(*mac.finish().as_bytes())
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper")
+    }
+}

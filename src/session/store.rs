@@ -1,0 +1,241 @@
+//! What a store of sessions does, and what it never does: [`SessionStore`].
+
+use super::credential::{Handle, UserTag};
+use crate::UnixTime;
+use core::fmt;
+use core::future::Future;
+use std::sync::Arc;
+use std::vec::Vec;
+
+/// Whose session it is, as far as a store has to know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Of somebody who has not signed in. May be dropped when room is short.
+    Anonymous,
+    /// Of a user. Is never dropped before its time: a store without room refuses new ones instead.
+    SignedIn,
+}
+
+/// Until when a session lives, whichever comes first. At that very second it is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Deadlines {
+    /// Pushed on by use.
+    pub idle: UnixTime,
+    /// Never moves.
+    pub absolute: UnixTime,
+}
+
+impl Deadlines {
+    /// True before both.
+    #[must_use]
+    pub fn are_ahead(&self, now: UnixTime) -> bool {
+        now < self.idle && now < self.absolute
+    }
+}
+
+/// What is written of a session. The bytes are the caller's: a store does not look into them.
+#[derive(Clone)]
+pub struct Content {
+    /// Anonymous or signed in; stays as it was created.
+    pub kind: Kind,
+    /// Both deadlines.
+    pub deadlines: Deadlines,
+    /// The epoch of the user when the request began that writes this: see [`SessionStore::revoke_user`].
+    pub epoch: u64,
+    /// The record.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Shows everything but the record.
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, deadlines, epoch, bytes } = self;
+        let mut shown = f.debug_struct("Content");
+        shown.field("kind", kind).field("deadlines", deadlines).field("epoch", epoch).field("len", &bytes.len());
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// What is read of a session.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Another one after every write; a touch is none.
+    pub version: u64,
+    /// What was written, its idle deadline as the last touch has left it.
+    pub content: Content,
+}
+
+/// The outcome of [`SessionStore::create`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Created {
+    /// It is there, in this version.
+    Done(u64),
+    /// A live session has this handle; nothing was changed.
+    Exists,
+    /// The user was revoked since the request began; nothing was written.
+    Revoked,
+}
+
+/// The outcome of [`SessionStore::compare_and_swap`] and of [`SessionStore::rotate`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Swapped {
+    /// Written, in this version.
+    Done(u64),
+    /// It has another version: read it again. Nothing was changed.
+    Conflict,
+    /// It is over: nothing was written, and nothing will bring it back.
+    Gone,
+}
+
+/// Why a store could not do what it was asked. Whether it has been done is then not known, and asking again is safe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room for another signed-in session, and none is dropped for it.
+    Full,
+    /// The store does not answer.
+    Unavailable,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the session store is full: raise its budget or shorten the deadlines",
+            Self::Unavailable => "the session store does not answer",
+        })
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+/// What a store can promise, for whoever chooses one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Capabilities {
+    /// Sessions outlive the process.
+    pub survives_restart: bool,
+    /// Several servers may use it at once.
+    pub is_shared: bool,
+}
+
+/// A place for sessions in which nothing that is over can come back.
+///
+/// | call | when the session is over |
+/// |---|---|
+/// | [`create`](SessionStore::create) | makes a new one: the only call that does |
+/// | [`load`](SessionStore::load) | nothing |
+/// | [`compare_and_swap`](SessionStore::compare_and_swap), [`rotate`](SessionStore::rotate) | [`Swapped::Gone`], nothing written |
+/// | [`touch`](SessionStore::touch), [`delete`](SessionStore::delete) | `false` |
+///
+/// No call writes over what it has not read: there is no *save*. Over is a session that was deleted, rotated, revoked, or whose deadlines
+/// have passed, whether or not it was swept. Time is an argument. What every store has to obey is in [`laws`](super::laws), which tests it.
+///
+/// Futures are `Send` and need no runtime of a certain kind; dropping one at any point leaves the store lawful.
+pub trait SessionStore: Send + Sync {
+    /// Makes a session.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn create(
+        &self,
+        handle: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Created, StoreError>> + Send;
+
+    /// Reads a live session.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn load(&self, handle: Handle, now: UnixTime) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    /// Writes a session that is still in the version that was read. Its kind and its absolute deadline stay as they were created.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
+
+    /// Pushes the idle deadline on: never back, never past the absolute one. Changes neither data nor version. False if it is over.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn touch(
+        &self,
+        handle: Handle,
+        idle: UnixTime,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Ends a session. False if it was over already.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn delete(&self, handle: Handle, now: UnixTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Ends a session and makes another one in its place, as one step: after signing in, a change of user, or a step up. Either both happen or
+    /// neither.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
+
+    /// Live sessions of a user behind `after`, in the order of handles, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn list_by_user(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Vec<(Handle, Entry)>, StoreError>> + Send;
+
+    /// Ends all sessions of a user but one, if one is named, and begins a new epoch: what a request writes that began before is refused.
+    /// Returns the epoch.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
+
+    /// The user's epoch: 0 and no time before the first revocation.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn epoch(&self, tag: UserTag) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
+
+    /// Removes up to `limit` sessions that are over; how many it was. May run beside everything else.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn sweep(&self, now: UnixTime, limit: usize) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// What it promises.
+    fn capabilities(&self) -> Capabilities;
+}
+
+/// How often a user was revoked, and when last.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Epoch {
+    /// Counts revocations: sessions written under an earlier one are refused.
+    pub number: u64,
+    /// Tokens and JWTs issued at or before this second are refused. `None` before the first revocation.
+    pub at: Option<UnixTime>,
+}

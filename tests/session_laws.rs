@@ -1,0 +1,255 @@
+//! The laws of a store of sessions: every store here obeys all of them, and a store without any law breaks each.
+#![cfg(feature = "session")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+use countersign::UnixTime;
+use countersign::session::laws;
+use countersign::session::{
+    Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, MemoryStore, SessionStore,
+    StoreError, Swapped, UserTag,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What many have written: it saves what it is given, and trusts whoever calls.
+#[derive(Debug, Default)]
+struct Lawless {
+    sessions: Mutex<BTreeMap<Handle, Entry>>,
+    shown: Mutex<Vec<String>>,
+}
+
+impl Lawless {
+    fn save(&self, handle: Handle, content: Content) -> u64 {
+        self.shown.lock().unwrap().push(String::from_utf8_lossy(&content.bytes).into_owned());
+        let mut sessions = self.sessions.lock().unwrap();
+        let version = sessions.get(&handle).map_or(1, |entry| entry.version + 1);
+        sessions.insert(handle, Entry { version, content });
+        version
+    }
+}
+
+impl SessionStore for Lawless {
+    async fn create(&self, handle: Handle, content: Content, _: UnixTime) -> Result<Created, StoreError> {
+        Ok(Created::Done(self.save(handle, content)))
+    }
+
+    async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<Entry>, StoreError> {
+        Ok(self.sessions.lock().unwrap().get(&handle).cloned())
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        _: u64,
+        content: Content,
+        _: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.sessions.lock().unwrap().remove(&handle);
+        tokio::task::yield_now().await;
+        Ok(Swapped::Done(self.save(handle, content)))
+    }
+
+    async fn touch(&self, handle: Handle, idle: UnixTime, _: UnixTime) -> Result<bool, StoreError> {
+        let mut sessions = self.sessions.lock().unwrap();
+        let Some(entry) = sessions.get_mut(&handle) else { return Ok(false) };
+        entry.version += 1;
+        entry.content.deadlines.idle = idle;
+        Ok(true)
+    }
+
+    async fn delete(&self, handle: Handle, _: UnixTime) -> Result<bool, StoreError> {
+        self.sessions.lock().unwrap().remove(&handle);
+        Ok(true)
+    }
+
+    async fn rotate(
+        &self,
+        old: Handle,
+        _: u64,
+        new: Handle,
+        content: Content,
+        _: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        let version = self.save(new, content);
+        self.sessions.lock().unwrap().remove(&old);
+        Ok(Swapped::Done(version))
+    }
+
+    async fn list_by_user(
+        &self,
+        _: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        _: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        let sessions = self.sessions.lock().unwrap();
+        let behind = sessions.iter().filter(|(handle, _)| after.is_none_or(|after| **handle > after));
+        Ok(behind.take(limit).map(|(handle, entry)| (*handle, entry.clone())).collect())
+    }
+
+    async fn revoke_user(&self, _: UserTag, _: Option<Handle>, _: UnixTime) -> Result<Epoch, StoreError> {
+        Ok(Epoch::default())
+    }
+
+    async fn epoch(&self, _: UserTag) -> Result<Epoch, StoreError> {
+        Ok(Epoch::default())
+    }
+
+    async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
+        Ok(std::mem::take(&mut *self.sessions.lock().unwrap()).len())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { survives_restart: false, is_shared: false }
+    }
+}
+
+#[tokio::test]
+async fn every_store_obeys_and_the_lawless_one_breaks_each() {
+    let memory = laws::check(&MemoryStore::new(1 << 20, 1 << 20)).await;
+    println!("{:<40} memory   lawless", "law");
+    for (law, verdict) in memory {
+        let lawless = laws::check_one(&Lawless::default(), law).await;
+        let word = |obeys: bool| if obeys { "obeys" } else { "breaks" };
+        println!("{:<40} {:<8} {}", law.to_string(), word(verdict.is_ok()), word(lawless.is_ok()));
+        assert_eq!(verdict, Ok(()), "{law}");
+        assert!(lawless.is_err(), "{law}: the lawless store passes, so the law tells nothing");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- races
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+const DEADLINES: Deadlines =
+    Deadlines { idle: UnixTime::from_secs(1_700_003_600), absolute: UnixTime::from_secs(1_700_086_400) };
+
+fn content(kind: Kind, bytes: &[u8]) -> Content {
+    Content { kind, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
+}
+
+async fn session<S: SessionStore>(store: &S, kind: Kind, bytes: &[u8]) -> Handle {
+    let handle = Credential::generate_anonymous().unwrap().handle();
+    assert!(matches!(store.create(handle, content(kind, bytes), NOW).await, Ok(Created::Done(_))));
+    handle
+}
+
+/// Adds one, as often as it takes.
+async fn increment<S: SessionStore>(store: &S, handle: Handle) {
+    loop {
+        let entry = store.load(handle, NOW).await.unwrap().unwrap();
+        let count = u64::from_be_bytes((*entry.content.bytes).try_into().unwrap()) + 1;
+        let next = Content { bytes: count.to_be_bytes().as_slice().into(), ..entry.content };
+        match store.compare_and_swap(handle, entry.version, next, NOW).await.unwrap() {
+            Swapped::Done(_) => return,
+            Swapped::Conflict => tokio::task::yield_now().await,
+            Swapped::Gone => panic!("nobody has ended it"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_increment_is_lost() {
+    for kind in [Kind::SignedIn, Kind::Anonymous] {
+        let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
+        let handle = session(&*store, kind, &0u64.to_be_bytes()).await;
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    for _ in 0..200 {
+                        increment(&*store, handle).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let entry = store.load(handle, NOW).await.unwrap().unwrap();
+        assert_eq!(u64::from_be_bytes((*entry.content.bytes).try_into().unwrap()), 12_800, "{kind:?}");
+    }
+}
+
+/// A logout, against a write, a touch and a renewal that began before it; how many sessions were there afterwards.
+async fn revivals<S: SessionStore + 'static>(store: Arc<S>, kind: Kind, rounds: usize) -> usize {
+    let revived = Arc::new(AtomicUsize::new(0));
+    for _ in 0..rounds {
+        let handle = session(&*store, kind, b"data").await;
+        let entry = store.load(handle, NOW).await.unwrap().unwrap();
+        let late = |what: usize| {
+            let (store, entry) = (Arc::clone(&store), entry.clone());
+            tokio::spawn(async move {
+                match what {
+                    0 => drop(store.compare_and_swap(handle, entry.version, entry.content, NOW).await),
+                    1 => drop(store.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await),
+                    _ => increment_version(&*store, handle).await,
+                }
+            })
+        };
+        let racing = [late(0), late(1), late(2)];
+        assert!(store.delete(handle, NOW).await.unwrap());
+        for task in racing {
+            task.await.unwrap();
+        }
+        if store.load(handle, NOW).await.unwrap().is_some() {
+            revived.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    revived.load(Ordering::Relaxed)
+}
+
+/// A renewal: reads, and writes under the version that it has read.
+async fn increment_version<S: SessionStore>(store: &S, handle: Handle) {
+    if let Ok(Some(entry)) = store.load(handle, NOW).await {
+        tokio::task::yield_now().await;
+        let _ = store.compare_and_swap(handle, entry.version, entry.content, NOW).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_logout_is_undone() {
+    for kind in [Kind::SignedIn, Kind::Anonymous] {
+        let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
+        assert_eq!(revivals(store, kind, 10_000).await, 0, "{kind:?}");
+    }
+    // The race can be lost: a store that saves what it is given loses it.
+    let lost = revivals(Arc::new(Lawless::default()), Kind::SignedIn, 1000).await;
+    assert!(lost > 0, "control: {lost} of 1000");
+    println!("10 000 rounds each: 0 revived; a store without laws: {lost} of 1000");
+}
+
+// ---------------------------------------------------------------------------------------------- budgets
+
+/// However many strangers come, nobody who has signed in is pushed out.
+#[tokio::test]
+async fn strangers_push_out_strangers_alone() {
+    let store = MemoryStore::new(256 * 1024, 64 * 1024);
+    let mut known = Vec::new();
+    loop {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        match store.create(handle, content(Kind::SignedIn, b"known"), NOW).await {
+            Ok(Created::Done(_)) => known.push(handle),
+            Err(StoreError::Full) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(known.len() > 200, "{}", known.len());
+    for _ in 0..20_000 {
+        session(&store, Kind::Anonymous, b"stranger").await;
+    }
+    for handle in &known {
+        assert!(store.load(*handle, NOW).await.unwrap().is_some());
+    }
+    // With room made, another one fits.
+    assert!(store.delete(known[0], NOW).await.unwrap());
+    session(&store, Kind::SignedIn, b"known").await;
+}
