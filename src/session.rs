@@ -7,13 +7,17 @@
 //! ```
 //!
 //! The rooms: [`Credential`], what the cookie carries and what of it is kept; [`SessionStore`], what a store does and never does, with
-//! [`MemoryStore`]; [`laws`], which tests any store.
+//! [`MemoryStore`] and, with the feature `disk`, one in a file; [`laws`], which tests any store.
 
 mod credential;
+#[cfg(feature = "disk")]
+mod disk;
 pub mod laws;
 mod memory;
 mod store;
 
 pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
+#[cfg(feature = "disk")]
+pub use disk::{DiskStore, OpenError};
 pub use memory::MemoryStore;
 pub use store::{Capabilities, Content, Created, Deadlines, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};

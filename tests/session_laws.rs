@@ -1,5 +1,5 @@
 //! The laws of a store of sessions: every store here obeys all of them, and a store without any law breaks each.
-#![cfg(feature = "session")]
+#![cfg(feature = "disk")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,10 +12,11 @@
 use countersign::UnixTime;
 use countersign::session::laws;
 use countersign::session::{
-    Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, MemoryStore, SessionStore,
-    StoreError, Swapped, UserTag,
+    Capabilities, Content, Created, Credential, Deadlines, DiskStore, Entry, Epoch, Handle, Kind, MemoryStore,
+    OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,15 +114,45 @@ impl SessionStore for Lawless {
     }
 }
 
+fn memory() -> MemoryStore {
+    MemoryStore::new(1 << 20, 1 << 20)
+}
+
+/// A file of its own, gone with the test.
+struct OnDisk {
+    store: Option<Arc<DiskStore>>,
+    folder: PathBuf,
+}
+
+impl OnDisk {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("countersign-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { store: Some(Arc::new(DiskStore::open(&folder.join("sessions.redb")).unwrap())), folder }
+    }
+
+    fn store(&self) -> Arc<DiskStore> {
+        Arc::clone(self.store.as_ref().unwrap())
+    }
+}
+
+impl Drop for OnDisk {
+    fn drop(&mut self) {
+        self.store = None;
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 #[tokio::test]
 async fn every_store_obeys_and_the_lawless_one_breaks_each() {
-    let memory = laws::check(&MemoryStore::new(1 << 20, 1 << 20)).await;
-    println!("{:<40} memory   lawless", "law");
-    for (law, verdict) in memory {
+    let disk = OnDisk::new("laws");
+    let verdicts = laws::check(&memory()).await.into_iter().zip(laws::check(&*disk.store()).await);
+    println!("{:<40} memory   disk     lawless", "law");
+    for ((law, memory), (_, disk)) in verdicts {
         let lawless = laws::check_one(&Lawless::default(), law).await;
-        let word = |obeys: bool| if obeys { "obeys" } else { "breaks" };
-        println!("{:<40} {:<8} {}", law.to_string(), word(verdict.is_ok()), word(lawless.is_ok()));
-        assert_eq!(verdict, Ok(()), "{law}");
+        let words = [&memory, &disk, &lawless].map(|verdict| if verdict.is_ok() { "obeys" } else { "breaks" });
+        println!("{:<40} {:<8} {:<8} {}", law.to_string(), words[0], words[1], words[2]);
+        assert_eq!((memory, disk), (Ok(()), Ok(())), "{law}");
         assert!(lawless.is_err(), "{law}: the lawless store passes, so the law tells nothing");
     }
 }
@@ -156,27 +187,33 @@ async fn increment<S: SessionStore>(store: &S, handle: Handle) {
     }
 }
 
+/// 64 tasks add 200 each.
+async fn count_together<S: SessionStore + 'static>(store: Arc<S>, kind: Kind) -> u64 {
+    let handle = session(&*store, kind, &0u64.to_be_bytes()).await;
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for _ in 0..200 {
+                    increment(&*store, handle).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let entry = store.load(handle, NOW).await.unwrap().unwrap();
+    u64::from_be_bytes((*entry.content.bytes).try_into().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_increment_is_lost() {
+    let disk = OnDisk::new("increments");
     for kind in [Kind::SignedIn, Kind::Anonymous] {
-        let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
-        let handle = session(&*store, kind, &0u64.to_be_bytes()).await;
-        let tasks: Vec<_> = (0..64)
-            .map(|_| {
-                let store = Arc::clone(&store);
-                tokio::spawn(async move {
-                    for _ in 0..200 {
-                        increment(&*store, handle).await;
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-        let entry = store.load(handle, NOW).await.unwrap().unwrap();
-        assert_eq!(u64::from_be_bytes((*entry.content.bytes).try_into().unwrap()), 12_800, "{kind:?}");
+        assert_eq!(count_together(Arc::new(memory()), kind).await, 12_800, "memory, {kind:?}");
     }
+    assert_eq!(count_together(disk.store(), Kind::SignedIn).await, 12_800, "disk");
 }
 
 /// A logout, against a write, a touch and a renewal that began before it; how many sessions were there afterwards.
@@ -218,13 +255,14 @@ async fn increment_version<S: SessionStore>(store: &S, handle: Handle) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_logout_is_undone() {
     for kind in [Kind::SignedIn, Kind::Anonymous] {
-        let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
-        assert_eq!(revivals(store, kind, 10_000).await, 0, "{kind:?}");
+        assert_eq!(revivals(Arc::new(memory()), kind, 10_000).await, 0, "memory, {kind:?}");
     }
+    let disk = OnDisk::new("revivals");
+    assert_eq!(revivals(disk.store(), Kind::SignedIn, 10_000).await, 0, "disk");
     // The race can be lost: a store that saves what it is given loses it.
     let lost = revivals(Arc::new(Lawless::default()), Kind::SignedIn, 1000).await;
     assert!(lost > 0, "control: {lost} of 1000");
-    println!("10 000 rounds each: 0 revived; a store without laws: {lost} of 1000");
+    println!("10 000 rounds each, memory and disk: 0 revived; a store without laws: {lost} of 1000");
 }
 
 // ---------------------------------------------------------------------------------------------- budgets
@@ -252,4 +290,38 @@ async fn strangers_push_out_strangers_alone() {
     // With room made, another one fits.
     assert!(store.delete(known[0], NOW).await.unwrap());
     session(&store, Kind::SignedIn, b"known").await;
+}
+
+// ---------------------------------------------------------------------------------------------- the file
+
+#[tokio::test]
+async fn sessions_and_epochs_survive_a_restart() {
+    let mut disk = OnDisk::new("restart");
+    let store = disk.store();
+    let (kept, ended) =
+        (session(&*store, Kind::SignedIn, b"kept").await, session(&*store, Kind::SignedIn, b"ended").await);
+    let epoch = store.revoke_user(ended.tag(), None, NOW).await.unwrap();
+    drop(store);
+    let file = disk.folder.join("sessions.redb");
+    disk.store = None;
+    disk.store = Some(Arc::new(DiskStore::open(&file).unwrap()));
+    let store = disk.store();
+    let entry = store.load(kept, NOW).await.unwrap().unwrap();
+    assert_eq!(*entry.content.bytes, *b"kept");
+    assert!(store.load(ended, NOW).await.unwrap().is_none());
+    assert_eq!(store.epoch(ended.tag()).await.unwrap(), epoch);
+    // Versions go on: one of before the restart fits nothing that was written after it.
+    let Swapped::Done(next) = store.compare_and_swap(kept, entry.version, entry.content, NOW).await.unwrap() else {
+        panic!("the version is the same")
+    };
+    assert!(next > entry.version);
+}
+
+#[test]
+fn a_file_in_use_is_told_apart_from_a_broken_one() {
+    let disk = OnDisk::new("locked");
+    assert_eq!(DiskStore::open(&disk.folder.join("sessions.redb")).unwrap_err(), OpenError::Locked);
+    let broken = disk.folder.join("broken.redb");
+    std::fs::write(&broken, b"not a database".repeat(1000)).unwrap();
+    assert!(matches!(DiskStore::open(&broken).unwrap_err(), OpenError::Unusable(_)));
 }

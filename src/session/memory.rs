@@ -48,7 +48,7 @@ impl SignedIn {
     }
 
     fn live(&self, handle: Handle, now: UnixTime) -> Option<&Entry> {
-        self.sessions.get(&handle).filter(|entry| is_live(entry, now))
+        self.sessions.get(&handle).filter(|entry| entry.is_live(now))
     }
 
     fn of_user(&self, tag: UserTag) -> impl Iterator<Item = (&Handle, &Entry)> {
@@ -76,24 +76,6 @@ impl SignedIn {
 
 fn weight(entry: &Entry) -> usize {
     entry.content.bytes.len().saturating_add(OVERHEAD)
-}
-
-fn is_live(entry: &Entry, now: UnixTime) -> bool {
-    entry.content.deadlines.are_ahead(now)
-}
-
-/// Pushed on, but never back and never past the end.
-fn touched(entry: &Entry, idle: UnixTime) -> Entry {
-    let mut entry = entry.clone();
-    let deadlines = &mut entry.content.deadlines;
-    deadlines.idle = deadlines.idle.max(idle.min(deadlines.absolute));
-    entry
-}
-
-/// What takes the place of an entry: its absolute deadline stays.
-fn successor(entry: &Entry, version: u64, mut content: Content) -> Entry {
-    content.deadlines.absolute = entry.content.deadlines.absolute;
-    Entry { version, content }
 }
 
 impl MemoryStore {
@@ -131,7 +113,7 @@ impl MemoryStore {
     ) -> Option<CompResult<Handle, Entry>> {
         let mut was_live = false;
         let result = self.anonymous.entry(handle).and_compute_with(|found| match found {
-            Some(found) if is_live(found.value(), now) => {
+            Some(found) if found.value().is_live(now) => {
                 was_live = true;
                 change(found.value())
             }
@@ -157,7 +139,7 @@ impl SessionStore for MemoryStore {
         let entry = Entry { version, content };
         if entry.content.kind == Kind::Anonymous {
             let result = self.anonymous.entry(handle).and_compute_with(|found| match found {
-                Some(found) if is_live(found.value(), now) => Op::Nop,
+                Some(found) if found.value().is_live(now) => Op::Nop,
                 _ => Op::Put(entry),
             });
             let is_new = matches!(result, CompResult::Inserted(_) | CompResult::ReplacedWith(_));
@@ -178,7 +160,7 @@ impl SessionStore for MemoryStore {
         if let Some(entry) = self.read().live(handle, now) {
             return Ok(Some(entry.clone()));
         }
-        Ok(self.anonymous.get(&handle).filter(|entry| is_live(entry, now)))
+        Ok(self.anonymous.get(&handle).filter(|entry| entry.is_live(now)))
     }
 
     async fn compare_and_swap(
@@ -191,7 +173,7 @@ impl SessionStore for MemoryStore {
         let next = self.next_version();
         if content.kind == Kind::Anonymous {
             let changed = self.change(handle, now, |entry| {
-                if entry.version == version { Op::Put(successor(entry, next, content)) } else { Op::Nop }
+                if entry.version == version { Op::Put(entry.successor(next, content)) } else { Op::Nop }
             });
             return Ok(match changed {
                 None => Swapped::Gone,
@@ -205,7 +187,7 @@ impl SessionStore for MemoryStore {
             None => Ok(Swapped::Gone),
             Some(entry) if entry.version != version || content.epoch != epoch => Ok(Swapped::Conflict),
             Some(entry) => {
-                let entry = successor(entry, next, content);
+                let entry = entry.successor(next, content);
                 signed_in.insert(handle, entry, self.budget)?;
                 Ok(Swapped::Done(next))
             }
@@ -215,12 +197,12 @@ impl SessionStore for MemoryStore {
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
         let mut signed_in = self.write();
         if let Some(entry) = signed_in.live(handle, now) {
-            let entry = touched(entry, idle);
+            let entry = entry.touched(idle);
             signed_in.sessions.insert(handle, entry);
             return Ok(true);
         }
         drop(signed_in);
-        Ok(self.change(handle, now, |entry| Op::Put(touched(entry, idle))).is_some())
+        Ok(self.change(handle, now, |entry| Op::Put(entry.touched(idle))).is_some())
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
@@ -249,7 +231,7 @@ impl SessionStore for MemoryStore {
             _ if is_revoked => Swapped::Gone,
             Some(found) if found.version != version => Swapped::Conflict,
             Some(_) => Swapped::Done(version),
-            None => match self.anonymous.get(&old).filter(|found| is_live(found, now)) {
+            None => match self.anonymous.get(&old).filter(|found| found.is_live(now)) {
                 None => Swapped::Gone,
                 Some(found) if found.version != version => Swapped::Conflict,
                 Some(_) => Swapped::Done(version),
@@ -286,7 +268,7 @@ impl SessionStore for MemoryStore {
         let signed_in = self.read();
         let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
         let sessions = signed_in.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
-        let live = sessions.filter(|(_, entry)| is_live(entry, now));
+        let live = sessions.filter(|(_, entry)| entry.is_live(now));
         Ok(live.take(limit).map(|(handle, entry)| (*handle, entry.clone())).collect())
     }
 
@@ -311,16 +293,16 @@ impl SessionStore for MemoryStore {
 
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let mut signed_in = self.write();
-        let dead = signed_in.sessions.iter().filter(|(_, entry)| !is_live(entry, now)).map(|(handle, _)| *handle);
+        let dead = signed_in.sessions.iter().filter(|(_, entry)| !entry.is_live(now)).map(|(handle, _)| *handle);
         let dead: Vec<_> = dead.take(limit).collect();
         let swept = dead.into_iter().filter(|handle| signed_in.remove(*handle)).count();
         drop(signed_in);
-        let dead = self.anonymous.iter().filter(|(_, entry)| !is_live(entry, now)).map(|(handle, _)| *handle);
+        let dead = self.anonymous.iter().filter(|(_, entry)| !entry.is_live(now)).map(|(handle, _)| *handle);
         let dead: Vec<_> = dead.take(limit.saturating_sub(swept)).collect();
         let removed = dead.into_iter().filter(|handle| {
             // Made anew meanwhile, it stays.
             let result = self.anonymous.entry(*handle).and_compute_with(|found| match found {
-                Some(found) if !is_live(found.value(), now) => Op::Remove,
+                Some(found) if !found.value().is_live(now) => Op::Remove,
                 _ => Op::Nop,
             });
             matches!(result, CompResult::Removed(_))

@@ -65,6 +65,30 @@ pub struct Entry {
     pub content: Content,
 }
 
+impl Entry {
+    /// True before both deadlines.
+    #[must_use]
+    pub fn is_live(&self, now: UnixTime) -> bool {
+        self.content.deadlines.are_ahead(now)
+    }
+
+    /// As a touch leaves it: pushed on, but never back and never past the end.
+    #[must_use]
+    pub fn touched(&self, idle: UnixTime) -> Self {
+        let mut entry = self.clone();
+        let deadlines = &mut entry.content.deadlines;
+        deadlines.idle = deadlines.idle.max(idle.min(deadlines.absolute));
+        entry
+    }
+
+    /// What takes its place: the absolute deadline stays.
+    #[must_use]
+    pub fn successor(&self, version: u64, mut content: Content) -> Self {
+        content.deadlines.absolute = self.content.deadlines.absolute;
+        Self { version, content }
+    }
+}
+
 /// The outcome of [`SessionStore::create`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Created {
