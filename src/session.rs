@@ -10,14 +10,20 @@
 //! [`MemoryStore`] and, with the feature `disk`, one in a file; [`laws`], which tests any store.
 
 mod credential;
+mod current;
 #[cfg(feature = "disk")]
 mod disk;
 pub mod laws;
 mod memory;
+mod record;
+mod sessions;
 mod store;
 
 pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
+pub use current::Session;
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, OpenError};
 pub use memory::MemoryStore;
+pub use record::MAX_RECORD;
+pub use sessions::{Events, Lifetimes, Listed, SessionError, Sessions};
 pub use store::{Capabilities, Content, Created, Deadlines, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};

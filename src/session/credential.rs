@@ -144,6 +144,11 @@ impl Credential {
         Ok(credential)
     }
 
+    /// For a second attempt with the same.
+    pub(super) fn copied(&self) -> Self {
+        Self { handle: self.handle, verifier: self.verifier.clone() }
+    }
+
     /// Reads a cookie's value: of one length and one spelling, so that nothing else costs a look into the store.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {

@@ -1,0 +1,196 @@
+//! One session, as a request works with it.
+
+use super::credential::{Credential, Handle};
+use super::record::{Data, Previous, Record, Sealed};
+use super::sessions::{SessionError, content_of};
+use super::store::{Content, Deadlines, Entry, Kind};
+use crate::UnixTime;
+use core::fmt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::boxed::Box;
+use std::string::String;
+use std::vec::Vec;
+use zeroize::Zeroizing;
+
+/// What a request has done to a session: kept, so that it can be done again on what another request has written.
+pub(super) enum Change {
+    Insert(String, Value),
+    Remove(String),
+    Update(Box<dyn Fn(&mut Data) + Send + Sync>),
+    Label(String),
+    Renewal(Sealed, Previous),
+}
+
+impl Change {
+    fn apply(&self, record: &mut Record) {
+        match self {
+            Self::Insert(key, value) => drop(record.data.insert(key.clone(), value.clone())),
+            Self::Remove(key) => drop(record.data.remove(key)),
+            Self::Update(update) => update(&mut record.data),
+            Self::Label(label) => record.label.clone_from(label),
+            // Not on top of another renewal: its verifier is in a browser already.
+            Self::Renewal(verifier, previous) if record.verifier.0 == previous.verifier.0 => {
+                record.previous = Some(previous.clone());
+                record.verifier = verifier.clone();
+            }
+            Self::Renewal(..) => {}
+        }
+    }
+}
+
+/// A session in the hands of a request. Changes are made here first, and in the store by [`Sessions::save`](super::Sessions::save).
+///
+/// Shows its handle and nothing of its data.
+pub struct Session {
+    pub(super) credential: Credential,
+    pub(super) record: Record,
+    pub(super) deadlines: Deadlines,
+    pub(super) changes: Vec<Change>,
+    /// `None` before it was ever saved.
+    pub(super) version: Option<u64>,
+    kind: Kind,
+    epoch: u64,
+}
+
+impl Session {
+    pub(super) const fn unsaved(credential: Credential, record: Record, deadlines: Deadlines) -> Self {
+        Self { credential, record, deadlines, changes: Vec::new(), version: None, kind: Kind::Anonymous, epoch: 0 }
+    }
+
+    pub(super) fn of_entry(credential: Credential, record: Record, entry: Entry) -> Self {
+        let Content { kind, deadlines, epoch, .. } = entry.content;
+        Self { credential, record, deadlines, changes: Vec::new(), version: Some(entry.version), kind, epoch }
+    }
+
+    /// The same data as a session of a user, under another credential.
+    pub(super) fn for_user(&self, credential: &Credential, deadlines: Deadlines, epoch: u64) -> Self {
+        Self {
+            credential: credential.copied(),
+            record: self.record.clone(),
+            deadlines,
+            changes: Vec::new(),
+            version: None,
+            kind: Kind::SignedIn,
+            epoch,
+        }
+    }
+
+    pub(super) fn content(&self) -> Result<Content, SessionError> {
+        content_of(self.kind, self.deadlines, self.epoch, &self.record)
+    }
+
+    pub(super) fn saved(&mut self, version: u64) {
+        self.version = Some(version);
+        self.changes.clear();
+    }
+
+    /// Puts the changes of this request on top of what another one has written.
+    pub(super) fn rebase(&mut self, record: Record, entry: Entry) {
+        self.record = record;
+        self.changes.iter().for_each(|change| change.apply(&mut self.record));
+        let Content { deadlines, epoch, .. } = entry.content;
+        (self.deadlines, self.epoch, self.version) = (deadlines, epoch, Some(entry.version));
+    }
+
+    pub(super) fn change(&mut self, change: Change) {
+        change.apply(&mut self.record);
+        self.changes.push(change);
+    }
+
+    /// Its public name: for logs, and to end it by.
+    #[must_use]
+    pub const fn handle(&self) -> Handle {
+        self.credential.handle()
+    }
+
+    /// The value of its cookie. A secret, wiped after use.
+    #[must_use]
+    pub fn cookie(&self) -> Zeroizing<String> {
+        self.credential.text()
+    }
+
+    /// Who has signed in.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.record.user.as_ref().map(|user| user.name.as_str())
+    }
+
+    /// When the user has last signed in or stepped up, and to which level.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<(UnixTime, u8)> {
+        self.record.user.as_ref().map(|user| (UnixTime::from_secs(user.at), user.level))
+    }
+
+    /// When it began.
+    #[must_use]
+    pub const fn created(&self) -> UnixTime {
+        UnixTime::from_secs(self.record.created)
+    }
+
+    /// Until when it lives.
+    #[must_use]
+    pub const fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// True if there is something to save.
+    #[must_use]
+    pub const fn has_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What the list of the user's sessions calls this one: a device, a place.
+    pub fn set_label(&mut self, label: &str) {
+        self.change(Change::Label(label.into()));
+    }
+
+    /// A value of the application.
+    ///
+    /// # Errors
+    /// [`SessionError::Data`] if it is of another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionError> {
+        let value = self.record.data.get(key);
+        value.map(T::deserialize).transpose().map_err(|_| SessionError::Data)
+    }
+
+    /// Sets a value of the application.
+    ///
+    /// # Errors
+    /// [`SessionError::Data`] if it cannot be JSON.
+    pub fn insert<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), SessionError> {
+        let value = serde_json::to_value(value).map_err(|_| SessionError::Data)?;
+        self.change(Change::Insert(key.into(), value));
+        Ok(())
+    }
+
+    /// Removes a value.
+    pub fn remove(&mut self, key: &str) {
+        self.change(Change::Remove(key.into()));
+    }
+
+    /// Changes a value by what it is: a counter, a list. Done again on what another request has written, so that nothing is lost; it may
+    /// therefore run more than once.
+    pub fn update(&mut self, update: impl Fn(&mut std::collections::BTreeMap<String, Value>) + Send + Sync + 'static) {
+        self.change(Change::Update(Box::new(update)));
+    }
+
+    /// Takes a value out: for messages that are shown once.
+    ///
+    /// # Errors
+    /// As [`get`](Session::get).
+    pub fn take<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, SessionError> {
+        let value = self.get(key)?;
+        if value.is_some() {
+            self.remove(key);
+        }
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("handle", &self.handle()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,403 @@
+//! Sessions of one application: made, found, changed, signed in and ended.
+
+use super::credential::{Credential, Handle, Pepper};
+use super::current::{Change, Session};
+use super::record::{Previous, Record, Sealed, SignedInUser};
+use super::store::{Content, Created, Deadlines, Entry, Kind, SessionStore, StoreError, Swapped};
+use crate::UnixTime;
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::string::String;
+use std::vec::Vec;
+
+/// How long sessions live. Nothing of it has a default.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lifetimes {
+    /// Seconds without use.
+    pub idle: u64,
+    /// Seconds in all, used or not.
+    pub absolute: u64,
+    /// For how many seconds after a renewal the verifier before it still counts: for requests that were under way.
+    pub grace: u64,
+}
+
+/// Why nothing came of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The session has ended meanwhile.
+    Gone,
+    /// The user was signed out everywhere while the request was under way.
+    Revoked,
+    /// The record is longer than [`MAX_RECORD`](super::MAX_RECORD).
+    TooLarge {
+        /// Bytes too many.
+        by: usize,
+    },
+    /// A value that cannot be JSON, or is not of the type asked for.
+    Data,
+    /// The system gives no random bytes.
+    Random,
+    /// The store's own.
+    Store(StoreError),
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the session has ended"),
+            Self::Revoked => f.write_str("the user was signed out everywhere"),
+            Self::TooLarge { by } => {
+                write!(f, "the session's data is {by} bytes longer than the {} allowed", super::MAX_RECORD)
+            }
+            Self::Data => f.write_str("a value of the session cannot be JSON, or is of another type"),
+            Self::Random => f.write_str("the system gives no random bytes"),
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for SessionError {}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What an operator counts: none of it is an error, all of it is worth a look.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Events {
+    /// A verifier was used after its grace: somebody has a copy of a cookie. The session was ended.
+    pub thefts: u64,
+    /// A record that could not be read; its holder was signed out.
+    pub unreadable: u64,
+    /// Writes that were made again on what another request had written.
+    pub conflicts: u64,
+}
+
+/// Sessions in a store, under a pepper.
+///
+/// ```
+/// use countersign::UnixTime;
+/// use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 12 * 3600, grace: 10 };
+/// let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
+/// let now = UnixTime::now();
+///
+/// let mut session = sessions.begin(now)?;
+/// session.insert("cart", &["apples"])?;
+/// sessions.save(&mut session, now).await?;
+/// sessions.sign_in(&mut session, "alice", 1, now).await?;
+///
+/// let cookie = session.cookie();
+/// let found = sessions.find([cookie.as_bytes()], now).await?.unwrap();
+/// assert_eq!((found.user(), found.get::<Vec<String>>("cart")?.unwrap()), (Some("alice"), vec!["apples".to_owned()]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct Sessions<S> {
+    store: S,
+    pepper: Pepper,
+    lifetimes: Lifetimes,
+    schema: u32,
+    thefts: AtomicU64,
+    unreadable: AtomicU64,
+    conflicts: AtomicU64,
+}
+
+/// A session in a list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listed {
+    /// By which it is ended: see [`Sessions::end`].
+    pub handle: Handle,
+    /// What it was labelled.
+    pub label: String,
+    /// When it began.
+    pub created: UnixTime,
+    /// When it was last used, to within the fifth of the idle time that a touch is spared for.
+    pub last_seen: UnixTime,
+}
+
+impl<S: SessionStore> Sessions<S> {
+    /// Sessions in this store.
+    pub const fn new(store: S, pepper: Pepper, lifetimes: Lifetimes) -> Self {
+        Self {
+            store,
+            pepper,
+            lifetimes,
+            schema: 0,
+            thefts: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
+            conflicts: AtomicU64::new(0),
+        }
+    }
+
+    /// Numbers the layout of the application's data: a session of another number is not found, and its holder signs in again.
+    #[must_use]
+    pub fn with_schema(mut self, schema: u32) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    /// The store itself.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// What has happened so far.
+    pub fn events(&self) -> Events {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Events { thefts: count(&self.thefts), unreadable: count(&self.unreadable), conflicts: count(&self.conflicts) }
+    }
+
+    /// A session of nobody, that is in no store before it is saved.
+    ///
+    /// # Errors
+    /// [`SessionError::Random`]
+    pub fn begin(&self, now: UnixTime) -> Result<Session, SessionError> {
+        let credential = Credential::generate_anonymous().map_err(|_| SessionError::Random)?;
+        let record = Record::new(self.pepper.seal(&credential), self.schema, now);
+        Ok(Session::unsaved(credential, record, self.deadlines(now)))
+    }
+
+    fn deadlines(&self, now: UnixTime) -> Deadlines {
+        let after = |seconds| UnixTime::from_secs(now.as_secs().saturating_add(seconds));
+        let Lifetimes { idle, absolute, .. } = self.lifetimes;
+        Deadlines { idle: after(idle.min(absolute)), absolute: after(absolute) }
+    }
+
+    /// Finds the session of one of the cookies that a request came with: the first whose verifier is right. Nothing that is malformed costs a
+    /// look into the store.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]: then nobody knows whether there is one. Keep the cookie and answer 503.
+    pub async fn find<'c>(
+        &self,
+        cookies: impl IntoIterator<Item = &'c [u8]>,
+        now: UnixTime,
+    ) -> Result<Option<Session>, SessionError> {
+        for cookie in cookies {
+            let Some(credential) = Credential::parse(cookie) else { continue };
+            let Some(entry) = self.store.load(credential.handle(), now).await? else { continue };
+            if let Some(session) = self.verified(credential, entry, now).await? {
+                return Ok(Some(session));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The session of a credential, if its verifier is right.
+    async fn verified(
+        &self,
+        credential: Credential,
+        entry: Entry,
+        now: UnixTime,
+    ) -> Result<Option<Session>, SessionError> {
+        let Some(record) = Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema) else {
+            self.unreadable.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        };
+        let sealed = self.pepper.seal(&credential);
+        let is_previous = record.previous.as_ref().filter(|previous| previous.verifier.0 == sealed);
+        match is_previous {
+            _ if record.verifier.0 == sealed => {}
+            Some(previous) if now.as_secs() < previous.until => {}
+            Some(_) => {
+                // Whoever renewed it has another one: of the two, one is a thief.
+                self.thefts.fetch_add(1, Ordering::Relaxed);
+                self.store.delete(credential.handle(), now).await?;
+                return Ok(None);
+            }
+            None => return Ok(None),
+        }
+        let mut session = Session::of_entry(credential, record, entry);
+        self.touch(&mut session, now).await?;
+        Ok(Some(session))
+    }
+
+    /// Pushes the idle deadline on, at most once in a fifth of the idle time.
+    async fn touch(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+        let idle = self.deadlines(now).idle.min(session.deadlines.absolute);
+        let gained = idle.as_secs().saturating_sub(session.deadlines.idle.as_secs());
+        if gained.saturating_mul(5) >= self.lifetimes.idle && gained > 0 {
+            self.store.touch(session.handle(), idle, now).await?;
+            session.deadlines.idle = idle;
+        }
+        Ok(())
+    }
+
+    /// Writes what has changed. What another request has written meanwhile stays: the changes are made again on top of it.
+    ///
+    /// # Errors
+    /// [`SessionError`]; after [`SessionError::Gone`] the session is over, whatever was changed.
+    pub async fn save(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+        if session.changes.is_empty() && session.version.is_some() {
+            return Ok(());
+        }
+        let Some(mut version) = session.version else { return self.create(session, now).await };
+        loop {
+            let content = session.content()?;
+            match self.store.compare_and_swap(session.handle(), version, content, now).await? {
+                Swapped::Done(next) => {
+                    session.saved(next);
+                    return Ok(());
+                }
+                Swapped::Gone => return Err(SessionError::Gone),
+                Swapped::Conflict => version = self.read_again(session, now).await?,
+            }
+        }
+    }
+
+    async fn create(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+        match self.store.create(session.handle(), session.content()?, now).await? {
+            Created::Done(version) => {
+                session.saved(version);
+                Ok(())
+            }
+            // 96 random bits that somebody has already: or the same call, asked again after an answer was lost.
+            Created::Exists => Err(SessionError::Gone),
+            Created::Revoked => Err(SessionError::Revoked),
+        }
+    }
+
+    /// Takes what another request has written, and makes the changes of this one again.
+    async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<u64, SessionError> {
+        self.conflicts.fetch_add(1, Ordering::Relaxed);
+        let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Gone)?;
+        let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Gone)?;
+        let version = entry.version;
+        session.rebase(record, entry);
+        Ok(version)
+    }
+
+    /// Signs a user in, or another one, or the same to a higher level: a new handle and a new verifier take the place of the old ones, so that
+    /// whoever knew those knows nothing. The data stays.
+    ///
+    /// # Errors
+    /// [`SessionError`]; then nothing has changed, and the old session is what it was.
+    pub async fn sign_in(
+        &self,
+        session: &mut Session,
+        user: &str,
+        level: u8,
+        now: UnixTime,
+    ) -> Result<(), SessionError> {
+        let tag = self.pepper.user_tag(user.as_bytes());
+        let epoch = self.store.epoch(tag).await?.number;
+        let credential = Credential::generate(tag).map_err(|_| SessionError::Random)?;
+        loop {
+            let mut next = session.for_user(&credential, self.deadlines(now), epoch);
+            next.record.verifier = Sealed(self.pepper.seal(&credential));
+            next.record.previous = None;
+            next.record.user = Some(SignedInUser { name: user.into(), at: now.as_secs(), level });
+            let content = next.content()?;
+            let outcome = match session.version {
+                Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
+                None => match self.store.create(next.handle(), content, now).await? {
+                    Created::Done(version) => Swapped::Done(version),
+                    Created::Exists => Swapped::Gone,
+                    Created::Revoked => return Err(SessionError::Revoked),
+                },
+            };
+            match outcome {
+                Swapped::Done(version) => {
+                    next.saved(version);
+                    *session = next;
+                    return Ok(());
+                }
+                Swapped::Gone => return Err(SessionError::Gone),
+                Swapped::Conflict => {
+                    let version = self.read_again(session, now).await?;
+                    session.version = Some(version);
+                }
+            }
+        }
+    }
+
+    /// Gives the session a new verifier: a cookie that was copied before is of no use once the grace is over.
+    ///
+    /// # Errors
+    /// [`SessionError`]
+    pub async fn renew(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+        let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
+        let sealed = Sealed(self.pepper.seal(&credential));
+        let until = now.as_secs().saturating_add(self.lifetimes.grace);
+        let previous = Previous { verifier: session.record.verifier.clone(), until };
+        session.change(Change::Renewal(sealed.clone(), previous));
+        self.save(session, now).await?;
+        // Where another request was faster, its verifier is the new one, and this one's counts until the grace is over.
+        if session.record.verifier.0 == sealed.0 {
+            session.credential = credential;
+        }
+        Ok(())
+    }
+
+    /// Ends a session. False if it was over already.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn end(&self, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
+        Ok(self.store.delete(handle, now).await?)
+    }
+
+    /// Ends all sessions of a user but this one, if one is given. From the returned epoch on, tokens and JWTs of that user issued at or before
+    /// its second are refused too.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn end_all(
+        &self,
+        user: &str,
+        except: Option<Handle>,
+        now: UnixTime,
+    ) -> Result<super::Epoch, SessionError> {
+        Ok(self.store.revoke_user(self.pepper.user_tag(user.as_bytes()), except, now).await?)
+    }
+
+    /// The live sessions of a user.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn list(&self, user: &str, now: UnixTime) -> Result<Vec<Listed>, SessionError> {
+        const PAGE: usize = 100;
+        let (tag, mut listed, mut last) = (self.pepper.user_tag(user.as_bytes()), Vec::new(), None);
+        loop {
+            let page = self.store.list_by_user(tag, last, PAGE, now).await?;
+            for (handle, entry) in &page {
+                let Some(record) = Record::decode(&entry.content.bytes) else { continue };
+                let last_seen = entry.content.deadlines.idle.as_secs().saturating_sub(self.lifetimes.idle);
+                listed.push(Listed {
+                    handle: *handle,
+                    label: record.label,
+                    created: UnixTime::from_secs(record.created),
+                    last_seen: UnixTime::from_secs(last_seen.max(record.created)),
+                });
+            }
+            match page.last() {
+                Some((handle, _)) if page.len() == PAGE => last = Some(*handle),
+                _ => return Ok(listed),
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for Sessions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("lifetimes", &self.lifetimes).finish_non_exhaustive()
+    }
+}
+
+/// Of a session that is about to be written.
+pub(super) fn content_of(
+    kind: Kind,
+    deadlines: Deadlines,
+    epoch: u64,
+    record: &Record,
+) -> Result<Content, SessionError> {
+    Ok(Content { kind, deadlines, epoch, bytes: record.encode()? })
+}

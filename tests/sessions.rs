@@ -1,0 +1,403 @@
+//! Sessions as a request works with them: found, merged, signed in, renewed and ended.
+#![cfg(feature = "session")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+use countersign::UnixTime;
+use countersign::session::{
+    Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, Lifetimes, MAX_RECORD,
+    MemoryStore, Pepper, Session, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
+
+fn after(seconds: u64) -> UnixTime {
+    UnixTime::from_secs(NOW.as_secs() + seconds)
+}
+
+fn pepper() -> Pepper {
+    Pepper::new(b"an obvious test key of 32 bytes!").unwrap()
+}
+
+fn sessions() -> Sessions<MemoryStore> {
+    Sessions::new(MemoryStore::new(16 << 20, 16 << 20), pepper(), LIFETIMES)
+}
+
+async fn saved<S: SessionStore>(sessions: &Sessions<S>) -> Session {
+    let mut session = sessions.begin(NOW).unwrap();
+    sessions.save(&mut session, NOW).await.unwrap();
+    session
+}
+
+async fn signed_in<S: SessionStore>(sessions: &Sessions<S>, user: &str) -> Session {
+    let mut session = saved(sessions).await;
+    sessions.sign_in(&mut session, user, 1, NOW).await.unwrap();
+    session
+}
+
+async fn find<S: SessionStore>(sessions: &Sessions<S>, cookie: &str, now: UnixTime) -> Option<Session> {
+    sessions.find([cookie.as_bytes()], now).await.unwrap()
+}
+
+// ---------------------------------------------------------------------------------------------- parallel requests
+
+fn add_one(session: &mut Session) {
+    session.update(|data| {
+        let count = data.get("count").and_then(|count| count.as_u64()).unwrap_or(0);
+        data.insert("count".to_owned(), (count + 1).into());
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parallel_requests_merge_what_they_change() {
+    let sessions = Arc::new(sessions());
+    let session = signed_in(&*sessions, "alice").await;
+    let cookie = session.cookie();
+    let tasks: Vec<_> = (0..64)
+        .map(|task| {
+            let (sessions, cookie) = (Arc::clone(&sessions), cookie.to_string());
+            tokio::spawn(async move {
+                for _ in 0..200 {
+                    let mut session = find(&*sessions, &cookie, NOW).await.unwrap();
+                    add_one(&mut session);
+                    session.insert(&format!("of {task}"), &true).unwrap();
+                    sessions.save(&mut session, NOW).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let found = find(&*sessions, &cookie, NOW).await.unwrap();
+    assert_eq!(found.get::<u64>("count").unwrap(), Some(12_800));
+    assert!((0..64).all(|task| found.get::<bool>(&format!("of {task}")).unwrap() == Some(true)));
+    assert!(sessions.events().conflicts > 0, "there was no race");
+}
+
+// ---------------------------------------------------------------------------------------------- signing in and out
+
+/// A planted cookie is worth nothing once its victim has signed in with it, whatever it signs in as and however often.
+#[tokio::test]
+async fn no_session_can_be_fixed() {
+    let sessions = sessions();
+    for attempt in 0..1000 {
+        let mut session = saved(&sessions).await;
+        let planted = session.cookie();
+        let mut victim = find(&sessions, &planted, NOW).await.unwrap();
+        sessions.sign_in(&mut victim, "alice", 1, NOW).await.unwrap();
+        assert!(find(&sessions, &planted, NOW).await.is_none(), "attempt {attempt}");
+        let mut cookies = vec![planted];
+        for (user, level) in [("alice", 2), ("bob", 1)] {
+            cookies.push(victim.cookie());
+            sessions.sign_in(&mut victim, user, level, NOW).await.unwrap();
+            assert_eq!(victim.user(), Some(user));
+        }
+        for cookie in &cookies {
+            assert!(find(&sessions, cookie, NOW).await.is_none());
+        }
+        // What was planted cannot be written either.
+        session.insert("admin", &true).unwrap();
+        assert_eq!(sessions.save(&mut session, NOW).await, Err(SessionError::Gone));
+        assert_eq!(sessions.sign_in(&mut session, "mallory", 1, NOW).await, Err(SessionError::Gone));
+        let found = find(&sessions, &victim.cookie(), NOW).await.unwrap();
+        assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("bob"), None));
+    }
+}
+
+#[tokio::test]
+async fn data_stays_when_somebody_signs_in() {
+    let sessions = sessions();
+    let mut session = sessions.begin(NOW).unwrap();
+    session.insert("cart", &["apples"]).unwrap();
+    sessions.save(&mut session, NOW).await.unwrap();
+    let mut other = find(&sessions, &session.cookie(), NOW).await.unwrap();
+    other.insert("theme", "dark").unwrap();
+    sessions.save(&mut other, NOW).await.unwrap();
+    // Read before the other request wrote: its change is not lost.
+    sessions.sign_in(&mut session, "alice", 1, after(5)).await.unwrap();
+    let found = find(&sessions, &session.cookie(), after(5)).await.unwrap();
+    assert_eq!(found.get::<String>("theme").unwrap().as_deref(), Some("dark"));
+    assert_eq!(found.get::<Vec<String>>("cart").unwrap().unwrap(), ["apples"]);
+    assert_eq!(found.authenticated(), Some((after(5), 1)));
+}
+
+#[tokio::test]
+async fn signed_out_everywhere_is_signed_out_everywhere() {
+    let sessions = sessions();
+    let mut phone = signed_in(&sessions, "alice").await;
+    let (mut laptop, mut desk) = (signed_in(&sessions, "alice").await, signed_in(&sessions, "alice").await);
+    let bob = signed_in(&sessions, "bob").await;
+    laptop.set_label("laptop");
+    sessions.save(&mut laptop, NOW).await.unwrap();
+    let listed = sessions.list("alice", NOW).await.unwrap();
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().any(|listed| listed.label == "laptop" && listed.handle == laptop.handle()));
+    assert!(sessions.end(desk.handle(), NOW).await.unwrap() && !sessions.end(desk.handle(), NOW).await.unwrap());
+    desk.insert("late", &1).unwrap();
+    assert_eq!(sessions.save(&mut desk, NOW).await, Err(SessionError::Gone));
+
+    let epoch = sessions.end_all("alice", Some(laptop.handle()), after(1)).await.unwrap();
+    assert_eq!((epoch.number, epoch.at), (1, Some(after(1))));
+    phone.insert("late", &1).unwrap();
+    assert_eq!(sessions.save(&mut phone, after(1)).await, Err(SessionError::Gone));
+    assert!(find(&sessions, &phone.cookie(), after(1)).await.is_none());
+    // The one that was excepted goes on, also with what was read before.
+    laptop.insert("still", &"here").unwrap();
+    sessions.save(&mut laptop, after(1)).await.unwrap();
+    assert!(find(&sessions, &bob.cookie(), after(1)).await.is_some());
+    assert_eq!(sessions.list("alice", after(1)).await.unwrap().len(), 1);
+    signed_in(&sessions, "alice").await;
+}
+
+// ---------------------------------------------------------------------------------------------- renewal and theft
+
+#[tokio::test]
+async fn an_old_verifier_counts_for_its_grace_and_is_an_alarm_after() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    let old = session.cookie();
+    sessions.renew(&mut session, NOW).await.unwrap();
+    let new = session.cookie();
+    assert_ne!(old, new);
+    // A request that was under way.
+    assert!(find(&sessions, &old, after(9)).await.is_some() && find(&sessions, &new, after(9)).await.is_some());
+    assert_eq!(sessions.events().thefts, 0);
+    // Then only a thief has the old one, or the thief has the new one: it ends for both.
+    assert!(find(&sessions, &old, after(10)).await.is_none());
+    assert_eq!(sessions.events().thefts, 1);
+    assert!(find(&sessions, &new, after(10)).await.is_none());
+}
+
+/// Two tabs at once: neither is signed out.
+#[tokio::test]
+async fn renewals_at_the_same_time_leave_both_signed_in() {
+    let sessions = sessions();
+    let session = signed_in(&sessions, "alice").await;
+    let mut tabs = [
+        find(&sessions, &session.cookie(), NOW).await.unwrap(),
+        find(&sessions, &session.cookie(), NOW).await.unwrap(),
+    ];
+    for tab in &mut tabs {
+        sessions.renew(tab, NOW).await.unwrap();
+    }
+    for tab in &tabs {
+        assert!(find(&sessions, &tab.cookie(), after(9)).await.is_some());
+    }
+    assert!(find(&sessions, &tabs[0].cookie(), after(500)).await.is_some(), "the first renewal counts");
+    assert_eq!(sessions.events().thefts, 0);
+}
+
+#[tokio::test]
+async fn a_guessed_or_forged_cookie_is_no_session_and_no_alarm() {
+    let sessions = sessions();
+    let session = signed_in(&sessions, "alice").await;
+    let cookie = session.cookie();
+    for place in 0..cookie.len() {
+        let mut forged = cookie.as_bytes().to_vec();
+        forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
+        assert!(sessions.find([forged.as_slice()], NOW).await.unwrap().is_none(), "{place}");
+    }
+    // The genuine one still counts.
+    assert!(find(&sessions, &cookie, NOW).await.is_some());
+    // The genuine one is found behind planted ones.
+    let planted = saved(&sessions).await;
+    let cookies = [b"junk".as_slice(), &cookie.as_bytes()[..60], b"", cookie.as_bytes(), planted.cookie().as_bytes()]
+        .map(<[u8]>::to_vec);
+    let found = sessions.find(cookies.iter().map(Vec::as_slice), NOW).await.unwrap().unwrap();
+    assert_eq!((found.user(), sessions.events().thefts), (Some("alice"), 0));
+}
+
+#[tokio::test]
+async fn deadlines_are_kept() {
+    let sessions = sessions();
+    let cookie = signed_in(&sessions, "alice").await.cookie();
+    assert!(find(&sessions, &cookie, after(999)).await.is_some());
+    assert!(find(&sessions, &cookie, after(1998)).await.is_some(), "use pushes the idle deadline on");
+    assert!(find(&sessions, &cookie, after(2998)).await.is_none(), "the idle deadline");
+    let cookie = signed_in(&sessions, "alice").await.cookie();
+    for seconds in (0..10_000).step_by(900) {
+        assert!(find(&sessions, &cookie, after(seconds)).await.is_some(), "{seconds}");
+    }
+    assert!(find(&sessions, &cookie, after(10_000)).await.is_none(), "the absolute deadline");
+}
+
+// ---------------------------------------------------------------------------------------------- records
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_a_signed_out_session() {
+    let store = MemoryStore::new(1 << 20, 1 << 20);
+    let deadlines = Deadlines { idle: after(100), absolute: after(100) };
+    let mut cookies = Vec::new();
+    for bytes in [&b""[..], b"{}", b"\xFF\xFE", br#"{"layout":2}"#, &[b'['; 20_000]] {
+        let credential = Credential::generate_anonymous().unwrap();
+        let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: bytes.into() };
+        store.create(credential.handle(), content, NOW).await.unwrap();
+        cookies.push(credential.text());
+    }
+    let sessions = Sessions::new(store, pepper(), LIFETIMES);
+    for cookie in &cookies {
+        assert!(find(&sessions, cookie, NOW).await.is_none());
+    }
+    assert_eq!(sessions.events().unreadable, 5);
+    let of_schema = saved(&sessions).await.cookie();
+    let newer = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper(), LIFETIMES).with_schema(1);
+    let session = saved(&newer).await;
+    assert!(find(&newer, &session.cookie(), NOW).await.is_some() && find(&newer, &of_schema, NOW).await.is_none());
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_says_by_how_much_and_changes_nothing() {
+    let sessions = sessions();
+    let mut session = saved(&sessions).await;
+    session.insert("big", &"x".repeat(MAX_RECORD)).unwrap();
+    let Err(SessionError::TooLarge { by }) = sessions.save(&mut session, NOW).await else { panic!("it was saved") };
+    session.insert("big", &"x".repeat(MAX_RECORD - by)).unwrap();
+    sessions.save(&mut session, NOW).await.unwrap();
+    assert!(session.get::<u64>("big").is_err() && session.get::<u64>("small").unwrap().is_none());
+    assert!(session.take::<String>("big").unwrap().is_some() && session.get::<String>("big").unwrap().is_none());
+}
+
+// ---------------------------------------------------------------------------------------------- calls of the store
+
+/// Counts what it is asked, and passes it on.
+struct Counting {
+    store: MemoryStore,
+    calls: AtomicUsize,
+}
+
+impl Counting {
+    fn counted(&self) -> &MemoryStore {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        &self.store
+    }
+}
+
+impl SessionStore for Counting {
+    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+        self.counted().create(handle, content, now).await
+    }
+
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+        self.counted().load(handle, now).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.counted().compare_and_swap(handle, version, content, now).await
+    }
+
+    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        self.counted().touch(handle, idle, now).await
+    }
+
+    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        self.counted().delete(handle, now).await
+    }
+
+    async fn rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.counted().rotate(old, version, new, content, now).await
+    }
+
+    async fn list_by_user(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        self.counted().list_by_user(tag, after, limit, now).await
+    }
+
+    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+        self.counted().revoke_user(tag, except, now).await
+    }
+
+    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+        self.counted().epoch(tag).await
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.counted().sweep(now, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+}
+
+#[tokio::test]
+async fn the_store_is_asked_no_more_than_it_must() {
+    let store = Counting { store: MemoryStore::new(1 << 20, 1 << 20), calls: AtomicUsize::new(0) };
+    let sessions = Sessions::new(store, pepper(), LIFETIMES);
+    let calls = || sessions.store().calls.swap(0, Ordering::Relaxed);
+    let mut session = sessions.begin(NOW).unwrap();
+    assert_eq!(calls(), 0, "a session that nobody has written");
+    sessions.save(&mut session, NOW).await.unwrap();
+    assert_eq!(calls(), 1, "a first write");
+    assert!(sessions.find([], NOW).await.unwrap().is_none());
+    for junk in ["", "x", &"A".repeat(69), &"A".repeat(71), &"!".repeat(70), "__Host-id"] {
+        assert!(find(&sessions, junk, NOW).await.is_none());
+    }
+    assert_eq!(calls(), 0, "no cookie, or none that could be one");
+    let cookie = session.cookie();
+    let mut found = find(&sessions, &cookie, after(199)).await.unwrap();
+    assert_eq!(calls(), 1, "a read");
+    sessions.save(&mut found, after(199)).await.unwrap();
+    assert_eq!(calls(), 0, "nothing was changed");
+    found.insert("a", &1).unwrap();
+    sessions.save(&mut found, after(199)).await.unwrap();
+    assert_eq!(calls(), 1, "a write");
+    find(&sessions, &cookie, after(200)).await.unwrap();
+    assert_eq!(calls(), 2, "a read, and a touch after a fifth of the idle time");
+    find(&sessions, &cookie, after(399)).await.unwrap();
+    assert_eq!(calls(), 1, "a read");
+}
+
+// ---------------------------------------------------------------------------------------------- what is shown
+
+#[tokio::test]
+async fn no_secret_is_shown() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    session.insert("card", &"4242 4242").unwrap();
+    sessions.save(&mut session, NOW).await.unwrap();
+    let cookie = session.cookie();
+    let credential = Credential::parse(cookie.as_bytes()).unwrap();
+    let entry = sessions.store().load(session.handle(), NOW).await.unwrap().unwrap();
+    let listed = sessions.list("alice", NOW).await.unwrap();
+    let shown = format!(
+        "{session:?} {credential:?} {:?} {:?} {entry:?} {sessions:?} {:?} {listed:?} {:?} {}",
+        pepper(),
+        pepper().seal(&credential),
+        sessions.store(),
+        sessions.events(),
+        SessionError::TooLarge { by: 1 },
+    );
+    let verifier = &cookie[30..];
+    let record = String::from_utf8_lossy(&entry.content.bytes).into_owned();
+    assert!(record.contains("4242") && !record.contains(verifier) && !record.contains(&cookie[27..]));
+    assert!(!shown.contains(verifier) && !shown.contains("4242") && !shown.contains("obvious test key"), "{shown}");
+    assert!(shown.contains(&session.handle().to_string()) || shown.contains("Handle"));
+}
