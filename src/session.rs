@@ -18,6 +18,7 @@ mod memory;
 mod record;
 mod sessions;
 mod store;
+mod twins;
 
 pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
 pub use current::Session;
@@ -27,3 +28,4 @@ pub use memory::MemoryStore;
 pub use record::MAX_RECORD;
 pub use sessions::{Events, Lifetimes, Listed, SessionError, Sessions};
 pub use store::{Capabilities, Content, Created, Deadlines, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
+pub use twins::{Blocking, BlockingSessionStore, DynStore, FromBlocking};

@@ -10,10 +10,10 @@
 )]
 
 use countersign::UnixTime;
-use countersign::session::laws;
+use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Capabilities, Content, Created, Credential, Deadlines, DiskStore, Entry, Epoch, Handle, Kind, MemoryStore,
-    OpenError, SessionStore, StoreError, Swapped, UserTag,
+    Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, DynStore, Entry, Epoch, FromBlocking,
+    Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -146,13 +146,16 @@ impl Drop for OnDisk {
 #[tokio::test]
 async fn every_store_obeys_and_the_lawless_one_breaks_each() {
     let disk = OnDisk::new("laws");
-    let verdicts = laws::check(&memory()).await.into_iter().zip(laws::check(&*disk.store()).await);
-    println!("{:<40} memory   disk     lawless", "law");
-    for ((law, memory), (_, disk)) in verdicts {
+    let blocking = FromBlocking(Blocking(DynStore::new(memory())));
+    println!("{:<40} memory   disk     blocking lawless", "law");
+    for law in Law::ALL {
+        let (memory, blocking) = (laws::check_one(&memory(), law).await, laws::check_one(&blocking, law).await);
+        let disk = laws::check_one(&*disk.store(), law).await;
         let lawless = laws::check_one(&Lawless::default(), law).await;
-        let words = [&memory, &disk, &lawless].map(|verdict| if verdict.is_ok() { "obeys" } else { "breaks" });
-        println!("{:<40} {:<8} {:<8} {}", law.to_string(), words[0], words[1], words[2]);
-        assert_eq!((memory, disk), (Ok(()), Ok(())), "{law}");
+        let words =
+            [&memory, &disk, &blocking, &lawless].map(|verdict| if verdict.is_ok() { "obeys" } else { "breaks" });
+        println!("{:<40} {:<8} {:<8} {:<8} {}", law.to_string(), words[0], words[1], words[2], words[3]);
+        assert_eq!([memory, disk, blocking], [Ok(()), Ok(()), Ok(())], "{law}");
         assert!(lawless.is_err(), "{law}: the lawless store passes, so the law tells nothing");
     }
 }
