@@ -15,6 +15,8 @@ mod authenticate;
 #[cfg(feature = "tower")]
 mod bearer;
 mod cookie;
+#[cfg(feature = "tower")]
+mod csrf;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "tower")]
@@ -28,6 +30,8 @@ pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 #[cfg(feature = "tower")]
 pub use bearer::{Bearer, bearer};
 pub use cookie::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, cookies_named};
+#[cfg(feature = "tower")]
+pub use csrf::{CrossSite, CsrfGuard};
 #[cfg(feature = "axum")]
 pub use extract::FilterMissing;
 #[cfg(feature = "tower")]

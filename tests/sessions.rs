@@ -218,6 +218,19 @@ async fn a_guessed_or_forged_cookie_is_no_session_and_no_alarm() {
 }
 
 #[tokio::test]
+async fn a_form_token_is_of_one_session_and_outlives_renewals() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    let token = sessions.form_token(&session);
+    sessions.renew(&mut session, NOW).await.unwrap();
+    assert!(sessions.is_form_token(&session, &token));
+    let other = signed_in(&sessions, "alice").await;
+    assert!(!sessions.is_form_token(&other, &token) && !sessions.is_form_token(&session, ""));
+    sessions.sign_in(&mut session, "alice", 2, NOW).await.unwrap();
+    assert!(!sessions.is_form_token(&session, &token));
+}
+
+#[tokio::test]
 async fn deadlines_are_kept() {
     let sessions = sessions();
     let cookie = signed_in(&sessions, "alice").await.cookie();

@@ -13,6 +13,9 @@ const SELECTOR: usize = 12;
 const HANDLE: usize = TAG + SELECTOR;
 const VERIFIER: usize = 32;
 
+/// Characters of a form token.
+const FORM_TOKEN_LEN: usize = base64url_len(32);
+
 /// Characters of every credential in its cookie.
 pub const CREDENTIAL_LEN: usize = base64url_len(HANDLE + VERIFIER);
 
@@ -253,11 +256,22 @@ impl Pepper {
         UserTag(tag)
     }
 
+    /// A form token: bound to the session, the same through all renewals, another one once somebody signs in.
+    #[must_use]
+    pub(super) fn form_token(&self, handle: Handle) -> [u8; FORM_TOKEN_LEN] {
+        let mut mac = self.0.start();
+        mac.put(b"countersign session form");
+        mac.put(&handle.0);
+        let mut text = [0; FORM_TOKEN_LEN];
+        base64url_encode(mac.finish().as_bytes(), &mut text);
+        text
+    }
+
     /// What a record keeps of a credential.
     #[must_use]
     pub fn seal(&self, credential: &Credential) -> SealedVerifier {
         let mut mac = self.0.start();
-        // The two labels differ in front of anything that is chosen: no user's name reads as a credential.
+        // The labels differ in front of anything that is chosen: no user's name reads as a credential.
         mac.put(b"countersign session verifier");
         mac.put(&credential.handle.0);
         mac.put(credential.verifier.as_slice());

@@ -337,6 +337,16 @@ impl<S: SessionStore> Sessions<S> {
         Ok(())
     }
 
+    /// A token for a hidden field of a form, for browsers that do not say where a request comes from.
+    pub fn form_token(&self, session: &Session) -> String {
+        self.pepper.form_token(session.handle()).iter().map(|byte| char::from(*byte)).collect()
+    }
+
+    /// True if a form's token is that of the session. In constant time.
+    pub fn is_form_token(&self, session: &Session, token: &str) -> bool {
+        crate::constant_time::eq(&self.pepper.form_token(session.handle()), token.as_bytes())
+    }
+
     /// Ends a session. False if it was over already.
     ///
     /// # Errors

@@ -1,0 +1,116 @@
+//! Cross-site request forgery: which requests that carry cookies are the page's own.
+
+use core::fmt;
+use http::header::ORIGIN;
+use http::request::Parts;
+use http::{HeaderName, Method};
+use std::string::String;
+use std::vec::Vec;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Why a request was taken for another site's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CrossSite {
+    /// The browser says that another site makes the request (`Sec-Fetch-Site`).
+    Site,
+    /// It comes from a page of another origin (`Origin`).
+    Origin,
+    /// It says neither, as very old browsers do: a form token can vouch for it.
+    Unknown,
+}
+
+impl fmt::Display for CrossSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Site => "another site makes the request",
+            Self::Origin => "the request comes from a page of another origin",
+            Self::Unknown => "the request does not say where it comes from",
+        })
+    }
+}
+
+impl core::error::Error for CrossSite {}
+
+/// Tells the page's own requests from those of other sites, by what browsers say and scripts cannot: `Sec-Fetch-Site`, and `Origin` where that
+/// is missing.
+///
+/// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`), and so does what a person asked for by hand. A request with an `Authorization`
+/// header passes too: no other site can make a browser send one.
+///
+/// ```
+/// use countersign::web::{CrossSite, CsrfGuard};
+/// use http::Request;
+///
+/// let guard = CsrfGuard::new(["https://shop.example"]);
+/// let post = |name: &str, value: &str| Request::post("/cart").header(name, value).body(()).unwrap().into_parts().0;
+/// assert_eq!(guard.judge(&post("sec-fetch-site", "same-origin")), Ok(()));
+/// assert_eq!(guard.judge(&post("sec-fetch-site", "cross-site")), Err(CrossSite::Site));
+/// assert_eq!(guard.judge(&post("origin", "https://shop.example")), Ok(()));
+/// assert_eq!(guard.judge(&post("origin", "https://shop.example.evil")), Err(CrossSite::Origin));
+/// assert_eq!(guard.judge(&post("accept", "*/*")), Err(CrossSite::Unknown));
+/// ```
+#[derive(Clone, Debug)]
+pub struct CsrfGuard {
+    origins: Vec<String>,
+    exempt: fn(&Parts) -> bool,
+    logs_only: bool,
+}
+
+impl CsrfGuard {
+    /// A guard for an application at these origins, each `scheme://host` or `scheme://host:port`, as browsers write them.
+    pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Self {
+        Self { origins: origins.into_iter().map(Into::into).collect(), exempt: |_| false, logs_only: false }
+    }
+
+    /// Lets requests pass that are meant for other sites: a payment provider's call, for example. Name the route, not the sender.
+    #[must_use]
+    pub fn exempting(mut self, exempt: fn(&Parts) -> bool) -> Self {
+        self.exempt = exempt;
+        self
+    }
+
+    /// Refuses nothing: the filter puts the reason into the response's extensions alone. To see what would be refused before it is.
+    #[must_use]
+    pub const fn logging_only(mut self) -> Self {
+        self.logs_only = true;
+        self
+    }
+
+    /// True if what [`judge`](CsrfGuard::judge) refuses is to be let through.
+    #[must_use]
+    pub const fn logs_only(&self) -> bool {
+        self.logs_only
+    }
+
+    /// Judges a request by its method and headers.
+    ///
+    /// # Errors
+    /// [`CrossSite`]
+    pub fn judge(&self, request: &Parts) -> Result<(), CrossSite> {
+        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        if is_safe || request.headers.contains_key(http::header::AUTHORIZATION) || (self.exempt)(request) {
+            return Ok(());
+        }
+        let only = |name: &HeaderName| {
+            let mut values = request.headers.get_all(name).iter();
+            let first = values.next().map(|value| value.as_bytes());
+            // Of two, nobody knows which one a proxy has added.
+            if values.next().is_some() { Some(&b"more than one"[..]) } else { first }
+        };
+        let is_own = |origin: &[u8]| self.origins.iter().any(|own| own.as_bytes() == origin);
+        let origin = only(&ORIGIN);
+        match only(&SEC_FETCH_SITE) {
+            Some(b"same-origin" | b"none") => Ok(()),
+            // An own origin beside this one: a sub-domain, for example.
+            Some(_) if origin.is_some_and(is_own) => Ok(()),
+            Some(_) => Err(CrossSite::Site),
+            None => match origin {
+                Some(origin) if is_own(origin) => Ok(()),
+                Some(_) => Err(CrossSite::Origin),
+                None => Err(CrossSite::Unknown),
+            },
+        }
+    }
+}
