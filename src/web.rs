@@ -23,6 +23,10 @@ mod extract;
 mod layer;
 #[cfg(feature = "tower")]
 mod problem;
+#[cfg(feature = "session-filter")]
+mod session_layer;
+#[cfg(feature = "session-filter")]
+mod session_slot;
 mod set_cookie;
 
 #[cfg(feature = "tower")]
@@ -36,6 +40,10 @@ pub use csrf::{CrossSite, CsrfGuard};
 pub use extract::FilterMissing;
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
+#[cfg(feature = "session-filter")]
+pub use session_layer::{SessionLayer, SessionService};
+#[cfg(feature = "session-filter")]
+pub use session_slot::{OpenSession, SessionSlot, SlotError};
 pub use set_cookie::{
     CookieError, HostPrefix, MAX_SET_COOKIE, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie,
 };

@@ -147,6 +147,11 @@ impl Credential {
         Ok(credential)
     }
 
+    /// All zeros: of no session.
+    pub(super) fn blank() -> Self {
+        Self { handle: Handle([0; HANDLE]), verifier: Zeroizing::new([0; VERIFIER]) }
+    }
+
     /// For a second attempt with the same.
     pub(super) fn copied(&self) -> Self {
         Self { handle: self.handle, verifier: self.verifier.clone() }

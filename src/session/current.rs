@@ -55,6 +55,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// What stands in for a session that was given back.
+    pub(crate) fn blank() -> Self {
+        let deadlines = Deadlines { idle: UnixTime::UNSET, absolute: UnixTime::UNSET };
+        Self::unsaved(Credential::blank(), Record::blank(), deadlines)
+    }
+
+    /// `None` before it was ever saved.
+    pub(crate) const fn version(&self) -> Option<u64> {
+        self.version
+    }
+
     pub(super) const fn unsaved(credential: Credential, record: Record, deadlines: Deadlines) -> Self {
         Self { credential, record, deadlines, changes: Vec::new(), version: None, kind: Kind::Anonymous, epoch: 0 }
     }

@@ -69,6 +69,11 @@ impl Record {
         }
     }
 
+    /// Of no session.
+    pub(super) fn blank() -> Self {
+        Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
+    }
+
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
         let bytes = serde_json::to_vec(self).map_err(|_| SessionError::Data)?;
         match bytes.len().checked_sub(MAX_RECORD) {

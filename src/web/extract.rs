@@ -66,3 +66,49 @@ impl<S: Sync> FromRequestParts<S> for VerifiedClaims {
         parts.extensions.get::<Self>().cloned().ok_or(FilterMissing)
     }
 }
+
+/// The session of the request, opened. A store that does not answer is a 503, a handler outside of the filter a 500.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use countersign::web::OpenSession;
+///
+/// async fn visit(mut session: OpenSession) -> String {
+///     session.update(|data| {
+///         let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
+///         data.insert("visits".to_owned(), visits.into());
+///     });
+///     format!("visit {}", session.get::<u64>("visits").ok().flatten().unwrap_or(0))
+/// }
+///
+/// let app: Router = Router::new().route("/visit", post(visit));
+/// ```
+#[cfg(feature = "session-filter")]
+impl<S: Sync> FromRequestParts<S> for super::OpenSession {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let slot = parts.extensions.get::<super::SessionSlot>().cloned();
+        let slot = slot.ok_or_else(|| FilterMissing.into_response())?;
+        slot.open().await.map_err(|error| match error {
+            super::SlotError::Session(error) => error.into_response(),
+            super::SlotError::InUse => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        })
+    }
+}
+
+/// As the filter answers: 401 where the session has ended, 503 where the store does not answer, else 500.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use countersign::session::{SessionError, StoreError};
+///
+/// assert_eq!(SessionError::Gone.into_response().status(), 401);
+/// assert_eq!(SessionError::Store(StoreError::Unavailable).into_response().status(), 503);
+/// ```
+#[cfg(feature = "session-filter")]
+impl IntoResponse for crate::session::SessionError {
+    fn into_response(self) -> Response {
+        super::problem::session(self).map(axum_core::body::Body::from)
+    }
+}

@@ -44,6 +44,47 @@ pub(super) fn refused(refusal: Refusal) -> Response<&'static str> {
     response
 }
 
+#[cfg(feature = "session-filter")]
+const CROSS_SITE: &str =
+    r#"{"type":"urn:countersign:problem:cross-site","title":"The request comes from another site","status":403}"#;
+#[cfg(feature = "session-filter")]
+const SIGNED_OUT: &str =
+    r#"{"type":"urn:countersign:problem:signed-out","title":"The session has ended: sign in again","status":401}"#;
+#[cfg(feature = "session-filter")]
+const NOT_WRITTEN: &str =
+    r#"{"type":"urn:countersign:problem:session","title":"The session could not be written","status":500}"#;
+#[cfg(feature = "session-filter")]
+const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title":"Sessions are not available just now: try again","status":503}"#;
+
+/// Of another site.
+#[cfg(feature = "session-filter")]
+pub(super) fn cross_site(reason: super::CrossSite) -> Response<&'static str> {
+    let header = (http::header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
+    let mut response = Problem { status: StatusCode::FORBIDDEN, header, body: CROSS_SITE }.into_response();
+    response.extensions_mut().insert(reason);
+    response
+}
+
+/// Why a session was not written. No challenge comes with a 401: there is no scheme for cookies.
+#[cfg(feature = "session-filter")]
+pub(super) fn session(error: crate::session::SessionError) -> Response<&'static str> {
+    use crate::session::{SessionError, StoreError};
+    let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
+    let problem = match error {
+        SessionError::Gone | SessionError::Revoked => {
+            Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT }
+        }
+        SessionError::Store(StoreError::Unavailable | StoreError::Full) => {
+            let header = (RETRY_AFTER, HeaderValue::from_static("2"));
+            Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: STORE_AWAY }
+        }
+        _ => Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN },
+    };
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(error);
+    response
+}
+
 impl Problem {
     fn into_response(self) -> Response<&'static str> {
         let mut response = Response::new(self.body);

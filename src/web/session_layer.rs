@@ -1,0 +1,168 @@
+//! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
+
+use super::session_slot::{Filter, SessionSlot};
+use super::{CrossSite, CsrfGuard, FromText, MakeBody, problem};
+use crate::session::{DynStore, Sessions};
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use http::{Request, Response};
+use std::boxed::Box;
+use std::sync::Arc;
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Gives handlers their session, and browsers their cookie.
+///
+/// | request | calls of the store | answer |
+/// |---|---|---|
+/// | without a cookie | 0 | the handler's |
+/// | whose handler does not ask | 0 | the handler's |
+/// | read | 1, and a touch once in a fifth of the idle time | the handler's, `Vary: Cookie`, `Cache-Control: no-store` |
+/// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one |
+/// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
+/// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
+/// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
+///
+/// The reason of a refusal is in the response's extensions, for the log.
+///
+/// ```
+/// use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+/// use countersign::web::{CsrfGuard, SessionLayer, SessionSlot};
+/// use http::{Request, Response};
+/// use std::time::Duration;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+/// # runtime.block_on(async {
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+/// let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10 });
+/// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"]), Duration::from_millis(250));
+///
+/// let service = filter.layer(service_fn(async |request: Request<()>| {
+///     let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
+///     let mut session = slot.open().await.unwrap();
+///     session.insert("visits", &1).unwrap();
+///     Ok::<_, std::convert::Infallible>(Response::new(""))
+/// }));
+/// let response = service.oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
+/// let cookie = response.headers()["set-cookie"].to_str().unwrap();
+/// assert!(cookie.starts_with("__Host-id=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct SessionLayer<B = FromText> {
+    filter: Arc<Filter>,
+    body: B,
+}
+
+impl SessionLayer {
+    /// A filter over these sessions. `deadline` is for each call of the store.
+    #[must_use]
+    pub fn new(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
+        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: true }), body: FromText }
+    }
+
+    /// The same with a cookie without `Secure`, by the name `id`: for a server on plain `http://` on this machine alone.
+    #[must_use]
+    pub fn without_tls(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
+        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: false }), body: FromText }
+    }
+
+    /// Makes the bodies of the filter's own answers with `body`, as [`BearerLayer::with_body`](super::BearerLayer::with_body).
+    #[must_use]
+    pub fn with_body<B, Body>(self, body: B) -> SessionLayer<B>
+    where
+        B: Fn(&'static str) -> Body,
+    {
+        SessionLayer { filter: self.filter, body }
+    }
+}
+
+impl<B> SessionLayer<B> {
+    /// The sessions, to list and end them by.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions<DynStore> {
+        &self.filter.sessions
+    }
+}
+
+impl<B: Clone> Clone for SessionLayer<B> {
+    fn clone(&self) -> Self {
+        Self { filter: Arc::clone(&self.filter), body: self.body.clone() }
+    }
+}
+
+impl<B> fmt::Debug for SessionLayer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").finish_non_exhaustive()
+    }
+}
+
+impl<B: Clone, S> Layer<S> for SessionLayer<B> {
+    type Service = SessionService<S, B>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService { filter: Arc::clone(&self.filter), inner, body: self.body.clone() }
+    }
+}
+
+/// A service behind the filter; made by [`SessionLayer`].
+pub struct SessionService<S, B = FromText> {
+    filter: Arc<Filter>,
+    inner: S,
+    body: B,
+}
+
+impl<S: Clone, B: Clone> Clone for SessionService<S, B> {
+    fn clone(&self) -> Self {
+        Self { filter: Arc::clone(&self.filter), inner: self.inner.clone(), body: self.body.clone() }
+    }
+}
+
+impl<S, B> fmt::Debug for SessionService<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
+impl<S, B, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S, B>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    S::Future: Send + 'static,
+    B: MakeBody<ResponseBody> + Clone + Send + 'static,
+    ResponseBody: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let make = self.body.clone();
+        let suspicion: Option<CrossSite> = self.filter.guard.judge(&parts).err();
+        if let Some(reason) = suspicion.filter(|_| !self.filter.guard.logs_only()) {
+            let response = problem::cross_site(reason).map(|text| make.make_body(text));
+            return Box::pin(async move { Ok(response) });
+        }
+        let slot = SessionSlot::new(&self.filter, &parts.headers);
+        parts.extensions.insert(slot.clone());
+        let answer = self.inner.call(Request::from_parts(parts, body));
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if let Err(failure) = slot.close(response.headers_mut()).await {
+                response = problem::session(failure).map(|text| make.make_body(text));
+            }
+            if let Some(reason) = suspicion {
+                response.extensions_mut().insert(reason);
+            }
+            Ok(response)
+        })
+    }
+}

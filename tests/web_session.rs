@@ -1,0 +1,325 @@
+//! The session filter over HTTP: cookies, cross-site requests, a store that is away, what caches may keep.
+#![cfg(all(feature = "session-filter", feature = "axum"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{get, post};
+use countersign::UnixTime;
+use countersign::session::{
+    Capabilities, Content, Created, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper, SessionError,
+    SessionStore, Sessions, StoreError, Swapped, UserTag,
+};
+use countersign::web::{CrossSite, CsrfGuard, OpenSession, SessionLayer};
+use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE, VARY};
+use http::{Method, Request, Response, StatusCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tower::ServiceExt;
+
+const ORIGIN: &str = "https://shop.example";
+const DEADLINE: Duration = Duration::from_millis(100);
+
+/// Counts what it is asked; when it is away it never answers.
+#[derive(Clone, Default)]
+struct Flaky(Arc<Inside>);
+
+struct Inside {
+    store: MemoryStore,
+    calls: AtomicUsize,
+    is_away: AtomicBool,
+}
+
+impl Default for Inside {
+    fn default() -> Self {
+        let store = MemoryStore::new(1 << 20, 1 << 20);
+        Self { store, calls: AtomicUsize::new(0), is_away: AtomicBool::new(false) }
+    }
+}
+
+impl Flaky {
+    async fn store(&self) -> &MemoryStore {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        if self.0.is_away.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        &self.0.store
+    }
+
+    fn calls(&self) -> usize {
+        self.0.calls.swap(0, Ordering::Relaxed)
+    }
+
+    fn go_away(&self, is_away: bool) {
+        self.0.is_away.store(is_away, Ordering::Relaxed);
+    }
+}
+
+impl SessionStore for Flaky {
+    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+        self.store().await.create(handle, content, now).await
+    }
+
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+        self.store().await.load(handle, now).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.store().await.compare_and_swap(handle, version, content, now).await
+    }
+
+    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        self.store().await.touch(handle, idle, now).await
+    }
+
+    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        self.store().await.delete(handle, now).await
+    }
+
+    async fn rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.store().await.rotate(old, version, new, content, now).await
+    }
+
+    async fn list_by_user(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        self.store().await.list_by_user(tag, after, limit, now).await
+    }
+
+    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+        self.store().await.revoke_user(tag, except, now).await
+    }
+
+    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+        self.store().await.epoch(tag).await
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.store().await.sweep(now, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.store.capabilities()
+    }
+}
+
+async fn write(mut session: OpenSession) -> String {
+    session.update(|data| {
+        let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
+        data.insert("visits".to_owned(), visits.into());
+    });
+    session.get::<u64>("visits").unwrap().unwrap().to_string()
+}
+
+async fn read(session: OpenSession) -> String {
+    format!("{} {}", session.user().unwrap_or("nobody"), session.get::<u64>("visits").unwrap().unwrap_or(0))
+}
+
+async fn sign_in(mut session: OpenSession) -> Result<&'static str, SessionError> {
+    session.sign_in("alice", 1).await.map(|()| "welcome")
+}
+
+async fn sign_out(session: OpenSession) -> Result<&'static str, SessionError> {
+    session.sign_out().await.map(|()| "bye")
+}
+
+/// Writes, and is signed out by another request before it is done.
+async fn late(mut session: OpenSession) -> Result<&'static str, SessionError> {
+    session.insert("late", &true)?;
+    session.sessions().end(session.handle(), UnixTime::now()).await?;
+    Ok("done")
+}
+
+fn app(guard: CsrfGuard) -> (Router, Flaky) {
+    let store = Flaky::default();
+    let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
+    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    let sessions = Sessions::new(DynStore::new(store.clone()), pepper, lifetimes);
+    let app = Router::new()
+        .route("/", get(|| async { "open" }).post(|| async { "posted" }))
+        .route("/read", get(read))
+        .route("/write", post(write))
+        .route("/in", post(sign_in))
+        .route("/out", post(sign_out))
+        .route("/late", post(late))
+        .layer(SessionLayer::new(sessions, guard, DEADLINE));
+    (app, store)
+}
+
+async fn send(app: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 16).await.unwrap();
+    (Response::from_parts(parts, ()), String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// The page's own request.
+async fn own(app: &Router, method: Method, path: &str, cookie: &str) -> (Response<()>, String) {
+    send(app, method, path, &[("cookie", cookie), ("sec-fetch-site", "same-origin")]).await
+}
+
+/// The pair that a browser sends back.
+fn cookie_of(response: &Response<()>) -> String {
+    response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_visitor_gets_a_cookie_with_the_first_write_and_the_store_is_asked_no_more_than_it_must() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (response, body) = own(&app, Method::GET, "/", "a=b").await;
+    assert_eq!((body.as_str(), store.calls()), ("open", 0));
+    assert!([SET_COOKIE, VARY, CACHE_CONTROL].iter().all(|name| !response.headers().contains_key(name)));
+    let (response, body) = own(&app, Method::GET, "/read", "a=b").await;
+    assert_eq!((body.as_str(), store.calls()), ("nobody 0", 0), "no cookie, no call");
+    assert!(!response.headers().contains_key(SET_COOKIE));
+    assert_eq!(
+        (&response.headers()[VARY], &response.headers()[CACHE_CONTROL]),
+        (&"Cookie".parse().unwrap(), &"no-store".parse().unwrap())
+    );
+
+    let (response, body) = own(&app, Method::POST, "/write", "").await;
+    assert_eq!((body.as_str(), store.calls()), ("1", 1));
+    let whole = response.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(
+        whole.starts_with("__Host-id=") && whole.ends_with("; Max-Age=43200; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        "{whole}"
+    );
+    let cookie = cookie_of(&response);
+    let (response, body) = own(&app, Method::GET, "/read", &cookie).await;
+    assert_eq!((body.as_str(), store.calls()), ("nobody 1", 1), "a read");
+    assert!(!response.headers().contains_key(SET_COOKIE));
+    let (response, body) = own(&app, Method::POST, "/write", &cookie).await;
+    assert_eq!((body.as_str(), store.calls()), ("2", 2), "a read and a write");
+    assert!(!response.headers().contains_key(SET_COOKIE), "the cookie is the same");
+    own(&app, Method::GET, "/", &cookie).await;
+    assert_eq!(store.calls(), 0, "a handler that does not ask");
+}
+
+#[tokio::test]
+async fn signing_in_changes_the_cookie_and_signing_out_takes_it_away() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let planted = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let (response, _) = own(&app, Method::POST, "/in", &planted).await;
+    let cookie = cookie_of(&response);
+    assert_ne!(cookie, planted);
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 1");
+    assert_eq!(own(&app, Method::GET, "/read", &planted).await.1, "nobody 0");
+    // A planted cookie in front of the genuine one.
+    let other = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let both = format!("__Host-id=junk; {planted}; {cookie}; {other}");
+    assert_eq!(own(&app, Method::GET, "/read", &both).await.1, "alice 1");
+
+    let (response, body) = own(&app, Method::POST, "/out", &cookie).await;
+    assert_eq!(body, "bye");
+    assert!(response.headers()[SET_COOKIE].to_str().unwrap().starts_with("__Host-id=; Max-Age=0; Path=/; Secure"));
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
+}
+
+#[tokio::test]
+async fn another_site_cannot_act_for_the_person() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/"));
+    let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    store.calls();
+    let cases: [(&[(&str, &str)], Option<CrossSite>); 11] = [
+        (&[("sec-fetch-site", "same-origin")], None),
+        (&[("sec-fetch-site", "none")], None),
+        (&[("sec-fetch-site", "cross-site")], Some(CrossSite::Site)),
+        (&[("sec-fetch-site", "same-site")], Some(CrossSite::Site)),
+        (&[("sec-fetch-site", "same-site"), ("origin", ORIGIN)], None),
+        (&[("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-origin")], Some(CrossSite::Site)),
+        (&[("origin", ORIGIN)], None),
+        (&[("origin", "https://shop.example:8443")], Some(CrossSite::Origin)),
+        (&[("origin", "http://shop.example")], Some(CrossSite::Origin)),
+        (&[("origin", "null")], Some(CrossSite::Origin)),
+        (&[], Some(CrossSite::Unknown)),
+    ];
+    for (headers, expected) in cases {
+        let headers: Vec<_> = headers.iter().copied().chain([("cookie", cookie.as_str())]).collect();
+        let (response, body) = send(&app, Method::POST, "/write", &headers).await;
+        assert_eq!(response.extensions().get::<CrossSite>().copied(), expected, "{headers:?}");
+        assert_eq!(response.status() == StatusCode::FORBIDDEN, expected.is_some(), "{headers:?}");
+        assert!(expected.is_none() || body.contains("problem:cross-site") && store.calls() == 0);
+        store.calls();
+    }
+    // What changes nothing passes, and so does what was exempted by name, and a token in a header that no other site can set.
+    assert_eq!(send(&app, Method::GET, "/read", &[("sec-fetch-site", "cross-site")]).await.0.status(), StatusCode::OK);
+    assert_eq!(send(&app, Method::POST, "/", &[("sec-fetch-site", "cross-site")]).await.1, "posted");
+    let with_token = [("sec-fetch-site", "cross-site"), ("authorization", "Bearer x")];
+    assert_eq!(send(&app, Method::POST, "/write", &with_token).await.0.status(), StatusCode::OK);
+    // To see what would be refused.
+    let (app, _) = self::app(CsrfGuard::new([ORIGIN]).logging_only());
+    let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!((response.status(), response.extensions().get()), (StatusCode::OK, Some(&CrossSite::Site)));
+}
+
+/// Within the deadline, with the cookie kept; and back as soon as the store is, without a restart.
+#[tokio::test]
+async fn a_store_that_is_away_is_a_503_in_time() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    store.go_away(true);
+    let mut times = Vec::new();
+    for path in ["/read", "/write", "/in", "/out"].into_iter().cycle().take(60) {
+        let method = if path == "/read" { Method::GET } else { Method::POST };
+        let start = Instant::now();
+        let (response, body) = own(&app, method, path, &cookie).await;
+        times.push(start.elapsed());
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(response.headers().contains_key(RETRY_AFTER) && body.contains("problem:unavailable"), "{path}");
+        assert!(!response.headers().contains_key(SET_COOKIE), "the cookie is kept");
+    }
+    times.sort();
+    println!("a store that is away: answers in {:?} to {:?}, deadline {DEADLINE:?}", times[0], times[times.len() - 1]);
+    store.calls();
+    assert_eq!(own(&app, Method::GET, "/read", "a=b").await.1, "nobody 0");
+    assert_eq!(store.calls(), 0, "who has no cookie notices nothing");
+    store.go_away(false);
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+}
+
+/// A logout beside a request that writes: the write comes too late, and says so.
+#[tokio::test]
+async fn a_write_after_a_logout_is_refused_and_told() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let (response, body) = own(&app, Method::POST, "/late", &cookie).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
+    assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
+}
+
+#[test]
+fn reasons_are_words() {
+    assert_eq!(SessionError::Gone.to_string(), "the session has ended");
+    assert_eq!(CrossSite::Unknown.to_string(), "the request does not say where it comes from");
+}
