@@ -1,30 +1,27 @@
 //! The three strict encodings of the crate: unpadded base64url, lower-case hex and shortest decimal.
 //!
-//! Each has one spelling for a value and refuses every other. base64url comes twice: for keys and signatures, without a branch or an
-//! address that depends on the data, and for public text, as fast as it goes. This room decides which.
+//! Each has one spelling for a value and refuses every other. With `std`, base64url comes twice: for keys and signatures, without a branch
+//! or an address that depends on the data, and for public text, as fast as it goes. This room decides which.
 
 pub(crate) mod decimal;
-mod groups;
 mod literal;
 #[cfg(feature = "std")]
 mod public;
 mod secret;
-#[cfg(any(not(feature = "std"), test))]
-mod table;
 
 pub(crate) use literal::Literal;
 #[cfg(not(feature = "std"))]
-use table as public;
+use secret as public;
 
 /// Length of the base64url text of `n` bytes, unpadded.
 pub(crate) const fn base64url_len(n: usize) -> usize {
-    // 4 characters for 3 bytes; a rest of 1 or 2 bytes takes 2 or 3 characters.
-    n.saturating_mul(4).div_ceil(3)
+    // One character more for every three bytes, and for a rest of one or two.
+    n.saturating_add(n.div_ceil(3))
 }
 
 /// Length of what `n` characters of unpadded base64url stand for.
 pub(crate) const fn base64url_decoded_len(n: usize) -> usize {
-    n.saturating_mul(3) / 4
+    n.saturating_sub(n.div_ceil(4))
 }
 
 /// Writes a secret; `dst` is exactly `base64url_len(src.len())` long.
@@ -67,8 +64,8 @@ mod tests {
 
     type Encoder = fn(&[u8], &mut [u8]) -> bool;
     type Decoder = fn(&mut [u8]) -> Option<&mut [u8]>;
-    const ENCODERS: [Encoder; 3] = [base64url_encode, base64url_encode_public, table::encode];
-    const DECODERS: [Decoder; 2] = [base64url_decode_public, table::decode_in_place];
+    const ENCODERS: [Encoder; 2] = [base64url_encode, base64url_encode_public];
+    const DECODERS: [Decoder; 2] = [base64url_decode_public, secret::decode_in_place];
 
     /// A codec that many people rely on, as the judge of all of ours: on what is right and on what is wrong.
     #[test]
