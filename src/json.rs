@@ -268,15 +268,16 @@ impl Scanner<'_, '_> {
         } else {
             for from in self.kept..end {
                 let byte = *self.buf.get(from)?;
-                self.put(byte)?;
+                self.put(byte.into())?;
             }
         }
         self.kept = end;
         Some(())
     }
 
-    /// Writes behind the point of reading.
-    fn put(&mut self, byte: u8) -> Option<()> {
+    /// Writes the lowest eight bits behind the point of reading.
+    fn put(&mut self, byte: u32) -> Option<()> {
+        let [byte, ..] = byte.to_le_bytes();
         *self.buf.get_mut(self.write)? = byte;
         self.write = self.write.saturating_add(1);
         Some(())
