@@ -143,7 +143,8 @@ impl Scanner<'_, '_> {
         self.settle(at)?;
         let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
         self.keys.add(before, key)?;
-        Some(self.names.place(key))
+        let [_, name @ .., _] = key else { return None };
+        Some(self.names.place(name))
     }
 
     /// A value of the top object, and one byte more, has been read.

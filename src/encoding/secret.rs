@@ -91,6 +91,30 @@ pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> bool {
     bad == 0
 }
 
+/// Encodes the first `len` bytes of `text` over itself, from the end: a group's text begins behind where its bytes do. False if `text` is not as
+/// long as theirs.
+#[cfg(any(not(feature = "std"), test))]
+pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
+    if text.len() != super::base64url_len(len) {
+        return false;
+    }
+    for group in (0..len.div_ceil(3)).rev() {
+        let bytes = text.get(group.saturating_mul(3)..len).unwrap_or_default();
+        let bytes = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut padded = [0; 3];
+            copy(bytes, &mut padded);
+            padded
+        });
+        let place = text.get_mut(group.saturating_mul(4)..).unwrap_or_default();
+        let characters = encode_group(bytes);
+        match place.first_chunk_mut() {
+            Some(place) => *place = characters,
+            None => copy(&characters, place),
+        }
+    }
+    true
+}
+
 /// Decodes over the text itself; `None` for anything but the one canonical text.
 #[cfg(any(not(feature = "std"), test))]
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {

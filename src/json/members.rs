@@ -23,12 +23,12 @@ pub(crate) const fn word(mut name: &[u8]) -> u32 {
 }
 
 impl Shape {
-    /// The place of a key that is still in its quotes.
-    pub(super) fn place(&self, quoted: &[u8]) -> Option<usize> {
-        let name = match quoted {
-            [_, name @ .., _] if name.len() <= 4 => word(name),
-            _ => return None,
-        };
+    /// The place of a name.
+    pub(crate) fn place(&self, name: &[u8]) -> Option<usize> {
+        if name.len() > 4 {
+            return None;
+        }
+        let name = word(name);
         self.names.iter().position(|word| *word == name)
     }
 }

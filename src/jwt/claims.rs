@@ -21,6 +21,11 @@ const CLAIMS: Shape = Shape {
     names: &[word(b"iss"), word(b"sub"), word(b"aud"), word(b"exp"), word(b"nbf"), word(b"iat"), word(b"jti")],
 };
 
+/// True for the name of a claim that has a setter.
+pub(super) fn is_registered(name: &str) -> bool {
+    CLAIMS.place(name.as_bytes()).is_some()
+}
+
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 ///
 /// `Debug` and [`as_json`](ClaimsSet::as_json) show all of them: mind what you log.

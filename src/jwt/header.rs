@@ -140,6 +140,23 @@ pub(super) fn string_list(array: &str) -> Option<impl Iterator<Item = Text<'_>> 
 }
 
 /// Names that RFC 7515 section 4.1 and RFC 7797 give a meaning to: neither an application's own, nor to be called critical.
+const STANDARD: Shape = Shape {
+    max_keys: 0,
+    names: &[
+        word(b"alg"),
+        word(b"jku"),
+        word(b"jwk"),
+        word(b"kid"),
+        word(b"x5u"),
+        word(b"x5c"),
+        word(b"x5t"),
+        word(b"typ"),
+        word(b"cty"),
+        word(b"crit"),
+        word(b"b64"),
+    ],
+};
+
 pub(super) fn is_standard_parameter(name: &str) -> bool {
-    matches!(name, "alg" | "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "b64")
+    name == "x5t#S256" || STANDARD.place(name.as_bytes()).is_some()
 }
