@@ -18,10 +18,10 @@ pub(crate) use deserialize::Reader;
 pub(crate) use members::{Members, Shape, word};
 pub(crate) use serialize::{Json, put_string};
 pub use text::Text;
-pub(crate) use walk::{elements, member, members};
+pub(crate) use walk::{elements, list, member};
 
 use crate::scan;
-use members::KeySet;
+use members::{KeySet, has_key};
 
 /// Levels of nesting, the top object included: one bit each in the stack.
 const MAX_DEPTH: u32 = 16;
@@ -41,6 +41,11 @@ impl<'b> Object<'b> {
     pub(crate) fn get(&self, place: usize) -> Option<&'b str> {
         let (start, end) = self.members.span(place)?;
         self.text.get(start..end)
+    }
+
+    /// True if it has a member of this name, given in its quotes.
+    pub(crate) fn has(&self, quoted: &str) -> bool {
+        has_key(self.text.as_bytes(), quoted.as_bytes())
     }
 }
 

@@ -78,7 +78,7 @@ impl KeySet {
 
 /// True if the text of an object, which may end early, has this key, given in its quotes.
 #[cold]
-fn has_key(object: &[u8], quoted: &[u8]) -> bool {
+pub(super) fn has_key(object: &[u8], quoted: &[u8]) -> bool {
     let mut rest = object.get(1..).unwrap_or_default();
     while !rest.is_empty() {
         // No string is the start of another one: they end with their quote.

@@ -27,7 +27,10 @@ pub struct Text<'b> {
 impl<'b> Text<'b> {
     /// The string that a normalised value is; `None` for a value of another type.
     pub(crate) fn of_value(value: &'b str) -> Option<Self> {
-        value.strip_prefix('"')?.strip_suffix('"').map(|raw| Self { raw })
+        match value.as_bytes() {
+            [b'"', raw @ .., _] => value.get(1..).and_then(|rest| rest.get(..raw.len())).map(|raw| Self { raw }),
+            _ => None,
+        }
     }
 
     /// The string itself, unless a quote, a backslash or a control character is in it.

@@ -15,8 +15,13 @@ pub(crate) fn elements(inner: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
+/// The values of a normalised array; `None` for anything else.
+pub(crate) fn list(array: &str) -> Option<impl Iterator<Item = &str> + Clone> {
+    array.strip_prefix('[')?.strip_suffix(']').map(elements)
+}
+
 /// The members of a normalised object: each key in its quotes, and its value.
-pub(crate) fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
+fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
     let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     elements(inner).filter_map(|member| {
         let (key, value) = member.split_at_checked(quoted_len(member.as_bytes()))?;
