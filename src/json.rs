@@ -282,6 +282,7 @@ impl Scanner<'_, '_> {
     }
 
     /// Writes the lowest eight bits behind the point of reading.
+    #[inline(never)]
     fn put(&mut self, byte: u32) -> Option<()> {
         let [byte, ..] = byte.to_le_bytes();
         *self.buf.get_mut(self.write)? = byte;

@@ -17,7 +17,8 @@ pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
     let mut block = [0; BLOCK];
     let mut end = len;
     while end > 0 {
-        let start = end.saturating_sub(1) / BLOCK * BLOCK;
+        let last = end.saturating_sub(1);
+        let start = last.saturating_sub(last % BLOCK);
         let Some(bytes) = text.get(start..end) else { return false };
         let Some(block) = block.get_mut(..bytes.len()) else { return false };
         copy(bytes, block);

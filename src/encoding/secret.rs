@@ -41,24 +41,20 @@ fn encode_group([a, b, c]: [u8; 3]) -> [u8; 4] {
     characters(split(u32::from_be_bytes([0, a, b, c]))).to_be_bytes()
 }
 
-/// What two to four characters stand for, in three bytes, and zero; or anything and not zero, if they are not the text of it.
-fn decode_group(text: &[u8]) -> ([u8; 3], u32) {
-    let group = text.first_chunk().copied().unwrap_or_else(|| {
-        let mut padded = [b'A'; 4];
-        copy(text, &mut padded);
-        padded
-    });
-    let group = u32::from_be_bytes(group);
-    let sixes = sixes(group);
-    let bits = join(sixes);
-    // Bits that stand for nothing must be zero.
-    let spare = match text.len() {
-        2 => bits & 0xFFFF,
-        3 => bits & 0xFF,
-        _ => 0,
-    };
-    let [_, bytes @ ..] = bits.to_be_bytes();
-    (bytes, characters(sixes) ^ group | spare)
+/// The 24 bits that four characters stand for, and zero; or anything and not zero, if they are not the text of it.
+const fn decode_group(text: [u8; 4]) -> (u32, u32) {
+    let text = u32::from_be_bytes(text);
+    let sixes = sixes(text);
+    (join(sixes), characters(sixes) ^ text)
+}
+
+/// The same of two or three characters, whose spare bits must be zero; nothing stands for nothing.
+fn decode_rest(text: &[u8]) -> (u32, u32) {
+    let mut group = [b'A'; 4];
+    copy(text, &mut group);
+    let (bits, wrong) = decode_group(group);
+    let spare = if text.len() == 2 { bits & 0xFFFF } else { bits & 0xFF };
+    (bits, wrong | spare)
 }
 
 /// Fills `dst`; false if its length is not that of the text.
@@ -82,13 +78,19 @@ pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> bool {
     if src.len() % 4 == 1 || dst.len() != super::base64url_decoded_len(src.len()) {
         return false;
     }
+    let (groups, rest) = src.as_chunks();
+    let (places, place_of_rest) = dst.as_chunks_mut();
     let mut bad = 0;
-    for (text, place) in src.chunks(4).zip(dst.chunks_mut(3)) {
-        let (bytes, wrong) = decode_group(text);
-        copy(&bytes, place);
+    for (group, place) in groups.iter().zip(places) {
+        let (bits, wrong) = decode_group(*group);
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        *place = bytes;
         bad |= wrong;
     }
-    bad == 0
+    let (bits, wrong) = decode_rest(rest);
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    copy(&bytes, place_of_rest);
+    bad | wrong == 0
 }
 
 /// Encodes the first `len` bytes of `text` over itself, from the end: a group's text begins behind where its bytes do. False if `text` is not as
@@ -119,19 +121,21 @@ pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
 #[cfg(any(not(feature = "std"), test))]
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
     let (mut read, mut write, mut bad) = (0usize, 0usize, 0);
-    while let Some(rest @ [_, ..]) = text.get(read..) {
-        let (bytes, wrong) = decode_group(rest);
+    while let Some(group) = text.get(read..)?.first_chunk() {
+        let (bits, wrong) = decode_group(*group);
+        let [_, bytes @ ..] = bits.to_be_bytes();
         // What is overwritten behind them has been read.
-        match text.get_mut(write..)?.first_chunk_mut() {
-            Some(place) => *place = bytes,
-            None => copy(&bytes, text),
-        }
+        *text.get_mut(write..)?.first_chunk_mut()? = bytes;
         bad |= wrong;
         read = read.wrapping_add(4);
         write = write.wrapping_add(3);
     }
-    if text.len() % 4 == 1 || bad != 0 {
+    let (bits, wrong) = decode_rest(text.get(read..)?);
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    if text.len() % 4 == 1 || bad | wrong != 0 {
         return None;
     }
-    text.get_mut(..super::base64url_decoded_len(text.len()))
+    let text = text.get_mut(..super::base64url_decoded_len(text.len()))?;
+    copy(&bytes, text.get_mut(write..)?);
+    Some(text)
 }
