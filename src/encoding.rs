@@ -1,30 +1,27 @@
 //! The three strict encodings of the crate: unpadded base64url, lower-case hex and shortest decimal.
 //!
-//! Each has one spelling for a value and refuses every other. base64url comes twice: for keys and signatures, without a branch or an
-//! address that depends on the data, and for public text, as fast as it goes. This room decides which.
+//! Each has one spelling for a value and refuses every other. With `std`, base64url comes twice: for keys and signatures, without a branch
+//! or an address that depends on the data, and for public text, as fast as it goes. This room decides which.
 
 pub(crate) mod decimal;
-mod groups;
 mod literal;
 #[cfg(feature = "std")]
 mod public;
 mod secret;
-#[cfg(any(not(feature = "std"), test))]
-mod table;
 
 pub(crate) use literal::Literal;
 #[cfg(not(feature = "std"))]
-use table as public;
+use secret as public;
 
 /// Length of the base64url text of `n` bytes, unpadded.
 pub(crate) const fn base64url_len(n: usize) -> usize {
-    // 4 characters for 3 bytes; a rest of 1 or 2 bytes takes 2 or 3 characters.
-    n.saturating_mul(4).div_ceil(3)
+    // One character more for every three bytes, and for a rest of one or two.
+    n.saturating_add(n.div_ceil(3))
 }
 
 /// Length of what `n` characters of unpadded base64url stand for.
 pub(crate) const fn base64url_decoded_len(n: usize) -> usize {
-    n.saturating_mul(3) / 4
+    n.saturating_sub(n.div_ceil(4))
 }
 
 /// Writes a secret; `dst` is exactly `base64url_len(src.len())` long.
@@ -37,9 +34,9 @@ pub(crate) fn base64url_decode(src: &[u8], dst: &mut [u8]) -> bool {
     secret::decode(src, dst)
 }
 
-/// Writes public text; `dst` is exactly `base64url_len(src.len())` long.
-pub(crate) fn base64url_encode_public(src: &[u8], dst: &mut [u8]) -> bool {
-    public::encode(src, dst)
+/// Writes public text over the bytes that it is of, the first `len` of `text`, which is exactly `base64url_len(len)` long.
+pub(crate) fn base64url_encode_public(text: &mut [u8], len: usize) -> bool {
+    public::encode_in_place(text, len)
 }
 
 /// Reads public text over itself; `None` for anything but the one canonical text.
@@ -65,10 +62,10 @@ mod tests {
     use base64ct::{Base64UrlUnpadded, Encoding};
     use std::vec::Vec;
 
-    type Encoder = fn(&[u8], &mut [u8]) -> bool;
+    type Encoder = fn(&mut [u8], usize) -> bool;
     type Decoder = fn(&mut [u8]) -> Option<&mut [u8]>;
-    const ENCODERS: [Encoder; 3] = [base64url_encode, base64url_encode_public, table::encode];
-    const DECODERS: [Decoder; 2] = [base64url_decode_public, table::decode_in_place];
+    const ENCODERS: [Encoder; 2] = [base64url_encode_public, secret::encode_in_place];
+    const DECODERS: [Decoder; 2] = [base64url_decode_public, secret::decode_in_place];
 
     /// A codec that many people rely on, as the judge of all of ours: on what is right and on what is wrong.
     #[test]
@@ -77,11 +74,16 @@ mod tests {
             let bytes: Vec<u8> = (0..n).map(|i| (i * 151 + n * 7) as u8).collect();
             let text = Base64UrlUnpadded::encode_string(&bytes).into_bytes();
             assert_eq!((text.len(), base64url_decoded_len(text.len())), (base64url_len(n), n));
+            let mut ours = std::vec![0; text.len()];
+            assert!(base64url_encode(&bytes, &mut ours));
+            assert_eq!(ours, text);
+            assert!(!base64url_encode(&bytes, &mut std::vec![0; text.len() + 1]));
             for encode in ENCODERS {
-                let mut ours = std::vec![0; text.len()];
-                assert!(encode(&bytes, &mut ours));
+                let mut ours = bytes.clone();
+                ours.resize(text.len(), 0xFF);
+                assert!(encode(&mut ours, n));
                 assert_eq!(ours, text);
-                assert!(!encode(&bytes, &mut std::vec![0; text.len() + 1]));
+                assert!(!encode(&mut std::vec![0; text.len() + 1], n));
             }
             // Each character in turn becomes each other byte.
             for place in 0..text.len() {
@@ -107,6 +109,19 @@ mod tests {
                 && !base64url_decode(b"AAAAA", &mut [0; 3])
                 && !base64url_decode(b"AA", &mut [0; 2])
         );
+    }
+
+    #[test]
+    fn long_text_is_encoded_in_blocks() {
+        for n in [766, 767, 768, 769, 770, 1536, 1537, 3000] {
+            let bytes: Vec<u8> = (0..n).map(|i| (i * 151 + n * 7) as u8).collect();
+            for encode in ENCODERS {
+                let mut ours = bytes.clone();
+                ours.resize(base64url_len(n), 0);
+                assert!(encode(&mut ours, n));
+                assert_eq!(ours, Base64UrlUnpadded::encode_string(&bytes).into_bytes());
+            }
+        }
     }
 
     #[test]

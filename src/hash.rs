@@ -19,12 +19,16 @@ pub(crate) trait Hash {
     const INITIAL: Self::State;
     const EMPTY: Self::Block;
     /// Bytes of a block.
-    const BLOCK: u64;
+    const BLOCK: usize;
+    /// Bytes of the hash.
+    const OUTPUT: usize;
     /// Bytes of the length behind the padding.
     const LENGTH: usize;
 
     /// Compresses all whole blocks; returns the rest.
     fn compress<'m>(state: &mut Self::State, message: &'m [u8]) -> &'m [u8];
+    /// Writes the hash, or as much of it as there is room for.
+    fn write(state: &Self::State, place: &mut [u8]);
     fn output(state: &Self::State) -> Self::Output;
 }
 
@@ -40,7 +44,8 @@ macro_rules! hash {
 
             const INITIAL: Self::State = $initial;
             const EMPTY: Self::Block = [0; $block];
-            const BLOCK: u64 = $block;
+            const BLOCK: usize = $block;
+            const OUTPUT: usize = $output;
             const LENGTH: usize = $block / 8;
 
             fn compress<'m>(state: &mut Self::State, message: &'m [u8]) -> &'m [u8] {
@@ -49,11 +54,15 @@ macro_rules! hash {
                 rest
             }
 
-            fn output(state: &Self::State) -> Self::Output {
-                let mut output = [0; $output];
-                for (word, place) in state.iter().zip(output.as_chunks_mut().0) {
+            fn write(state: &Self::State, place: &mut [u8]) {
+                for (word, place) in state.iter().zip(place.as_chunks_mut().0) {
                     *place = word.to_be_bytes();
                 }
+            }
+
+            fn output(state: &Self::State) -> Self::Output {
+                let mut output = [0; $output];
+                Self::write(state, &mut output);
                 output
             }
         }
@@ -89,7 +98,7 @@ pub(crate) struct Hasher<H: Hash> {
     /// Bytes that wait in the block, always fewer than it holds.
     filled: usize,
     /// Bytes of the whole message.
-    length: u64,
+    length: usize,
 }
 
 impl<H: Hash> Hasher<H> {
@@ -104,21 +113,20 @@ impl<H: Hash> Hasher<H> {
 
     /// Ends the message. Its hash becomes the start of another one, behind a state that has compressed one block.
     pub(crate) fn restart(&mut self, state: &H::State) {
-        let mut hash = self.finish();
+        self.end();
+        H::write(&self.state, self.block.as_mut());
         self.state = *state;
-        copy(hash.as_ref(), self.block.as_mut());
-        self.filled = hash.as_ref().len();
-        self.length = H::BLOCK.wrapping_add(u64::try_from(self.filled).unwrap_or(0));
-        hash.zeroize();
+        self.filled = H::OUTPUT;
+        self.length = H::BLOCK.wrapping_add(H::OUTPUT);
     }
 
     /// Bytes of the message so far.
-    pub(crate) const fn length(&self) -> u64 {
+    pub(crate) const fn length(&self) -> usize {
         self.length
     }
 
     pub(crate) fn update(&mut self, mut message: &[u8]) {
-        self.length = self.length.wrapping_add(u64::try_from(message.len()).unwrap_or(0));
+        self.length = self.length.wrapping_add(message.len());
         if self.filled > 0 {
             let room = self.block.as_mut().get_mut(self.filled..).unwrap_or_default();
             let taken = room.len().min(message.len());
@@ -136,9 +144,15 @@ impl<H: Hash> Hasher<H> {
         self.filled = rest.len();
     }
 
-    /// Pads the message and compresses what is left of it.
+    /// The hash of the message, which ends here.
     pub(crate) fn finish(&mut self) -> H::Output {
-        let length = self.length.wrapping_mul(8).to_be_bytes();
+        self.end();
+        H::output(&self.state)
+    }
+
+    /// Pads the message and compresses what is left of it.
+    fn end(&mut self) {
+        let bits = u64::try_from(self.length).unwrap_or(0).wrapping_mul(8);
         let block = self.block.as_mut();
         let room = block.get_mut(self.filled..).unwrap_or_default();
         room.fill(0);
@@ -150,10 +164,9 @@ impl<H: Hash> Hasher<H> {
             block.fill(0);
         }
         if let Some(end) = block.last_chunk_mut() {
-            *end = length;
+            *end = bits.to_be_bytes();
         }
         H::compress(&mut self.state, block);
-        H::output(&self.state)
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct Running<'k, H: Hash> {
 impl<H: Hash> Running<'_, H> {
     /// Bytes that were put so far.
     pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.hasher.length().saturating_sub(H::BLOCK)).unwrap_or(usize::MAX)
+        self.hasher.length().saturating_sub(H::BLOCK)
     }
 
     /// The MAC of all that was put; by reference, since a move would leave a copy behind.

@@ -18,10 +18,10 @@ pub(crate) use deserialize::Reader;
 pub(crate) use members::{Members, Shape, word};
 pub(crate) use serialize::{Json, put_string};
 pub use text::Text;
-pub(crate) use walk::{elements, member, members};
+pub(crate) use walk::{elements, list, member};
 
 use crate::scan;
-use members::KeySet;
+use members::{KeySet, has_key};
 
 /// Levels of nesting, the top object included: one bit each in the stack.
 const MAX_DEPTH: u32 = 16;
@@ -41,6 +41,11 @@ impl<'b> Object<'b> {
     pub(crate) fn get(&self, place: usize) -> Option<&'b str> {
         let (start, end) = self.members.span(place)?;
         self.text.get(start..end)
+    }
+
+    /// True if it has a member of this name, given in its quotes.
+    pub(crate) fn has(&self, quoted: &str) -> bool {
+        has_key(self.text.as_bytes(), quoted.as_bytes())
     }
 }
 
@@ -143,7 +148,8 @@ impl Scanner<'_, '_> {
         self.settle(at)?;
         let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
         self.keys.add(before, key)?;
-        Some(self.names.place(key))
+        let [_, name @ .., _] = key else { return None };
+        Some(self.names.place(name))
     }
 
     /// A value of the top object, and one byte more, has been read.
@@ -268,15 +274,17 @@ impl Scanner<'_, '_> {
         } else {
             for from in self.kept..end {
                 let byte = *self.buf.get(from)?;
-                self.put(byte)?;
+                self.put(byte.into())?;
             }
         }
         self.kept = end;
         Some(())
     }
 
-    /// Writes behind the point of reading.
-    fn put(&mut self, byte: u8) -> Option<()> {
+    /// Writes the lowest eight bits behind the point of reading.
+    #[inline(never)]
+    fn put(&mut self, byte: u32) -> Option<()> {
+        let [byte, ..] = byte.to_le_bytes();
         *self.buf.get_mut(self.write)? = byte;
         self.write = self.write.saturating_add(1);
         Some(())

@@ -82,7 +82,6 @@ mod owned;
 mod policy;
 mod ring;
 mod value;
-mod writer;
 
 pub use crate::json::Text;
 pub use algorithm::{Algorithm, Sign, Verify};

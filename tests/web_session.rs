@@ -249,7 +249,8 @@ async fn another_site_cannot_act_for_the_person() {
     let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/"));
     let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     store.calls();
-    let cases: [(&[(&str, &str)], Option<CrossSite>); 11] = [
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: [(Headers, Option<CrossSite>); 11] = [
         (&[("sec-fetch-site", "same-origin")], None),
         (&[("sec-fetch-site", "none")], None),
         (&[("sec-fetch-site", "cross-site")], Some(CrossSite::Site)),

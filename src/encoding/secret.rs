@@ -1,43 +1,141 @@
-//! base64url for keys and signatures: neither a branch nor an address depends on the data.
+//! base64url four characters at a time, in one word. Neither a branch nor an address depends on the data, so it is fit for keys and
+//! signatures; and short, so small processors read and write public text with it too.
 
-use super::groups::{self, BAD};
+use crate::cursor::copy;
 
-/// All ones if `byte >= low`, else zero, for two values below 128: the sign of their difference, spread.
-const fn at_least(byte: u8, low: u8) -> u8 {
-    !(byte.wrapping_sub(low) >> 7).wrapping_neg()
+const ONES: u32 = 0x0101_0101;
+
+/// In each byte of a word: `step` if it is at least `from`, else zero. A step below zero is one modulo 2^32: as long as the sum of all steps
+/// is a byte for each of them, the sum of the words is in order.
+#[inline(always)]
+const fn from(bytes: u32, from: u32, step: i32) -> u32 {
+    // The highest bit of a byte below 0x80 tells, once the distance is added.
+    let is_there = bytes.wrapping_add(0x80_u32.wrapping_sub(from).wrapping_mul(ONES)) >> 7 & ONES;
+    is_there.wrapping_mul(step.cast_unsigned())
 }
 
-/// The character of six bits.
-fn character(six: u8) -> u8 {
-    // Each step of the alphabet adds the distance to the next run: A to Z, a to z, 0 to 9, -, _.
-    six.wrapping_add(b'A')
-        .wrapping_add(at_least(six, 26) & 6)
-        .wrapping_sub(at_least(six, 52) & 75)
-        .wrapping_sub(at_least(six, 62) & 13)
-        .wrapping_add(at_least(six, 63) & 49)
+/// The characters of four times six bits: A to Z, a to z, 0 to 9, -, _.
+const fn characters(sixes: u32) -> u32 {
+    let upper = sixes.wrapping_add(65 * ONES);
+    let steps = from(sixes, 26, 6).wrapping_add(from(sixes, 52, -75));
+    upper.wrapping_add(steps).wrapping_add(from(sixes, 62, -13)).wrapping_add(from(sixes, 63, 49))
 }
 
-/// The six bits of a character, or [`BAD`].
-fn six(character: u8) -> u8 {
-    let low7 = character & 0x7F;
-    let within = |low: u8, high: u8| at_least(low7, low) & at_least(high, low7);
-    let known = [
-        (within(b'A', b'Z'), low7.wrapping_sub(b'A')),
-        (within(b'a', b'z'), low7.wrapping_sub(b'a' - 26)),
-        (within(b'0', b'9'), low7.wrapping_add(52 - b'0')),
-        (within(b'-', b'-'), 62),
-        (within(b'_', b'_'), 63),
-    ];
-    let (mask, value) = known.into_iter().fold((0, 0), |(all, value), (mask, six)| (all | mask, value | mask & six));
-    value | !mask & BAD | character & BAD
+/// The six bits of each of four characters. What it makes of others is not what they are the characters of.
+const fn sixes(text: u32) -> u32 {
+    let dash = text.wrapping_add(17 * ONES);
+    let steps = from(text, 48, -13).wrapping_add(from(text, 65, -69));
+    dash.wrapping_add(steps).wrapping_add(from(text, 95, 33)).wrapping_add(from(text, 97, -39)) & 0x3F3F_3F3F
+}
+
+const fn split(bits: u32) -> u32 {
+    bits << 6 & 0x3F00_0000 | bits << 4 & 0x3F_0000 | bits << 2 & 0x3F00 | bits & 0x3F
+}
+
+const fn join(sixes: u32) -> u32 {
+    sixes >> 6 & 0xFC_0000 | sixes >> 4 & 0x3_F000 | sixes >> 2 & 0xFC0 | sixes & 0x3F
+}
+
+/// The text of three bytes.
+fn encode_group([a, b, c]: [u8; 3]) -> [u8; 4] {
+    characters(split(u32::from_be_bytes([0, a, b, c]))).to_be_bytes()
+}
+
+/// The 24 bits that four characters stand for, and zero; or anything and not zero, if they are not the text of it.
+const fn decode_group(text: [u8; 4]) -> (u32, u32) {
+    let text = u32::from_be_bytes(text);
+    let sixes = sixes(text);
+    (join(sixes), characters(sixes) ^ text)
+}
+
+/// The same of two or three characters, whose spare bits must be zero; nothing stands for nothing.
+fn decode_rest(text: &[u8]) -> (u32, u32) {
+    let mut group = [b'A'; 4];
+    copy(text, &mut group);
+    let (bits, wrong) = decode_group(group);
+    let spare = if text.len() == 2 { bits & 0xFFFF } else { bits & 0xFF };
+    (bits, wrong | spare)
 }
 
 /// Fills `dst`; false if its length is not that of the text.
 pub(super) fn encode(src: &[u8], dst: &mut [u8]) -> bool {
-    groups::encode(src, dst, character)
+    if dst.len() != super::base64url_len(src.len()) {
+        return false;
+    }
+    let (groups, rest) = src.as_chunks();
+    let (texts, text_of_rest) = dst.as_chunks_mut();
+    for (bytes, text) in groups.iter().zip(texts) {
+        *text = encode_group(*bytes);
+    }
+    let mut last = [0; 3];
+    copy(rest, &mut last);
+    copy(&encode_group(last), text_of_rest);
+    true
 }
 
-/// Fills `dst`; false for anything but the one canonical text.
+/// Fills `dst`; false for anything but the one canonical text. Branches on lengths alone until all is decoded.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> bool {
-    groups::decode(src, dst, six)
+    if src.len() % 4 == 1 || dst.len() != super::base64url_decoded_len(src.len()) {
+        return false;
+    }
+    let (groups, rest) = src.as_chunks();
+    let (places, place_of_rest) = dst.as_chunks_mut();
+    let mut bad = 0;
+    for (group, place) in groups.iter().zip(places) {
+        let (bits, wrong) = decode_group(*group);
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        *place = bytes;
+        bad |= wrong;
+    }
+    let (bits, wrong) = decode_rest(rest);
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    copy(&bytes, place_of_rest);
+    bad | wrong == 0
+}
+
+/// Encodes the first `len` bytes of `text` over itself, from the end: a group's text begins behind where its bytes do. False if `text` is not as
+/// long as theirs.
+#[cfg(any(not(feature = "std"), test))]
+pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
+    if text.len() != super::base64url_len(len) {
+        return false;
+    }
+    for group in (0..len.div_ceil(3)).rev() {
+        let bytes = text.get(group.saturating_mul(3)..len).unwrap_or_default();
+        let bytes = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut padded = [0; 3];
+            copy(bytes, &mut padded);
+            padded
+        });
+        let place = text.get_mut(group.saturating_mul(4)..).unwrap_or_default();
+        let characters = encode_group(bytes);
+        match place.first_chunk_mut() {
+            Some(place) => *place = characters,
+            None => copy(&characters, place),
+        }
+    }
+    true
+}
+
+/// Decodes over the text itself; `None` for anything but the one canonical text.
+#[cfg(any(not(feature = "std"), test))]
+pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
+    let (mut read, mut write, mut bad) = (0usize, 0usize, 0);
+    while let Some(group) = text.get(read..)?.first_chunk() {
+        let (bits, wrong) = decode_group(*group);
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        // What is overwritten behind them has been read.
+        *text.get_mut(write..)?.first_chunk_mut()? = bytes;
+        bad |= wrong;
+        read = read.wrapping_add(4);
+        write = write.wrapping_add(3);
+    }
+    let (bits, wrong) = decode_rest(text.get(read..)?);
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    if text.len() % 4 == 1 || bad | wrong != 0 {
+        return None;
+    }
+    let text = text.get_mut(..super::base64url_decoded_len(text.len()))?;
+    copy(&bytes, text.get_mut(write..)?);
+    Some(text)
 }

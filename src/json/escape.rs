@@ -2,9 +2,11 @@
 
 use super::{Scanner, next};
 
-/// What follows a backslash in the one spelling of a character that must be escaped, and the character.
-const SHORT: [(u8, u32); 7] =
-    [(b'"', 0x22), (b'\\', 0x5C), (b'b', 0x08), (b'f', 0x0C), (b'n', 0x0A), (b'r', 0x0D), (b't', 0x09)];
+/// What follows a backslash in the one spelling of a character that must be escaped.
+const SHORT: &[u8; 7] = b"\"\\bfnrt";
+
+/// The characters, in the same order.
+const MEANT: &[u8; 7] = b"\"\\\x08\x0C\n\r\t";
 
 impl Scanner<'_, '_> {
     /// Replaces an escape, its backslash read, by what it stands for; keeps it where that is its one spelling.
@@ -25,7 +27,7 @@ impl Scanner<'_, '_> {
                 self.kept = at;
                 Some(behind)
             }
-            letter => SHORT.iter().any(|(short, _)| *short == letter).then_some(behind),
+            letter => SHORT.contains(&letter).then_some(behind),
         }
     }
 
@@ -47,36 +49,39 @@ impl Scanner<'_, '_> {
     }
 
     fn hex4(&self, at: usize) -> Option<(u32, usize)> {
-        let digits = self.buf.get(at..)?.first_chunk::<4>()?;
-        let value = digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))?;
+        let mut value = 0;
+        for digit in self.buf.get(at..)?.first_chunk::<4>()? {
+            value = value << 4 | char::from(*digit).to_digit(16)?;
+        }
         Some((value, at.wrapping_add(4)))
     }
 
     /// Writes a character as itself, or in the one escaped spelling where JSON asks for it.
     fn put_character(&mut self, code: u32) -> Option<()> {
-        if let Some((letter, _)) = SHORT.iter().find(|(_, character)| *character == code) {
-            self.put(b'\\')?;
-            return self.put(*letter);
-        }
-        let rest = |shift: u32| 0x80 | code >> shift & 0x3F;
-        match code {
-            0..=0x1F => {
-                let digit = char::from_digit(code & 0xF, 16)?.into();
-                self.put_all(&[0x5C, 0x75, 0x30, 0x30, 0x30 | code >> 4, digit])
+        for (letter, meant) in SHORT.iter().zip(MEANT) {
+            if u32::from(*meant) == code {
+                self.put(b'\\'.into())?;
+                return self.put((*letter).into());
             }
-            // UTF-8 (RFC 3629 section 3).
-            0x20..=0x7F => self.put_all(&[code]),
-            0x80..=0x7FF => self.put_all(&[0xC0 | code >> 6, rest(0)]),
-            0x800..=0xFFFF => self.put_all(&[0xE0 | code >> 12, rest(6), rest(0)]),
-            _ => self.put_all(&[0xF0 | code >> 18, rest(12), rest(6), rest(0)]),
         }
-    }
-
-    /// Writes the lowest eight bits of each.
-    fn put_all(&mut self, bytes: &[u32]) -> Option<()> {
-        for byte in bytes {
-            let [byte, ..] = byte.to_le_bytes();
-            self.put(byte)?;
+        // UTF-8 (RFC 3629 section 3): how long a sequence is, and six bits in each byte but the first.
+        let (first, mut shift): (u32, u32) = match code {
+            0..=0x1F => {
+                for byte in b"\\u00" {
+                    self.put((*byte).into())?;
+                }
+                self.put(0x30 | code >> 4)?;
+                return self.put(char::from_digit(code & 0xF, 16)?.into());
+            }
+            0x20..=0x7F => (0, 0),
+            0x80..=0x7FF => (0xC0, 6),
+            0x800..=0xFFFF => (0xE0, 12),
+            _ => (0xF0, 18),
+        };
+        self.put(first | code >> shift)?;
+        while shift > 0 {
+            shift = shift.saturating_sub(6);
+            self.put(0x80 | code >> shift & 0x3F)?;
         }
         Some(())
     }

@@ -1,6 +1,6 @@
 //! Keys of the top object: which of them a JWT needs, and that each is there once.
 
-use super::walk::TopKeys;
+use super::walk::end_of_value;
 
 /// What is asked of a document beyond JSON: how many keys its top object may have, and which of its members are remembered.
 pub(crate) struct Shape {
@@ -23,12 +23,12 @@ pub(crate) const fn word(mut name: &[u8]) -> u32 {
 }
 
 impl Shape {
-    /// The place of a key that is still in its quotes.
-    pub(super) fn place(&self, quoted: &[u8]) -> Option<usize> {
-        let name = match quoted {
-            [_, name @ .., _] if name.len() <= 4 => word(name),
-            _ => return None,
-        };
+    /// The place of a name.
+    pub(crate) fn place(&self, name: &[u8]) -> Option<usize> {
+        if name.len() > 4 {
+            return None;
+        }
+        let name = word(name);
         self.names.iter().position(|word| *word == name)
     }
 }
@@ -53,37 +53,50 @@ impl Members {
 
 /// The keys seen so far, as a Bloom filter of 256 bits: a key with an unset bit is new, for any other the text itself is asked.
 pub(super) struct KeySet {
-    words: [u64; 4],
+    words: [u32; 8],
     /// How many more there may be: asking the text takes time.
     room: u32,
 }
 
 impl KeySet {
     pub(super) const fn up_to(max_keys: u32) -> Self {
-        Self { words: [0; 4], room: max_keys }
+        Self { words: [0; 8], room: max_keys }
     }
 
     /// Adds a key; `None` if it is one too many, or a key of the normalised object text `before`, which ends just in front of it.
     pub(super) fn add(&mut self, before: &[u8], quoted: &[u8]) -> Option<()> {
         self.room = self.room.checked_sub(1)?;
-        let [word, a, b, ..] = hash(quoted).to_be_bytes();
+        let [word, a, b, _] = hash(quoted).to_be_bytes();
         // Two bits of one word: both are asked for and set at once.
-        let word = self.words.get_mut(usize::from(word & 3))?;
-        let bits = 1u64 << (a & 63) | 1u64 << (b & 63);
+        let word = self.words.get_mut(usize::from(word & 7))?;
+        let bits = 1u32 << (a & 31) | 1u32 << (b & 31);
         let is_new = *word & bits != bits;
         *word |= bits;
-        (is_new || !TopKeys::of(before).any(|key| key == quoted)).then_some(())
+        (is_new || !has_key(before, quoted)).then_some(())
     }
 }
 
-/// Of eight bytes at either end: enough to tell most names apart, and nobody's secret.
-fn hash(quoted: &[u8]) -> u64 {
-    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let (head, tail) = match (quoted.first_chunk(), quoted.last_chunk(), quoted.first_chunk(), quoted.last_chunk()) {
-        (Some(head), Some(tail), ..) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-        (_, _, Some(head), Some(tail)) => (u32::from_le_bytes(*head).into(), u32::from_le_bytes(*tail).into()),
+/// True if the text of an object, which may end early, has this key, given in its quotes.
+#[cold]
+pub(super) fn has_key(object: &[u8], quoted: &[u8]) -> bool {
+    let mut rest = object.get(1..).unwrap_or_default();
+    while !rest.is_empty() {
+        // No string is the start of another one: they end with their quote.
+        if rest.starts_with(quoted) {
+            return true;
+        }
+        rest = rest.get(end_of_value(rest).saturating_add(1)..).unwrap_or_default();
+    }
+    false
+}
+
+/// Of four bytes at either end: enough to tell most names apart, and nobody's secret.
+fn hash(quoted: &[u8]) -> u32 {
+    const ODD: u32 = 0x9E37_79B1;
+    let [head, tail] = match (quoted.first_chunk(), quoted.last_chunk()) {
+        (Some(head), Some(tail)) => [*head, *tail].map(u32::from_le_bytes),
         // The one character between the quotes.
-        _ => (quoted.get(1).copied().unwrap_or_default().into(), 0),
+        _ => [quoted.get(1).copied().unwrap_or_default().into(), 0],
     };
-    head.wrapping_mul(ODD).rotate_left(32).wrapping_add(tail).wrapping_mul(ODD)
+    head.wrapping_mul(ODD).rotate_left(16).wrapping_add(tail).wrapping_mul(ODD)
 }

@@ -23,10 +23,6 @@ impl<S: Sink> Json<S> {
         &mut self.sink
     }
 
-    pub(crate) fn into_sink(self) -> S {
-        self.sink
-    }
-
     pub(crate) fn open(&mut self, bracket: &[u8]) {
         self.sink.put(bracket);
         self.is_first = true;

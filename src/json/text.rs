@@ -27,7 +27,10 @@ pub struct Text<'b> {
 impl<'b> Text<'b> {
     /// The string that a normalised value is; `None` for a value of another type.
     pub(crate) fn of_value(value: &'b str) -> Option<Self> {
-        value.strip_prefix('"')?.strip_suffix('"').map(|raw| Self { raw })
+        match value.as_bytes() {
+            [b'"', raw @ .., _] => value.get(1..).and_then(|rest| rest.get(..raw.len())).map(|raw| Self { raw }),
+            _ => None,
+        }
     }
 
     /// The string itself, unless a quote, a backslash or a control character is in it.
@@ -38,20 +41,19 @@ impl<'b> Text<'b> {
 
     /// True if the string, every escape resolved, is this one. Whatever is escaped is one byte.
     fn means(&self, other: &[u8]) -> bool {
-        let mut rest = self.raw.bytes();
-        let mut next = || match rest.next()? {
-            b'\\' => match rest.next()? {
-                b'b' => Some(0x08),
-                b'f' => Some(0x0C),
-                b'n' => Some(b'\n'),
-                b'r' => Some(b'\r'),
-                b't' => Some(b'\t'),
-                b'u' => control(rest.nth(2)?, rest.next()?),
-                quoted => Some(quoted),
-            },
-            byte => Some(byte),
-        };
-        other.iter().all(|byte| next() == Some(*byte)) && next().is_none()
+        let (mut rest, mut other) = (self.raw.as_bytes(), other);
+        while let [first, tail @ ..] = rest {
+            let (byte, tail) = match (first, tail) {
+                (b'\\', [b'u', _, _, high, low, tail @ ..]) => (control(*high, *low), tail),
+                (b'\\', [letter, tail @ ..]) => (meaning(*letter), tail),
+                _ => (*first, tail),
+            };
+            match other.split_first() {
+                Some((expected, after)) if *expected == byte => (rest, other) = (tail, after),
+                _ => return false,
+            }
+        }
+        other.is_empty()
     }
 
     /// Its characters, every escape resolved.
@@ -77,9 +79,21 @@ impl<'b> Text<'b> {
 }
 
 /// The control character of the last two digits of its escape, in the one spelling that normalised text has.
-const fn control(high: u8, low: u8) -> Option<u8> {
+const fn control(high: u8, low: u8) -> u8 {
     let low = if low.is_ascii_digit() { low & 0xF } else { (low & 0xF).wrapping_add(9) };
-    Some((high & 1) << 4 | low)
+    (high & 1) << 4 | low
+}
+
+/// What a letter behind a backslash stands for.
+const fn meaning(letter: u8) -> u8 {
+    match letter {
+        b'b' => 0x08,
+        b'f' => 0x0C,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        quoted => quoted,
+    }
 }
 
 impl PartialEq<str> for Text<'_> {

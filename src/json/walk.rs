@@ -15,8 +15,13 @@ pub(crate) fn elements(inner: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
+/// The values of a normalised array; `None` for anything else.
+pub(crate) fn list(array: &str) -> Option<impl Iterator<Item = &str> + Clone> {
+    array.strip_prefix('[')?.strip_suffix(']').map(elements)
+}
+
 /// The members of a normalised object: each key in its quotes, and its value.
-pub(crate) fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
+fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
     let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     elements(inner).filter_map(|member| {
         let (key, value) = member.split_at_checked(quoted_len(member.as_bytes()))?;
@@ -47,44 +52,6 @@ pub(super) fn end_of_value(text: &[u8]) -> usize {
         rest = after;
     }
     text.len()
-}
-
-/// Iterates over the keys of the top object; the text may end early.
-pub(super) struct TopKeys<'t> {
-    text: &'t [u8],
-    depth: u32,
-    last: u8,
-}
-
-impl<'t> TopKeys<'t> {
-    pub(super) const fn of(text: &'t [u8]) -> Self {
-        Self { text, depth: 0, last: 0 }
-    }
-}
-
-impl<'t> Iterator for TopKeys<'t> {
-    type Item = &'t [u8];
-
-    fn next(&mut self) -> Option<&'t [u8]> {
-        loop {
-            let text = self.text;
-            let (byte, rest) = text.split_first()?;
-            let before = self.last;
-            (self.text, self.last) = (rest, *byte);
-            match byte {
-                b'"' => {
-                    let (string, after) = text.split_at_checked(quoted_len(text)).unwrap_or((text, &[]));
-                    self.text = after;
-                    if self.depth == 1 && matches!(before, b'{' | b',') {
-                        return Some(string);
-                    }
-                }
-                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-                _ => {}
-            }
-        }
-    }
 }
 
 /// Length of the string that the text starts with, quotes included.

@@ -1,6 +1,5 @@
 //! Three degrees of trust in a token whose signature is good.
 
-use super::Algorithm;
 use super::claims::ClaimsSet;
 use super::failed::FailedChecks;
 use super::header::Header;
@@ -35,9 +34,11 @@ pub struct Authentic<'b> {
 }
 
 impl<'b> Authentic<'b> {
-    /// Decodes header and payload over their own text, once the signature is good.
-    pub(super) fn decode<K: Algorithm>(header: &'b mut [u8], payload: &'b mut [u8]) -> Option<Self> {
-        Some(Self { header: Header::of_key::<K>(header)?, claims: ClaimsSet::decode(payload)? })
+    /// Decodes header and payload over their own text, once the signature is good. Never inlined: what it needs of the stack is given back.
+    #[inline(never)]
+    pub(super) fn decode(own: &[u8], alg: &str, header: &'b mut [u8], payload: &'b mut [u8]) -> Result<Self, Refusal> {
+        let header = Header::of_key(own, alg, header).ok_or(Refusal::Invalid)?;
+        Ok(Self { header, claims: ClaimsSet::decode(payload).ok_or(Refusal::Invalid)? })
     }
 
     /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`HeldClock`](crate::HeldClock) read.

@@ -2,7 +2,6 @@
 
 use super::date;
 use super::failed::Claim;
-use super::header::string_list;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_public;
 #[cfg(feature = "serde")]
@@ -20,6 +19,11 @@ const CLAIMS: Shape = Shape {
     max_keys: 128,
     names: &[word(b"iss"), word(b"sub"), word(b"aud"), word(b"exp"), word(b"nbf"), word(b"iat"), word(b"jti")],
 };
+
+/// True for the name of a claim that has a setter.
+pub(super) fn is_registered(name: &str) -> bool {
+    CLAIMS.place(name.as_bytes()).is_some()
+}
 
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 ///
@@ -201,7 +205,8 @@ pub struct Audience<'b> {
 impl<'b> Audience<'b> {
     /// `None` unless the value is a string or an array of strings.
     pub(super) fn of_value(value: &'b str) -> Option<Self> {
-        (Text::of_value(value).is_some() || string_list(value).is_some()).then_some(Self { value })
+        let audience = Self { value };
+        audience.values().all(|value| Text::of_value(value).is_some()).then_some(audience)
     }
 
     /// True if `name` is among them, whole and in this case.
@@ -212,6 +217,12 @@ impl<'b> Audience<'b> {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Text<'b>> {
-        Text::of_value(self.value).into_iter().chain(string_list(self.value).into_iter().flatten())
+        self.values().filter_map(Text::of_value)
+    }
+
+    /// What stands between the brackets of an array; any other value is its own only element.
+    fn values(&self) -> impl Iterator<Item = &'b str> + use<'b> {
+        let inner = self.value.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+        json::elements(inner.unwrap_or(self.value))
     }
 }

@@ -1,6 +1,7 @@
 //! The compact serialization: three parts and two dots (RFC 7515 section 7.1).
 
 use super::Verify;
+use super::algorithm::OwnHeader;
 use super::authentic::{Authentic, AuthenticBytes};
 use super::header::Header;
 use crate::cursor::copy;
@@ -61,7 +62,7 @@ impl<'t> Unverified<'t> {
     /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](Unverified::scratch_len).
     pub fn authenticate<'b, K: Verify>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Authentic<'b>, Refusal> {
         let (header, payload) = self.verified_parts(key, scratch)?;
-        Authentic::decode::<K>(header, payload).ok_or(Refusal::Invalid)
+        Authentic::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
     }
 
     /// Verifies a signature over bytes that are no claims (RFC 7515), and decodes them into `scratch`.
@@ -77,7 +78,7 @@ impl<'t> Unverified<'t> {
         scratch: &'b mut [u8],
     ) -> Result<AuthenticBytes<'b>, Refusal> {
         let (header, payload) = self.verified_parts(key, scratch)?;
-        let header = Header::of_key::<K>(header).ok_or(Refusal::Invalid)?;
+        let header = Header::of_key(OwnHeader::<K>::TEXT, K::ALG, header).ok_or(Refusal::Invalid)?;
         AuthenticBytes::decode(header, payload, understands).ok_or(Refusal::Invalid)
     }
 
@@ -149,7 +150,7 @@ pub fn authenticate_in_place<'b, K: Verify>(key: &K, buf: &'b mut [u8]) -> Resul
     let Unverified { header_len, payload_len, .. } = token;
     let (header, rest) = buf.split_at_mut_checked(header_len).ok_or(Refusal::Invalid)?;
     let payload = rest.get_mut(1..).and_then(|rest| rest.get_mut(..payload_len)).ok_or(Refusal::Invalid)?;
-    Authentic::decode::<K>(header, payload).ok_or(Refusal::Invalid)
+    Authentic::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
 }
 
 impl fmt::Debug for Unverified<'_> {

@@ -1,7 +1,7 @@
 //! NumericDate: seconds since the epoch, a fraction allowed (RFC 7519 section 2).
 
 use super::failed::Claim;
-use crate::UnixTime;
+use crate::{UnixTime, scan};
 
 /// To which side a fraction of a second goes: always so that the token lives shorter, never longer.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -20,25 +20,25 @@ pub(super) fn parse(value: &str, round: Round) -> Option<UnixTime> {
     let value = value.as_bytes();
     let end = value.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(value.len());
     let (mantissa, exponent) = value.split_at_checked(end)?;
-    let whole = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(end);
-    // The exponent moves the point over the digits, and over zeros behind them.
-    let point = i32::try_from(whole).ok()?.saturating_add(power(exponent));
-    let (mut seconds, mut has_fraction, mut place) = (0u64, false, 0i32);
-    for byte in mantissa.iter().filter(|byte| **byte != b'.') {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        if place < point {
-            seconds = push(seconds, byte & 0xF)?;
+    let whole = scan::find(mantissa, b'.').unwrap_or(end);
+    // How many digits are left in front of the point, which the exponent moves over the digits, and over zeros behind them.
+    let mut left = i32::try_from(whole).ok()?.saturating_add(power(exponent));
+    let (mut seconds, mut has_fraction, mut rest) = (0u64, false, mantissa.iter());
+    loop {
+        let digit = match rest.next() {
+            Some(b'.') => continue,
+            Some(digit) if digit.is_ascii_digit() => digit & 0xF,
+            Some(_) => return None,
+            // Twenty zeros behind anything but zero are more than 64 bits hold.
+            None if left > 0 && seconds > 0 => 0,
+            None => break,
+        };
+        if left > 0 {
+            seconds = push(seconds, digit)?;
         } else {
-            has_fraction |= *byte != b'0';
+            has_fraction |= digit != 0;
         }
-        place = place.saturating_add(1);
-    }
-    // Twenty zeros behind anything but zero are more than 64 bits hold.
-    while place < point && seconds > 0 {
-        seconds = push(seconds, 0)?;
-        place = place.saturating_add(1);
+        left = left.saturating_sub(1);
     }
     let rounds_up = round == Round::Up && has_fraction;
     (whole > 0).then_some(UnixTime::from_secs(seconds.checked_add(rounds_up.into())?))
@@ -48,14 +48,14 @@ pub(super) fn parse(value: &str, round: Round) -> Option<UnixTime> {
 fn power(exponent: &[u8]) -> i32 {
     let mut power = 0i32;
     for byte in exponent.iter().filter(|byte| byte.is_ascii_digit()) {
-        power = power.saturating_mul(10).saturating_add(i32::from(byte & 0xF));
+        power = power.wrapping_mul(10).wrapping_add(i32::from(byte & 0xF)).min(100_000);
     }
-    let power = power.min(100_000);
-    if exponent.get(1) == Some(&b'-') { power.saturating_neg() } else { power }
+    if exponent.get(1) == Some(&b'-') { power.wrapping_neg() } else { power }
 }
 
 fn push(number: u64, digit: u8) -> Option<u64> {
-    number.checked_mul(10)?.checked_add(digit.into())
+    // Cheaper on small processors than a product that is checked.
+    if number > u64::MAX / 10 { None } else { number.wrapping_mul(10).checked_add(digit.into()) }
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use super::Sign;
 use super::algorithm::{MAX_SIGNATURE, OwnHeader};
+use super::claims::is_registered;
 use super::compact::MAX_TOKEN;
 use super::header::is_standard_parameter;
 use super::ring::MAX_HEADER;
 use super::value::{Value, put_texts};
-use super::writer::Base64Writer;
-use crate::cursor::{Cursor, Sink};
+use crate::cursor::{Cursor, Sink, copy};
 use crate::encoding::decimal::Decimal;
-use crate::encoding::{base64url_encode, base64url_len};
+use crate::encoding::{base64url_encode, base64url_encode_public, base64url_len};
 use crate::json::{Json, put_string};
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
@@ -196,60 +196,65 @@ impl<'a> Claims<'a> {
         &self,
         key: &K,
         out: &'b mut [u8],
-        payload: impl FnOnce(&mut Json<Base64Writer<'_, '_>>) -> Result<()>,
+        payload: impl FnOnce(&mut Json<Cursor<'_>>) -> Result<()>,
     ) -> Result<&'b str> {
         const { assert!(K::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
-        let mut cursor = Cursor::new(out);
-        self.put_header::<K>(&mut cursor)?;
-        check_len(cursor.len(), MAX_HEADER)?;
-        cursor.put(b".");
-        let mut json = Json::new(Base64Writer::new(&mut cursor));
-        json.open(b"{");
-        payload(&mut json)?;
-        json.close(b"}");
-        json.into_sink().finish();
-        let signed_len = cursor.len();
-        let signature_chars = base64url_len(K::SIGNATURE_LEN);
-        cursor.put(b".");
-        cursor.claim(signature_chars);
-        check_len(cursor.len(), MAX_TOKEN)?;
-        let token = cursor.finish()?;
+        let signed_len = self.put_signed_part(OwnHeader::<K>::TEXT, K::ALG, out, payload)?;
+        let needed = signed_len.saturating_add(1).saturating_add(base64url_len(K::SIGNATURE_LEN));
+        check_len(needed, MAX_TOKEN)?;
+        let token = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
 
         let (message, rest) = token.split_at_mut_checked(signed_len).ok_or(Error::Malformed)?;
+        let (dot, place) = rest.split_first_mut().ok_or(Error::Malformed)?;
+        *dot = b'.';
         let mut signature = [0; MAX_SIGNATURE];
         let signature = signature.get_mut(..K::SIGNATURE_LEN).ok_or(Error::Malformed)?;
         key.sign(message, signature)?;
-        let place = rest.get_mut(1..).ok_or(Error::Malformed)?;
         base64url_encode(signature, place);
         core::str::from_utf8(token).map_err(|_| Error::Malformed)
     }
 
-    fn put_header<K: Sign>(&self, cursor: &mut Cursor<'_>) -> Result<()> {
+    /// Writes header, dot and payload, as far as they fit; returns how long they are. Never inlined: what it needs of the stack is given back
+    /// before the key signs.
+    #[inline(never)]
+    fn put_signed_part(
+        &self,
+        own_header: &[u8],
+        alg: &str,
+        out: &mut [u8],
+        payload: impl FnOnce(&mut Json<Cursor<'_>>) -> Result<()>,
+    ) -> Result<usize> {
         let is_plain = self.typ.is_none() && self.kid.is_none() && self.cty.is_none() && self.parameters.is_empty();
-        if is_plain {
-            cursor.put(OwnHeader::<K>::TEXT);
-            return Ok(());
-        }
-        let mut json = Json::new(Base64Writer::new(cursor));
-        json.open(b"{");
-        json.string_member("alg", K::ALG);
+        let header_len = if is_plain {
+            copy(own_header, out);
+            own_header.len()
+        } else {
+            put_object(out, |json| self.put_header(json, alg))?
+        };
+        check_len(header_len, MAX_HEADER)?;
+        let rest = out.get_mut(header_len..).unwrap_or_default();
+        copy(b".", rest);
+        let payload_len = put_object(rest.get_mut(1..).unwrap_or_default(), payload)?;
+        Ok(header_len.saturating_add(1).saturating_add(payload_len))
+    }
+
+    fn put_header(&self, json: &mut Json<impl Sink>, alg: &str) -> Result<()> {
+        json.string_member("alg", alg);
         json.string_member("typ", self.typ.unwrap_or("JWT"));
-        let named = [("kid", self.kid), ("cty", self.cty)];
-        for (name, value) in named.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))) {
-            json.string_member(name, value);
+        for (name, value) in [("kid", self.kid), ("cty", self.cty)] {
+            if let Some(value) = value {
+                json.string_member(name, value);
+            }
         }
         if self.parameters.len() > MAX_OWN_PARAMETERS {
             return Err(Error::HeaderParameter);
         }
         for (i, (name, value)) in self.parameters.iter().enumerate() {
-            let is_repeated = self.parameters.iter().take(i).any(|(earlier, _)| earlier == name);
-            if is_repeated || is_standard_parameter(name) {
+            if is_earlier(self.parameters, i, name) || is_standard_parameter(name) {
                 return Err(Error::HeaderParameter);
             }
             json.string_member(name, value);
         }
-        json.close(b"}");
-        json.into_sink().finish();
         Ok(())
     }
 
@@ -260,8 +265,7 @@ impl<'a> Claims<'a> {
             return Err(Error::Claims);
         }
         for (i, (name, value)) in self.private.iter().enumerate() {
-            let is_repeated = self.private.iter().take(i).any(|(earlier, _)| earlier == name);
-            if is_repeated || is_registered(name) {
+            if is_earlier(self.private, i, name) || is_registered(name) {
                 return Err(Error::Claims);
             }
             json.key(name);
@@ -271,29 +275,20 @@ impl<'a> Claims<'a> {
     }
 
     fn put_registered(&self, json: &mut Json<impl Sink>) {
-        let texts = [(&b",\"iss\":"[..], self.issuer), (b",\"sub\":", self.subject), (b",\"jti\":", self.jwt_id)];
-        for (key, value) in texts {
-            if let Some(value) = value {
-                json.known_key(key);
-                put_string(json.sink(), value);
-            }
-        }
-        if !self.audience.is_empty() {
-            json.known_key(b",\"aud\":");
-        }
+        put_text(json, b",\"iss\":", self.issuer);
+        put_text(json, b",\"sub\":", self.subject);
+        put_text(json, b",\"jti\":", self.jwt_id);
         match self.audience {
             [] => {}
-            [one] => put_string(json.sink(), one),
-            several => put_texts(json, several),
-        }
-        let dates =
-            [(&b",\"exp\":"[..], self.expires_at), (b",\"nbf\":", self.not_before), (b",\"iat\":", self.issued_at)];
-        for (key, value) in dates {
-            if let Some(value) = value {
-                json.known_key(key);
-                json.sink().put(Decimal::new(value.as_secs()).as_bytes());
+            [one] => put_text(json, b",\"aud\":", Some(one)),
+            several => {
+                json.known_key(b",\"aud\":");
+                put_texts(json, several);
             }
         }
+        put_date(json, b",\"exp\":", self.expires_at);
+        put_date(json, b",\"nbf\":", self.not_before);
+        put_date(json, b",\"iat\":", self.issued_at);
     }
 
     /// True if a claim of this name is set, so that a struct cannot say it again.
@@ -316,7 +311,35 @@ fn check_len(length: usize, cap: usize) -> Result<()> {
     if length > cap { Err(Error::TokenTooLong { length, cap }) } else { Ok(()) }
 }
 
-/// Names that RFC 7519 section 4.1 registers, and that have setters.
-fn is_registered(name: &str) -> bool {
-    matches!(name, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "jti")
+/// Writes an object and encodes it where it stands, if it fits; returns the length of its text in any case.
+fn put_object(place: &mut [u8], members: impl FnOnce(&mut Json<Cursor<'_>>) -> Result<()>) -> Result<usize> {
+    let mut json = Json::new(Cursor::new(place));
+    json.open(b"{");
+    members(&mut json)?;
+    json.close(b"}");
+    let len = json.sink().len();
+    let text_len = base64url_len(len);
+    if let Some(place) = place.get_mut(..text_len) {
+        base64url_encode_public(place, len);
+    }
+    Ok(text_len)
+}
+
+fn put_text(json: &mut Json<impl Sink>, comma_key: &'static [u8], value: Option<&str>) {
+    if let Some(value) = value {
+        json.known_key(comma_key);
+        put_string(json.sink(), value);
+    }
+}
+
+fn put_date(json: &mut Json<impl Sink>, comma_key: &'static [u8], value: Option<UnixTime>) {
+    if let Some(value) = value {
+        json.known_key(comma_key);
+        json.sink().put(Decimal::new(value.as_secs()).as_bytes());
+    }
+}
+
+/// True if a name is there in front of the `i`th.
+fn is_earlier<T>(named: &[(&str, T)], i: usize, name: &str) -> bool {
+    named.iter().take(i).any(|(earlier, _)| *earlier == name)
 }

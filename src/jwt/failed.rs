@@ -159,20 +159,15 @@ impl FailedChecks {
     /// True if no check has failed.
     #[must_use]
     pub const fn is_empty(self) -> bool {
-        let claims = self.missing.is_empty() && self.mistyped.is_empty() && self.refused.is_empty();
-        claims && !self.too_old && !self.typ && !self.crit && !self.clock
+        let claims = self.missing.0 | self.mistyped.0 | self.refused.0;
+        claims == 0 && !(self.too_old | self.typ | self.crit | self.clock)
     }
 
     /// True if age is all that is wrong: a newer token of the same kind would pass.
     #[must_use]
     pub const fn is_only_expired(self) -> bool {
-        let refused_else = !self.refused.without(Claim::ExpirationTime).is_empty();
-        let claims = self.missing.is_empty() && self.mistyped.is_empty() && !refused_else;
-        claims
-            && !self.typ
-            && !self.crit
-            && !self.clock
-            && (self.too_old || self.refused.contains(Claim::ExpirationTime))
+        let is_expired = self.too_old || self.refused.contains(Claim::ExpirationTime);
+        is_expired && Self { too_old: false, refused: self.refused.without(Claim::ExpirationTime), ..self }.is_empty()
     }
 }
 

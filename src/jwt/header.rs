@@ -1,7 +1,5 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
-use super::Algorithm;
-use super::algorithm::OwnHeader;
 use crate::encoding::base64url_decode_public;
 use crate::json::Text;
 use crate::json::{self, Object, Shape, word};
@@ -37,21 +35,22 @@ pub struct Header<'b>(Option<Object<'b>>);
 
 impl<'b> Header<'b> {
     /// The header of a token that a key has signed, from its text: the key's own, or one that names the same algorithm.
-    pub(super) fn of_key<K: Algorithm>(text: &'b mut [u8]) -> Option<Self> {
-        if text == OwnHeader::<K>::TEXT {
+    pub(super) fn of_key(own: &[u8], alg: &str, text: &'b mut [u8]) -> Option<Self> {
+        if text == own {
             return Some(Self(None));
         }
-        Self::read(text).filter(|header| header.alg_is(K::ALG))
+        Self::read(text).filter(|header| header.alg_is(alg))
     }
 
-    /// Reads a header over its own text; `None` unless it is an object in which `alg`, and whichever of `kid`, `typ` and `cty` is there, are strings.
+    /// Reads a header over its own text; `None` unless it is an object in which `alg`, `kid`, `typ` and `cty`, where they are there, are strings.
     pub(super) fn read(text: &'b mut [u8]) -> Option<Self> {
         let object = json::normalise(base64url_decode_public(text)?, &HEADER)?;
-        let is_text = |parameter| object.get(parameter).map(|value| Text::of_value(value).is_some());
-        let optional = [KID, TYP, CTY];
-        let fits =
-            is_text(ALG) == Some(true) && !optional.into_iter().any(|parameter| is_text(parameter) == Some(false));
-        fits.then_some(Self(Some(object)))
+        for parameter in [ALG, KID, TYP, CTY] {
+            if let Some(value) = object.get(parameter) {
+                Text::of_value(value)?;
+            }
+        }
+        Some(Self(Some(object)))
     }
 
     fn text(&self, parameter: usize) -> Option<Text<'b>> {
@@ -99,22 +98,20 @@ impl<'b> Header<'b> {
     ///
     /// No list, an empty one, one that names a parameter of the standard, and one that names anything twice are all malformed.
     pub(super) fn crit_is_understood(&self, understood: &[&str]) -> bool {
-        let Some(crit) = self.0.and_then(|object| object.get(CRIT)) else { return true };
-        let Some(names) = string_list(crit) else { return false };
-        let mut count = 0usize;
-        for (i, name) in names.clone().enumerate() {
-            let is_known = name.as_str().is_some_and(|name| understood.contains(&name) && !is_standard_parameter(name));
-            let is_repeated = names.clone().take(i).any(|earlier| earlier == name);
-            if !is_known || is_repeated || !self.has_parameter(name) {
+        let Some(object) = self.0 else { return true };
+        let Some(crit) = object.get(CRIT) else { return true };
+        if crit == "[]" || understood.is_empty() {
+            return false;
+        }
+        let Some(mut names) = json::list(crit) else { return false };
+        while let Some(quoted) = names.next() {
+            let name = Text::of_value(quoted).and_then(|name| name.as_str());
+            let is_known = name.is_some_and(|name| understood.contains(&name) && !is_standard_parameter(name));
+            if !is_known || names.clone().any(|later| later == quoted) || !object.has(quoted) {
                 return false;
             }
-            count = count.saturating_add(1);
         }
-        count > 0
-    }
-
-    fn has_parameter(&self, name: Text<'_>) -> bool {
-        self.0.is_some_and(|object| json::members(object.text).any(|(key, _)| Text::of_value(key) == Some(name)))
+        true
     }
 }
 
@@ -132,14 +129,24 @@ fn without_application(name: &str) -> &str {
     }
 }
 
-/// The strings of a normalised array of nothing but strings.
-pub(super) fn string_list(array: &str) -> Option<impl Iterator<Item = Text<'_>> + Clone> {
-    let inner = array.strip_prefix('[')?.strip_suffix(']')?;
-    let all_strings = json::elements(inner).all(|element| Text::of_value(element).is_some());
-    all_strings.then(|| json::elements(inner).filter_map(Text::of_value))
-}
-
 /// Names that RFC 7515 section 4.1 and RFC 7797 give a meaning to: neither an application's own, nor to be called critical.
+const STANDARD: Shape = Shape {
+    max_keys: 0,
+    names: &[
+        word(b"alg"),
+        word(b"jku"),
+        word(b"jwk"),
+        word(b"kid"),
+        word(b"x5u"),
+        word(b"x5c"),
+        word(b"x5t"),
+        word(b"typ"),
+        word(b"cty"),
+        word(b"crit"),
+        word(b"b64"),
+    ],
+};
+
 pub(super) fn is_standard_parameter(name: &str) -> bool {
-    matches!(name, "alg" | "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "b64")
+    name == "x5t#S256" || STANDARD.place(name.as_bytes()).is_some()
 }

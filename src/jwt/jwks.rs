@@ -4,7 +4,7 @@
 use super::EdDsaKey;
 #[cfg(feature = "es256")]
 use super::Es256Key;
-use super::header::{HEADER, string_list};
+use super::header::HEADER;
 use super::{Hs256Key, Hs384Key, Hs512Key, KeyRing, RingKey, Validity};
 use crate::Error;
 use crate::encoding::{base64url_decode, base64url_decoded_len};
@@ -128,9 +128,7 @@ impl Jwk<'_> {
     /// `use` and `key_ops`, where they are there, must allow verifying (RFC 7517 sections 4.2 and 4.3).
     fn is_for_verifying(&self) -> bool {
         let use_fits = !self.has("use") || self.string("use").is_some_and(|purpose| purpose == "sig");
-        let operations =
-            self.value("key_ops").map(|list| string_list(list).is_some_and(|mut list| list.any(|one| one == "verify")));
-        use_fits && operations.unwrap_or(true)
+        use_fits && self.value("key_ops").is_none_or(is_list_with_verify)
     }
 
     fn value(&self, name: &str) -> Option<&str> {
@@ -150,4 +148,12 @@ impl Jwk<'_> {
         let mut bytes = Zeroizing::new(std::vec![0; base64url_decoded_len(text.len())]);
         base64url_decode(text.as_bytes(), &mut bytes).then_some(bytes)
     }
+}
+
+/// True for an array of strings that has `verify` among them.
+fn is_list_with_verify(value: &str) -> bool {
+    json::list(value).is_some_and(|mut list| {
+        list.clone().all(|one| Text::of_value(one).is_some())
+            && list.any(|one| Text::of_value(one).is_some_and(|one| one == "verify"))
+    })
 }
