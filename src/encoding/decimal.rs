@@ -48,6 +48,13 @@ impl Decimal {
 
 /// Long division in three steps of 32 bits: where words are no longer than that, one division of 64 bits takes more flash than a hash.
 fn divide_by_ten(value: u64) -> (u64, u8) {
+    if cfg!(target_pointer_width = "64") {
+        return (value / 10, u8::try_from(value % 10).unwrap_or(0));
+    }
+    divide_by_ten_in_steps(value)
+}
+
+fn divide_by_ten_in_steps(value: u64) -> (u64, u8) {
     let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
     let high = u32::from_be_bytes([a, b, c, d]);
     // Each rest is below 10, so it fits above the next 16 bits.
@@ -66,6 +73,7 @@ mod tests {
     fn round_trip() {
         for value in [0, 1, 9, 10, 99, 100, 65_535, 65_536, 655_360, 1_767_225_600, (1 << 40) - 1, u64::MAX] {
             assert_eq!(Decimal::new(value).as_bytes(), value.to_string().as_bytes());
+            assert_eq!(divide_by_ten_in_steps(value), divide_by_ten(value));
         }
         for value in [0, 1, 9, 10, 99, 100, 1_767_225_600, (1 << 40) - 1, 9_999_999_999_999_999_999] {
             assert_eq!(parse(value.to_string().as_bytes(), u64::MAX), Some(value));

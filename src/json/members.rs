@@ -90,7 +90,24 @@ pub(super) fn has_key(object: &[u8], quoted: &[u8]) -> bool {
     false
 }
 
-/// Of four bytes at either end: enough to tell most names apart, and nobody's secret.
+/// Of eight bytes at either end: enough to tell most names apart, and nobody's secret.
+#[cfg(feature = "std")]
+fn hash(quoted: &[u8]) -> u32 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let [head, tail] = match (quoted.first_chunk(), quoted.last_chunk()) {
+        (Some(head), Some(tail)) => [*head, *tail].map(u64::from_le_bytes),
+        _ => match (quoted.first_chunk(), quoted.last_chunk()) {
+            (Some(head), Some(tail)) => [*head, *tail].map(|end| u32::from_le_bytes(end).into()),
+            // The one character between the quotes.
+            _ => [quoted.get(1).copied().unwrap_or_default().into(), 0],
+        },
+    };
+    let [a, b, c, d, ..] = head.wrapping_mul(ODD).rotate_left(32).wrapping_add(tail).wrapping_mul(ODD).to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// Of four bytes at either end, where multiplying longer words takes a function.
+#[cfg(not(feature = "std"))]
 fn hash(quoted: &[u8]) -> u32 {
     const ODD: u32 = 0x9E37_79B1;
     let [head, tail] = match (quoted.first_chunk(), quoted.last_chunk()) {
