@@ -19,7 +19,9 @@ impl<H: Hash> PreparedKey<H> {
         if key.len() > block.as_mut().len() {
             let mut hasher = Hasher::<H>::new();
             hasher.update(key);
-            copy(hasher.finish().as_ref(), block.as_mut());
+            let mut hash = hasher.finish();
+            copy(hash.as_ref(), block.as_mut());
+            hash.zeroize();
         } else {
             copy(key, block.as_mut());
         }

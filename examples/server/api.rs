@@ -116,7 +116,8 @@ fn problem(status: StatusCode, kind: &str, title: &str) -> Response {
 async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let outcome = match bearer(&headers) {
         Bearer::Token(jwt) => app.gate.refreshable(jwt),
-        Bearer::Missing | Bearer::Malformed => Err(Refusal::Invalid),
+        Bearer::Missing => return missing(),
+        Bearer::Malformed => Err(Refusal::Invalid),
     };
     // The account is asked again: who has lost a role does not keep it in a token.
     let refreshed = outcome.and_then(|(user, signed_in_at)| {
@@ -130,14 +131,24 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     }
 }
 
-/// The answers of the filter, for the routes that judge for themselves.
+/// As the filter answers, for the routes that judge for themselves.
 fn refused(refusal: Refusal) -> Response {
-    if refusal.is_verifier_fault() {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
-    }
-    let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
-    let answer = problem(StatusCode::UNAUTHORIZED, kind, "Sign in again");
-    ([(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)], answer).into_response()
+    let mut response = if refusal.is_verifier_fault() {
+        let answer = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
+        ([(RETRY_AFTER, "30")], answer).into_response()
+    } else {
+        let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
+        let answer = problem(StatusCode::UNAUTHORIZED, kind, "Sign in again");
+        ([(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)], answer).into_response()
+    };
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// No credential at all: asked for, without an error code (RFC 6750 section 3.1).
+fn missing() -> Response {
+    let answer = problem(StatusCode::UNAUTHORIZED, "token-not-valid", "A bearer token is needed");
+    ([(WWW_AUTHENTICATE, r#"Bearer realm="api""#)], answer).into_response()
 }
 
 /// The time, for a device whose clock is not set: outside of the filter, which would not let it through.
@@ -145,7 +156,8 @@ async fn device_time(State(app): State<Arc<App>>, Path(uid): Path<String>, reque
     let (parts, _) = request.into_parts();
     let outcome = match bearer(&parts.headers) {
         Bearer::Token(token) => app.gate.time_reply(&uid, token, &parts),
-        Bearer::Missing | Bearer::Malformed => Err(Refusal::Invalid),
+        Bearer::Missing => return missing(),
+        Bearer::Malformed => Err(Refusal::Invalid),
     };
     match outcome {
         Ok(Some(reply)) => ([(CONTENT_TYPE, "text/plain")], reply).into_response(),
@@ -162,7 +174,8 @@ async fn device(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
     };
     match app.gate.answer_device(token, &statement) {
         Ok((firmware, answer)) => {
-            println!("{} has signed in, with firmware {firmware}", caller.uid());
+            // Quoted: what a device calls itself starts no line of the log.
+            println!("{:?} has signed in, with firmware {firmware:?}", caller.uid());
             ([(CONTENT_TYPE, "application/jwt")], answer).into_response()
         }
         Err(refusal) => refused(refusal),

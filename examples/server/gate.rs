@@ -115,6 +115,7 @@ impl Gate {
             Err(Refusal::TooOld { .. } | Refusal::TooNew { .. } | Refusal::ClockUnset) => {}
             Err(refusal) => return Err(refusal),
         }
+        let now = self.claims.now()?;
         let reply = || {
             let (profile, key) = (Profile::new(DEVICES)?, self.master.derive(REALM, uid.as_bytes(), 0)?);
             let mut fields = [0; MAX_FIELDS];
@@ -122,7 +123,7 @@ impl Gate {
             // Under the key of whom the path names: it may be another device's token.
             let token = token.authenticate(&profile, &key, Carrier::NONE).map_err(|_| Error::Malformed)?;
             token.nonce().ok_or(Error::Malformed)?;
-            let draft = Draft::time_reply(token.uid(), UnixTime::now()).bind(token.sign());
+            let draft = Draft::time_reply(token.uid(), now).bind(token.sign());
             draft.mint_text(&profile, &key, &mut [0; MAX_TEXT]).map(str::to_owned)
         };
         reply().map(Some).map_err(|_: Error| Refusal::Invalid)

@@ -59,7 +59,7 @@ pub(crate) fn write(tally: &mut Tally) -> Outcome {
     let text = format!("# {}\n{HEADINGS}\n{}", compiler()?, rows(&table));
     fs::write(root().join(SNAPSHOT), text).map_err(|error| error.to_string())?;
     let readme = fs::read_to_string(root().join("README.md")).map_err(|error| error.to_string())?;
-    let drawn = draw(&table, &features)?;
+    let drawn = format!("{}{}", draw(&table)?, line_of(&features));
     println!("{drawn}");
     fs::write(root().join("README.md"), replace_drawing(&readme, &drawn)?).map_err(|error| error.to_string())?;
     constant_time(tally)
@@ -77,19 +77,16 @@ pub(crate) fn check(tally: &mut Tally) -> Outcome {
         let kept = snapshot.get(name).ok_or_else(|| format!("{SNAPSHOT} has no row {name:?}: cargo xtask sizes"))?;
         let grown = [(kept.flash, found.flash), (kept.stack, found.stack), (kept.instructions, found.instructions)];
         let fits = grown.into_iter().all(|(kept, found)| found <= kept + kept * percent / 100 + 16);
+        let same = (kept.ram, kept.heap, kept.panics) == (found.ram, found.heap, found.panics);
         let (level, backend, program) = name;
         let figures = format!("flash {}, stack {}, {} instructions", found.flash, found.stack, found.instructions);
         tally.expect(
-            fits,
+            fits && (same || !is_same_compiler),
             &format!("{program} at {level}, {backend}: {figures}; at most {percent} % over the snapshot"),
         );
     }
     let readme = fs::read_to_string(root().join("README.md")).map_err(|error| error.to_string())?;
-    let is_drawn = PROGRAMS.iter().all(|(program, title)| {
-        let figures = snapshot.get(&("z".to_owned(), "compact".to_owned(), (*program).to_owned()));
-        figures.is_some_and(|figures| readme.contains(&row_of(title, figures)))
-    });
-    tally.expect(is_drawn, "the README shows the figures of the snapshot");
+    tally.expect(readme.contains(&draw(&snapshot)?), "the README shows the figures of the snapshot, all of them");
     constant_time(tally)
 }
 
@@ -115,7 +112,10 @@ fn measure(tally: &mut Tally) -> Outcome<Table> {
     let with_panics: Vec<_> =
         without_typed.filter(|((_, _, name), figures)| name != "raw_hmac" && figures.panics > 0).collect();
     let has_compact_panics = with_panics.iter().any(|((_, backend, _), _)| backend == "compact");
-    tally.expect(!has_compact_panics, "no panic path in tokens and in JWTs without serde, at z, s and 3");
+    tally.expect(
+        !has_compact_panics,
+        "no panic path in tokens and in JWTs without serde, at z, s and 3, compact SHA-256",
+    );
     for ((level, backend, name), figures) in &with_panics {
         println!("  {name} at {level}, {backend}: {} panic symbols, those of SHA-256 itself", figures.panics);
     }
@@ -138,8 +138,9 @@ fn features() -> Outcome<Vec<(&'static str, u64)>> {
             let plain = run(&MPS2_AN386, "jwt_verify", empty)?;
             let flag = if *feature == "log" { format!("{compact} -C link-arg=-Tdefmt.x") } else { compact.to_owned() };
             build(&MPS2_AN386, "z", &flag, feature, &[program])?;
-            let (flash, _) = sizes_of(&MPS2_AN386, program)?;
-            Ok((*title, flash.saturating_sub(empty.flash).saturating_sub(plain.flash)))
+            // It runs, too: a program that does not work may be of any size.
+            let found = run(&MPS2_AN386, program, empty)?;
+            Ok((*title, found.flash.saturating_sub(plain.flash)))
         })
         .collect()
 }
@@ -208,7 +209,7 @@ fn sizes_of(board: &Board, program: &str) -> Outcome<(u64, u64)> {
 }
 
 fn printed_by(board: &Board, program: &str) -> Outcome<String> {
-    let run = board.run(&CHIP.program(board.target, program), &root().join("target"), "null")?;
+    let run = board.run_counting(&CHIP.program(board.target, program), &root().join("target"))?;
     match run.code {
         Some(0) => Ok(run.stdout),
         code => Err(format!("{program} on {} ended with {code:?}: {}", board.name, run.stdout)),
@@ -221,7 +222,11 @@ fn number(printed: &str, name: &str) -> Outcome<u64> {
 }
 
 fn compiler() -> Outcome<String> {
-    stdout_of(&mut command("rustc --version")).map(|version| version.trim().to_owned())
+    // The one that builds, which need not be the one on the path.
+    let cargo = cargo_build_from_source(LM3S6965EVB.target)?;
+    let rustc = cargo.get_envs().find(|(name, _)| *name == "RUSTC").and_then(|(_, value)| value);
+    let mut rustc = rustc.map_or_else(|| command("rustc"), std::process::Command::new);
+    stdout_of(rustc.arg("--version")).map(|version| version.trim().to_owned())
 }
 
 fn rows(table: &Table) -> String {
@@ -253,7 +258,7 @@ fn row_of(title: &str, figures: &Figures) -> String {
 }
 
 /// The tables of the README.
-fn draw(table: &Table, features: &[(&str, u64)]) -> Outcome<String> {
+fn draw(table: &Table) -> Outcome<String> {
     let get = |level: &str, backend: &str, program: &str| {
         let name = (level.to_owned(), backend.to_owned(), program.to_owned());
         table.get(&name).ok_or_else(|| format!("nothing was measured for {name:?}"))
@@ -277,13 +282,16 @@ fn draw(table: &Table, features: &[(&str, u64)]) -> Outcome<String> {
             let _ = write!(text, " {} / {} |", figures.flash, figures.instructions);
         }
     }
-    let added: Vec<_> = features.iter().map(|(title, flash)| format!("{title} {flash}")).collect();
-    let _ = write!(
-        text,
-        "\n\nAdded to the flash of a program that verifies a JWT, on a Cortex-M4F: {} bytes.",
-        added.join(", ")
-    );
     Ok(text)
+}
+
+/// What each feature adds.
+fn line_of(features: &[(&str, u64)]) -> String {
+    let added: Vec<_> = features.iter().map(|(title, flash)| format!("{title} {flash}")).collect();
+    format!(
+        "\n\nOn a Cortex-M4F, a program that verifies a JWT takes so many bytes of flash more with {}; the first two in place of HS256.",
+        added.join(", ")
+    )
 }
 
 fn replace_drawing(readme: &str, drawn: &str) -> Outcome<String> {

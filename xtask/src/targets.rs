@@ -1,4 +1,4 @@
-//! The core for microcontrollers: targets without a standard library, two of them without compare-and-swap.
+//! The core for microcontrollers: targets without a standard library, three of them without compare-and-swap.
 
 use crate::boards::{cargo_build, way_to_build};
 use crate::shell::{Outcome, Tally, capture};

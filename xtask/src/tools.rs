@@ -143,10 +143,6 @@ pub(crate) fn qemu() -> Outcome {
         println!("  installing QEMU: the same, from backports");
         let _ = capture(Command::new("sh").args(["-c", BACKPORTS]).current_dir(root()));
     }
-    if !are_there() {
-        println!("  installing QEMU: the same, with the qemu-utils that belong to it");
-        let _ = capture(&mut command(&format!("{plain} qemu-utils --allow-downgrades")));
-    }
     if are_there() {
         Ok(())
     } else {

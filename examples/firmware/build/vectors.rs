@@ -6,14 +6,20 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+/// How many of the vectors there are.
+const TOKENS: usize = 847;
+const JWTS: usize = 280;
+
 /// Characters of the longest token: it has to fit into the RAM of the smallest board.
 const MAX_LEN: usize = 640;
 
 pub(crate) fn generate(data: &Path) -> Result<String, Box<dyn Error>> {
+    let (mut tokens, mut jwts) = (0, 0);
     let mut source = String::from("pub(crate) static TOKENS: &[TokenCase] = &[\n");
     for case in cases(&data.join("token-v1/text.jsonl"))? {
         if let Some(case) = token(&case) {
             writeln!(source, "    {case},")?;
+            tokens += 1;
         }
     }
     source.push_str("];\npub(crate) static JWTS: &[JwtCase] = &[\n");
@@ -21,10 +27,15 @@ pub(crate) fn generate(data: &Path) -> Result<String, Box<dyn Error>> {
         for case in cases(&data.join(file))? {
             if let Some(case) = jwt(&case) {
                 writeln!(source, "    {case},")?;
+                jwts += 1;
             }
         }
     }
     source.push_str("];\n");
+    // A case that no longer fits is missed, not passed over.
+    if (tokens, jwts) != (TOKENS, JWTS) {
+        return Err(format!("{tokens} token and {jwts} JWT vectors fit a board, not {TOKENS} and {JWTS}").into());
+    }
     Ok(source)
 }
 

@@ -1,9 +1,9 @@
 //! The conversation: how this device proves itself to its backend, and what it asks to be proven in return.
 
-use crate::identity::{FIRMWARE, JWT_KEY, TOKEN_KEY, UID};
+use crate::identity::{BUILT_AT, FIRMWARE, JWT_KEY, TOKEN_KEY, UID};
 use crate::{Fault, attempt, http};
 use board::Uart;
-use countersign::jwt::{Claim, Claims, Hs256Key, Policy, Value, authenticate_in_place, max_token_len};
+use countersign::jwt::{Claims, Hs256Key, Policy, Value, authenticate_in_place, max_token_len};
 use countersign::key::MacKey;
 use countersign::token::{Carrier, Draft, Kind, Profile, SignLen, Unverified, max_text_len};
 use countersign::{Refusal, UnixTime};
@@ -12,9 +12,6 @@ use countersign::{Refusal, UnixTime};
 const PURPOSE: &str = "demo/device";
 const AUDIENCE: &str = "demo-api";
 const BACKEND: &str = "countersign-demo";
-
-/// Before the firmware was written there was no conversation with it: an earlier time is wrong.
-const BUILT_AT: UnixTime = UnixTime::from_secs(1_767_225_600);
 
 /// Room for the longest token of this device, with the version of its firmware and the number of the attempt.
 const TOKEN_LEN: usize = max_text_len(UID.len(), &[(2, FIRMWARE.len()), (1, 4)], SignLen::N16);
@@ -29,7 +26,7 @@ const BODY_LEN: usize = 512;
 
 /// What a JWT of the backend must say: from the backend, for this device, young. The time came over a serial line and stands still
 /// meanwhile (a board with a timer would count on), hence the leeway.
-const POLICY: Policy<'_> = Policy::new(30).issuer(BACKEND).audience(UID).max_age(60).require(Claim::Subject);
+const POLICY: Policy<'_> = Policy::new(30).issuer(BACKEND).audience(UID).subject(UID).max_age(60);
 
 /// The device's end of the line.
 pub(crate) struct Backend {
@@ -48,7 +45,7 @@ impl Backend {
     /// Signs in with a clock that is not set; the backend, which can tell that the key is right, answers with its time.
     pub(crate) fn ask_the_time(&mut self) -> Result<UnixTime, Fault> {
         let (mut token, mut fields, mut body) = ([0; TOKEN_LEN], [0; TOKEN_LEN], [0; BODY_LEN]);
-        let attempt = attempt::next_attempt().to_be_bytes();
+        let attempt = attempt::next()?.to_be_bytes();
         let draft = Draft::time(UID.as_bytes(), UnixTime::UNSET).nonce(&attempt);
         let token = draft.mint_text_bytes(&self.profile, &self.token_key, &mut token)?;
         let path = ["POST /device/", UID, "/time"];
@@ -64,7 +61,8 @@ impl Backend {
         let carrier = Carrier { uid: Some(UID.as_bytes()), bind: sent.sign() };
         let reply = reply.authenticate(&self.profile, &self.token_key, carrier)?;
         match reply.issued_at() {
-            Some(time) if reply.kind() == Kind::TimeReply && time >= BUILT_AT => Ok(time),
+            // Before it was built, nobody spoke with this device.
+            Some(time) if reply.kind() == Kind::TimeReply && time.as_secs() >= BUILT_AT => Ok(time),
             _ => Err(Refusal::Invalid.into()),
         }
     }

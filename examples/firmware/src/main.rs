@@ -22,6 +22,7 @@ use board::{Uart, entry};
 
 #[entry]
 fn main() -> ! {
+    board::ticks::start();
     defmt::info!("{=str} wakes up on {=str}", identity::UID, board::NAME);
     let outcome = vectors::run().and_then(|()| converse());
     if let Err(fault) = &outcome {
@@ -48,8 +49,10 @@ pub(crate) enum Fault {
     Backend(countersign::Refusal),
     /// An answer that was not expected here.
     Status(u16),
-    /// No HTTP, or longer than there is room for.
+    /// No HTTP, or longer than there is room for, or not there in time.
     Http,
+    /// The number of the attempt could not be stored.
+    Flash,
     /// Something was admitted that must be refused.
     Admitted,
     /// A vector with another outcome.

@@ -17,7 +17,7 @@ impl Console {
     /// Prints a text.
     pub fn text(self, text: &str) {
         if let Some(file) = self.0 {
-            file.write(text.as_bytes());
+            let _ = file.write(text.as_bytes());
         }
     }
 
@@ -34,7 +34,7 @@ impl Console {
             }
         }
         if let (Some(file), Some(digits)) = (self.0, digits.get(start..)) {
-            file.write(digits);
+            let _ = file.write(digits);
         }
     }
 }

@@ -32,8 +32,6 @@ pub enum Mode {
     Read = 1,
     /// It is made or emptied.
     Write = 5,
-    /// Behind what is there.
-    Append = 8,
 }
 
 /// A file of the host, in the folder that it was started in.
@@ -49,9 +47,9 @@ impl File {
         (handle != usize::MAX).then_some(Self(handle))
     }
 
-    /// Writes all of it, or as much as the host takes.
-    pub fn write(self, bytes: &[u8]) {
-        call(WRITE, &[self.0, bytes.as_ptr() as usize, bytes.len()]);
+    /// Writes bytes; true if the host took all of them.
+    pub fn write(self, bytes: &[u8]) -> bool {
+        call(WRITE, &[self.0, bytes.as_ptr() as usize, bytes.len()]) == 0
     }
 
     /// Reads up to the length of `buf`; how much it was.

@@ -28,7 +28,7 @@ static STATE: Shared = Shared(UnsafeCell::new(State {
 
 fn write(file: Option<File>, bytes: &[u8]) {
     if let Some(file) = file {
-        file.write(bytes);
+        let _ = file.write(bytes);
     }
 }
 

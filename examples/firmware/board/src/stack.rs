@@ -22,7 +22,8 @@ fn pointer() -> usize {
 }
 
 fn bottom() -> *mut u32 {
-    (&raw mut __sheap).cast::<u8>().wrapping_add(3).map_addr(|address| address & !3).cast()
+    // All of the memory from there on, of which the symbol is only the first word.
+    core::ptr::with_exposed_provenance_mut(((&raw mut __sheap).expose_provenance() + 3) & !3)
 }
 
 /// Paints the free part. Returns where it ends, for [`used`].

@@ -60,7 +60,30 @@ fn between(earlier: u32, later: u32) -> u32 {
     return later.wrapping_sub(earlier);
 }
 
-/// Instructions of `operation`, those of reading the counter left out, and what it returned. At most a million of them.
+/// Time that passes while a program waits, in milliseconds; looked at more often than the counter wraps, which is twice a second.
+pub struct Stopwatch {
+    last: u32,
+    ticks: u64,
+}
+
+impl Stopwatch {
+    /// Starts.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { last: now(), ticks: 0 }
+    }
+
+    /// Milliseconds since the start.
+    pub fn elapsed(&mut self) -> u64 {
+        let now = now();
+        self.ticks += u64::from(between(self.last, now));
+        self.last = now;
+        self.ticks * TICK / 1_000_000_000
+    }
+}
+
+/// Instructions of `operation`, those of reading the counter left out, and what it returned. At most 650 000 of them: then the
+/// fastest counter wraps.
 #[inline(never)]
 pub fn instructions<T>(operation: impl FnOnce() -> T) -> (u32, T) {
     let start = now();

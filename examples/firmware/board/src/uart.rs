@@ -1,16 +1,20 @@
 //! The serial line, polled.
 
 use crate::registers::Registers;
+use crate::ticks::Stopwatch;
 
 /// The board's first UART.
 pub struct Uart(Registers);
 
 impl Uart {
-    /// Reads the next byte, however long that takes.
-    pub fn read(&mut self) -> u8 {
+    /// Reads the next byte; `None` if it has not come before the watch shows so many milliseconds.
+    pub fn read(&mut self, watch: &mut Stopwatch, until: u64) -> Option<u8> {
         loop {
-            if let Some(byte) = self.received() {
-                return byte;
+            // Looked at for every byte, so that the counter is never missed when it wraps.
+            let elapsed = watch.elapsed();
+            match self.received() {
+                None if elapsed < until => {}
+                received => return received,
             }
         }
     }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use board::entry;
-use chip::claims::{AUDIENCE, ISSUER, KEY, NOW};
+use chip::claims::{AUDIENCE, ISSUER, KEY, NOW, SUBJECT};
 use chip::{JWT, counted, report};
 use core::hint::black_box;
 use countersign::Refusal;
@@ -20,7 +20,7 @@ fn main() -> ! {
             let authentic = authenticate_in_place(&key, &mut token);
             let verified = authentic.and_then(|token| Ok(token.check(&POLICY, black_box(NOW))?));
             match verified.map_err(Refusal::from) {
-                Ok(_) => Some(()),
+                Ok(verified) => (verified.claims().subject()? == SUBJECT).then_some(()),
                 Err(refusal) => {
                     defmt::warn!("refused: {}", refusal);
                     None
