@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "token_text",
     "token_binary",
     "token_roundtrip",
@@ -18,6 +18,7 @@ const TARGETS: [&str; 11] = [
     "jwt_differential",
     "cookie_header",
     "set_cookie",
+    "session_record",
 ];
 
 pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
@@ -45,6 +46,18 @@ pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
     Ok(())
 }
 
+/// Records of sessions as the crate writes them; the target puts the right verifier in.
+const RECORDS: [(&str, &str); 2] = [
+    (
+        "anonymous",
+        r#"{"layout":1,"created":1700000000,"user":null,"label":"","schema":0,"verifier":"VERIFIER","previous":null,"data":{}}"#,
+    ),
+    (
+        "signed-in",
+        r#"{"layout":1,"created":1700000000,"user":{"name":"alice","at":1700000000,"level":1},"label":"laptop","schema":0,"verifier":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","previous":{"verifier":"VERIFIER","until":1700000010},"data":{"cart":["apples"],"count":7}}"#,
+    ),
+];
+
 /// Writes the inputs of the vectors into a corpus; the names keep them apart and make a second run change nothing.
 fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
     let file = match target {
@@ -58,6 +71,12 @@ fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
     };
     let fail = |error: std::io::Error| format!("no seeds for {target}: {error}");
     fs::create_dir_all(corpus).map_err(fail)?;
+    if target == "session_record" {
+        for (name, record) in RECORDS {
+            fs::write(corpus.join(name), record).map_err(fail)?;
+        }
+        return Ok(RECORDS.len());
+    }
     let lines = fs::read_to_string(root().join(format!("tests/data/{file}.jsonl"))).map_err(fail)?;
     let mut seeds = 0;
     for line in lines.lines() {

@@ -1,0 +1,50 @@
+//! Any bytes as the record of a session: a session or none, and never a panic; what is found can be changed, saved and found again.
+#![no_main]
+
+use countersign::UnixTime;
+use countersign::session::{
+    Blocking, BlockingSessionStore, Content, Credential, Deadlines, DynStore, Kind, Lifetimes, MemoryStore, Pepper,
+    Sessions,
+};
+use countersign_fuzz::base64url;
+use libfuzzer_sys::fuzz_target;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+static STORE: LazyLock<DynStore> = LazyLock::new(|| DynStore::new(MemoryStore::new(1 << 16, 1 << 16)));
+static SESSIONS: LazyLock<Sessions<DynStore>> =
+    LazyLock::new(|| Sessions::new(STORE.clone(), pepper(), Lifetimes { idle: 1000, absolute: 1000, grace: 0 }));
+
+fn pepper() -> Pepper {
+    Pepper::new(b"an obvious test key of 32 bytes!").unwrap()
+}
+
+/// The store in memory never waits.
+fn now_or_never<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("memory does not wait"),
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let credential = Credential::generate_anonymous().unwrap();
+    // A record names its own sealed verifier: put the right one where the seeds have a place for it.
+    let sealed: String = base64url(pepper().seal(&credential).as_bytes());
+    let bytes = String::from_utf8_lossy(bytes).replace("VERIFIER", &sealed);
+    let end = UnixTime::from_secs(1_700_001_000);
+    let deadlines = Deadlines { idle: end, absolute: end };
+    let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: bytes.as_bytes().into() };
+    Blocking(STORE.clone()).create(credential.handle(), content, NOW).unwrap();
+    let cookie = credential.text();
+    let Some(mut session) = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap() else { return };
+    session.insert("seen", &true).unwrap();
+    if now_or_never(SESSIONS.save(&mut session, NOW)).is_ok() {
+        let found = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap().unwrap();
+        assert_eq!(found.get::<bool>("seen"), Ok(Some(true)));
+        assert_eq!(found.user(), session.user());
+    }
+});
