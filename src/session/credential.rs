@@ -148,6 +148,7 @@ impl Credential {
     }
 
     /// All zeros: of no session.
+    #[cfg(feature = "session-filter")]
     pub(super) fn blank() -> Self {
         Self { handle: Handle([0; HANDLE]), verifier: Zeroizing::new([0; VERIFIER]) }
     }

@@ -56,12 +56,14 @@ pub struct Session {
 
 impl Session {
     /// What stands in for a session that was given back.
+    #[cfg(feature = "session-filter")]
     pub(crate) fn blank() -> Self {
         let deadlines = Deadlines { idle: UnixTime::UNSET, absolute: UnixTime::UNSET };
         Self::unsaved(Credential::blank(), Record::blank(), deadlines)
     }
 
     /// `None` before it was ever saved.
+    #[cfg(feature = "session-filter")]
     pub(crate) const fn version(&self) -> Option<u64> {
         self.version
     }

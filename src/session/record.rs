@@ -70,6 +70,7 @@ impl Record {
     }
 
     /// Of no session.
+    #[cfg(feature = "session-filter")]
     pub(super) fn blank() -> Self {
         Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
     }
