@@ -24,6 +24,8 @@ mod layer;
 #[cfg(feature = "tower")]
 mod problem;
 #[cfg(feature = "session-filter")]
+mod revocation;
+#[cfg(feature = "session-filter")]
 mod session_layer;
 #[cfg(feature = "session-filter")]
 mod session_slot;
@@ -40,6 +42,8 @@ pub use csrf::{CrossSite, CsrfGuard};
 pub use extract::FilterMissing;
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
+#[cfg(feature = "session-filter")]
+pub use revocation::{Issued, RevocationLayer, RevocationService};
 #[cfg(feature = "session-filter")]
 pub use session_layer::{SessionLayer, SessionService};
 #[cfg(feature = "session-filter")]

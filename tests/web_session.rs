@@ -12,12 +12,17 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
-use countersign::UnixTime;
+use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity, VerifiedClaims};
+use countersign::key::MacKey;
 use countersign::session::{
     Capabilities, Content, Created, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper, SessionError,
     SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use countersign::web::{CrossSite, CsrfGuard, OpenSession, SessionLayer};
+use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
+use countersign::web::{
+    BearerLayer, CrossSite, CsrfGuard, JwtAuthenticator, OpenSession, SessionLayer, TokenAuthenticator,
+};
+use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
@@ -317,6 +322,64 @@ async fn a_write_after_a_logout_is_refused_and_told() {
     assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
     assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
+}
+
+/// Signed out everywhere: the session, the token and the JWT, at the same moment, and nobody else's.
+#[tokio::test]
+async fn one_call_ends_sessions_tokens_and_jwts() {
+    let store = Flaky::default();
+    let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
+    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    let sessions = Sessions::new(DynStore::new(store.clone()), pepper, lifetimes);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+
+    let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!").unwrap(), Profile::new("shop/api").unwrap());
+    let token =
+        |user: &str, stamp| Draft::time(user.as_bytes(), stamp).mint_string::<128>(&profile, &key).unwrap().to_string();
+    let mut ring = KeyRing::<1>::new();
+    ring.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!").unwrap(), Validity::ALWAYS).unwrap();
+    ring.sign_with_key("a").unwrap();
+    let jwt = |user: &str, issued_at: Option<UnixTime>| {
+        let claims = Claims::new().subject(user).expires_at(UnixTime::from_secs(UnixTime::now().as_secs() + 300));
+        let claims = issued_at.map_or(claims, |time| claims.issued_at(time));
+        ring.sign(&claims, &mut [0; 256]).unwrap().to_owned()
+    };
+    let (now, later) = (UnixTime::now(), UnixTime::from_secs(UnixTime::now().as_secs() + 30));
+    let early = [token("alice", now), jwt("alice", Some(now)), jwt("alice", None)];
+    let fresh = [token("alice", later), jwt("alice", Some(later)), token("bob", now), jwt("bob", None)];
+
+    let verifier_key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
+    let verifier = Verifier::new(profile, verifier_key, Window { max_age: 300, skew_future: 60 });
+    let tokens = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60)));
+    let mut same = KeyRing::<1>::new();
+    same.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!").unwrap(), Validity::ALWAYS).unwrap();
+    let jwts = BearerLayer::new(JwtAuthenticator::new(same, Policy::new(30), HeldClock::new(60)));
+    // The layer that is added last runs first.
+    let by_token = Router::new().route("/token", get(|| async { "in" }));
+    let by_token = by_token.route_layer(filter.revoking::<VerifiedToken>()).route_layer(tokens);
+    let by_jwt = Router::new().route("/jwt", get(|| async { "in" }));
+    let by_jwt = by_jwt.route_layer(filter.revoking::<VerifiedClaims>()).route_layer(jwts);
+    let app = by_token.merge(by_jwt).route("/read", get(read)).route("/in", post(sign_in)).layer(filter.clone());
+    let by_bearer = async |bearer: &str| {
+        let path = if bearer.starts_with("cs1") { "/token" } else { "/jwt" };
+        let (response, _) = send(&app, Method::GET, path, &[("authorization", &format!("Bearer {bearer}"))]).await;
+        (response.status(), response.extensions().get::<Refusal>().copied())
+    };
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for bearer in early.iter().chain(&fresh) {
+        assert_eq!(by_bearer(bearer).await, (StatusCode::OK, None));
+    }
+
+    filter.sessions().end_all("alice", None, UnixTime::from_secs(now.as_secs() + 1)).await.unwrap();
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
+    for bearer in &early {
+        assert_eq!(by_bearer(bearer).await, (StatusCode::UNAUTHORIZED, Some(Refusal::Revoked)));
+    }
+    for bearer in &fresh {
+        assert_eq!(by_bearer(bearer).await, (StatusCode::OK, None));
+    }
+    store.go_away(true);
+    assert_eq!(by_bearer(&fresh[0]).await.0, StatusCode::SERVICE_UNAVAILABLE, "nobody knows who was signed out");
 }
 
 #[test]

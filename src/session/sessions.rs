@@ -369,6 +369,14 @@ impl<S: SessionStore> Sessions<S> {
         Ok(self.store.revoke_user(self.pepper.user_tag(user.as_bytes()), except, now).await?)
     }
 
+    /// When a user was last signed out everywhere: tokens and JWTs of that user issued at or before that second are refused.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn epoch_of(&self, user: &[u8]) -> Result<super::Epoch, SessionError> {
+        Ok(self.store.epoch(self.pepper.user_tag(user)).await?)
+    }
+
     /// The live sessions of a user.
     ///
     /// # Errors

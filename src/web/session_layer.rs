@@ -1,7 +1,7 @@
 //! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
 
 use super::session_slot::{Filter, SessionSlot};
-use super::{CrossSite, CsrfGuard, FromText, MakeBody, problem};
+use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
 use crate::session::{DynStore, Sessions};
 use core::fmt;
 use core::pin::Pin;
@@ -82,6 +82,16 @@ impl SessionLayer {
 }
 
 impl<B> SessionLayer<B> {
+    /// The filter that refuses tokens and JWTs of a user who was signed out everywhere: put it behind the
+    /// [`BearerLayer`](super::BearerLayer) whose identity is `I`.
+    #[must_use]
+    pub fn revoking<I>(&self) -> RevocationLayer<I, B>
+    where
+        B: Clone,
+    {
+        RevocationLayer::new(Arc::clone(&self.filter), self.body.clone())
+    }
+
     /// The sessions, to list and end them by.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<DynStore> {

@@ -28,7 +28,10 @@ impl Filter {
     }
 
     /// The answer of the store, or that there was none in time.
-    async fn in_time<T>(&self, call: impl Future<Output = Result<T, SessionError>>) -> Result<T, SessionError> {
+    pub(super) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, SessionError>>,
+    ) -> Result<T, SessionError> {
         let unavailable = SessionError::Store(StoreError::Unavailable);
         tokio::time::timeout(self.deadline, call).await.unwrap_or(Err(unavailable))
     }

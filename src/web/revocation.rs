@@ -1,0 +1,142 @@
+//! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
+
+use super::session_slot::Filter;
+use super::{FromText, MakeBody, problem};
+use crate::jwt::VerifiedClaims;
+use crate::token::VerifiedToken;
+use crate::{Refusal, UnixTime};
+use core::fmt;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use http::{Request, Response};
+use std::boxed::Box;
+use std::string::ToString;
+use std::sync::Arc;
+use std::vec::Vec;
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// What an identity says of itself that a revocation is about.
+pub trait Issued {
+    /// The user, as [`Sessions::sign_in`](crate::session::Sessions::sign_in) knows it.
+    fn user(&self) -> Vec<u8>;
+
+    /// When the credential was issued; one that does not say is refused once its user was ever signed out everywhere.
+    fn issued_at(&self) -> Option<UnixTime>;
+}
+
+impl Issued for VerifiedToken {
+    fn user(&self) -> Vec<u8> {
+        self.get().uid().into()
+    }
+
+    fn issued_at(&self) -> Option<UnixTime> {
+        self.get().issued_at()
+    }
+}
+
+impl Issued for VerifiedClaims {
+    fn user(&self) -> Vec<u8> {
+        self.get().subject().map(|subject| subject.to_string().into_bytes()).unwrap_or_default()
+    }
+
+    fn issued_at(&self) -> Option<UnixTime> {
+        self.get().issued_at()
+    }
+}
+
+/// Refuses a token or JWT that was issued at or before the second in which its user was signed out everywhere
+/// ([`Sessions::end_all`](crate::session::Sessions::end_all)). Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
+/// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
+///
+/// A store that does not answer is a 503: nobody then knows who was signed out.
+pub struct RevocationLayer<I, B = FromText> {
+    filter: Arc<Filter>,
+    body: B,
+    identity: PhantomData<fn(I)>,
+}
+
+impl<I, B> RevocationLayer<I, B> {
+    pub(super) const fn new(filter: Arc<Filter>, body: B) -> Self {
+        Self { filter, body, identity: PhantomData }
+    }
+}
+
+impl<I, B: Clone> Clone for RevocationLayer<I, B> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.filter), self.body.clone())
+    }
+}
+
+impl<I, B> fmt::Debug for RevocationLayer<I, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationLayer").finish_non_exhaustive()
+    }
+}
+
+impl<I, B: Clone, S> Layer<S> for RevocationLayer<I, B> {
+    type Service = RevocationService<I, S, B>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RevocationService { layer: self.clone(), inner }
+    }
+}
+
+/// A service behind the filter; made by [`RevocationLayer`].
+pub struct RevocationService<I, S, B = FromText> {
+    layer: RevocationLayer<I, B>,
+    inner: S,
+}
+
+impl<I, S: Clone, B: Clone> Clone for RevocationService<I, S, B> {
+    fn clone(&self) -> Self {
+        Self { layer: self.layer.clone(), inner: self.inner.clone() }
+    }
+}
+
+impl<I, S, B> fmt::Debug for RevocationService<I, S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationService").finish_non_exhaustive()
+    }
+}
+
+impl<I, S, B, RequestBody, ResponseBody> Service<Request<RequestBody>> for RevocationService<I, S, B>
+where
+    I: Issued + Send + Sync + 'static,
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: MakeBody<ResponseBody> + Clone + Send + 'static,
+    RequestBody: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        // The one that was found ready is the one to call.
+        let clone = self.inner.clone();
+        let mut inner = core::mem::replace(&mut self.inner, clone);
+        let (filter, body) = (Arc::clone(&self.layer.filter), self.layer.body.clone());
+        let holder = request.extensions().get::<I>().map(|identity| (identity.user(), identity.issued_at()));
+        Box::pin(async move {
+            if let Some((user, issued_at)) = holder {
+                let answer = match filter.in_time(filter.sessions.epoch_of(&user)).await {
+                    Err(error) => Some(problem::session(error)),
+                    Ok(epoch) if epoch.at.is_some_and(|at| issued_at.is_none_or(|issued_at| issued_at <= at)) => {
+                        Some(problem::refused(Refusal::Revoked))
+                    }
+                    Ok(_) => None,
+                };
+                if let Some(answer) = answer {
+                    return Ok(answer.map(|text| body.make_body(text)));
+                }
+            }
+            inner.call(request).await
+        })
+    }
+}
