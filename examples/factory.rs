@@ -8,11 +8,22 @@
 
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, parse, write};
 use countersign::key::{MasterKey, SecretBytes};
+use std::process::ExitCode;
 
 const USAGE: &str =
     "usage: factory [--master] [--slot N] [--generation N] REALM UID...   (--master: from the standard input)";
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("factory: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let (mut slot, mut generation, mut given, mut names) = (0, 0, false, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -26,6 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [realm, uids @ ..] = names.as_slice() else { return Err(USAGE.into()) };
     let (slot, secret) = if given { from_stdin()? } else { (slot, random()?) };
     let master = MasterKey::from_secret(&secret)?;
+    // A mistake in a name is found before any key is shown.
+    master.derive_bytes(realm, b"any", generation)?;
 
     let mut out = [0; MAX_KEY_TEXT];
     println!("# for the server alone; with it every device of the realm can be impersonated");

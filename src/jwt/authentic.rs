@@ -46,7 +46,8 @@ impl<'b> Authentic<'b> {
     /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy has anything to do with time.
     ///
     /// # Errors
-    /// [`Unfit`], with all checks that failed.
+    /// [`Unfit`], with all checks that failed. It borrows the token: to let it leave the function, turn it into a
+    /// [`Refusal`](crate::Refusal), by `?` in a function that returns one, else by `.map_err(Refusal::from)?`.
     #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
     pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<Verified<'b>, Unfit<'b>> {
         let now = now.into();

@@ -25,7 +25,8 @@ const CRIT: usize = 4;
 /// let token = claims.sign(&key, &mut out)?;
 /// let header = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.header();
 /// assert_eq!(header.key_id().unwrap(), "2026-01");
-/// assert_eq!(header.parameter("tenant"), Some("\"acme\""));
+/// assert_eq!(header.text_of("tenant").unwrap(), "acme");
+/// assert_eq!(header.parameter("tenant"), Some("\"acme\"")); // any JSON
 /// assert_eq!(header.parameter("alg"), None); // the key's to say
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -83,6 +84,12 @@ impl<'b> Header<'b> {
             None if name == "typ" => Some("\"JWT\""),
             _ => None,
         }
+    }
+
+    /// The value of a parameter that is a string.
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<Text<'b>> {
+        Text::of_value(self.parameter(name)?)
     }
 
     /// Media types compare without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).

@@ -50,6 +50,9 @@ impl core::error::Error for JwkSetError {}
 /// algorithm, or for another use (`use`, `key_ops`), is passed over (RFC 7517 section 5). A key that is of a known kind and malformed, weak
 /// or without a `kid` makes the whole set refused: half a set is a surprise later.
 ///
+/// If no key is left, the ring is empty and refuses every token: ask [`KeyRing::is_empty`]. RSA is not among the algorithms; EC and Ed25519
+/// keys are passed over without the feature `es256` or `eddsa`.
+///
 /// ```
 /// use countersign::jwt::{KeyRing, read_jwk_set};
 ///

@@ -89,7 +89,8 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// Critical header parameters that the caller itself understands and acts upon. All others, and `b64` in any case, are refused.
+    /// Critical header parameters that the caller itself understands and acts upon: reads by [`Header::parameter`](super::Header::parameter)
+    /// once the check has passed. All others, and `b64` in any case, are refused. This crate writes no `crit` itself.
     #[must_use]
     pub const fn understands(mut self, crit: &'a [&'a str]) -> Self {
         self.crit = crit;

@@ -189,7 +189,7 @@ struct Entry {
     validity: Validity,
 }
 
-/// Up to `N` keys by key id. The algorithm belongs to the key: a header that names another is refused before anything else.
+/// Up to `N` keys by key id: not [`key::KeyRing`](crate::key::KeyRing), which holds token keys by slot. The algorithm belongs to the key: a header that names another is refused before anything else.
 ///
 /// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
 ///

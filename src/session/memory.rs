@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 
-/// What a session takes beside its record: its keys and deadlines, and what the maps need themselves.
+/// What a session takes beside its record: its keys and deadlines, and what the maps need themselves (measured: `benches/sessions`).
 const OVERHEAD: usize = 256;
+const ANONYMOUS_OVERHEAD: usize = 448;
 
 /// A store in memory, bounded in bytes, with a budget for each kind of session.
 ///
@@ -75,7 +76,8 @@ impl SignedIn {
 }
 
 fn weight(entry: &Entry) -> usize {
-    entry.content.bytes.len().saturating_add(OVERHEAD)
+    let overhead = if entry.content.kind == Kind::Anonymous { ANONYMOUS_OVERHEAD } else { OVERHEAD };
+    entry.content.bytes.len().saturating_add(overhead)
 }
 
 impl MemoryStore {

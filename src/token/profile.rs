@@ -39,6 +39,16 @@ impl<'a> Profile<'a> {
     /// # Ok::<(), Error>(())
     /// ```
     ///
+    /// In a constant, a mistake does not compile:
+    ///
+    /// ```
+    /// # use countersign::token::Profile;
+    /// const LOGIN: Profile<'_> = match Profile::new("fleet/login") {
+    ///     Ok(profile) => profile,
+    ///     Err(_) => panic!("not a purpose"),
+    /// };
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Name`](crate::Error::Name) unless the purpose is 1 to 32 bytes of `[a-z0-9._/-]`.
     pub const fn new(purpose: &'a str) -> Result<Self> {

@@ -48,6 +48,8 @@ pub(super) fn refused(refusal: Refusal) -> Response<&'static str> {
 const CROSS_SITE: &str =
     r#"{"type":"urn:countersign:problem:cross-site","title":"The request comes from another site","status":403}"#;
 #[cfg(feature = "session-filter")]
+const UNKNOWN_SITE: &str = r#"{"type":"urn:countersign:problem:cross-site","title":"The request does not say which site it comes from: Origin or Sec-Fetch-Site is needed","status":403}"#;
+#[cfg(feature = "session-filter")]
 const SIGNED_OUT: &str =
     r#"{"type":"urn:countersign:problem:signed-out","title":"The session has ended: sign in again","status":401}"#;
 #[cfg(feature = "session-filter")]
@@ -60,7 +62,8 @@ const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title
 #[cfg(feature = "session-filter")]
 pub(super) fn cross_site(reason: super::CrossSite) -> Response<&'static str> {
     let header = (http::header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
-    let mut response = Problem { status: StatusCode::FORBIDDEN, header, body: CROSS_SITE }.into_response();
+    let body = if reason == super::CrossSite::Unknown { UNKNOWN_SITE } else { CROSS_SITE };
+    let mut response = Problem { status: StatusCode::FORBIDDEN, header, body }.into_response();
     response.extensions_mut().insert(reason);
     response
 }

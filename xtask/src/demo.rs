@@ -34,13 +34,24 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn start() -> Outcome<Self> {
+        Self::start_with(true)
+    }
+
+    /// The same, without a word: its lines are for somebody who can paste them.
+    pub(crate) fn start_quietly() -> Outcome<Self> {
+        Self::start_with(false)
+    }
+
+    fn start_with(is_shown: bool) -> Outcome<Self> {
         let mut cargo = command("cargo demo -- --listen 127.0.0.1:0");
         let mut server =
             cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
         let mut stdout = BufReader::new(server.stdout.take().ok_or("the demo has no output")?).lines();
         let mut welcome = Vec::new();
         while let Some(Ok(line)) = stdout.next() {
-            println!("  | {line}");
+            if is_shown {
+                println!("  | {line}");
+            }
             let is_last = line.starts_with("Ctrl-C");
             welcome.push(line);
             if is_last {

@@ -2,9 +2,10 @@
 
 use crate::boards::{BOARDS, Board, Package};
 use crate::demo::Demo;
-use crate::shell::{Outcome, Tally, command, root, stdout_of};
+use crate::shell::{Outcome, Tally, capture, command, root, text};
 use crate::tools;
 use std::fs::{self, File};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 const FIRMWARE: Package = Package { folder: "examples/firmware" };
@@ -22,7 +23,8 @@ const CONVERSATION: [&str; 7] = [
 
 pub(crate) fn run(tally: &mut Tally, boards: &[Board]) -> Outcome {
     tools::curl()?;
-    let demo = Demo::start()?;
+    let demo = Demo::start_quietly()?;
+    println!("  the backend is the demo, at {}; what it refuses below is what it is to refuse", demo.address()?);
     let keys = |name| demo.variable(name).map(str::to_owned);
     let keys = [("DEVICE_KEY", keys("DEVICE_KEY")?), ("DEVICE_JWT_KEY", keys("DEVICE_JWT_KEY")?)];
     let address = demo.address()?.to_owned();
@@ -59,6 +61,8 @@ pub(crate) fn by_hand(arguments: &[&str], tally: &mut Tally) -> Outcome {
         [board, "--backend", address] => {
             let key = |name| std::env::var(name).map_err(|_| format!("{name} is not set: the demo prints it"));
             let keys = [("DEVICE_KEY", key("DEVICE_KEY")?), ("DEVICE_JWT_KEY", key("DEVICE_JWT_KEY")?)];
+            TcpStream::connect(address)
+                .map_err(|_| format!("no backend answers at {address}: is cargo demo running?"))?;
             let log = on_board(Board::named(board)?, &keys, address)?;
             print!("{log}");
             tally.expect(log.contains("the backend is the backend"), "signed in");
@@ -77,7 +81,11 @@ fn on_board(board: &Board, keys: &[(&str, String)], address: &str) -> Outcome<St
     for (name, key) in keys {
         cargo.env(name, key);
     }
-    stdout_of(&mut cargo)?;
+    // Not the command itself in an error: the keys are in its environment.
+    let built = capture(&mut cargo)?;
+    if !built.status.success() {
+        return Err(format!("the firmware of {} does not build:\n{}", board.name, text(&built.stderr)));
+    }
 
     let program = FIRMWARE.program(board.target, "firmware");
     let folder = root().join("target/firmware").join(board.name);
@@ -90,9 +98,9 @@ fn on_board(board: &Board, keys: &[(&str, String)], address: &str) -> Outcome<St
     let mut print = command("defmt-print -e");
     print.arg(&program).stdin(Stdio::from(frames));
     let output = print.output().map_err(|error| error.to_string())?;
-    let text = crate::shell::text(&output.stdout);
+    let log = text(&output.stdout);
     match run.code {
-        Some(0) => Ok(text),
-        code => Err(format!("{} ended with {code:?}: {}\n{text}", board.name, run.stdout)),
+        Some(0) => Ok(log),
+        code => Err(format!("{} ended with {code:?}: {}\n{log}", board.name, run.stdout)),
     }
 }

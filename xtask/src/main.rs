@@ -28,7 +28,8 @@ usage: cargo xtask COMMAND
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone
-  firmware [BOARD]      runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
+  firmware [BOARD [--backend ADDRESS:PORT]]
+                        runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
   sizes                 measures flash, stack, heap, instructions and panic paths on a Cortex-M3; writes snapshot and README
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)

@@ -1,0 +1,27 @@
+//! Sessions: `flood`, `disk` or `filter`, or all of them.
+
+mod disk;
+mod filter;
+mod flood;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    if is_chosen("flood") {
+        flood::run().await;
+    }
+    if is_chosen("disk") {
+        disk::run().await;
+    }
+    if is_chosen("filter") {
+        filter::run().await;
+    }
+}
+
+/// Resident memory, in MiB.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).map_or(0.0, |kib: f64| kib / 1024.0)
+}
