@@ -9,9 +9,9 @@
     reason = "a test may panic"
 )]
 
-use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity, VerifiedClaims};
 use countersign::key::MacKey;
 use countersign::session::{
@@ -20,7 +20,8 @@ use countersign::session::{
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, JwtAuthenticator, OpenSession, SessionLayer, TokenAuthenticator,
+    BearerLayer, CrossSite, CsrfGuard, JwtAuthenticator, OpenSession, SessionLayer, SessionSlot, SetCookie,
+    TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE, VARY};
@@ -32,6 +33,8 @@ use tower::ServiceExt;
 
 const ORIGIN: &str = "https://shop.example";
 const DEADLINE: Duration = Duration::from_millis(100);
+const KEY: &[u8] = b"an obvious test key of 32 bytes!";
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
 
 /// Counts what it is asked; when it is away it never answers.
 #[derive(Clone, Default)]
@@ -160,11 +163,15 @@ async fn late(mut session: OpenSession) -> Result<&'static str, SessionError> {
     Ok("done")
 }
 
+/// What a handler prints that logs all it has.
+async fn shown(slot: Extension<SessionSlot>, mut session: OpenSession) -> String {
+    session.insert("card", &"4242 4242").unwrap();
+    format!("{slot:?} {slot:#?} {session:?} {session:#?} {:?} {:#?}", session.sessions(), *session)
+}
+
 fn app(guard: CsrfGuard) -> (Router, Flaky) {
     let store = Flaky::default();
-    let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
-    let sessions = Sessions::new(DynStore::new(store.clone()), pepper, lifetimes);
+    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let app = Router::new()
         .route("/", get(|| async { "open" }).post(|| async { "posted" }))
         .route("/read", get(read))
@@ -172,6 +179,7 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/in", post(sign_in))
         .route("/out", post(sign_out))
         .route("/late", post(late))
+        .route("/shown", post(shown))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
     (app, store)
 }
@@ -287,6 +295,29 @@ async fn another_site_cannot_act_for_the_person() {
     assert_eq!((response.status(), response.extensions().get()), (StatusCode::OK, Some(&CrossSite::Site)));
 }
 
+/// Neither the types of the filter nor its answer, printed whole, show what a browser or the store keeps.
+#[tokio::test]
+async fn no_cookie_is_shown() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let signed_in = own(&app, Method::POST, "/in", "").await.0;
+    let cookie = cookie_of(&signed_in);
+    let (_, value) = cookie.split_once('=').unwrap();
+    let (written, said) = own(&app, Method::POST, "/shown", &cookie).await;
+    assert_eq!(written.status(), StatusCode::OK);
+    let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let set_cookie = SetCookie::host("id", value).http_only();
+    let shown = format!("{said} {signed_in:?} {written:?} {layer:?} {:?} {set_cookie:?}", layer.sessions());
+    let key = core::str::from_utf8(KEY).unwrap();
+    let leaks = |shown: &str| {
+        // A stretch of twelve is nine bytes of the verifier; the handle before it is what logs are for.
+        let stretches = value.as_bytes()[30..].windows(12).map(|stretch| core::str::from_utf8(stretch).unwrap());
+        stretches.chain([key, "4242"]).any(|secret| shown.contains(secret))
+    };
+    assert!(!leaks(&shown), "{shown}");
+    assert!(leaks(&format!("{:?}", (1, value))) && leaks(key) && leaks("4242 4242"), "a leak would be found");
+}
+
 /// Within the deadline, with the cookie kept; and back as soon as the store is, without a restart.
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_in_time() {
@@ -328,16 +359,14 @@ async fn a_write_after_a_logout_is_refused_and_told() {
 #[tokio::test]
 async fn one_call_ends_sessions_tokens_and_jwts() {
     let store = Flaky::default();
-    let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
-    let sessions = Sessions::new(DynStore::new(store.clone()), pepper, lifetimes);
+    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
 
-    let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!").unwrap(), Profile::new("shop/api").unwrap());
+    let (key, profile) = (MacKey::new(KEY).unwrap(), Profile::new("shop/api").unwrap());
     let token =
         |user: &str, stamp| Draft::time(user.as_bytes(), stamp).mint_string::<128>(&profile, &key).unwrap().to_string();
     let mut ring = KeyRing::<1>::new();
-    ring.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!").unwrap(), Validity::ALWAYS).unwrap();
+    ring.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
     ring.sign_with_key("a").unwrap();
     let jwt = |user: &str, issued_at: Option<UnixTime>| {
         let claims = Claims::new().subject(user).expires_at(UnixTime::from_secs(UnixTime::now().as_secs() + 300));
@@ -348,11 +377,11 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let early = [token("alice", now), jwt("alice", Some(now)), jwt("alice", None)];
     let fresh = [token("alice", later), jwt("alice", Some(later)), token("bob", now), jwt("bob", None)];
 
-    let verifier_key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
+    let verifier_key = MacKey::new(KEY).unwrap();
     let verifier = Verifier::new(profile, verifier_key, Window { max_age: 300, skew_future: 60 });
     let tokens = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60)));
     let mut same = KeyRing::<1>::new();
-    same.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!").unwrap(), Validity::ALWAYS).unwrap();
+    same.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
     let jwts = BearerLayer::new(JwtAuthenticator::new(same, Policy::new(30), HeldClock::new(60)));
     // The layer that is added last runs first.
     let by_token = Router::new().route("/token", get(|| async { "in" }));
