@@ -163,6 +163,14 @@ async fn late(mut session: OpenSession) -> Result<&'static str, SessionError> {
     Ok("done")
 }
 
+/// Renews while the store is away for a moment, and does not care.
+async fn renew(store: Extension<Flaky>, mut session: OpenSession) -> String {
+    store.go_away(true);
+    let outcome = session.renew().await;
+    store.go_away(false);
+    format!("{outcome:?}")
+}
+
 /// What a handler prints that logs all it has.
 async fn shown(slot: Extension<SessionSlot>, mut session: OpenSession) -> String {
     session.insert("card", &"4242 4242").unwrap();
@@ -180,6 +188,8 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/out", post(sign_out))
         .route("/late", post(late))
         .route("/shown", post(shown))
+        .route("/renew", post(renew))
+        .layer(Extension(store.clone()))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
     (app, store)
 }
@@ -341,6 +351,18 @@ async fn a_store_that_is_away_is_a_503_in_time() {
     assert_eq!(store.calls(), 0, "who has no cookie notices nothing");
     store.go_away(false);
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+}
+
+/// A renewal whose answer is late: what the store keeps in the end is what the browser gets.
+#[tokio::test]
+async fn a_renewal_that_was_given_up_does_not_lock_anybody_out() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let before = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let (response, body) = own(&app, Method::POST, "/renew", &before).await;
+    assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "Err(Store(Unavailable))"));
+    let after = cookie_of(&response);
+    assert_ne!(before, after);
+    assert_eq!(own(&app, Method::GET, "/read", &after).await.1, "alice 0");
 }
 
 /// A logout beside a request that writes: the write comes too late, and says so.

@@ -1,8 +1,8 @@
 //! One session, as a request works with it.
 
-use super::credential::{Credential, Handle};
+use super::credential::{Credential, Handle, SealedVerifier};
 use super::record::{Data, Previous, Record, Sealed};
-use super::sessions::{SessionError, content_of};
+use super::sessions::SessionError;
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
 use core::fmt;
@@ -50,8 +50,10 @@ pub struct Session {
     pub(super) changes: Vec<Change>,
     /// `None` before it was ever saved.
     pub(super) version: Option<u64>,
-    kind: Kind,
     epoch: u64,
+    /// A new credential, and what a record keeps of it, until a save has told whether it counts: the call that made it may be dropped.
+    pub(super) renewal: Option<(Credential, SealedVerifier)>,
+    has_new_cookie: bool,
 }
 
 impl Session {
@@ -62,41 +64,43 @@ impl Session {
         Self::unsaved(Credential::blank(), Record::blank(), deadlines)
     }
 
-    /// `None` before it was ever saved.
+    /// True once the store keeps a credential that the browser has not.
     #[cfg(feature = "session-filter")]
-    pub(crate) const fn version(&self) -> Option<u64> {
-        self.version
+    pub(crate) const fn has_new_cookie(&self) -> bool {
+        self.has_new_cookie
     }
 
     pub(super) const fn unsaved(credential: Credential, record: Record, deadlines: Deadlines) -> Self {
-        Self { credential, record, deadlines, changes: Vec::new(), version: None, kind: Kind::Anonymous, epoch: 0 }
+        let changes = Vec::new();
+        Self { credential, record, deadlines, changes, version: None, epoch: 0, renewal: None, has_new_cookie: false }
     }
 
     pub(super) fn of_entry(credential: Credential, record: Record, entry: Entry) -> Self {
-        let Content { kind, deadlines, epoch, .. } = entry.content;
-        Self { credential, record, deadlines, changes: Vec::new(), version: Some(entry.version), kind, epoch }
+        let Content { deadlines, epoch, .. } = entry.content;
+        Self { version: Some(entry.version), epoch, ..Self::unsaved(credential, record, deadlines) }
     }
 
     /// The same data as a session of a user, under another credential.
     pub(super) fn for_user(&self, credential: &Credential, deadlines: Deadlines, epoch: u64) -> Self {
-        Self {
-            credential: credential.copied(),
-            record: self.record.clone(),
-            deadlines,
-            changes: Vec::new(),
-            version: None,
-            kind: Kind::SignedIn,
-            epoch,
-        }
+        Self { epoch, ..Self::unsaved(credential.copied(), self.record.clone(), deadlines) }
     }
 
     pub(super) fn content(&self) -> Result<Content, SessionError> {
-        content_of(self.kind, self.deadlines, self.epoch, &self.record)
+        let kind = if self.record.user.is_some() { Kind::SignedIn } else { Kind::Anonymous };
+        Ok(Content { kind, deadlines: self.deadlines, epoch: self.epoch, bytes: self.record.encode()? })
     }
 
     pub(super) fn saved(&mut self, version: u64) {
+        self.has_new_cookie |= self.version.is_none();
         self.version = Some(version);
         self.changes.clear();
+        // Where another request was faster, its verifier is the new one, and this one's counts until the grace is over.
+        if let Some((credential, sealed)) = self.renewal.take()
+            && self.record.verifier.0 == sealed
+        {
+            self.credential = credential;
+            self.has_new_cookie = true;
+        }
     }
 
     /// Puts the changes of this request on top of what another one has written.

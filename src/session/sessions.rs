@@ -3,7 +3,7 @@
 use super::credential::{Credential, Handle, Pepper};
 use super::current::{Change, Session};
 use super::record::{Previous, Record, Sealed, SignedInUser};
-use super::store::{Content, Created, Deadlines, Entry, Kind, SessionStore, StoreError, Swapped};
+use super::store::{Created, Deadlines, Entry, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -239,8 +239,8 @@ impl<S: SessionStore> Sessions<S> {
         if session.changes.is_empty() && session.version.is_some() {
             return Ok(());
         }
-        let Some(mut version) = session.version else { return self.create(session, now).await };
         loop {
+            let Some(version) = session.version else { return self.create(session, now).await };
             let content = session.content()?;
             match self.store.compare_and_swap(session.handle(), version, content, now).await? {
                 Swapped::Done(next) => {
@@ -248,7 +248,7 @@ impl<S: SessionStore> Sessions<S> {
                     return Ok(());
                 }
                 Swapped::Gone => return Err(SessionError::Gone),
-                Swapped::Conflict => version = self.read_again(session, now).await?,
+                Swapped::Conflict => self.read_again(session, now).await?,
             }
         }
     }
@@ -266,20 +266,19 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Takes what another request has written, and makes the changes of this one again.
-    async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<u64, SessionError> {
+    async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
         let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Gone)?;
         let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Gone)?;
-        let version = entry.version;
         session.rebase(record, entry);
-        Ok(version)
+        Ok(())
     }
 
     /// Signs a user in, or another one, or the same to a higher level: a new handle and a new verifier take the place of the old ones, so that
     /// whoever knew those knows nothing. The data stays.
     ///
     /// # Errors
-    /// [`SessionError`]; then nothing has changed, and the old session is what it was.
+    /// [`SessionError`]. After [`StoreError::Unavailable`] nobody knows whether it was done; after any other the old session is what it was.
     pub async fn sign_in(
         &self,
         session: &mut Session,
@@ -311,10 +310,7 @@ impl<S: SessionStore> Sessions<S> {
                     return Ok(());
                 }
                 Swapped::Gone => return Err(SessionError::Gone),
-                Swapped::Conflict => {
-                    let version = self.read_again(session, now).await?;
-                    session.version = Some(version);
-                }
+                Swapped::Conflict => self.read_again(session, now).await?,
             }
         }
     }
@@ -322,19 +318,17 @@ impl<S: SessionStore> Sessions<S> {
     /// Gives the session a new verifier: a cookie that was copied before is of no use once the grace is over.
     ///
     /// # Errors
-    /// [`SessionError`]
+    /// [`SessionError`]; the next [`save`](Sessions::save) tries again.
     pub async fn renew(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
-        let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
-        let sealed = Sealed(self.pepper.seal(&credential));
-        let until = now.as_secs().saturating_add(self.lifetimes.grace);
-        let previous = Previous { verifier: session.record.verifier.clone(), until };
-        session.change(Change::Renewal(sealed.clone(), previous));
-        self.save(session, now).await?;
-        // Where another request was faster, its verifier is the new one, and this one's counts until the grace is over.
-        if session.record.verifier.0 == sealed.0 {
-            session.credential = credential;
+        if session.renewal.is_none() {
+            let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
+            let sealed = self.pepper.seal(&credential);
+            let until = now.as_secs().saturating_add(self.lifetimes.grace);
+            let previous = Previous { verifier: session.record.verifier.clone(), until };
+            session.change(Change::Renewal(Sealed(sealed), previous));
+            session.renewal = Some((credential, sealed));
         }
-        Ok(())
+        self.save(session, now).await
     }
 
     /// A token for a hidden field of a form, for browsers that do not say where a request comes from.
@@ -408,14 +402,4 @@ impl<S> fmt::Debug for Sessions<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("lifetimes", &self.lifetimes).finish_non_exhaustive()
     }
-}
-
-/// Of a session that is about to be written.
-pub(super) fn content_of(
-    kind: Kind,
-    deadlines: Deadlines,
-    epoch: u64,
-    record: &Record,
-) -> Result<Content, SessionError> {
-    Ok(Content { kind, deadlines, epoch, bytes: record.encode()? })
 }

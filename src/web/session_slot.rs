@@ -70,7 +70,7 @@ pub struct SessionSlot {
 enum State {
     Unread,
     InUse,
-    Open { session: Session, has_new_cookie: bool },
+    Open(Session),
     Ended,
 }
 
@@ -121,10 +121,10 @@ impl SessionSlot {
     /// [`SlotError`]; a store that does not answer is no session, and none is made in its place.
     pub async fn open(&self) -> Result<OpenSession, SlotError> {
         let before = core::mem::replace(&mut *self.state(), State::InUse);
-        let (session, has_new_cookie) = match before {
-            State::Open { session, has_new_cookie } => (session, has_new_cookie),
+        let session = match before {
+            State::Open(session) => session,
             State::Unread => match self.find().await {
-                Ok(session) => (session, false),
+                Ok(session) => session,
                 Err(error) => {
                     *self.state() = State::Unread;
                     return Err(error.into());
@@ -135,7 +135,7 @@ impl SessionSlot {
                 return Err(SlotError::InUse);
             }
         };
-        Ok(OpenSession { session, has_new_cookie, is_over: false, slot: self.clone() })
+        Ok(OpenSession { session, is_over: false, slot: self.clone() })
     }
 
     async fn find(&self) -> Result<Session, SessionError> {
@@ -153,15 +153,13 @@ impl SessionSlot {
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
             State::InUse => None,
             State::Ended => self.filter.set_cookie("", 0),
-            State::Open { mut session, has_new_cookie } => {
-                let (is_new, now) = (session.version().is_none(), UnixTime::now());
-                let has_changed = session.has_changed();
-                if has_changed {
+            State::Open(mut session) => {
+                let now = UnixTime::now();
+                if session.has_changed() {
                     self.filter.in_time(self.filter.sessions.save(&mut session, now)).await?;
                 }
                 let seconds = session.deadlines().absolute.as_secs().saturating_sub(now.as_secs());
-                let is_due = has_new_cookie || is_new && has_changed;
-                is_due.then(|| self.filter.set_cookie(&session.cookie(), seconds)).flatten()
+                session.has_new_cookie().then(|| self.filter.set_cookie(&session.cookie(), seconds)).flatten()
             }
         };
         // The answer is this person's: no cache keeps it, or mixes it up.
@@ -183,7 +181,6 @@ impl fmt::Debug for SessionSlot {
 /// A session in the hands of a handler. What is changed is written when the answer is made; dropping it gives it back.
 pub struct OpenSession {
     session: Session,
-    has_new_cookie: bool,
     is_over: bool,
     slot: SessionSlot,
 }
@@ -192,23 +189,19 @@ impl OpenSession {
     /// Signs a user in, or another one, or the same to a higher level; see [`Sessions::sign_in`].
     ///
     /// # Errors
-    /// [`SessionError`]; then nothing has changed.
+    /// As there.
     pub async fn sign_in(&mut self, user: &str, level: u8) -> Result<(), SessionError> {
         let filter = &self.slot.filter;
-        filter.in_time(filter.sessions.sign_in(&mut self.session, user, level, UnixTime::now())).await?;
-        self.has_new_cookie = true;
-        Ok(())
+        filter.in_time(filter.sessions.sign_in(&mut self.session, user, level, UnixTime::now())).await
     }
 
     /// Gives the session a new verifier; see [`Sessions::renew`].
     ///
     /// # Errors
-    /// [`SessionError`]; then nothing has changed.
+    /// As there: it is tried once more when the answer is made.
     pub async fn renew(&mut self) -> Result<(), SessionError> {
         let filter = &self.slot.filter;
-        filter.in_time(filter.sessions.renew(&mut self.session, UnixTime::now())).await?;
-        self.has_new_cookie = true;
-        Ok(())
+        filter.in_time(filter.sessions.renew(&mut self.session, UnixTime::now())).await
     }
 
     /// Signs out: ends the session and takes the cookie away.
@@ -246,9 +239,7 @@ impl DerefMut for OpenSession {
 impl Drop for OpenSession {
     fn drop(&mut self) {
         let session = core::mem::replace(&mut self.session, Session::blank());
-        let state =
-            if self.is_over { State::Ended } else { State::Open { session, has_new_cookie: self.has_new_cookie } };
-        *self.slot.state() = state;
+        *self.slot.state() = if self.is_over { State::Ended } else { State::Open(session) };
     }
 }
 
