@@ -1,5 +1,7 @@
 //! base64url of text that is known when this compiles.
 
+use super::secret::character;
+
 /// A text of at most `N` characters.
 pub(crate) struct Literal<const N: usize> {
     text: [u8; N],
@@ -15,7 +17,6 @@ impl<const N: usize> Literal<N> {
         reason = "runs when this compiles, or does not compile"
     )]
     pub(crate) const fn new(parts: &[&[u8]]) -> Self {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let (mut text, mut len) = ([0; N], 0);
         // Bits that no character stands for yet.
         let (mut bits, mut count) = (0, 0);
@@ -23,11 +24,11 @@ impl<const N: usize> Literal<N> {
         while part < parts.len() {
             let mut byte = 0;
             while byte < parts[part].len() {
-                bits = bits << 8 | parts[part][byte] as usize;
+                bits = bits << 8 | parts[part][byte] as u32;
                 count += 8;
                 while count >= 6 {
                     count -= 6;
-                    text[len] = ALPHABET[bits >> count & 63];
+                    text[len] = character(bits >> count & 63);
                     len += 1;
                 }
                 bits &= 63;
@@ -36,7 +37,7 @@ impl<const N: usize> Literal<N> {
             part += 1;
         }
         if count > 0 {
-            text[len] = ALPHABET[bits << (6 - count) & 63];
+            text[len] = character(bits << (6 - count) & 63);
             len += 1;
         }
         Self { text, len }

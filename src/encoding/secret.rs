@@ -21,6 +21,12 @@ const fn characters(sixes: u32) -> u32 {
     upper.wrapping_add(steps).wrapping_add(from(sixes, 62, -13)).wrapping_add(from(sixes, 63, 49))
 }
 
+/// The character of six bits.
+pub(super) const fn character(six: u32) -> u8 {
+    let [.., character] = characters(six).to_be_bytes();
+    character
+}
+
 /// The six bits of each of four characters. What it makes of others is not what they are the characters of.
 const fn sixes(text: u32) -> u32 {
     let dash = text.wrapping_add(17 * ONES);

@@ -5,7 +5,7 @@ use super::walk::end_of_value;
 /// What is asked of a document beyond JSON: how many keys its top object may have, and which of its members are remembered.
 pub(crate) struct Shape {
     pub(crate) max_keys: u32,
-    /// Up to [`MAX_MEMBERS`] names, as [`word`]s. A member is known by its place among them.
+    /// Names as [`word`]s; the members of the first [`MAX_MEMBERS`] are remembered, each by its place among them.
     pub(crate) names: &'static [u32],
 }
 

@@ -6,8 +6,7 @@ use crate::UnixTime;
 use crate::encoding::base64url_decode_public;
 #[cfg(feature = "serde")]
 use crate::json::Reader;
-use crate::json::Text;
-use crate::json::{self, Object, Shape, word};
+use crate::json::{self, Object, Shape, Text, word};
 #[cfg(feature = "serde")]
 use crate::{Error, Result};
 use core::fmt;

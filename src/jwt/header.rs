@@ -1,8 +1,7 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
 use crate::encoding::base64url_decode_public;
-use crate::json::Text;
-use crate::json::{self, Object, Shape, word};
+use crate::json::{self, Object, Shape, Text, word};
 use core::fmt;
 
 /// A header may have to be read before anybody has vouched for it.

@@ -8,8 +8,7 @@ use super::header::HEADER;
 use super::{Hs256Key, Hs384Key, Hs512Key, KeyRing, RingKey, Validity};
 use crate::Error;
 use crate::encoding::{base64url_decode, base64url_decoded_len};
-use crate::json;
-use crate::json::Text;
+use crate::json::{self, Text};
 use core::fmt;
 use std::string::String;
 use std::vec::Vec;
@@ -67,10 +66,9 @@ impl core::error::Error for JwkSetError {}
 pub fn read_jwk_set<const N: usize>(set: &str) -> Result<KeyRing<N>, JwkSetError> {
     let mut buf = Zeroizing::new(Vec::from(set));
     let object = json::normalise(&mut buf, &HEADER).ok_or(JwkSetError::Malformed)?;
-    let keys = json::member(object.text, "keys");
-    let keys = keys.and_then(|keys| keys.strip_prefix('[')?.strip_suffix(']')).ok_or(JwkSetError::Malformed)?;
+    let keys = json::member(object.text, "keys").and_then(json::list).ok_or(JwkSetError::Malformed)?;
     let (mut ring, mut symmetric) = (KeyRing::new(), None);
-    for (place, text) in json::elements(keys).enumerate() {
+    for (place, text) in keys.enumerate() {
         let mut copy = Zeroizing::new(Vec::from(text));
         // The set as a whole was checked for repeated members at its top; this is the top of a key.
         let object = json::normalise(&mut copy, &HEADER).ok_or(JwkSetError::Malformed)?;

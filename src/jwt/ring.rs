@@ -98,17 +98,9 @@ impl RingKey {
         with_verifier!(self, key => alg_of(key))
     }
 
-    /// True for a key that signs, not only verifies.
-    const fn can_sign(&self) -> bool {
-        match self {
-            Self::Hs256(_) | Self::Hs384(_) | Self::Hs512(_) => true,
-            #[cfg(feature = "es256")]
-            Self::Es256Signing(..) => true,
-            #[cfg(feature = "eddsa")]
-            Self::EdDsaSigning(..) => true,
-            #[cfg(any(feature = "es256", feature = "eddsa"))]
-            _ => false,
-        }
+    /// [`Error::Signer`] for a key that only verifies.
+    fn check_signs(&self) -> Result<()> {
+        with_signer!(self, _key => Ok(()))
     }
 }
 
@@ -242,9 +234,7 @@ impl<const N: usize> KeyRing<N> {
     /// [`Error::KeyId`] if the ring does not have it; [`Error::Signer`] if it can only verify.
     pub fn sign_with_key(&mut self, kid: &str) -> Result<()> {
         let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
-        if !self.entries.get(index).is_some_and(|entry| entry.key.can_sign()) {
-            return Err(Error::Signer);
-        }
+        self.entries.get(index).ok_or(Error::KeyId)?.key.check_signs()?;
         self.signing = Some(index);
         Ok(())
     }

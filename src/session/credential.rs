@@ -1,8 +1,7 @@
 //! What the browser holds, and what of it may be kept, listed and logged.
 
 use crate::constant_time;
-use crate::cursor::Sink;
-use crate::cursor::copy;
+use crate::cursor::{Sink, copy};
 use crate::encoding::{base64url_decode, base64url_encode, base64url_len};
 use crate::key::MacKey;
 use core::fmt;

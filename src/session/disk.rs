@@ -196,6 +196,11 @@ impl<'t> Tables<'t> {
         Ok(self.epochs.get(tag.as_bytes())?.map_or_else(Epoch::default, |found| epoch_of(found.value())))
     }
 
+    /// False for what a request writes that began before its user was revoked.
+    fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, redb::Error> {
+        Ok(content.kind == Kind::Anonymous || self.epoch(handle.tag())?.number == content.epoch)
+    }
+
     fn next_version(&mut self) -> Result<u64, redb::Error> {
         let last = self.versions.get(())?.map_or(0, |last| last.value());
         let next = last.saturating_add(1);
@@ -220,7 +225,7 @@ impl<'t> Tables<'t> {
     }
 
     fn create(&mut self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, redb::Error> {
-        if content.kind == Kind::SignedIn && self.epoch(handle.tag())?.number != content.epoch {
+        if !self.is_of_epoch(handle, &content)? {
             return Ok(Created::Revoked);
         }
         if self.live(handle, now)?.is_some() {
@@ -239,8 +244,7 @@ impl<'t> Tables<'t> {
         now: UnixTime,
     ) -> Result<Swapped, redb::Error> {
         let Some(entry) = self.live(handle, now)? else { return Ok(Swapped::Gone) };
-        let is_of_epoch = content.kind == Kind::Anonymous || self.epoch(handle.tag())?.number == content.epoch;
-        if entry.version != version || !is_of_epoch {
+        if entry.version != version || !self.is_of_epoch(handle, &content)? {
             return Ok(Swapped::Conflict);
         }
         let next = self.next_version()?;
@@ -257,7 +261,7 @@ impl<'t> Tables<'t> {
         now: UnixTime,
     ) -> Result<Swapped, redb::Error> {
         let Some(entry) = self.live(old, now)? else { return Ok(Swapped::Gone) };
-        if content.kind == Kind::SignedIn && self.epoch(new.tag())?.number != content.epoch {
+        if !self.is_of_epoch(new, &content)? {
             return Ok(Swapped::Gone);
         }
         if entry.version != version {

@@ -52,8 +52,10 @@ impl SignedIn {
         self.sessions.get(&handle).filter(|entry| entry.is_live(now))
     }
 
-    fn of_user(&self, tag: UserTag) -> impl Iterator<Item = (&Handle, &Entry)> {
-        self.sessions.range(Handle::first_of(tag)..).take_while(move |(handle, _)| handle.tag() == tag)
+    /// In order, those behind `after`.
+    fn of_user(&self, tag: UserTag, after: Option<Handle>) -> impl Iterator<Item = (&Handle, &Entry)> {
+        let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
+        self.sessions.range((from, Unbounded)).take_while(move |(handle, _)| handle.tag() == tag)
     }
 
     /// Writes an entry, in place of another one under this handle.
@@ -268,9 +270,7 @@ impl SessionStore for MemoryStore {
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
         let signed_in = self.read();
-        let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
-        let sessions = signed_in.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
-        let live = sessions.filter(|(_, entry)| entry.is_live(now));
+        let live = signed_in.of_user(tag, after).filter(|(_, entry)| entry.is_live(now));
         Ok(live.take(limit).map(|(handle, entry)| (*handle, entry.clone())).collect())
     }
 
@@ -279,7 +279,7 @@ impl SessionStore for MemoryStore {
         let before = signed_in.epoch(tag);
         let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
         signed_in.epochs.insert(tag, epoch);
-        let handles: Vec<_> = signed_in.of_user(tag).map(|(handle, _)| *handle).collect();
+        let handles: Vec<_> = signed_in.of_user(tag, None).map(|(handle, _)| *handle).collect();
         for handle in handles.into_iter().filter(|handle| Some(*handle) != except) {
             signed_in.remove(handle);
         }
