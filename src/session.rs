@@ -11,6 +11,7 @@
 
 mod credential;
 mod current;
+mod data;
 #[cfg(feature = "disk")]
 mod disk;
 pub mod laws;

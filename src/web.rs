@@ -45,7 +45,7 @@ pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 #[cfg(feature = "session-filter")]
 pub use revocation::{Issued, RevocationLayer, RevocationService};
 #[cfg(feature = "session-filter")]
-pub use session_layer::{SessionLayer, SessionService};
+pub use session_layer::{SessionFuture, SessionLayer, SessionService};
 #[cfg(feature = "session-filter")]
 pub use session_slot::{OpenSession, SessionSlot, SlotError};
 pub use set_cookie::{

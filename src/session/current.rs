@@ -1,7 +1,8 @@
 //! One session, as a request works with it.
 
 use super::credential::{Credential, Handle, SealedVerifier};
-use super::record::{Data, Previous, Record, Sealed};
+use super::data::{self, Values};
+use super::record::{Previous, Record};
 use super::sessions::SessionError;
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
@@ -9,31 +10,33 @@ use core::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::boxed::Box;
+use std::collections::BTreeMap;
 use std::string::String;
 use std::vec::Vec;
 use zeroize::Zeroizing;
 
 /// What a request has done to a session: kept, so that it can be done again on what another request has written.
 pub(super) enum Change {
-    Insert(String, Value),
+    Insert(String, Box<RawValue>),
     Remove(String),
-    Update(Box<dyn Fn(&mut Data) + Send + Sync>),
+    Update(Box<dyn Fn(&mut Values) + Send + Sync>),
     Label(String),
-    Renewal(Sealed, Previous),
+    Renewal(SealedVerifier, Previous),
 }
 
 impl Change {
     fn apply(&self, record: &mut Record) {
         match self {
-            Self::Insert(key, value) => drop(record.data.insert(key.clone(), value.clone())),
-            Self::Remove(key) => drop(record.data.remove(key)),
-            Self::Update(update) => update(&mut record.data),
+            Self::Insert(key, value) => record.data.insert(key, value),
+            Self::Remove(key) => record.data.remove(key),
+            Self::Update(update) => record.data.update(update),
             Self::Label(label) => record.label.clone_from(label),
             // Not on top of another renewal: its verifier is in a browser already.
-            Self::Renewal(verifier, previous) if record.verifier.0 == previous.verifier.0 => {
-                record.previous = Some(previous.clone());
-                record.verifier = verifier.clone();
+            Self::Renewal(verifier, previous) if record.verifier == previous.verifier => {
+                record.previous = Some(*previous);
+                record.verifier = *verifier;
             }
             Self::Renewal(..) => {}
         }
@@ -45,14 +48,14 @@ impl Change {
 /// Shows its handle and nothing of its data.
 pub struct Session {
     pub(super) credential: Credential,
-    pub(super) record: Record,
+    pub(super) record: Box<Record>,
     pub(super) deadlines: Deadlines,
     pub(super) changes: Vec<Change>,
     /// `None` before it was ever saved.
     pub(super) version: Option<u64>,
     epoch: u64,
     /// A new credential, and what a record keeps of it, until a save has told whether it counts: the call that made it may be dropped.
-    pub(super) renewal: Option<(Credential, SealedVerifier)>,
+    pub(super) renewal: Option<Box<(Credential, SealedVerifier)>>,
     has_new_cookie: bool,
 }
 
@@ -70,12 +73,12 @@ impl Session {
         self.has_new_cookie
     }
 
-    pub(super) const fn unsaved(credential: Credential, record: Record, deadlines: Deadlines) -> Self {
+    pub(super) const fn unsaved(credential: Credential, record: Box<Record>, deadlines: Deadlines) -> Self {
         let changes = Vec::new();
         Self { credential, record, deadlines, changes, version: None, epoch: 0, renewal: None, has_new_cookie: false }
     }
 
-    pub(super) fn of_entry(credential: Credential, record: Record, entry: Entry) -> Self {
+    pub(super) fn of_entry(credential: Credential, record: Box<Record>, entry: Entry) -> Self {
         let Content { deadlines, epoch, .. } = entry.content;
         Self { version: Some(entry.version), epoch, ..Self::unsaved(credential, record, deadlines) }
     }
@@ -95,16 +98,16 @@ impl Session {
         self.version = Some(version);
         self.changes.clear();
         // Where another request was faster, its verifier is the new one, and this one's counts until the grace is over.
-        if let Some((credential, sealed)) = self.renewal.take()
-            && self.record.verifier.0 == sealed
+        if let Some(renewal) = self.renewal.take()
+            && self.record.verifier == renewal.1
         {
-            self.credential = credential;
+            self.credential = renewal.0;
             self.has_new_cookie = true;
         }
     }
 
     /// Puts the changes of this request on top of what another one has written.
-    pub(super) fn rebase(&mut self, record: Record, entry: Entry) {
+    pub(super) fn rebase(&mut self, record: Box<Record>, entry: Entry) {
         self.record = record;
         self.changes.iter().for_each(|change| change.apply(&mut self.record));
         let Content { deadlines, epoch, .. } = entry.content;
@@ -137,13 +140,13 @@ impl Session {
     /// When the user has last signed in or stepped up, and to which level.
     #[must_use]
     pub fn authenticated(&self) -> Option<(UnixTime, u8)> {
-        self.record.user.as_ref().map(|user| (UnixTime::from_secs(user.at), user.level))
+        self.record.user.as_ref().map(|user| (user.at, user.level))
     }
 
     /// When it began.
     #[must_use]
     pub const fn created(&self) -> UnixTime {
-        UnixTime::from_secs(self.record.created)
+        self.record.created
     }
 
     /// Until when it lives.
@@ -168,8 +171,7 @@ impl Session {
     /// # Errors
     /// [`SessionError::Data`] if it is of another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionError> {
-        let value = self.record.data.get(key);
-        value.map(T::deserialize).transpose().map_err(|_| SessionError::Data)
+        self.record.data.get(key)
     }
 
     /// Sets a value of the application.
@@ -177,8 +179,7 @@ impl Session {
     /// # Errors
     /// [`SessionError::Data`] if it cannot be JSON.
     pub fn insert<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), SessionError> {
-        let value = serde_json::to_value(value).map_err(|_| SessionError::Data)?;
-        self.change(Change::Insert(key.into(), value));
+        self.change(Change::Insert(key.into(), data::text(value)?));
         Ok(())
     }
 
@@ -189,7 +190,7 @@ impl Session {
 
     /// Changes a value by what it is: a counter, a list. Done again on what another request has written, so that nothing is lost; it may
     /// therefore run more than once.
-    pub fn update(&mut self, update: impl Fn(&mut std::collections::BTreeMap<String, Value>) + Send + Sync + 'static) {
+    pub fn update(&mut self, update: impl Fn(&mut BTreeMap<String, Value>) + Send + Sync + 'static) {
         self.change(Change::Update(Box::new(update)));
     }
 

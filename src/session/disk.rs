@@ -261,7 +261,7 @@ impl<'t> Tables<'t> {
         now: UnixTime,
     ) -> Result<Swapped, redb::Error> {
         let Some(entry) = self.live(old, now)? else { return Ok(Swapped::Gone) };
-        if !self.is_of_epoch(new, &content)? {
+        if old == new || !self.is_of_epoch(new, &content)? {
             return Ok(Swapped::Gone);
         }
         if entry.version != version {

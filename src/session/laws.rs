@@ -396,6 +396,8 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         ensure(late == Swapped::Conflict, "a rotation with another version was not a conflict")?;
         self.is_over(new, "never made").await?;
         ensure(self.text(old, NOW).await?.is_some(), "a rotation that was refused ended the old session")?;
+        let itself = self.store.rotate(old, version, old, self.content("new"), NOW).await?;
+        ensure(itself == Swapped::Gone, "a session took its own place")?;
         let done = self.store.rotate(old, version, new, self.content("new"), NOW).await?;
         ensure(matches!(done, Swapped::Done(_)), "a rotation was refused")?;
         self.is_over(old, "rotated").await?;

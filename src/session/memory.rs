@@ -10,7 +10,7 @@ use moka::ops::compute::{CompResult, Op};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 
 /// What a session takes beside its record: its keys and deadlines, and what the maps need themselves (measured: `benches/sessions`).
@@ -30,10 +30,13 @@ const ANONYMOUS_OVERHEAD: usize = 448;
 /// ```
 pub struct MemoryStore {
     signed_in: RwLock<SignedIn>,
-    anonymous: Cache<Handle, Entry>,
+    anonymous: Cache<Handle, Arc<Place>>,
     budget: usize,
     versions: AtomicU64,
 }
+
+/// An anonymous session for as long as it lives, so that a write need not go through the cache; `None` once it is over.
+type Place = Mutex<Option<Entry>>;
 
 /// Sessions of users, in the order of their handles and so by user.
 #[derive(Default)]
@@ -78,8 +81,22 @@ impl SignedIn {
 }
 
 fn weight(entry: &Entry) -> usize {
-    let overhead = if entry.content.kind == Kind::Anonymous { ANONYMOUS_OVERHEAD } else { OVERHEAD };
-    entry.content.bytes.len().saturating_add(overhead)
+    entry.content.bytes.len().saturating_add(OVERHEAD)
+}
+
+/// In steps, so that a small change of a record is none of its weight.
+fn anonymous_weight(place: &Place) -> u32 {
+    let len = lock(place).as_ref().map_or(0, |entry| entry.content.bytes.len());
+    u32::try_from(len.next_multiple_of(64).saturating_add(ANONYMOUS_OVERHEAD)).unwrap_or(u32::MAX)
+}
+
+// Every change is one step: what a panicking thread has left behind is whole.
+fn lock(place: &Place) -> MutexGuard<'_, Option<Entry>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_live(place: &Place, now: UnixTime) -> bool {
+    lock(place).as_ref().is_some_and(|entry| entry.is_live(now))
 }
 
 impl MemoryStore {
@@ -90,12 +107,11 @@ impl MemoryStore {
             .max_capacity(anonymous_bytes)
             // The default policy may refuse a new entry in favour of an old one.
             .eviction_policy(EvictionPolicy::lru())
-            .weigher(|_, entry: &Entry| u32::try_from(weight(entry)).unwrap_or(u32::MAX))
+            .weigher(|_, place: &Arc<Place>| anonymous_weight(place))
             .build();
         Self { signed_in: RwLock::default(), anonymous, budget: signed_in_bytes, versions: AtomicU64::new(1) }
     }
 
-    // Every change of the maps is one step: what a panicking thread has left behind is whole.
     fn read(&self) -> RwLockReadGuard<'_, SignedIn> {
         self.signed_in.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,32 +124,35 @@ impl MemoryStore {
         self.versions.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Changes an anonymous session that is live, as one step. `None` if there is none.
-    fn change(
-        &self,
-        handle: Handle,
-        now: UnixTime,
-        change: impl FnOnce(&Entry) -> Op<Entry>,
-    ) -> Option<CompResult<Handle, Entry>> {
-        let mut was_live = false;
+    /// Puts an anonymous session into the cache, unless a live one is there. False if so.
+    fn insert_anonymous(&self, handle: Handle, entry: Entry, now: UnixTime) -> bool {
+        let place = Arc::new(Mutex::new(Some(entry)));
         let result = self.anonymous.entry(handle).and_compute_with(|found| match found {
-            Some(found) if found.value().is_live(now) => {
-                was_live = true;
-                change(found.value())
-            }
-            _ => Op::Nop,
+            Some(found) if is_live(found.value(), now) => Op::Nop,
+            _ => Op::Put(place),
         });
-        was_live.then_some(result)
+        matches!(result, CompResult::Inserted(_) | CompResult::ReplacedWith(_))
     }
 
-    /// Removes an anonymous session in this version.
-    fn take(&self, handle: Handle, version: u64, now: UnixTime) -> Swapped {
-        let changed = self.change(handle, now, |entry| if entry.version == version { Op::Remove } else { Op::Nop });
-        match changed {
-            None => Swapped::Gone,
-            Some(CompResult::Removed(_)) => Swapped::Done(version),
-            Some(_) => Swapped::Conflict,
+    /// Changes an anonymous session that is live, as one step; `None` if there is none. One that is not there afterwards is over.
+    fn change<T>(&self, handle: Handle, now: UnixTime, change: impl FnOnce(&mut Option<Entry>) -> T) -> Option<T> {
+        let place = self.anonymous.get(&handle)?;
+        let before = anonymous_weight(&place);
+        let mut entry = lock(&place);
+        entry.as_ref().filter(|entry| entry.is_live(now))?;
+        let outcome = change(&mut entry);
+        let is_over = entry.is_none();
+        drop(entry);
+        if is_over || anonymous_weight(&place) != before {
+            // The cache learns of it, unless it has dropped the session meanwhile.
+            self.anonymous.entry(handle).and_compute_with(|found| match found {
+                Some(found) if !Arc::ptr_eq(found.value(), &place) => Op::Nop,
+                Some(_) if is_over => Op::Remove,
+                Some(_) => Op::Put(place),
+                None => Op::Nop,
+            });
         }
+        Some(outcome)
     }
 }
 
@@ -142,11 +161,7 @@ impl SessionStore for MemoryStore {
         let (version, epoch) = (self.next_version(), content.epoch);
         let entry = Entry { version, content };
         if entry.content.kind == Kind::Anonymous {
-            let result = self.anonymous.entry(handle).and_compute_with(|found| match found {
-                Some(found) if found.value().is_live(now) => Op::Nop,
-                _ => Op::Put(entry),
-            });
-            let is_new = matches!(result, CompResult::Inserted(_) | CompResult::ReplacedWith(_));
+            let is_new = self.insert_anonymous(handle, entry, now);
             return Ok(if is_new { Created::Done(version) } else { Created::Exists });
         }
         let mut signed_in = self.write();
@@ -164,7 +179,8 @@ impl SessionStore for MemoryStore {
         if let Some(entry) = self.read().live(handle, now) {
             return Ok(Some(entry.clone()));
         }
-        Ok(self.anonymous.get(&handle).filter(|entry| entry.is_live(now)))
+        let place = self.anonymous.get(&handle);
+        Ok(place.and_then(|place| lock(&place).clone()).filter(|entry| entry.is_live(now)))
     }
 
     async fn compare_and_swap(
@@ -176,14 +192,14 @@ impl SessionStore for MemoryStore {
     ) -> Result<Swapped, StoreError> {
         let next = self.next_version();
         if content.kind == Kind::Anonymous {
-            let changed = self.change(handle, now, |entry| {
-                if entry.version == version { Op::Put(entry.successor(next, content)) } else { Op::Nop }
+            let swapped = self.change(handle, now, |place| match place {
+                Some(entry) if entry.version == version => {
+                    *entry = entry.successor(next, content);
+                    Swapped::Done(next)
+                }
+                _ => Swapped::Conflict,
             });
-            return Ok(match changed {
-                None => Swapped::Gone,
-                Some(CompResult::ReplacedWith(_)) => Swapped::Done(next),
-                Some(_) => Swapped::Conflict,
-            });
+            return Ok(swapped.unwrap_or(Swapped::Gone));
         }
         let mut signed_in = self.write();
         let epoch = signed_in.epoch(handle.tag()).number;
@@ -206,7 +222,8 @@ impl SessionStore for MemoryStore {
             return Ok(true);
         }
         drop(signed_in);
-        Ok(self.change(handle, now, |entry| Op::Put(entry.touched(idle))).is_some())
+        let touch = |place: &mut Option<Entry>| *place = place.as_ref().map(|entry| entry.touched(idle));
+        Ok(self.change(handle, now, touch).is_some())
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
@@ -215,7 +232,7 @@ impl SessionStore for MemoryStore {
             return Ok(signed_in.remove(handle));
         }
         drop(signed_in);
-        Ok(self.change(handle, now, |_| Op::Remove).is_some())
+        Ok(self.change(handle, now, |place| *place = None).is_some())
     }
 
     async fn rotate(
@@ -230,36 +247,36 @@ impl SessionStore for MemoryStore {
         let (next, kind) = (entry.version, entry.content.kind);
         // Held to the end, so that nobody sees one half.
         let mut signed_in = self.write();
-        let is_revoked = kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != entry.content.epoch;
-        let outcome = match signed_in.live(old, now) {
-            _ if is_revoked => Swapped::Gone,
-            Some(found) if found.version != version => Swapped::Conflict,
-            Some(_) => Swapped::Done(version),
-            None => match self.anonymous.get(&old).filter(|found| found.is_live(now)) {
-                None => Swapped::Gone,
-                Some(found) if found.version != version => Swapped::Conflict,
-                Some(_) => Swapped::Done(version),
-            },
-        };
-        if !matches!(outcome, Swapped::Done(_)) {
-            return Ok(outcome);
+        if old == new || kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != entry.content.epoch {
+            return Ok(Swapped::Gone);
         }
-        if kind == Kind::SignedIn {
-            // First what may fail for want of room.
-            signed_in.insert(new, entry, self.budget)?;
-        } else {
-            self.anonymous.insert(new, entry);
-        }
-        if !signed_in.remove(old) {
-            let taken = self.take(old, version, now);
-            if !matches!(taken, Swapped::Done(_)) {
-                // It was changed or ended in between: back to where we were.
-                signed_in.remove(new);
-                self.anonymous.invalidate(&new);
-                return Ok(taken);
+        let budget = self.budget;
+        let insert = |signed_in: &mut SignedIn| {
+            if kind == Kind::SignedIn {
+                signed_in.insert(new, entry, budget)
+            } else {
+                self.insert_anonymous(new, entry, now);
+                Ok(())
             }
+        };
+        match signed_in.live(old, now) {
+            Some(found) if found.version != version => return Ok(Swapped::Conflict),
+            Some(_) => {
+                insert(&mut signed_in)?;
+                signed_in.remove(old);
+                return Ok(Swapped::Done(next));
+            }
+            None => {}
         }
-        Ok(Swapped::Done(next))
+        let rotated = self.change(old, now, |place| {
+            if place.as_ref().is_none_or(|found| found.version != version) {
+                return Ok(Swapped::Conflict);
+            }
+            insert(&mut signed_in)?;
+            *place = None;
+            Ok(Swapped::Done(next))
+        });
+        rotated.unwrap_or(Ok(Swapped::Gone))
     }
 
     async fn list_by_user(
@@ -299,12 +316,12 @@ impl SessionStore for MemoryStore {
         let dead: Vec<_> = dead.take(limit).collect();
         let swept = dead.into_iter().filter(|handle| signed_in.remove(*handle)).count();
         drop(signed_in);
-        let dead = self.anonymous.iter().filter(|(_, entry)| !entry.is_live(now)).map(|(handle, _)| *handle);
+        let dead = self.anonymous.iter().filter(|(_, place)| !is_live(place, now)).map(|(handle, _)| *handle);
         let dead: Vec<_> = dead.take(limit.saturating_sub(swept)).collect();
         let removed = dead.into_iter().filter(|handle| {
             // Made anew meanwhile, it stays.
             let result = self.anonymous.entry(*handle).and_compute_with(|found| match found {
-                Some(found) if !found.value().is_live(now) => Op::Remove,
+                Some(found) if !is_live(found.value(), now) => Op::Remove,
                 _ => Op::Nop,
             });
             matches!(result, CompResult::Removed(_))

@@ -1,82 +1,103 @@
 //! What is kept of a session: who, since when, under which verifier, and the application's data.
+//!
+//! ```text
+//! layout  schema  created  verifier  previous verifier, until  signed in at  level  lengths of user, label  user  label  data
+//! 1       4       8        32        32, 8                     8             1      2, 2                                 JSON object
+//! ```
+//!
+//! Numbers are big-endian. Without a previous verifier its place is all zeros, without a user the length of the name is the largest there is.
 
 use super::credential::SealedVerifier;
+use super::data::Data;
 use super::sessions::SessionError;
 use crate::UnixTime;
-use crate::encoding::{base64url_decode, base64url_encode, base64url_len};
 use core::fmt;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use std::boxed::Box;
 use std::string::String;
 use std::sync::Arc;
+use std::vec::Vec;
 
 /// Bytes of the longest record. Larger things belong into a database, and their key into the session.
 pub const MAX_RECORD: usize = 16 * 1024;
 
-/// The layout below. A record of another one is no session, and no error either.
-const LAYOUT: u8 = 1;
+/// The layout above. A record of another one is no session, and no error either.
+const LAYOUT: u8 = 2;
 
-/// The application's data.
-pub(super) type Data = BTreeMap<String, Value>;
+/// Bytes in front of the user's name.
+const HEAD: usize = 98;
 
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+/// The length of the name that nobody has.
+const NOBODY: u16 = u16::MAX;
+
+#[derive(Clone)]
 pub(super) struct Record {
-    layout: u8,
-    pub(super) created: u64,
+    pub(super) created: UnixTime,
     pub(super) user: Option<SignedInUser>,
     /// What the list of devices calls it.
     pub(super) label: String,
     /// Of the application's data.
     pub(super) schema: u32,
-    pub(super) verifier: Sealed,
+    pub(super) verifier: SealedVerifier,
     pub(super) previous: Option<Previous>,
     pub(super) data: Data,
 }
 
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone)]
 pub(super) struct SignedInUser {
     pub(super) name: String,
-    pub(super) at: u64,
+    pub(super) at: UnixTime,
     pub(super) level: u8,
 }
 
 /// The verifier before the last renewal, for requests that were under way.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Copy)]
 pub(super) struct Previous {
-    pub(super) verifier: Sealed,
+    pub(super) verifier: SealedVerifier,
     /// From then on its use is theft.
-    pub(super) until: u64,
+    pub(super) until: UnixTime,
 }
 
-/// A sealed verifier as text.
-#[derive(Clone)]
-pub(super) struct Sealed(pub(super) SealedVerifier);
-
 impl Record {
-    pub(super) fn new(verifier: SealedVerifier, schema: u32, now: UnixTime) -> Self {
-        Self {
-            layout: LAYOUT,
-            created: now.as_secs(),
+    pub(super) fn new(verifier: SealedVerifier, schema: u32, now: UnixTime) -> Box<Self> {
+        Box::new(Self {
+            created: now,
             user: None,
             label: String::new(),
             schema,
-            verifier: Sealed(verifier),
+            verifier,
             previous: None,
-            data: Data::new(),
-        }
+            data: Data::default(),
+        })
     }
 
     /// Of no session.
     #[cfg(feature = "session-filter")]
-    pub(super) fn blank() -> Self {
+    pub(super) fn blank() -> Box<Self> {
         Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
     }
 
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let bytes = serde_json::to_vec(self).map_err(|_| SessionError::Data)?;
+        let Self { created, user, label, schema, verifier, previous, data } = self;
+        let (name, at, level) =
+            user.as_ref().map_or(("", UnixTime::from_secs(0), 0), |user| (user.name.as_str(), user.at, user.level));
+        let (before, until) = previous
+            .map_or(([0; 32], UnixTime::from_secs(0)), |previous| (*previous.verifier.as_bytes(), previous.until));
+        let mut bytes = Vec::with_capacity(256);
+        bytes.push(LAYOUT);
+        bytes.extend_from_slice(&schema.to_be_bytes());
+        bytes.extend_from_slice(&created.as_secs().to_be_bytes());
+        bytes.extend_from_slice(verifier.as_bytes());
+        bytes.extend_from_slice(&before);
+        bytes.extend_from_slice(&until.as_secs().to_be_bytes());
+        bytes.extend_from_slice(&at.as_secs().to_be_bytes());
+        bytes.push(level);
+        // What is longer than a length can say is longer than a record may be.
+        let len = |text: &str| u16::try_from(text.len()).unwrap_or(NOBODY);
+        bytes.extend_from_slice(&user.as_ref().map_or(NOBODY, |user| len(&user.name)).to_be_bytes());
+        bytes.extend_from_slice(&len(label).to_be_bytes());
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(label.as_bytes());
+        data.encode(&mut bytes)?;
         match bytes.len().checked_sub(MAX_RECORD) {
             Some(by) if by > 0 => Err(SessionError::TooLarge { by }),
             _ => Ok(bytes.into()),
@@ -84,31 +105,43 @@ impl Record {
     }
 
     /// `None` for what is no record of this layout.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Box<Self>> {
         if bytes.len() > MAX_RECORD {
             return None;
         }
-        serde_json::from_slice::<Self>(bytes).ok().filter(|record| record.layout == LAYOUT)
+        let (mut head, mut tail) = bytes.split_at_checked(HEAD)?;
+        let [layout] = array(&mut head)?;
+        let schema = u32::from_be_bytes(array(&mut head)?);
+        let created = seconds(&mut head)?;
+        let verifier = SealedVerifier::from_bytes(array(&mut head)?);
+        let previous = Previous { verifier: SealedVerifier::from_bytes(array(&mut head)?), until: seconds(&mut head)? };
+        let (at, [level]) = (seconds(&mut head)?, array(&mut head)?);
+        let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
+        let user = match name {
+            NOBODY => None,
+            len => Some(SignedInUser { name: text(&mut tail, len)?, at, level }),
+        };
+        let label = text(&mut tail, label)?;
+        let previous = Some(previous).filter(|previous| previous.until.as_secs() > 0);
+        let record = Self { created, user, label, schema, verifier, previous, data: Data::decode(tail)? };
+        (layout == LAYOUT).then(|| Box::new(record))
     }
 }
 
-impl Serialize for Sealed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0; base64url_len(32)];
-        base64url_encode(self.0.as_bytes(), &mut text);
-        serializer.collect_str(&text.escape_ascii())
-    }
+fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
 }
 
-impl<'de> Deserialize<'de> for Sealed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (text, mut bytes) = (String::deserialize(deserializer)?, [0; 32]);
-        if base64url_decode(text.as_bytes(), &mut bytes) {
-            Ok(Self(SealedVerifier::from_bytes(bytes)))
-        } else {
-            Err(D::Error::custom("not a sealed verifier"))
-        }
-    }
+fn seconds(bytes: &mut &[u8]) -> Option<UnixTime> {
+    Some(UnixTime::from_secs(u64::from_be_bytes(array(bytes)?)))
+}
+
+fn text(bytes: &mut &[u8], len: u16) -> Option<String> {
+    let (first, rest) = bytes.split_at_checked(len.into())?;
+    *bytes = rest;
+    core::str::from_utf8(first).ok().map(String::from)
 }
 
 /// Shows nothing of it: the data is the application's.

@@ -2,11 +2,12 @@
 
 use super::credential::{Credential, Handle, Pepper};
 use super::current::{Change, Session};
-use super::record::{Previous, Record, Sealed, SignedInUser};
+use super::record::{Previous, Record, SignedInUser};
 use super::store::{Created, Deadlines, Entry, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
 
@@ -110,6 +111,14 @@ pub struct Sessions<S> {
     conflicts: AtomicU64,
 }
 
+/// What a credential leads to.
+enum Found {
+    Session(Session),
+    /// It was right once, and is no longer.
+    Stolen,
+    Nothing,
+}
+
 /// A session in a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listed {
@@ -183,41 +192,41 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<Option<Session>, SessionError> {
         for cookie in cookies {
             let Some(credential) = Credential::parse(cookie) else { continue };
-            let Some(entry) = self.store.load(credential.handle(), now).await? else { continue };
-            if let Some(session) = self.verified(credential, entry, now).await? {
-                return Ok(Some(session));
+            let handle = credential.handle();
+            let Some(entry) = self.store.load(handle, now).await? else { continue };
+            match self.verified(credential, entry, now) {
+                Found::Session(mut session) => {
+                    self.touch(&mut session, now).await?;
+                    return Ok(Some(session));
+                }
+                Found::Stolen => {
+                    self.store.delete(handle, now).await?;
+                }
+                Found::Nothing => {}
             }
         }
         Ok(None)
     }
 
     /// The session of a credential, if its verifier is right.
-    async fn verified(
-        &self,
-        credential: Credential,
-        entry: Entry,
-        now: UnixTime,
-    ) -> Result<Option<Session>, SessionError> {
+    fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Found {
         let Some(record) = Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
-            return Ok(None);
+            return Found::Nothing;
         };
         let sealed = self.pepper.seal(&credential);
-        let is_previous = record.previous.as_ref().filter(|previous| previous.verifier.0 == sealed);
+        let is_previous = record.previous.as_ref().filter(|previous| previous.verifier == sealed);
         match is_previous {
-            _ if record.verifier.0 == sealed => {}
-            Some(previous) if now.as_secs() < previous.until => {}
+            _ if record.verifier == sealed => {}
+            Some(previous) if now < previous.until => {}
             Some(_) => {
                 // Whoever renewed it has another one: of the two, one is a thief.
                 self.thefts.fetch_add(1, Ordering::Relaxed);
-                self.store.delete(credential.handle(), now).await?;
-                return Ok(None);
+                return Found::Stolen;
             }
-            None => return Ok(None),
+            None => return Found::Nothing,
         }
-        let mut session = Session::of_entry(credential, record, entry);
-        self.touch(&mut session, now).await?;
-        Ok(Some(session))
+        Found::Session(Session::of_entry(credential, record, entry))
     }
 
     /// Pushes the idle deadline on, at most once in a fifth of the idle time.
@@ -291,9 +300,9 @@ impl<S: SessionStore> Sessions<S> {
         let credential = Credential::generate(tag).map_err(|_| SessionError::Random)?;
         loop {
             let mut next = session.for_user(&credential, self.deadlines(now), epoch);
-            next.record.verifier = Sealed(self.pepper.seal(&credential));
+            next.record.verifier = self.pepper.seal(&credential);
             next.record.previous = None;
-            next.record.user = Some(SignedInUser { name: user.into(), at: now.as_secs(), level });
+            next.record.user = Some(SignedInUser { name: user.into(), at: now, level });
             let content = next.content()?;
             let outcome = match session.version {
                 Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
@@ -323,10 +332,10 @@ impl<S: SessionStore> Sessions<S> {
         if session.renewal.is_none() {
             let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
             let sealed = self.pepper.seal(&credential);
-            let until = now.as_secs().saturating_add(self.lifetimes.grace);
-            let previous = Previous { verifier: session.record.verifier.clone(), until };
-            session.change(Change::Renewal(Sealed(sealed), previous));
-            session.renewal = Some((credential, sealed));
+            let until = UnixTime::from_secs(now.as_secs().saturating_add(self.lifetimes.grace));
+            let previous = Previous { verifier: session.record.verifier, until };
+            session.change(Change::Renewal(sealed, previous));
+            session.renewal = Some(Box::new((credential, sealed)));
         }
         self.save(session, now).await
     }
@@ -386,8 +395,8 @@ impl<S: SessionStore> Sessions<S> {
                 listed.push(Listed {
                     handle: *handle,
                     label: record.label,
-                    created: UnixTime::from_secs(record.created),
-                    last_seen: UnixTime::from_secs(last_seen.max(record.created)),
+                    created: record.created,
+                    last_seen: UnixTime::from_secs(last_seen).max(record.created),
                 });
             }
             match page.last() {

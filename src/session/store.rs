@@ -202,7 +202,7 @@ pub trait SessionStore: Send + Sync {
     fn delete(&self, handle: Handle, now: UnixTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Ends a session and makes another one in its place, as one step: after signing in, a change of user, or a step up. Either both happen or
-    /// neither.
+    /// neither. Nothing takes its own place: with `new` the same as `old` the answer is [`Swapped::Gone`].
     ///
     /// # Errors
     /// [`StoreError`], as every call.

@@ -7,7 +7,7 @@ use crate::token::VerifiedToken;
 use crate::{Refusal, UnixTime};
 use core::fmt;
 use core::marker::PhantomData;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use http::{Request, Response};
 use std::boxed::Box;
@@ -125,7 +125,7 @@ where
         let holder = request.extensions().get::<I>().map(|identity| (identity.user(), identity.issued_at()));
         Box::pin(async move {
             if let Some((user, issued_at)) = holder {
-                let answer = match filter.in_time(filter.sessions.epoch_of(&user)).await {
+                let answer = match filter.in_time(pin!(filter.sessions.epoch_of(&user))).await {
                     Err(error) => Some(problem::session(error)),
                     Ok(epoch) if epoch.at.is_some_and(|at| issued_at.is_none_or(|issued_at| issued_at <= at)) => {
                         Some(problem::refused(Refusal::Revoked))

@@ -1,14 +1,14 @@
 //! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
 
-use super::session_slot::{Filter, SessionSlot};
+use super::session_slot::{Closing, Filter, SessionSlot, Write, make_personal};
 use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
 use crate::session::{DynStore, Sessions};
 use core::fmt;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use http::{Request, Response};
-use std::boxed::Box;
+use pin_project_lite::pin_project;
 use std::sync::Arc;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -141,13 +141,11 @@ impl<S, B> fmt::Debug for SessionService<S, B> {
 impl<S, B, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S, B>
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
-    S::Future: Send + 'static,
-    B: MakeBody<ResponseBody> + Clone + Send + 'static,
-    ResponseBody: Send + 'static,
+    B: MakeBody<ResponseBody> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = SessionFuture<S::Future, ResponseBody, B>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -155,24 +153,81 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let make = self.body.clone();
-        let suspicion: Option<CrossSite> = self.filter.guard.judge(&parts).err();
+        let suspicion = self.filter.guard.judge(&parts).err();
         if let Some(reason) = suspicion.filter(|_| !self.filter.guard.logs_only()) {
-            let response = problem::cross_site(reason).map(|text| make.make_body(text));
-            return Box::pin(async move { Ok(response) });
+            let response = problem::cross_site(reason).map(|text| self.body.make_body(text));
+            return SessionFuture { state: State::Answered { response: Some(response) } };
         }
         let slot = SessionSlot::new(&self.filter, &parts.headers);
         parts.extensions.insert(slot.clone());
-        let answer = self.inner.call(Request::from_parts(parts, body));
-        Box::pin(async move {
-            let mut response = answer.await?;
-            if let Err(failure) = slot.close(response.headers_mut()).await {
-                response = problem::session(failure).map(|text| make.make_body(text));
-            }
-            if let Some(reason) = suspicion {
-                response.extensions_mut().insert(reason);
-            }
-            Ok(response)
-        })
+        let future = self.inner.call(Request::from_parts(parts, body));
+        SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
+    }
+}
+
+pin_project! {
+    /// The handler's answer once its session is written, or the filter's own. See the call in [`SessionService`].
+    pub struct SessionFuture<F, ResponseBody, B> {
+        #[pin]
+        state: State<F, ResponseBody, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, ResponseBody, B> {
+        Handled { #[pin] future: F, slot: SessionSlot, suspicion: Option<CrossSite>, body: B },
+        Written { write: Write, response: Option<Response<ResponseBody>>, body: B },
+        Answered { response: Option<Response<ResponseBody>> },
+    }
+}
+
+impl<F, ResponseBody, B, E> Future for SessionFuture<F, ResponseBody, B>
+where
+    F: Future<Output = Result<Response<ResponseBody>, E>>,
+    B: MakeBody<ResponseBody> + Clone,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        loop {
+            let next = match self.as_mut().project().state.project() {
+                StateProjection::Handled { future, slot, suspicion, body } => {
+                    let mut response = ready!(future.poll(context))?;
+                    if let Some(reason) = suspicion.take() {
+                        response.extensions_mut().insert(reason);
+                    }
+                    match slot.close() {
+                        Closing::Untouched => return Poll::Ready(Ok(response)),
+                        Closing::Answer(cookie) => {
+                            make_personal(response.headers_mut(), cookie);
+                            return Poll::Ready(Ok(response));
+                        }
+                        Closing::Write(write) => State::Written { write, response: Some(response), body: body.clone() },
+                    }
+                }
+                StateProjection::Written { write, response, body } => {
+                    let outcome = ready!(write.as_mut().poll(context));
+                    let mut response = response.take();
+                    match (outcome, &mut response) {
+                        (Err(error), _) => response = Some(problem::session(error).map(|text| body.make_body(text))),
+                        (Ok(cookie), Some(response)) => make_personal(response.headers_mut(), cookie),
+                        (Ok(_), None) => {}
+                    }
+                    State::Answered { response }
+                }
+                StateProjection::Answered { response } => {
+                    // Polled again after it was ready: nothing is left to say.
+                    return response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                }
+            };
+            self.set(Self { state: next });
+        }
+    }
+}
+
+impl<F, ResponseBody, B> fmt::Debug for SessionFuture<F, ResponseBody, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFuture").finish_non_exhaustive()
     }
 }

@@ -6,12 +6,13 @@ use crate::session::{CREDENTIAL_LEN, DynStore, Session, SessionError, Sessions, 
 use core::fmt;
 use core::future::poll_fn;
 use core::ops::{Deref, DerefMut};
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::boxed::Box;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 /// Cookies of the session's name that are tried: more than one is there where a sibling host or an old path has set one.
@@ -30,18 +31,26 @@ impl Filter {
         if self.has_tls { "__Host-id" } else { "id" }
     }
 
-    /// The answer of the store, or that there was none in time.
+    /// The answer of the store, or that there was none in time. Takes the call where it lies: an async function keeps what it is given twice.
     pub(super) async fn in_time<T>(
         &self,
-        call: impl Future<Output = Result<T, SessionError>>,
+        mut call: Pin<&mut impl Future<Output = Result<T, SessionError>>>,
     ) -> Result<T, SessionError> {
-        let mut call = pin!(call);
         // A store that answers at once, as one in memory does, needs no timer.
         if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
             return answer;
         }
         let unavailable = SessionError::Store(StoreError::Unavailable);
         tokio::time::timeout(self.deadline, call).await.unwrap_or(Err(unavailable))
+    }
+
+    /// The cookie of a session, if the browser has not got it.
+    fn new_cookie(&self, session: &Session) -> Option<HeaderValue> {
+        if !session.has_new_cookie() {
+            return None;
+        }
+        let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
+        self.set_cookie(&session.cookie(), seconds)
     }
 
     /// A `Set-Cookie` value that a browser keeps for so many seconds.
@@ -60,10 +69,13 @@ impl Filter {
 
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
 #[derive(Clone)]
-pub struct SessionSlot {
+pub struct SessionSlot(Arc<Inside>);
+
+struct Inside {
     filter: Arc<Filter>,
-    cookies: Arc<[Vec<u8>]>,
-    state: Arc<Mutex<State>>,
+    /// Those that could be a credential.
+    cookies: Vec<[u8; CREDENTIAL_LEN]>,
+    state: Mutex<State>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one of it in a request, and it is nearly always this one")]
@@ -105,14 +117,13 @@ impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let plausible = values.filter(|value| value.len() == CREDENTIAL_LEN).take(MAX_TRIED);
-        let cookies = plausible.map(<[u8]>::to_vec).collect();
-        Self { filter: Arc::clone(filter), cookies, state: Arc::new(Mutex::new(State::Unread)) }
+        let cookies = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        Self(Arc::new(Inside { filter: Arc::clone(filter), cookies, state: Mutex::new(State::Unread) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is replaced as a whole: what a panicking thread has left is one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the session: that of the cookie, or a new one that is in no store before something is written into it.
@@ -135,40 +146,57 @@ impl SessionSlot {
                 return Err(SlotError::InUse);
             }
         };
-        Ok(OpenSession { session, is_over: false, slot: self.clone() })
+        Ok(OpenSession { session: Some(session), slot: self.clone() })
     }
 
     async fn find(&self) -> Result<Session, SessionError> {
         let now = UnixTime::now();
-        let sessions = &self.filter.sessions;
-        let found = self.filter.in_time(sessions.find(self.cookies.iter().map(Vec::as_slice), now)).await?;
+        let Inside { filter, cookies, .. } = &*self.0;
+        let sessions = &filter.sessions;
+        let found = filter.in_time(pin!(sessions.find(cookies.iter().map(<[u8; _]>::as_slice), now))).await?;
         found.map_or_else(|| sessions.begin(now), Ok)
     }
 
-    /// Writes what has changed, and tells the browser.
-    pub(super) async fn close(&self, headers: &mut HeaderMap) -> Result<(), SessionError> {
-        let state = core::mem::replace(&mut *self.state(), State::InUse);
-        let cookie = match state {
-            State::Unread => return Ok(()),
+    /// Takes the session back from the handler: what is then left to do.
+    pub(super) fn close(&self) -> Closing {
+        let filter = &self.0.filter;
+        match core::mem::replace(&mut *self.state(), State::InUse) {
+            State::Unread => Closing::Untouched,
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
-            State::InUse => None,
-            State::Ended => self.filter.set_cookie("", 0),
-            State::Open(mut session) => {
-                let now = UnixTime::now();
-                if session.has_changed() {
-                    self.filter.in_time(self.filter.sessions.save(&mut session, now)).await?;
-                }
-                let seconds = session.deadlines().absolute.as_secs().saturating_sub(now.as_secs());
-                session.has_new_cookie().then(|| self.filter.set_cookie(&session.cookie(), seconds)).flatten()
-            }
-        };
-        // The answer is this person's: no cache keeps it, or mixes it up.
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(cookie) = cookie {
-            headers.append(SET_COOKIE, cookie);
+            State::InUse => Closing::Answer(None),
+            State::Ended => Closing::Answer(filter.set_cookie("", 0)),
+            State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
+            State::Open(session) => Closing::Answer(filter.new_cookie(&session)),
         }
-        Ok(())
+    }
+
+    /// Writes what has changed; the cookie that the browser has not yet.
+    async fn write(self, mut session: Session) -> Result<Option<HeaderValue>, SessionError> {
+        let filter = &self.0.filter;
+        filter.in_time(pin!(filter.sessions.save(&mut session, UnixTime::now()))).await?;
+        Ok(filter.new_cookie(&session))
+    }
+}
+
+/// What is left to do once the handler has answered.
+pub(super) enum Closing {
+    /// Nobody has asked for the session: the answer is as it is.
+    Untouched,
+    /// The answer gets this cookie, if there is one.
+    Answer(Option<HeaderValue>),
+    /// This is written first.
+    Write(Write),
+}
+
+/// A write under way; what comes of it is the cookie that the browser has not yet.
+pub(super) type Write = Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, SessionError>> + Send>>;
+
+/// The answer is this person's: no cache keeps it, or mixes it up.
+pub(super) fn make_personal(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
+    headers.append(VARY, HeaderValue::from_static("Cookie"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(cookie) = cookie {
+        headers.append(SET_COOKIE, cookie);
     }
 }
 
@@ -180,8 +208,8 @@ impl fmt::Debug for SessionSlot {
 
 /// A session in the hands of a handler. What is changed is written when the answer is made; dropping it gives it back.
 pub struct OpenSession {
-    session: Session,
-    is_over: bool,
+    /// `None` only once it has ended.
+    session: Option<Session>,
     slot: SessionSlot,
 }
 
@@ -191,8 +219,8 @@ impl OpenSession {
     /// # Errors
     /// As there.
     pub async fn sign_in(&mut self, user: &str, level: u8) -> Result<(), SessionError> {
-        let filter = &self.slot.filter;
-        filter.in_time(filter.sessions.sign_in(&mut self.session, user, level, UnixTime::now())).await
+        let filter = Arc::clone(&self.slot.0.filter);
+        filter.in_time(pin!(filter.sessions.sign_in(self, user, level, UnixTime::now()))).await
     }
 
     /// Gives the session a new verifier; see [`Sessions::renew`].
@@ -200,8 +228,8 @@ impl OpenSession {
     /// # Errors
     /// As there: it is tried once more when the answer is made.
     pub async fn renew(&mut self) -> Result<(), SessionError> {
-        let filter = &self.slot.filter;
-        filter.in_time(filter.sessions.renew(&mut self.session, UnixTime::now())).await
+        let filter = Arc::clone(&self.slot.0.filter);
+        filter.in_time(pin!(filter.sessions.renew(self, UnixTime::now()))).await
     }
 
     /// Signs out: ends the session and takes the cookie away.
@@ -209,42 +237,44 @@ impl OpenSession {
     /// # Errors
     /// [`SessionError::Store`]: then the session goes on.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
-        let filter = &self.slot.filter;
-        filter.in_time(filter.sessions.end(self.session.handle(), UnixTime::now())).await?;
-        self.is_over = true;
+        let filter = &self.slot.0.filter;
+        filter.in_time(pin!(filter.sessions.end(self.handle(), UnixTime::now()))).await?;
+        self.session = None;
         Ok(())
     }
 
     /// The sessions of the application: to list and end them by, and for form tokens.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<DynStore> {
-        &self.slot.filter.sessions
+        &self.slot.0.filter.sessions
     }
 }
+
+/// Stands in for the session that has ended: [`OpenSession::sign_out`] leaves nobody who could look.
+static BLANK: LazyLock<Session> = LazyLock::new(Session::blank);
 
 impl Deref for OpenSession {
     type Target = Session;
 
     fn deref(&self) -> &Session {
-        &self.session
+        self.session.as_ref().unwrap_or(&BLANK)
     }
 }
 
 impl DerefMut for OpenSession {
     fn deref_mut(&mut self) -> &mut Session {
-        &mut self.session
+        self.session.get_or_insert_with(Session::blank)
     }
 }
 
 impl Drop for OpenSession {
     fn drop(&mut self) {
-        let session = core::mem::replace(&mut self.session, Session::blank());
-        *self.slot.state() = if self.is_over { State::Ended } else { State::Open(session) };
+        *self.slot.state() = self.session.take().map_or(State::Ended, State::Open);
     }
 }
 
 impl fmt::Debug for OpenSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.session.fmt(f)
+        (**self).fmt(f)
     }
 }
