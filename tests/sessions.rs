@@ -161,6 +161,13 @@ async fn signed_out_everywhere_is_signed_out_everywhere() {
 
 // ---------------------------------------------------------------------------------------------- renewal and theft
 
+/// As the filter does it: found, and what has changed is written.
+async fn seen<S: SessionStore>(sessions: &Sessions<S>, cookie: &str, now: UnixTime) -> Option<Session> {
+    let mut session = find(sessions, cookie, now).await?;
+    sessions.save(&mut session, now).await.unwrap();
+    Some(session)
+}
+
 #[tokio::test]
 async fn an_old_verifier_counts_for_its_grace_and_is_an_alarm_after() {
     let sessions = sessions();
@@ -169,13 +176,70 @@ async fn an_old_verifier_counts_for_its_grace_and_is_an_alarm_after() {
     sessions.renew(&mut session, NOW).await.unwrap();
     let new = session.cookie();
     assert_ne!(old, new);
+    assert!(seen(&sessions, &new, NOW).await.is_some());
     // A request that was under way.
-    assert!(find(&sessions, &old, after(9)).await.is_some() && find(&sessions, &new, after(9)).await.is_some());
+    assert!(seen(&sessions, &old, after(9)).await.is_some() && seen(&sessions, &new, after(9)).await.is_some());
     assert_eq!(sessions.events().thefts, 0);
     // Then only a thief has the old one, or the thief has the new one: it ends for both.
-    assert!(find(&sessions, &old, after(10)).await.is_none());
+    assert!(seen(&sessions, &old, after(10)).await.is_none());
     assert_eq!(sessions.events().thefts, 1);
-    assert!(find(&sessions, &new, after(10)).await.is_none());
+    assert!(seen(&sessions, &new, after(10)).await.is_none());
+}
+
+/// However many renewals ago: a thief's copy is known for what it is.
+#[tokio::test]
+async fn a_verifier_of_long_ago_is_an_alarm_too() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    let copied = session.cookie();
+    for round in 0..9 {
+        let now = after(round * 100);
+        sessions.renew(&mut session, now).await.unwrap();
+        session = seen(&sessions, &session.cookie(), now).await.unwrap();
+    }
+    assert_eq!(sessions.events().thefts, 0);
+    assert!(seen(&sessions, &copied, after(900)).await.is_none());
+    assert_eq!(sessions.events().thefts, 1);
+    assert!(seen(&sessions, &session.cookie(), after(900)).await.is_none());
+}
+
+/// Answers with a new cookie are lost on the way: the browser goes on with the one that it has, for as long as that takes.
+#[tokio::test]
+async fn an_answer_that_is_lost_locks_nobody_out() {
+    let sessions = sessions();
+    let kept = signed_in(&sessions, "alice").await.cookie();
+    let renew = async |now| {
+        let mut session = seen(&sessions, &kept, now).await.unwrap();
+        sessions.renew(&mut session, now).await.unwrap();
+        session.cookie()
+    };
+    for round in 0..3 {
+        assert_ne!(renew(after(round * 100)).await, kept);
+    }
+    // At last one arrives, and the old one is over.
+    let arrived = renew(after(300)).await;
+    assert!(
+        seen(&sessions, &arrived, after(301)).await.is_some() && seen(&sessions, &kept, after(310)).await.is_some()
+    );
+    assert_eq!(sessions.events().thefts, 0);
+    assert!(seen(&sessions, &kept, after(311)).await.is_none());
+    assert_eq!(sessions.events().thefts, 1);
+}
+
+/// With four verifiers under way that nobody has seen there is no fifth; the session goes on.
+#[tokio::test]
+async fn renewals_that_nobody_sees_come_to_an_end() {
+    let sessions = sessions();
+    let kept = signed_in(&sessions, "alice").await.cookie();
+    let mut cookies = Vec::new();
+    for round in 0..20 {
+        let mut session = seen(&sessions, &kept, after(round * 100)).await.unwrap();
+        sessions.renew(&mut session, after(round * 100)).await.unwrap();
+        cookies.push(session.cookie());
+    }
+    assert!(cookies[4..].iter().all(|cookie| *cookie == kept) && !cookies[..4].contains(&kept));
+    assert!(seen(&sessions, &cookies[3], after(2000)).await.is_some());
+    assert_eq!(sessions.events().thefts, 0);
 }
 
 /// Two tabs at once: neither is signed out.

@@ -12,6 +12,9 @@ const SELECTOR: usize = 12;
 const HANDLE: usize = TAG + SELECTOR;
 const VERIFIER: usize = 32;
 
+/// Bytes of a verifier that are random. The rest is a mark of the pepper, by which one is known again that was issued long ago.
+const RANDOM: usize = 16;
+
 /// Characters of a form token.
 const FORM_TOKEN_LEN: usize = base64url_len(32);
 
@@ -93,7 +96,7 @@ impl fmt::Display for Handle {
 ///
 /// ```text
 /// tag (8)      selector (12)   verifier (32)        base64url, 70 characters
-/// the user's   this session    random, never stored
+/// the user's   this session    never stored
 /// └──────── handle ────────┘
 /// ```
 ///
@@ -270,6 +273,28 @@ impl Pepper {
         let mut text = [0; FORM_TOKEN_LEN];
         base64url_encode(mac.finish().as_bytes(), &mut text);
         text
+    }
+
+    /// Puts the mark of this pepper on a new credential.
+    pub(super) fn mark(&self, mut credential: Credential) -> Credential {
+        let mark = self.mark_of(&credential);
+        copy(&mark, credential.verifier.get_mut(RANDOM..).unwrap_or_default());
+        credential
+    }
+
+    /// True for a credential that this pepper has marked, whether it still counts or not: nobody can have guessed it. In constant time.
+    pub(super) fn has_issued(&self, credential: &Credential) -> bool {
+        constant_time::eq(&self.mark_of(credential), credential.verifier.get(RANDOM..).unwrap_or_default())
+    }
+
+    fn mark_of(&self, credential: &Credential) -> [u8; VERIFIER - RANDOM] {
+        let mut mac = self.0.start();
+        mac.put(b"countersign session mark");
+        mac.put(&credential.handle.0);
+        mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
+        let mut mark = [0; VERIFIER - RANDOM];
+        copy(mac.finish().as_bytes(), &mut mark);
+        mark
     }
 
     /// What a record keeps of a credential.

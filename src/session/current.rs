@@ -2,7 +2,7 @@
 
 use super::credential::{Credential, Handle, SealedVerifier};
 use super::data::{self, Values};
-use super::record::{Previous, Record};
+use super::record::Record;
 use super::sessions::SessionError;
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
@@ -23,7 +23,10 @@ pub(super) enum Change {
     Remove(String),
     Update(Box<dyn Fn(&mut Values) + Send + Sync>),
     Label(String),
-    Renewal(SealedVerifier, Previous),
+    /// From the verifier that counted to the next one.
+    Renewal(SealedVerifier, SealedVerifier, UnixTime),
+    /// The verifier that counts was seen: those before it are over then.
+    Retirement(UnixTime),
 }
 
 impl Change {
@@ -33,12 +36,9 @@ impl Change {
             Self::Remove(key) => record.data.remove(key),
             Self::Update(update) => record.data.update(update),
             Self::Label(label) => record.label.clone_from(label),
-            // Not on top of another renewal: its verifier is in a browser already.
-            Self::Renewal(verifier, previous) if record.verifier == previous.verifier => {
-                record.previous = Some(*previous);
-                record.verifier = *verifier;
-            }
-            Self::Renewal(..) => {}
+            // Nothing on top of another renewal: its verifier is in a browser already.
+            Self::Renewal(from, to, now) => record.renew(*from, *to, *now),
+            Self::Retirement(until) => record.retire(*until),
         }
     }
 }

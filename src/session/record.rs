@@ -1,11 +1,15 @@
 //! What is kept of a session: who, since when, under which verifier, and the application's data.
 //!
 //! ```text
-//! layout  schema  created  verifier  previous verifier, until  signed in at  level  lengths of user, label  user  label  data
-//! 1       4       8        32        32, 8                     8             1      2, 2                                 JSON object
+//! layout  schema  created  verifier  signed in at  level  lengths of user, label  count of previous verifiers
+//! 1       4       8        32        8             1      2, 2                    1
+//!
+//! each previous verifier, until   user  label  data
+//! 32, 8                                        JSON object
 //! ```
 //!
-//! Numbers are big-endian. Without a previous verifier its place is all zeros, without a user the length of the name is the largest there is.
+//! Numbers are big-endian. A previous verifier that still counts without an end has zeros for it; without a user the length of the name is
+//! the largest there is.
 
 use super::credential::SealedVerifier;
 use super::data::Data;
@@ -23,8 +27,11 @@ pub const MAX_RECORD: usize = 16 * 1024;
 /// The layout above. A record of another one is no session, and no error either.
 const LAYOUT: u8 = 2;
 
-/// Bytes in front of the user's name.
-const HEAD: usize = 98;
+/// Bytes in front of the previous verifiers.
+const HEAD: usize = 59;
+
+/// How many previous verifiers may count at once: with so many a session is not renewed before one of them is over.
+const MAX_PREVIOUS: usize = 4;
 
 /// The length of the name that nobody has.
 const NOBODY: u16 = u16::MAX;
@@ -38,7 +45,8 @@ pub(super) struct Record {
     /// Of the application's data.
     pub(super) schema: u32,
     pub(super) verifier: SealedVerifier,
-    pub(super) previous: Option<Previous>,
+    /// Those before the last renewals.
+    pub(super) previous: heapless::Vec<Previous, MAX_PREVIOUS>,
     pub(super) data: Data,
 }
 
@@ -49,12 +57,12 @@ pub(super) struct SignedInUser {
     pub(super) level: u8,
 }
 
-/// The verifier before the last renewal, for requests that were under way.
+/// A verifier before a renewal, for requests that were under way, and for a browser that the answer with the new one has not reached.
 #[derive(Clone, Copy)]
 pub(super) struct Previous {
     pub(super) verifier: SealedVerifier,
-    /// From then on its use is theft.
-    pub(super) until: UnixTime,
+    /// From then on its use is theft; `None` until a newer one was seen.
+    pub(super) until: Option<UnixTime>,
 }
 
 impl Record {
@@ -65,7 +73,7 @@ impl Record {
             label: String::new(),
             schema,
             verifier,
-            previous: None,
+            previous: heapless::Vec::new(),
             data: Data::default(),
         })
     }
@@ -76,25 +84,45 @@ impl Record {
         Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
     }
 
+    /// Puts a new verifier in the place of one, if that still is the one that counts and there is room for it among the previous ones.
+    pub(super) fn renew(&mut self, from: SealedVerifier, to: SealedVerifier, now: UnixTime) {
+        if self.verifier != from {
+            return;
+        }
+        self.previous.retain(|previous| previous.until.is_none_or(|until| now < until));
+        if self.previous.push(Previous { verifier: from, until: None }).is_ok() {
+            self.verifier = to;
+        }
+    }
+
+    /// Gives all previous verifiers an end: the one that counts has been seen.
+    pub(super) fn retire(&mut self, until: UnixTime) {
+        for previous in &mut self.previous {
+            previous.until.get_or_insert(until);
+        }
+    }
+
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
         let Self { created, user, label, schema, verifier, previous, data } = self;
-        let (name, at, level) =
-            user.as_ref().map_or(("", UnixTime::from_secs(0), 0), |user| (user.name.as_str(), user.at, user.level));
-        let (before, until) = previous
-            .map_or(([0; 32], UnixTime::from_secs(0)), |previous| (*previous.verifier.as_bytes(), previous.until));
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&schema.to_be_bytes());
         bytes.extend_from_slice(&created.as_secs().to_be_bytes());
         bytes.extend_from_slice(verifier.as_bytes());
-        bytes.extend_from_slice(&before);
-        bytes.extend_from_slice(&until.as_secs().to_be_bytes());
-        bytes.extend_from_slice(&at.as_secs().to_be_bytes());
-        bytes.push(level);
         // What is longer than a length can say is longer than a record may be.
         let len = |text: &str| u16::try_from(text.len()).unwrap_or(NOBODY);
-        bytes.extend_from_slice(&user.as_ref().map_or(NOBODY, |user| len(&user.name)).to_be_bytes());
+        let nobody = ("", NOBODY, UnixTime::from_secs(0), 0);
+        let user = user.as_ref().map(|user| (user.name.as_str(), len(&user.name), user.at, user.level));
+        let (name, name_len, at, level) = user.unwrap_or(nobody);
+        bytes.extend_from_slice(&at.as_secs().to_be_bytes());
+        bytes.push(level);
+        bytes.extend_from_slice(&name_len.to_be_bytes());
         bytes.extend_from_slice(&len(label).to_be_bytes());
+        bytes.push(u8::try_from(previous.len()).unwrap_or(u8::MAX));
+        for Previous { verifier, until } in previous {
+            bytes.extend_from_slice(verifier.as_bytes());
+            bytes.extend_from_slice(&until.map_or(0, UnixTime::as_secs).to_be_bytes());
+        }
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(label.as_bytes());
         data.encode(&mut bytes)?;
@@ -114,15 +142,19 @@ impl Record {
         let schema = u32::from_be_bytes(array(&mut head)?);
         let created = seconds(&mut head)?;
         let verifier = SealedVerifier::from_bytes(array(&mut head)?);
-        let previous = Previous { verifier: SealedVerifier::from_bytes(array(&mut head)?), until: seconds(&mut head)? };
         let (at, [level]) = (seconds(&mut head)?, array(&mut head)?);
         let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
+        let [count] = array(&mut head)?;
+        let mut previous = heapless::Vec::new();
+        for _ in 0..count {
+            let (verifier, until) = (SealedVerifier::from_bytes(array(&mut tail)?), seconds(&mut tail)?);
+            previous.push(Previous { verifier, until: Some(until).filter(|until| until.as_secs() > 0) }).ok()?;
+        }
         let user = match name {
             NOBODY => None,
             len => Some(SignedInUser { name: text(&mut tail, len)?, at, level }),
         };
         let label = text(&mut tail, label)?;
-        let previous = Some(previous).filter(|previous| previous.until.as_secs() > 0);
         let record = Self { created, user, label, schema, verifier, previous, data: Data::decode(tail)? };
         (layout == LAYOUT).then(|| Box::new(record))
     }

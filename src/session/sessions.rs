@@ -2,7 +2,7 @@
 
 use super::credential::{Credential, Handle, Pepper};
 use super::current::{Change, Session};
-use super::record::{Previous, Record, SignedInUser};
+use super::record::{Record, SignedInUser};
 use super::store::{Created, Deadlines, Entry, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use core::fmt;
@@ -18,7 +18,7 @@ pub struct Lifetimes {
     pub idle: u64,
     /// Seconds in all, used or not.
     pub absolute: u64,
-    /// For how many seconds after a renewal the verifier before it still counts: for requests that were under way.
+    /// For how many seconds after the new verifier of a renewal was first seen the one before it still counts: for requests that were under way.
     pub grace: u64,
 }
 
@@ -69,7 +69,7 @@ impl From<StoreError> for SessionError {
 /// What an operator counts: none of it is an error, all of it is worth a look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Events {
-    /// A verifier was used after its grace: somebody has a copy of a cookie. The session was ended.
+    /// A verifier was used after its grace, however old it is: somebody has a copy of a cookie. The session was ended.
     pub thefts: u64,
     /// A record that could not be read; its holder was signed out.
     pub unreadable: u64,
@@ -169,15 +169,14 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Random`]
     pub fn begin(&self, now: UnixTime) -> Result<Session, SessionError> {
-        let credential = Credential::generate_anonymous().map_err(|_| SessionError::Random)?;
+        let credential = self.pepper.mark(Credential::generate_anonymous().map_err(|_| SessionError::Random)?);
         let record = Record::new(self.pepper.seal(&credential), self.schema, now);
         Ok(Session::unsaved(credential, record, self.deadlines(now)))
     }
 
     fn deadlines(&self, now: UnixTime) -> Deadlines {
-        let after = |seconds| UnixTime::from_secs(now.as_secs().saturating_add(seconds));
         let Lifetimes { idle, absolute, .. } = self.lifetimes;
-        Deadlines { idle: after(idle.min(absolute)), absolute: after(absolute) }
+        Deadlines { idle: after(now, idle.min(absolute)), absolute: after(now, absolute) }
     }
 
     /// Finds the session of one of the cookies that a request came with: the first whose verifier is right. Nothing that is malformed costs a
@@ -196,7 +195,10 @@ impl<S: SessionStore> Sessions<S> {
             let Some(entry) = self.store.load(handle, now).await? else { continue };
             match self.verified(credential, entry, now) {
                 Found::Session(mut session) => {
-                    self.touch(&mut session, now).await?;
+                    if let Some(idle) = self.next_idle(&session, now) {
+                        self.store.touch(handle, idle, now).await?;
+                        session.deadlines.idle = idle;
+                    }
                     return Ok(Some(session));
                 }
                 Found::Stolen => {
@@ -215,29 +217,30 @@ impl<S: SessionStore> Sessions<S> {
             return Found::Nothing;
         };
         let sealed = self.pepper.seal(&credential);
-        let is_previous = record.previous.as_ref().filter(|previous| previous.verifier == sealed);
-        match is_previous {
-            _ if record.verifier == sealed => {}
-            Some(previous) if now < previous.until => {}
-            Some(_) => {
+        let is_current = record.verifier == sealed;
+        if !is_current {
+            match record.previous.iter().find(|previous| previous.verifier == sealed) {
+                Some(previous) if previous.until.is_none_or(|until| now < until) => {}
                 // Whoever renewed it has another one: of the two, one is a thief.
-                self.thefts.fetch_add(1, Ordering::Relaxed);
-                return Found::Stolen;
+                None if !self.pepper.has_issued(&credential) => return Found::Nothing,
+                _ => {
+                    self.thefts.fetch_add(1, Ordering::Relaxed);
+                    return Found::Stolen;
+                }
             }
-            None => return Found::Nothing,
         }
-        Found::Session(Session::of_entry(credential, record, entry))
+        let mut session = Session::of_entry(credential, record, entry);
+        if is_current && session.record.previous.iter().any(|previous| previous.until.is_none()) {
+            session.change(Change::Retirement(after(now, self.lifetimes.grace)));
+        }
+        Found::Session(session)
     }
 
-    /// Pushes the idle deadline on, at most once in a fifth of the idle time.
-    async fn touch(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+    /// Where the idle deadline is to be pushed on to: at most once in a fifth of the idle time.
+    fn next_idle(&self, session: &Session, now: UnixTime) -> Option<UnixTime> {
         let idle = self.deadlines(now).idle.min(session.deadlines.absolute);
         let gained = idle.as_secs().saturating_sub(session.deadlines.idle.as_secs());
-        if gained.saturating_mul(5) >= self.lifetimes.idle && gained > 0 {
-            self.store.touch(session.handle(), idle, now).await?;
-            session.deadlines.idle = idle;
-        }
-        Ok(())
+        (gained > 0 && gained.saturating_mul(5) >= self.lifetimes.idle).then_some(idle)
     }
 
     /// Writes what has changed. What another request has written meanwhile stays: the changes are made again on top of it.
@@ -297,11 +300,11 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<(), SessionError> {
         let tag = self.pepper.user_tag(user.as_bytes());
         let epoch = self.store.epoch(tag).await?.number;
-        let credential = Credential::generate(tag).map_err(|_| SessionError::Random)?;
+        let credential = self.pepper.mark(Credential::generate(tag).map_err(|_| SessionError::Random)?);
         loop {
             let mut next = session.for_user(&credential, self.deadlines(now), epoch);
             next.record.verifier = self.pepper.seal(&credential);
-            next.record.previous = None;
+            next.record.previous.clear();
             next.record.user = Some(SignedInUser { name: user.into(), at: now, level });
             let content = next.content()?;
             let outcome = match session.version {
@@ -324,17 +327,16 @@ impl<S: SessionStore> Sessions<S> {
         }
     }
 
-    /// Gives the session a new verifier: a cookie that was copied before is of no use once the grace is over.
+    /// Gives the session a new verifier: a cookie that was copied before is of no use once the new one was seen and the grace is over, and its
+    /// use is then an alarm. A browser that the answer never reaches keeps the old one.
     ///
     /// # Errors
     /// [`SessionError`]; the next [`save`](Sessions::save) tries again.
     pub async fn renew(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         if session.renewal.is_none() {
-            let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
+            let credential = self.pepper.mark(session.credential.renewed().map_err(|_| SessionError::Random)?);
             let sealed = self.pepper.seal(&credential);
-            let until = UnixTime::from_secs(now.as_secs().saturating_add(self.lifetimes.grace));
-            let previous = Previous { verifier: session.record.verifier, until };
-            session.change(Change::Renewal(sealed, previous));
+            session.change(Change::Renewal(session.record.verifier, sealed, now));
             session.renewal = Some(Box::new((credential, sealed)));
         }
         self.save(session, now).await
@@ -405,6 +407,10 @@ impl<S: SessionStore> Sessions<S> {
             }
         }
     }
+}
+
+fn after(time: UnixTime, seconds: u64) -> UnixTime {
+    UnixTime::from_secs(time.as_secs().saturating_add(seconds))
 }
 
 impl<S> fmt::Debug for Sessions<S> {

@@ -50,16 +50,21 @@ pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
 const RECORDS: [(&str, &str, &str, &str); 2] =
     [("anonymous", "", "", "{}"), ("signed-in", "alice", "laptop", r#"{"cart":["apples"],"count":7}"#)];
 
-/// A record as the crate writes it (`src/session/record.rs`); the target puts the right verifiers in the place of the 1s and of the 2s.
+/// A record as the crate writes it (`src/session/record.rs`); the target puts the right verifier in the place of the 1s or the 2s.
 fn record(user: &str, label: &str, data: &str) -> Vec<u8> {
-    let (until, at) = if user.is_empty() { (0u64, 0u64) } else { (1_700_000_010, 1_700_000_000) };
     let len = |text: &str| u16::try_from(text.len()).unwrap_or_default();
-    let name = if user.is_empty() { u16::MAX } else { len(user) };
+    let is_signed_in = !user.is_empty();
     let mut record = vec![2, 0, 0, 0, 0];
     record.extend(1_700_000_000u64.to_be_bytes());
-    record.extend([1; 32].iter().chain(&[2; 32]));
-    record.extend(until.to_be_bytes().iter().chain(&at.to_be_bytes()).chain(&[1]));
-    record.extend(name.to_be_bytes().iter().chain(&len(label).to_be_bytes()));
+    record.extend([1; 32]);
+    record.extend(if is_signed_in { 1_700_000_000u64 } else { 0 }.to_be_bytes());
+    record.push(1);
+    record.extend(if is_signed_in { len(user) } else { u16::MAX }.to_be_bytes());
+    record.extend(len(label).to_be_bytes());
+    record.push(is_signed_in.into());
+    if is_signed_in {
+        record.extend([2; 32].iter().chain(&1_700_000_010u64.to_be_bytes()));
+    }
     record.extend([user, label, data].concat().bytes());
     record
 }
