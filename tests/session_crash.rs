@@ -45,7 +45,7 @@ fn content(bytes: &[u8]) -> Content {
 
 /// Makes, changes and ends sessions, from several threads, and says so as soon as the store has.
 fn write_until_killed(file: &Path) {
-    let store = DiskStore::open(file).expect("the file can be opened");
+    let store = DiskStore::open(file, 1 << 30, 1 << 30).expect("the file can be opened");
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let store = &store;
@@ -85,7 +85,8 @@ fn kill_often(kills: usize) {
         // From the middle of the first commit to a few thousand of them.
         let lines = 1 + round * round * 7919 % 900;
         acknowledged.extend(acknowledged_by_a_killed_writer(&file, lines));
-        let store = DiskStore::open(&file).expect("a file that a killed process has left can be opened");
+        let store =
+            DiskStore::open(&file, 1 << 30, 1 << 30).expect("a file that a killed process has left can be opened");
         for (handle, expected) in &acknowledged {
             let found = block_on(store.load(*handle, NOW)).expect("it can be read").map(|entry| entry.version);
             match (expected, found) {

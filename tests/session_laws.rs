@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may panic"
 )]
 
@@ -17,15 +18,17 @@ use countersign::session::{
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What many have written: it saves what it is given, and trusts whoever calls.
 #[derive(Debug, Default)]
 struct Lawless {
     sessions: Mutex<BTreeMap<Handle, Entry>>,
     shown: Mutex<Vec<String>>,
+    /// Takes calls and never answers.
+    is_deaf: bool,
 }
 
 impl Lawless {
@@ -40,11 +43,20 @@ impl Lawless {
 
 impl SessionStore for Lawless {
     async fn create(&self, handle: Handle, content: Content, _: UnixTime) -> Result<Created, StoreError> {
+        if self.is_deaf {
+            std::future::pending::<()>().await;
+        }
         Ok(Created::Done(self.save(handle, content)))
     }
 
+    /// Refills what it takes for its cache.
     async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<Entry>, StoreError> {
-        Ok(self.sessions.lock().unwrap().get(&handle).cloned())
+        let found = self.sessions.lock().unwrap().get(&handle).cloned();
+        if let Some(entry) = &found {
+            tokio::task::yield_now().await;
+            self.sessions.lock().unwrap().insert(handle, entry.clone());
+        }
+        Ok(found)
     }
 
     async fn compare_and_swap(
@@ -126,9 +138,13 @@ struct OnDisk {
 
 impl OnDisk {
     fn new(name: &str) -> Self {
+        Self::with_budget(name, 1 << 30)
+    }
+
+    fn with_budget(name: &str, budget: u64) -> Self {
         let folder = std::env::temp_dir().join(format!("countersign-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Self { store: Some(Arc::new(DiskStore::open(&folder.join("sessions.redb")).unwrap())), folder }
+        Self { store: Some(Arc::new(DiskStore::open(&folder.join("sessions.redb"), budget, budget).unwrap())), folder }
     }
 
     fn store(&self) -> Arc<DiskStore> {
@@ -143,6 +159,17 @@ impl Drop for OnDisk {
     }
 }
 
+type Verdict = Result<(), laws::Broken>;
+
+/// Prints a line of the table law × store; the last one is the lawless store, which has to fail.
+fn line(law: &str, lawful: [Verdict; 3], lawless: Verdict) {
+    let words = lawful.iter().chain([&lawless]).map(|verdict| if verdict.is_ok() { "obeys" } else { "breaks" });
+    let words: Vec<_> = words.map(|word| format!("{word:<8}")).collect();
+    println!("{law:<40} {}", words.join(" ").trim_end());
+    assert_eq!(lawful, [Ok(()), Ok(()), Ok(())], "{law}");
+    assert!(lawless.is_err(), "{law}: the lawless store passes, so the law tells nothing");
+}
+
 #[tokio::test]
 async fn every_store_obeys_and_the_lawless_one_breaks_each() {
     let disk = OnDisk::new("laws");
@@ -151,13 +178,31 @@ async fn every_store_obeys_and_the_lawless_one_breaks_each() {
     for law in Law::ALL {
         let (memory, blocking) = (laws::check_one(&memory(), law).await, laws::check_one(&blocking, law).await);
         let disk = laws::check_one(&*disk.store(), law).await;
-        let lawless = laws::check_one(&Lawless::default(), law).await;
-        let words =
-            [&memory, &disk, &blocking, &lawless].map(|verdict| if verdict.is_ok() { "obeys" } else { "breaks" });
-        println!("{:<40} {:<8} {:<8} {:<8} {}", law.to_string(), words[0], words[1], words[2], words[3]);
-        assert_eq!([memory, disk, blocking], [Ok(()), Ok(()), Ok(())], "{law}");
-        assert!(lawless.is_err(), "{law}: the lawless store passes, so the law tells nothing");
+        line(&law.to_string(), [memory, disk, blocking], laws::check_one(&Lawless::default(), law).await);
     }
+    const BUDGET: u64 = 256 * 1024;
+    for kind in [Kind::SignedIn, Kind::Anonymous] {
+        let disk = OnDisk::with_budget("budget", BUDGET);
+        let (store, memory, lawless) = (disk.store(), MemoryStore::new(BUDGET, 256 * 1024), Lawless::default());
+        let blocking = FromBlocking(Blocking(Arc::clone(&store)));
+        let on_disk = || store.bytes(kind).unwrap();
+        let verdicts = [
+            laws::check_budget(&memory, kind, BUDGET, || memory.bytes(kind)).await,
+            laws::check_budget(&*store, kind, BUDGET, on_disk).await,
+            laws::check_budget(&blocking, kind, BUDGET, on_disk).await,
+        ];
+        let used = || lawless.sessions.lock().unwrap().values().map(|entry| entry.content.bytes.len() as u64).sum();
+        let lawless = laws::check_budget(&lawless, kind, BUDGET, used).await;
+        line(&format!("L11 the budget is kept, {kind:?}"), verdicts, lawless);
+    }
+    let deadline = Duration::from_secs(2);
+    let in_time = [
+        laws::check_deadline(&memory(), deadline).await,
+        laws::check_deadline(&*disk.store(), deadline).await,
+        laws::check_deadline(&blocking, deadline).await,
+    ];
+    let deaf = Lawless { is_deaf: true, ..Lawless::default() };
+    line("L12 every call ends in time", in_time, laws::check_deadline(&deaf, Duration::from_millis(50)).await);
 }
 
 // ---------------------------------------------------------------------------------------------- races
@@ -307,7 +352,7 @@ async fn sessions_and_epochs_survive_a_restart() {
     drop(store);
     let file = disk.folder.join("sessions.redb");
     disk.store = None;
-    disk.store = Some(Arc::new(DiskStore::open(&file).unwrap()));
+    disk.store = Some(Arc::new(DiskStore::open(&file, 1 << 30, 1 << 30).unwrap()));
     let store = disk.store();
     let entry = store.load(kept, NOW).await.unwrap().unwrap();
     assert_eq!(*entry.content.bytes, *b"kept");
@@ -320,11 +365,33 @@ async fn sessions_and_epochs_survive_a_restart() {
     assert!(next > entry.version);
 }
 
+/// What has ended gives its room back to the disk, and what is live stays.
+#[tokio::test]
+async fn a_file_shrinks_when_it_is_compacted() {
+    let mut disk = OnDisk::new("compact");
+    let (store, file) = (disk.store(), disk.folder.join("sessions.redb"));
+    let kept = session(&*store, Kind::SignedIn, b"kept").await;
+    for _ in 0..200 {
+        let large = session(&*store, Kind::Anonymous, &[b'x'; 16_000]).await;
+        assert!(store.delete(large, NOW).await.unwrap());
+    }
+    drop(store);
+    assert_eq!(DiskStore::compact(&file), Err(OpenError::Locked));
+    disk.store = None;
+    let before = std::fs::metadata(&file).unwrap().len();
+    assert_eq!(DiskStore::compact(&file), Ok(true));
+    let after = std::fs::metadata(&file).unwrap().len();
+    assert!(after < before, "{after} of {before} bytes");
+    disk.store = Some(Arc::new(DiskStore::open(&file, 1 << 30, 1 << 30).unwrap()));
+    assert!(disk.store().load(kept, NOW).await.unwrap().is_some());
+    assert!(matches!(DiskStore::compact(&disk.folder.join("none.redb")), Err(OpenError::Unusable(_))));
+}
+
 #[test]
 fn a_file_in_use_is_told_apart_from_a_broken_one() {
     let disk = OnDisk::new("locked");
-    assert_eq!(DiskStore::open(&disk.folder.join("sessions.redb")).unwrap_err(), OpenError::Locked);
+    assert_eq!(DiskStore::open(&disk.folder.join("sessions.redb"), 1 << 30, 1 << 30).unwrap_err(), OpenError::Locked);
     let broken = disk.folder.join("broken.redb");
     std::fs::write(&broken, b"not a database".repeat(1000)).unwrap();
-    assert!(matches!(DiskStore::open(&broken).unwrap_err(), OpenError::Unusable(_)));
+    assert!(matches!(DiskStore::open(&broken, 1 << 30, 1 << 30).unwrap_err(), OpenError::Unusable(_)));
 }

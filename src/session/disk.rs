@@ -1,11 +1,13 @@
 //! Sessions in a file: they survive a restart, and a crash.
 
+mod tables;
+
 use super::credential::{Handle, UserTag};
-use super::store::{Capabilities, Content, Created, Deadlines, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
+use super::store::{Capabilities, Content, Created, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use futures_channel::oneshot;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase};
 use std::boxed::Box;
 use std::path::Path;
 use std::string::{String, ToString};
@@ -13,14 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::vec::Vec;
-
-const SESSIONS: TableDefinition<'_, [u8; 20], &[u8]> = TableDefinition::new("sessions");
-/// The deadline that comes first, and the handle: what is over first comes first.
-const BY_END: TableDefinition<'_, (u64, [u8; 20]), ()> = TableDefinition::new("by_end");
-/// Number and second of the last revocation.
-const EPOCHS: TableDefinition<'_, [u8; 8], (u64, u64)> = TableDefinition::new("epochs");
-/// The last version that was given out, under the only key.
-const VERSIONS: TableDefinition<'_, (), u64> = TableDefinition::new("versions");
+use tables::{Budgets, Outcome, Tables};
 
 /// Calls that share one commit, at most: under load a commit costs each of them a fraction.
 const MAX_GROUP: usize = 512;
@@ -48,17 +43,22 @@ impl fmt::Display for OpenError {
 
 impl core::error::Error for OpenError {}
 
-/// A store in one file (redb), for one process.
+/// A store in one file (redb), for one process, with a budget for each kind of session.
 ///
 /// What a call has answered is on disk: calls that arrive together share one synced commit. Commits have two phases, as the data may be
 /// chosen by an attacker. A crash at any moment loses nothing that was answered.
+///
+/// Anonymous sessions push out those of them that would be over first; a signed-in one is never dropped before its time: without room a new
+/// one is refused with [`StoreError::Full`]. What is over takes room until it is [swept](SessionStore::sweep). The file is larger than the
+/// sessions in it, about twice as large, and grows back together with [`compact`](DiskStore::compact).
 ///
 /// ```
 /// use countersign::session::{DiskStore, SessionStore};
 ///
 /// # let folder = std::env::temp_dir().join(format!("countersign-doc-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
-/// let store = DiskStore::open(&folder.join("sessions.redb"))?;
+/// let (anonymous_bytes, signed_in_bytes) = (64 << 20, 1 << 30);
+/// let store = DiskStore::open(&folder.join("sessions.redb"), anonymous_bytes, signed_in_bytes)?;
 /// assert!(store.capabilities().survives_restart);
 /// # drop(store);
 /// # std::fs::remove_dir_all(folder)?;
@@ -72,281 +72,100 @@ pub struct DiskStore {
 
 /// Makes its change, and says whom to tell about it once it is on disk.
 type Job = Box<dyn FnOnce(&mut Tables<'_>) -> Result<Answer, redb::Error> + Send>;
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Answer = Box<dyn FnOnce() + Send>;
 
 impl DiskStore {
-    /// Opens a file, or makes it.
+    /// Opens a file, or makes it. It keeps up to so many bytes of anonymous sessions and so many of signed-in ones.
     ///
     /// # Errors
     /// [`OpenError`]
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let database = Database::create(path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked,
-            other => OpenError::Unusable(other.to_string()),
-        })?;
-        let unusable = |error: redb::Error| OpenError::Unusable(error.to_string());
+    pub fn open(path: &Path, anonymous_bytes: u64, signed_in_bytes: u64) -> Result<Self, OpenError> {
+        let database = Database::create(path).map_err(not_opened)?;
+        let budgets = Budgets { anonymous: anonymous_bytes, signed_in: signed_in_bytes };
         // Made now, so that a reader finds them.
-        commit_group(&database, Vec::new()).map_err(unusable)?;
+        commit_group(&database, budgets, Vec::new()).map_err(unusable)?;
         let (database, (jobs, queue)) = (Arc::new(database), channel());
         let of_writer = Arc::clone(&database);
         let writer = thread::Builder::new().name("countersign sessions".into());
-        let writer = writer.spawn(move || write_all(&of_writer, &queue));
+        let writer = writer.spawn(move || write_all(&of_writer, budgets, &queue));
         let writer = writer.map_err(|error| OpenError::Unusable(error.to_string()))?;
         Ok(Self { database, jobs: Some(jobs), writer: Some(writer) })
+    }
+
+    /// Gives the room back to the disk that a file does not use; true if there was some. For a file that nobody has open: seconds for a
+    /// gigabyte.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn compact(path: &Path) -> Result<bool, OpenError> {
+        let mut database = Database::open(path).map_err(not_opened)?;
+        database.compact().map_err(|error| OpenError::Unusable(error.to_string()))
+    }
+
+    /// What the sessions of a kind take, in bytes, those that are over and not swept among them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file cannot be read.
+    pub fn bytes(&self, kind: Kind) -> Result<u64, StoreError> {
+        self.read(|transaction| tables::read_bytes(transaction, kind))
     }
 
     /// Sends a change to the writer and waits until it is on disk.
     async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut Tables<'_>) -> Result<T, redb::Error> + Send + 'static,
+        change: impl FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, outcome) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
             let value = change(tables)?;
             // Nobody listens any more if the call was dropped: the change is made all the same.
-            Ok(Box::new(move |committed| drop(answer.send(committed.map(|()| value)))))
+            Ok(Box::new(move || drop(answer.send(value))))
         });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Unavailable)?;
         jobs.send(job).map_err(|_| StoreError::Unavailable)?;
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
     }
 
-    fn read(&self, handle: Handle) -> Result<Option<Entry>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(SESSIONS)?;
-        let found = table.get(handle.as_bytes())?;
-        Ok(found.and_then(|bytes| decode(bytes.value())))
-    }
-
-    fn list(
-        &self,
-        tag: UserTag,
-        after: Option<Handle>,
-        limit: usize,
-        now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(SESSIONS)?;
-        let mut listed = Vec::new();
-        for row in table.range(*after.unwrap_or_else(|| Handle::first_of(tag)).as_bytes()..)? {
-            let (key, value) = row?;
-            let handle = Handle::from_bytes(key.value());
-            if handle.tag() != tag || listed.len() >= limit {
-                break;
-            }
-            match decode(value.value()) {
-                Some(entry) if entry.is_live(now) && Some(handle) != after => listed.push((handle, entry)),
-                _ => {}
-            }
-        }
-        Ok(listed)
+    fn read<T>(&self, look: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let found = self.database.begin_read().map_err(redb::Error::from).and_then(|transaction| look(&transaction));
+        found.map_err(|_| StoreError::Unavailable)
     }
 }
 
+fn not_opened(error: redb::DatabaseError) -> OpenError {
+    match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked,
+        other => OpenError::Unusable(other.to_string()),
+    }
+}
+
+fn unusable(error: redb::Error) -> OpenError {
+    OpenError::Unusable(error.to_string())
+}
+
 /// Takes jobs until the store is dropped: as many as there are, up to the limit, for one commit.
-fn write_all(database: &Database, queue: &Receiver<Job>) {
+fn write_all(database: &Database, budgets: Budgets, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
         let rest = queue.try_iter().take(MAX_GROUP.saturating_sub(1));
         let jobs: Vec<_> = core::iter::once(first).chain(rest).collect();
         // A group that failed is dropped with its answers, and whoever waits for one hears that the store is not available.
-        if let Ok(answers) = commit_group(database, jobs) {
-            answers.into_iter().for_each(|answer| answer(Ok(())));
+        if let Ok(answers) = commit_group(database, budgets, jobs) {
+            answers.into_iter().for_each(|answer| answer());
         }
     }
 }
 
 /// All of them or none.
-fn commit_group(database: &Database, jobs: Vec<Job>) -> Result<Vec<Answer>, redb::Error> {
+fn commit_group(database: &Database, budgets: Budgets, jobs: Vec<Job>) -> Result<Vec<Answer>, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
     let answers = {
-        let mut tables = Tables::open(&transaction)?;
+        let mut tables = Tables::open(&transaction, budgets)?;
         jobs.into_iter().map(|job| job(&mut tables)).collect::<Result<Vec<_>, _>>()?
     };
     transaction.commit()?;
     Ok(answers)
-}
-
-/// What the writer changes.
-struct Tables<'t> {
-    sessions: Table<'t, [u8; 20], &'static [u8]>,
-    by_end: Table<'t, (u64, [u8; 20]), ()>,
-    epochs: Table<'t, [u8; 8], (u64, u64)>,
-    versions: Table<'t, (), u64>,
-}
-
-impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self {
-            sessions: transaction.open_table(SESSIONS)?,
-            by_end: transaction.open_table(BY_END)?,
-            epochs: transaction.open_table(EPOCHS)?,
-            versions: transaction.open_table(VERSIONS)?,
-        })
-    }
-
-    fn any(&self, handle: Handle) -> Result<Option<Entry>, redb::Error> {
-        Ok(self.sessions.get(handle.as_bytes())?.and_then(|bytes| decode(bytes.value())))
-    }
-
-    fn live(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, redb::Error> {
-        Ok(self.any(handle)?.filter(|entry| entry.is_live(now)))
-    }
-
-    fn epoch(&self, tag: UserTag) -> Result<Epoch, redb::Error> {
-        Ok(self.epochs.get(tag.as_bytes())?.map_or_else(Epoch::default, |found| epoch_of(found.value())))
-    }
-
-    /// False for what a request writes that began before its user was revoked.
-    fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, redb::Error> {
-        Ok(content.kind == Kind::Anonymous || self.epoch(handle.tag())?.number == content.epoch)
-    }
-
-    fn next_version(&mut self) -> Result<u64, redb::Error> {
-        let last = self.versions.get(())?.map_or(0, |last| last.value());
-        let next = last.saturating_add(1);
-        self.versions.insert((), next)?;
-        Ok(next)
-    }
-
-    fn put(&mut self, handle: Handle, entry: &Entry) -> Result<(), redb::Error> {
-        if let Some(before) = self.any(handle)? {
-            self.by_end.remove((end_of(&before), *handle.as_bytes()))?;
-        }
-        self.by_end.insert((end_of(entry), *handle.as_bytes()), ())?;
-        self.sessions.insert(handle.as_bytes(), encode(entry).as_slice())?;
-        Ok(())
-    }
-
-    fn remove(&mut self, handle: Handle) -> Result<bool, redb::Error> {
-        let Some(before) = self.any(handle)? else { return Ok(false) };
-        self.by_end.remove((end_of(&before), *handle.as_bytes()))?;
-        self.sessions.remove(handle.as_bytes())?;
-        Ok(true)
-    }
-
-    fn create(&mut self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, redb::Error> {
-        if !self.is_of_epoch(handle, &content)? {
-            return Ok(Created::Revoked);
-        }
-        if self.live(handle, now)?.is_some() {
-            return Ok(Created::Exists);
-        }
-        let version = self.next_version()?;
-        self.put(handle, &Entry { version, content })?;
-        Ok(Created::Done(version))
-    }
-
-    fn compare_and_swap(
-        &mut self,
-        handle: Handle,
-        version: u64,
-        content: Content,
-        now: UnixTime,
-    ) -> Result<Swapped, redb::Error> {
-        let Some(entry) = self.live(handle, now)? else { return Ok(Swapped::Gone) };
-        if entry.version != version || !self.is_of_epoch(handle, &content)? {
-            return Ok(Swapped::Conflict);
-        }
-        let next = self.next_version()?;
-        self.put(handle, &entry.successor(next, content))?;
-        Ok(Swapped::Done(next))
-    }
-
-    fn rotate(
-        &mut self,
-        old: Handle,
-        version: u64,
-        new: Handle,
-        content: Content,
-        now: UnixTime,
-    ) -> Result<Swapped, redb::Error> {
-        let Some(entry) = self.live(old, now)? else { return Ok(Swapped::Gone) };
-        if old == new || !self.is_of_epoch(new, &content)? {
-            return Ok(Swapped::Gone);
-        }
-        if entry.version != version {
-            return Ok(Swapped::Conflict);
-        }
-        let next = self.next_version()?;
-        self.remove(old)?;
-        self.put(new, &Entry { version: next, content })?;
-        Ok(Swapped::Done(next))
-    }
-
-    fn revoke_user(&mut self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, redb::Error> {
-        let before = self.epoch(tag)?;
-        let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
-        self.epochs.insert(tag.as_bytes(), (epoch.number, epoch.at.map_or(0, UnixTime::as_secs)))?;
-        let mut handles = Vec::new();
-        for row in self.sessions.range(*Handle::first_of(tag).as_bytes()..)? {
-            let handle = Handle::from_bytes(row?.0.value());
-            if handle.tag() != tag {
-                break;
-            }
-            handles.push(handle);
-        }
-        for handle in handles {
-            match self.any(handle)? {
-                Some(mut kept) if Some(handle) == except => {
-                    kept.content.epoch = epoch.number;
-                    self.put(handle, &kept)?;
-                }
-                _ => drop(self.remove(handle)?),
-            }
-        }
-        Ok(epoch)
-    }
-
-    fn sweep(&mut self, now: UnixTime, limit: usize) -> Result<usize, redb::Error> {
-        let mut dead = Vec::new();
-        // At its deadline it is over.
-        for row in self.by_end.range(..(now.as_secs().saturating_add(1), [0; 20]))?.take(limit) {
-            dead.push(Handle::from_bytes(row?.0.value().1));
-        }
-        let mut swept = 0usize;
-        for handle in dead {
-            swept = swept.saturating_add(self.remove(handle)?.into());
-        }
-        Ok(swept)
-    }
-}
-
-fn epoch_of((number, at): (u64, u64)) -> Epoch {
-    Epoch { number, at: Some(UnixTime::from_secs(at)) }
-}
-
-/// The deadline that comes first.
-fn end_of(entry: &Entry) -> u64 {
-    entry.content.deadlines.idle.min(entry.content.deadlines.absolute).as_secs()
-}
-
-/// Bytes in front of the record.
-const HEAD: usize = 33;
-
-fn encode(entry: &Entry) -> Vec<u8> {
-    let Content { kind, deadlines, epoch, bytes } = &entry.content;
-    let mut row = Vec::with_capacity(HEAD.saturating_add(bytes.len()));
-    row.push(u8::from(*kind == Kind::SignedIn));
-    for number in [entry.version, deadlines.idle.as_secs(), deadlines.absolute.as_secs(), *epoch] {
-        row.extend_from_slice(&number.to_be_bytes());
-    }
-    row.extend_from_slice(bytes);
-    row
-}
-
-fn decode(row: &[u8]) -> Option<Entry> {
-    let (head, bytes) = row.split_first_chunk::<HEAD>()?;
-    let (kind, numbers) = head.split_first()?;
-    let (numbers, _) = numbers.as_chunks();
-    let [version, idle, absolute, epoch] = *numbers else { return None };
-    let [version, idle, absolute, epoch] = [version, idle, absolute, epoch].map(u64::from_be_bytes);
-    let deadlines = Deadlines { idle: UnixTime::from_secs(idle), absolute: UnixTime::from_secs(absolute) };
-    let kind = if *kind == 1 { Kind::SignedIn } else { Kind::Anonymous };
-    Some(Entry { version, content: Content { kind, deadlines, epoch, bytes: bytes.into() } })
-}
-
-fn unavailable(_: redb::Error) -> StoreError {
-    StoreError::Unavailable
 }
 
 impl SessionStore for DiskStore {
@@ -355,7 +174,7 @@ impl SessionStore for DiskStore {
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        Ok(self.read(handle).map_err(unavailable)?.filter(|entry| entry.is_live(now)))
+        Ok(self.read(|transaction| tables::read(transaction, handle))?.filter(|entry| entry.is_live(now)))
     }
 
     async fn compare_and_swap(
@@ -369,17 +188,11 @@ impl SessionStore for DiskStore {
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
-        self.write(move |tables| {
-            let Some(entry) = tables.live(handle, now)? else { return Ok(false) };
-            tables.put(handle, &entry.touched(idle))?;
-            Ok(true)
-        })
-        .await
+        self.write(move |tables| tables.touch(handle, idle, now)).await
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        self.write(move |tables| if tables.live(handle, now)?.is_some() { tables.remove(handle) } else { Ok(false) })
-            .await
+        self.write(move |tables| tables.delete(handle, now)).await
     }
 
     async fn rotate(
@@ -400,7 +213,7 @@ impl SessionStore for DiskStore {
         limit: usize,
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
-        self.list(tag, after, limit, now).map_err(unavailable)
+        self.read(|transaction| tables::list(transaction, tag, after, limit, now))
     }
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
@@ -408,11 +221,7 @@ impl SessionStore for DiskStore {
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        let read = || {
-            let table = self.database.begin_read()?.open_table(EPOCHS)?;
-            Ok(table.get(tag.as_bytes())?.map_or_else(Epoch::default, |found| epoch_of(found.value())))
-        };
-        read().map_err(unavailable)
+        self.read(|transaction| tables::read_epoch(transaction, tag))
     }
 
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {

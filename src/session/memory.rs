@@ -112,6 +112,18 @@ impl MemoryStore {
         Self { signed_in: RwLock::default(), anonymous, budget: signed_in_bytes, versions: AtomicU64::new(1) }
     }
 
+    /// What the sessions of a kind take, in bytes, those that are over and not swept among them. Anonymous ones may take more for a moment:
+    /// the cache makes room within a few hundred writes.
+    pub fn bytes(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::SignedIn => u64::try_from(self.read().bytes).unwrap_or(u64::MAX),
+            Kind::Anonymous => {
+                self.anonymous.run_pending_tasks();
+                self.anonymous.weighted_size()
+            }
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, SignedIn> {
         self.signed_in.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -44,6 +44,17 @@ macro_rules! twins {
             }
         }
 
+        /// A store that others have a share in.
+        impl<S: SessionStore> SessionStore for Arc<S> {
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                S::$name(self, $($argument),*).await
+            })*
+
+            fn capabilities(&self) -> Capabilities {
+                S::capabilities(self)
+            }
+        }
+
         /// [`SessionStore`] for servers without async: every call returns when it is done.
         ///
         /// [`FromBlocking`] makes a [`SessionStore`] of one, and [`Blocking`] one of a [`SessionStore`].

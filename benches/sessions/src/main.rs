@@ -7,6 +7,11 @@ mod flood;
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if let [what, file] = chosen.as_slice()
+        && what == "write"
+    {
+        return disk::write(file.as_ref()).await;
+    }
     let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
     if is_chosen("flood") {
         flood::run().await;

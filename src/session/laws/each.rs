@@ -1,0 +1,269 @@
+//! One test for every law.
+
+use super::{Broken, DEADLINES, NOW, Verdict, after, ensure};
+use crate::UnixTime;
+use crate::session::credential::{Credential, Handle, UserTag};
+use crate::session::store::{Content, Created, Deadlines, Kind, SessionStore, Swapped};
+use core::fmt;
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use std::format;
+use std::vec::Vec;
+
+/// A store under test, with one kind of sessions.
+pub(super) struct Bench<'s, S> {
+    pub(super) store: &'s S,
+    pub(super) kind: Kind,
+}
+
+impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
+    pub(super) fn content(&self, text: &str) -> Content {
+        Content { kind: self.kind, deadlines: DEADLINES, epoch: 0, bytes: text.as_bytes().into() }
+    }
+
+    pub(super) fn handle() -> Result<Handle, Broken> {
+        Ok(Credential::generate_anonymous()?.handle())
+    }
+
+    /// A new session, and its version.
+    pub(super) async fn session(&self, text: &str) -> Result<(Handle, u64), Broken> {
+        let handle = Self::handle()?;
+        match self.store.create(handle, self.content(text), NOW).await? {
+            Created::Done(version) => Ok((handle, version)),
+            other => Err(Broken(format!("a new session was not made: {other:?}"))),
+        }
+    }
+
+    pub(super) async fn text(&self, handle: Handle, now: UnixTime) -> Result<Option<Vec<u8>>, Broken> {
+        Ok(self.store.load(handle, now).await?.map(|entry| entry.content.bytes.to_vec()))
+    }
+
+    pub(super) async fn is_over(&self, handle: Handle, how: &str) -> Verdict {
+        ensure(self.text(handle, NOW).await?.is_none(), &format!("{how}: it can be read"))
+    }
+
+    pub(super) async fn create_does_not_overwrite(&self) -> Verdict {
+        let (handle, version) = self.session("first").await?;
+        let again = self.store.create(handle, self.content("second"), NOW).await?;
+        ensure(again == Created::Exists, "a second create did not say that the session exists")?;
+        let entry = self.store.load(handle, NOW).await?;
+        let is_first = entry.is_some_and(|entry| entry.version == version && *entry.content.bytes == *b"first");
+        ensure(is_first, "a second create changed the session")
+    }
+
+    pub(super) async fn swap_compares_versions(&self) -> Verdict {
+        let (handle, first) = self.session("first").await?;
+        let Swapped::Done(second) = self.store.compare_and_swap(handle, first, self.content("second"), NOW).await?
+        else {
+            return Err(Broken("a swap with the current version was refused".into()));
+        };
+        ensure(second != first, "a swap left the version as it was")?;
+        for version in [first, 0, u64::MAX, second.wrapping_add(1)] {
+            let late = self.store.compare_and_swap(handle, version, self.content("late"), NOW).await?;
+            ensure(late == Swapped::Conflict, "a swap with another version was not a conflict")?;
+        }
+        ensure(self.text(handle, NOW).await?.as_deref() == Some(b"second"), "a swap with another version wrote")?;
+        let mut longer = self.content("longer");
+        longer.deadlines.absolute = after(9999);
+        self.store.compare_and_swap(handle, second, longer, NOW).await?;
+        let entry = self.store.load(handle, NOW).await?;
+        let stays = entry.is_some_and(|entry| entry.content.deadlines.absolute == DEADLINES.absolute);
+        ensure(stays, "a swap moved the absolute deadline")
+    }
+
+    /// Ends a session in every way, and then tries every call that could bring it back.
+    pub(super) async fn over_is_over(&self) -> Verdict {
+        for (how, now) in
+            [("deleted", NOW), ("rotated", NOW), ("idle for too long", after(100)), ("at its end", after(1000))]
+        {
+            let (handle, version) = self.session("data").await?;
+            match how {
+                "deleted" => ensure(self.store.delete(handle, NOW).await?, "a delete found nothing")?,
+                "rotated" => {
+                    let done = self.store.rotate(handle, version, Self::handle()?, self.content("new"), NOW).await?;
+                    ensure(matches!(done, Swapped::Done(_)), "a rotation was refused")?;
+                }
+                _ => {}
+            }
+            for version in [version, version.wrapping_add(1), 0] {
+                let swapped = self.store.compare_and_swap(handle, version, self.content("back"), now).await?;
+                ensure(swapped == Swapped::Gone, &format!("{how}: a swap answered {swapped:?}"))?;
+                let rotated = self.store.rotate(handle, version, Self::handle()?, self.content("back"), now).await?;
+                ensure(rotated == Swapped::Gone, &format!("{how}: a rotation answered {rotated:?}"))?;
+            }
+            ensure(!self.store.touch(handle, after(500), now).await?, &format!("{how}: it could be touched"))?;
+            ensure(!self.store.delete(handle, now).await?, &format!("{how}: it could be deleted"))?;
+            ensure(self.text(handle, now).await?.is_none(), &format!("{how}: it can be read"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn touch_only_pushes_on(&self) -> Verdict {
+        let (handle, version) = self.session("data").await?;
+        for (idle, expected) in [(after(300), after(300)), (after(200), after(300)), (after(5000), after(1000))] {
+            ensure(self.store.touch(handle, idle, NOW).await?, "a touch found nothing")?;
+            let entry =
+                self.store.load(handle, NOW).await?.ok_or_else(|| Broken("a touch ended the session".into()))?;
+            let Deadlines { idle: found, absolute } = entry.content.deadlines;
+            ensure(found == expected, "a touch moved the idle deadline back or past the absolute one")?;
+            ensure(absolute == DEADLINES.absolute, "a touch moved the absolute deadline")?;
+            let is_same = entry.version == version && *entry.content.bytes == *b"data";
+            ensure(is_same, "a touch changed version or data")?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn nothing_is_read_past_its_deadline(&self) -> Verdict {
+        let (handle, _) = self.session("data").await?;
+        ensure(self.text(handle, after(99)).await?.is_some(), "it cannot be read in its last second")?;
+        ensure(self.text(handle, after(100)).await?.is_none(), "it can be read at its idle deadline")?;
+        self.store.touch(handle, after(5000), NOW).await?;
+        ensure(self.text(handle, after(999)).await?.is_some(), "once touched it cannot be read in its last second")?;
+        ensure(self.text(handle, after(1000)).await?.is_none(), "it can be read at its absolute deadline")?;
+        let listed = self.store.list_by_user(handle.tag(), None, 9, after(1000)).await?;
+        ensure(listed.is_empty(), "it is listed at its absolute deadline")
+    }
+
+    pub(super) async fn sweep_removes_the_dead_alone(&self) -> Verdict {
+        // What other laws have left behind.
+        while self.store.sweep(after(10_000), 1000).await? > 0 {}
+        let mut dead = Vec::new();
+        for _ in 0..5 {
+            dead.push(self.session("dead").await?.0);
+        }
+        let (live, _) = self.session("live").await?;
+        self.store.touch(live, after(500), NOW).await?;
+        ensure(self.store.sweep(NOW, 100).await? == 0, "a sweep removed what is live")?;
+        let first = self.store.sweep(after(200), 3).await?;
+        ensure(first <= 3, "a sweep removed more than its limit")?;
+        let mut swept = first;
+        for _ in 0..9 {
+            swept = swept.saturating_add(self.store.sweep(after(200), 3).await?);
+        }
+        ensure(swept == dead.len(), "sweeps did not remove what is over")?;
+        ensure(self.text(live, after(200)).await?.is_some(), "a sweep removed what is live")
+    }
+
+    pub(super) async fn list_is_complete(&self) -> Verdict {
+        let (first, _) = self.session("first").await?;
+        let (other, _) = self.session("of another").await?;
+        let mut of_user = Vec::from([first]);
+        for _ in 0..4 {
+            let handle = Credential::generate(first.tag())?.handle();
+            self.store.create(handle, self.content("more"), NOW).await?;
+            of_user.push(handle);
+        }
+        self.store.delete(first, NOW).await?;
+        of_user.retain(|handle| *handle != first);
+        of_user.sort();
+        let (mut listed, mut last) = (Vec::new(), None);
+        loop {
+            let page = self.store.list_by_user(first.tag(), last, 3, NOW).await?;
+            ensure(page.len() <= 3, "a page is longer than its limit")?;
+            let Some((handle, _)) = page.last() else { break };
+            last = Some(*handle);
+            listed.extend(page.iter().map(|(handle, _)| *handle));
+        }
+        ensure(listed == of_user, "the pages together are not the live sessions of the user")?;
+        ensure(!listed.contains(&other), "another user's session is listed")
+    }
+
+    pub(super) async fn revocation_is_final(&self) -> Verdict {
+        let (first, version) = self.session("first").await?;
+        let tag: UserTag = first.tag();
+        let kept = Credential::generate(tag)?.handle();
+        self.store.create(kept, self.content("kept"), NOW).await?;
+        let before = self.store.epoch(tag).await?;
+        let epoch = self.store.revoke_user(tag, Some(kept), NOW).await?;
+        ensure(epoch.number > before.number && epoch.at == Some(NOW), "a revocation did not begin a new epoch")?;
+        ensure(self.store.epoch(tag).await? == epoch, "the epoch is another one when asked")?;
+        self.is_over(first, "revoked").await?;
+        let late = self.store.compare_and_swap(first, version, self.content("back"), NOW).await?;
+        ensure(late == Swapped::Gone, "a revoked session could be written")?;
+        ensure(self.text(kept, NOW).await?.is_some(), "what was excepted is over")?;
+        // A request that began before the revocation, and signs in, or writes what it had read.
+        let late = Credential::generate(tag)?.handle();
+        let made = self.store.create(late, self.content("late"), NOW).await?;
+        ensure(made == Created::Revoked, "a session of the old epoch could be made")?;
+        self.is_over(late, "of the old epoch").await?;
+        let (anonymous, version) = self.session("before").await?;
+        let rotated = self.store.rotate(anonymous, version, late, self.content("late"), NOW).await?;
+        ensure(rotated == Swapped::Gone, "a session could be rotated into the old epoch")?;
+        let of_epoch = Content { epoch: epoch.number, ..self.content("new") };
+        let made = self.store.create(late, of_epoch, NOW).await?;
+        ensure(matches!(made, Created::Done(_)), "a session of the new epoch could not be made")
+    }
+
+    pub(super) async fn repeats_are_safe(&self) -> Verdict {
+        let (handle, version) = self.session("first").await?;
+        let Swapped::Done(next) = self.store.compare_and_swap(handle, version, self.content("second"), NOW).await?
+        else {
+            return Err(Broken("a swap with the current version was refused".into()));
+        };
+        let again = self.store.compare_and_swap(handle, version, self.content("second"), NOW).await?;
+        ensure(again == Swapped::Conflict, "a repeated swap was not a conflict")?;
+        let entry = self.store.load(handle, NOW).await?;
+        ensure(entry.is_some_and(|entry| entry.version == next), "a repeated swap changed the session")?;
+        ensure(self.store.delete(handle, NOW).await?, "a delete found nothing")?;
+        ensure(!self.store.delete(handle, NOW).await?, "a repeated delete found something")
+    }
+
+    pub(super) async fn nothing_is_shown(&self) -> Verdict {
+        let secret = "a secret of the record";
+        let (handle, _) = self.session(secret).await?;
+        let entry = self.store.load(handle, NOW).await?;
+        let shown = format!("{:?} {entry:?} {:?}", self.store, self.content(secret));
+        let bytes = format!("{:?}", secret.as_bytes());
+        ensure(!shown.contains(secret) && !shown.contains(&bytes), "a record can be read in what the store shows")
+    }
+
+    pub(super) async fn dropped_calls_do_no_harm(&self) -> Verdict {
+        let (handle, version) = self.session("first").await?;
+        let mut context = Context::from_waker(Waker::noop());
+        let swapped = {
+            let mut call = pin!(self.store.compare_and_swap(handle, version, self.content("second"), NOW));
+            // Once begun; then it is dropped, whether it has come to its end or not.
+            matches!(call.as_mut().poll(&mut context), Poll::Ready(Ok(Swapped::Done(_))))
+        };
+        let found = self.text(handle, NOW).await?;
+        let is_whole = matches!(found.as_deref(), Some(b"first" | b"second"));
+        ensure(is_whole, "a dropped swap left neither the old nor the new")?;
+        ensure(!swapped || found.as_deref() == Some(b"second"), "a swap that was done is not there")?;
+        ensure(self.store.delete(handle, NOW).await?, "after a dropped swap it cannot be deleted")?;
+        self.is_over(handle, "deleted after a dropped swap").await
+    }
+
+    pub(super) async fn late_reads_bring_nothing_back(&self) -> Verdict {
+        let (handle, _) = self.session("first").await?;
+        {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut read = pin!(self.store.load(handle, NOW));
+            let is_early = read.as_mut().poll(&mut context).is_ready();
+            ensure(self.store.delete(handle, NOW).await?, "it cannot be deleted while it is read")?;
+            if !is_early {
+                // What it finds may be from before the delete; what it leaves behind may not.
+                let _ = read.await?;
+            }
+        }
+        self.is_over(handle, "deleted while it was read").await
+    }
+
+    pub(super) async fn rotation_is_one_step(&self) -> Verdict {
+        let (old, version) = self.session("old").await?;
+        let (new, another) = (Self::handle()?, Self::handle()?);
+        let late = self.store.rotate(old, version.wrapping_add(1), new, self.content("new"), NOW).await?;
+        ensure(late == Swapped::Conflict, "a rotation with another version was not a conflict")?;
+        self.is_over(new, "never made").await?;
+        ensure(self.text(old, NOW).await?.is_some(), "a rotation that was refused ended the old session")?;
+        let itself = self.store.rotate(old, version, old, self.content("new"), NOW).await?;
+        ensure(itself == Swapped::Gone, "a session took its own place")?;
+        let done = self.store.rotate(old, version, new, self.content("new"), NOW).await?;
+        ensure(matches!(done, Swapped::Done(_)), "a rotation was refused")?;
+        self.is_over(old, "rotated").await?;
+        ensure(self.text(new, NOW).await?.as_deref() == Some(b"new"), "a rotation did not make the new session")?;
+        let twice = self.store.rotate(old, version, another, self.content("twice"), NOW).await?;
+        ensure(twice == Swapped::Gone, "a session could be rotated twice")?;
+        self.is_over(another, "never made").await
+    }
+}
