@@ -4,7 +4,9 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use countersign::UnixTime;
-use countersign::session::{Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, SessionStore, Swapped};
+use countersign::session::{
+    Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, OpenError, SessionStore, Swapped,
+};
 use futures_executor::block_on;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -45,7 +47,7 @@ fn content(bytes: &[u8]) -> Content {
 
 /// Makes, changes and ends sessions, from several threads, and says so as soon as the store has.
 fn write_until_killed(file: &Path) {
-    let store = DiskStore::open(file, 1 << 30, 1 << 30).expect("the file can be opened");
+    let store = open(file).expect("the file can be opened");
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let store = &store;
@@ -58,7 +60,8 @@ fn write_until_killed(file: &Path) {
                     let swapped = block_on(store.compare_and_swap(handle, version, content(&[thread; 500]), NOW));
                     let Ok(Swapped::Done(version)) = swapped else { panic!("{swapped:?}") };
                     say(&format!("is {handle} {version}"));
-                    if round % 2 == 0 {
+                    // Most of them, so that a long run has a file of a short one.
+                    if round % 8 != 0 {
                         say(&format!("ending {handle}"));
                         assert_eq!(block_on(store.delete(handle, NOW)), Ok(true));
                         say(&format!("over {handle}"));
@@ -80,36 +83,53 @@ fn kill_often(kills: usize) {
     std::fs::create_dir_all(&folder).expect("a folder");
     let file = folder.join("sessions.redb");
     let mut acknowledged: HashMap<Handle, Known> = HashMap::new();
-    let (mut lost, mut revived) = (0, 0);
+    let (mut lost, mut revived, mut unreadable) = (0, 0, 0);
     for round in 0..kills {
         // From the middle of the first commit to a few thousand of them.
         let lines = 1 + round * round * 7919 % 900;
-        acknowledged.extend(acknowledged_by_a_killed_writer(&file, lines));
-        let store =
-            DiskStore::open(&file, 1 << 30, 1 << 30).expect("a file that a killed process has left can be opened");
-        for (handle, expected) in &acknowledged {
-            let found = block_on(store.load(*handle, NOW)).expect("it can be read").map(|entry| entry.version);
-            match (expected, found) {
-                (Known::Is(expected), Some(found)) if found >= *expected => {}
-                (Known::Ending, _) | (Known::Over, None) => {}
-                (Known::Over, Some(_)) => revived += 1,
-                (Known::Is(_), _) => lost += 1,
-            }
+        let told = acknowledged_by_a_killed_writer(&file, lines);
+        let Ok(store) = open(&file) else {
+            unreadable += 1;
+            break;
+        };
+        judge(&store, &told, &mut lost, &mut revived);
+        acknowledged.extend(told);
+        if round % 50 == 49 || round + 1 == kills {
+            // What earlier kills have left, once more.
+            judge(&store, &acknowledged, &mut lost, &mut revived);
+            println!("session_crash: {} of {kills} kills, {} sessions acknowledged", round + 1, acknowledged.len());
         }
     }
     let count = acknowledged.len();
     println!(
-        "session_crash: {kills} kills, {count} sessions acknowledged, {lost} lost, {revived} revived, 0 files unreadable"
+        "session_crash: {kills} kills, {count} sessions acknowledged, {lost} lost, {revived} revived, {unreadable} files unreadable"
     );
     let _ = std::fs::remove_dir_all(&folder);
-    assert_eq!((lost, revived), (0, 0));
+    assert_eq!((lost, revived, unreadable), (0, 0, 0));
     assert!(count > kills, "hardly anything was written, so nothing was shown");
     // The line that cargo's own tests end with.
     println!("test result: ok. 1 passed; 0 failed");
 }
 
+fn open(file: &Path) -> Result<DiskStore, OpenError> {
+    DiskStore::open(file, 1 << 30, 1 << 30)
+}
+
+/// Compares what was acknowledged with what is there.
+fn judge(store: &DiskStore, acknowledged: &HashMap<Handle, Known>, lost: &mut usize, revived: &mut usize) {
+    for (handle, expected) in acknowledged {
+        let found = block_on(store.load(*handle, NOW)).expect("it can be read").map(|entry| entry.version);
+        match (expected, found) {
+            (Known::Is(expected), Some(found)) if found >= *expected => {}
+            (Known::Ending, _) | (Known::Over, None) => {}
+            (Known::Over, Some(_)) => *revived += 1,
+            (Known::Is(_), _) => *lost += 1,
+        }
+    }
+}
+
 /// Starts a writer, kills it after it has said so many lines, and returns what it has said until its end.
-fn acknowledged_by_a_killed_writer(file: &Path, lines: usize) -> Vec<(Handle, Known)> {
+fn acknowledged_by_a_killed_writer(file: &Path, lines: usize) -> HashMap<Handle, Known> {
     let mut writer = Command::new(std::env::current_exe().expect("this program"))
         .arg("writer")
         .arg(file)
