@@ -40,6 +40,8 @@ pub use cookie::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, cookies_named};
 pub use csrf::{CrossSite, CsrfGuard};
 #[cfg(feature = "axum")]
 pub use extract::FilterMissing;
+#[cfg(all(feature = "axum", feature = "session-filter"))]
+pub use extract::SignedIn;
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 #[cfg(feature = "session-filter")]

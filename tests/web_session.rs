@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may panic"
 )]
 
@@ -20,12 +21,12 @@ use countersign::session::{
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, JwtAuthenticator, OpenSession, SessionLayer, SessionSlot, SetCookie,
+    BearerLayer, CrossSite, CsrfGuard, JwtAuthenticator, OpenSession, SessionLayer, SessionSlot, SetCookie, SignedIn,
     TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
-use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE, VARY};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -44,12 +45,14 @@ struct Inside {
     store: MemoryStore,
     calls: AtomicUsize,
     is_away: AtomicBool,
+    /// Milliseconds that each call takes.
+    pace: AtomicUsize,
 }
 
 impl Default for Inside {
     fn default() -> Self {
         let store = MemoryStore::new(1 << 20, 1 << 20);
-        Self { store, calls: AtomicUsize::new(0), is_away: AtomicBool::new(false) }
+        Self { store, calls: AtomicUsize::new(0), is_away: AtomicBool::new(false), pace: AtomicUsize::new(0) }
     }
 }
 
@@ -58,6 +61,10 @@ impl Flaky {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         if self.0.is_away.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
+        }
+        let pace = self.0.pace.load(Ordering::Relaxed);
+        if pace > 0 {
+            tokio::time::sleep(Duration::from_millis(pace as u64)).await;
         }
         &self.0.store
     }
@@ -334,23 +341,96 @@ async fn a_store_that_is_away_is_a_503_in_time() {
     let (app, store) = app(CsrfGuard::new([ORIGIN]));
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     store.go_away(true);
+    // All at once, as they come when a store goes away.
+    let requests = (0..1000).map(|number| {
+        let (app, cookie) = (app.clone(), cookie.clone());
+        tokio::spawn(async move {
+            let path = ["/read", "/write", "/in", "/out"][number % 4];
+            let method = if path == "/read" { Method::GET } else { Method::POST };
+            let start = Instant::now();
+            let (response, body) = own(&app, method, path, &cookie).await;
+            let took = start.elapsed();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert!(response.headers().contains_key(RETRY_AFTER) && body.contains("problem:unavailable"), "{path}");
+            assert!(!response.headers().contains_key(SET_COOKIE), "the cookie is kept");
+            took
+        })
+    });
     let mut times = Vec::new();
-    for path in ["/read", "/write", "/in", "/out"].into_iter().cycle().take(60) {
-        let method = if path == "/read" { Method::GET } else { Method::POST };
-        let start = Instant::now();
-        let (response, body) = own(&app, method, path, &cookie).await;
-        times.push(start.elapsed());
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        assert!(response.headers().contains_key(RETRY_AFTER) && body.contains("problem:unavailable"), "{path}");
-        assert!(!response.headers().contains_key(SET_COOKIE), "the cookie is kept");
+    for request in requests.collect::<Vec<_>>() {
+        times.push(request.await.unwrap());
     }
     times.sort();
-    println!("a store that is away: answers in {:?} to {:?}, deadline {DEADLINE:?}", times[0], times[times.len() - 1]);
+    println!(
+        "a store that is away, 1000 requests at once: answers in {:.1?}, p99 {:.1?}, at most {:.1?}; deadline {DEADLINE:?}",
+        times[500], times[990], times[999]
+    );
     store.calls();
     assert_eq!(own(&app, Method::GET, "/read", "a=b").await.1, "nobody 0");
     assert_eq!(store.calls(), 0, "who has no cookie notices nothing");
     store.go_away(false);
+    let back = Instant::now();
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+    println!("the first request after its return is answered, in {:.1?}", back.elapsed());
+}
+
+/// Each call is in time, all of them together are not: the deadline is the request's.
+#[tokio::test(start_paused = true)]
+async fn a_slow_store_does_not_add_up() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    for (pace, status) in [(40, StatusCode::OK), (60, StatusCode::SERVICE_UNAVAILABLE)] {
+        store.0.pace.store(pace, Ordering::Relaxed);
+        let start = tokio::time::Instant::now();
+        assert_eq!(own(&app, Method::POST, "/write", &cookie).await.0.status(), status, "{pace} ms a call");
+        assert!(start.elapsed() <= DEADLINE + Duration::from_millis(2), "{:?}", start.elapsed());
+    }
+}
+
+/// People are shown where to sign in, scripts are told.
+#[tokio::test]
+async fn pages_are_redirected_and_scripts_are_told() {
+    let sessions =
+        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let filter = filter.signing_in_at(HeaderValue::from_static("/sign-in"));
+    let routes = Router::new()
+        .route("/account", get(|SignedIn(session): SignedIn| async move { session.user().unwrap().to_owned() }));
+    let app = routes.route("/in", post(sign_in)).route("/late", post(late)).layer(filter);
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    assert_eq!(own(&app, Method::GET, "/account", &cookie).await.1, "alice");
+
+    let navigation = ("sec-fetch-mode", "navigate");
+    let old_browser = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    for page in [navigation, old_browser] {
+        let (response, _) = send(&app, Method::GET, "/account", &[page]).await;
+        assert_eq!(
+            (response.status(), &response.headers()[LOCATION]),
+            (StatusCode::SEE_OTHER, &HeaderValue::from_static("/sign-in"))
+        );
+        assert_eq!(
+            (&response.headers()[CACHE_CONTROL], response.extensions().get()),
+            (&HeaderValue::from_static("no-store"), Some(&SessionError::Gone))
+        );
+        let forged = [page, ("sec-fetch-site", "cross-site"), ("cookie", &cookie)];
+        let (response, _) = send(&app, Method::POST, "/in", &forged).await;
+        assert_eq!(
+            (response.status(), &response.headers()[LOCATION]),
+            (StatusCode::SEE_OTHER, &HeaderValue::from_static("/sign-in"))
+        );
+        assert!(!response.headers().contains_key(SET_COOKIE));
+    }
+    for script in [("accept", "application/json"), ("sec-fetch-mode", "cors")] {
+        let (response, body) = send(&app, Method::GET, "/account", &[script]).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(body.contains("problem:signed-out") && !response.headers().contains_key(LOCATION));
+        let (response, body) = send(&app, Method::POST, "/in", &[script, ("sec-fetch-site", "cross-site")]).await;
+        assert!(response.status() == StatusCode::FORBIDDEN && body.contains("problem:cross-site"));
+    }
+    // A form of the own page that comes too late.
+    let form = [navigation, ("cookie", &cookie), ("sec-fetch-site", "same-origin")];
+    let (response, _) = send(&app, Method::POST, "/late", &form).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
 }
 
 /// A renewal whose answer is late: what the store keeps in the end is what the browser gets.

@@ -2,6 +2,8 @@
 
 use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;
+#[cfg(feature = "session-filter")]
+use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -88,16 +90,51 @@ impl<S: Sync> FromRequestParts<S> for super::OpenSession {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let slot = parts.extensions.get::<super::SessionSlot>().cloned();
-        let slot = slot.ok_or_else(|| FilterMissing.into_response())?;
+        let slot = slot_of(parts).ok_or_else(|| FilterMissing.into_response())?;
         slot.open().await.map_err(|error| match error {
-            super::SlotError::Session(error) => error.into_response(),
+            super::SlotError::Session(error) => slot.refusal(error).map(Body::from),
             super::SlotError::InUse => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         })
     }
 }
 
-/// As the filter answers: 401 where the session has ended, 503 where the store does not answer, else 500.
+#[cfg(feature = "session-filter")]
+fn slot_of(parts: &Parts) -> Option<super::SessionSlot> {
+    parts.extensions.get().cloned()
+}
+
+/// The session of somebody who has signed in: everybody else gets a 401, or sees the page of
+/// [`signing_in_at`](super::SessionLayer::signing_in_at).
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use countersign::web::SignedIn;
+///
+/// async fn account(SignedIn(session): SignedIn) -> String {
+///     format!("hello {}", session.user().unwrap_or_default())
+/// }
+///
+/// let app: Router = Router::new().route("/account", get(account));
+/// ```
+#[cfg(feature = "session-filter")]
+#[derive(Debug)]
+pub struct SignedIn(pub super::OpenSession);
+
+#[cfg(feature = "session-filter")]
+impl<S: Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let session = super::OpenSession::from_request_parts(parts, state).await?;
+        if session.user().is_some() {
+            return Ok(Self(session));
+        }
+        let refusal = slot_of(parts).map(|slot| slot.refusal(crate::session::SessionError::Gone).map(Body::from));
+        Err(refusal.unwrap_or_else(|| FilterMissing.into_response()))
+    }
+}
+
+/// As the filter answers a script: 401 where the session has ended, 503 where the store does not answer, else 500.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -109,6 +146,6 @@ impl<S: Sync> FromRequestParts<S> for super::OpenSession {
 #[cfg(feature = "session-filter")]
 impl IntoResponse for crate::session::SessionError {
     fn into_response(self) -> Response {
-        super::problem::session(self).map(axum_core::body::Body::from)
+        super::problem::session(self, None).map(Body::from)
     }
 }

@@ -60,22 +60,24 @@ const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title
 
 /// Of another site.
 #[cfg(feature = "session-filter")]
-pub(super) fn cross_site(reason: super::CrossSite) -> Response<&'static str> {
+pub(super) fn cross_site(reason: super::CrossSite, page: Option<&HeaderValue>) -> Response<&'static str> {
     let header = (http::header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
     let body = if reason == super::CrossSite::Unknown { UNKNOWN_SITE } else { CROSS_SITE };
-    let mut response = Problem { status: StatusCode::FORBIDDEN, header, body }.into_response();
+    let problem = Problem { status: StatusCode::FORBIDDEN, header, body };
+    let mut response = page.map_or(problem, Problem::see_other).into_response();
     response.extensions_mut().insert(reason);
     response
 }
 
-/// Why a session was not written. No challenge comes with a 401: there is no scheme for cookies.
+/// Why there is no session, or why it was not written. No challenge comes with a 401: there is no scheme for cookies.
 #[cfg(feature = "session-filter")]
-pub(super) fn session(error: crate::session::SessionError) -> Response<&'static str> {
+pub(super) fn session(error: crate::session::SessionError, page: Option<&HeaderValue>) -> Response<&'static str> {
     use crate::session::{SessionError, StoreError};
     let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
     let problem = match error {
         SessionError::Gone | SessionError::Revoked => {
-            Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT }
+            let problem = Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT };
+            page.map_or(problem, Problem::see_other)
         }
         SessionError::Store(StoreError::Unavailable | StoreError::Full) => {
             let header = (RETRY_AFTER, HeaderValue::from_static("2"));
@@ -89,6 +91,12 @@ pub(super) fn session(error: crate::session::SessionError) -> Response<&'static 
 }
 
 impl Problem {
+    /// For somebody who looks at a page: where to sign in.
+    #[cfg(feature = "session-filter")]
+    fn see_other(page: &HeaderValue) -> Self {
+        Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.clone()), body: SIGNED_OUT }
+    }
+
     fn into_response(self) -> Response<&'static str> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;

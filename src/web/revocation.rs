@@ -1,6 +1,6 @@
 //! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
 
-use super::session_slot::Filter;
+use super::session_slot::{Filter, Spent};
 use super::{FromText, MakeBody, problem};
 use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;
@@ -125,8 +125,8 @@ where
         let holder = request.extensions().get::<I>().map(|identity| (identity.user(), identity.issued_at()));
         Box::pin(async move {
             if let Some((user, issued_at)) = holder {
-                let answer = match filter.in_time(pin!(filter.sessions.epoch_of(&user))).await {
-                    Err(error) => Some(problem::session(error)),
+                let answer = match filter.in_time(&Spent::default(), pin!(filter.sessions.epoch_of(&user))).await {
+                    Err(error) => Some(problem::session(error, None)),
                     Ok(epoch) if epoch.at.is_some_and(|at| issued_at.is_none_or(|issued_at| issued_at <= at)) => {
                         Some(problem::refused(Refusal::Revoked))
                     }

@@ -7,7 +7,8 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use http::{Request, Response};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use std::sync::Arc;
 use tower_layer::Layer;
@@ -24,6 +25,7 @@ use tower_service::Service;
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
+/// | a 401 or 403 of these for somebody who looks at a page | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
 ///
 /// The reason of a refusal is in the response's extensions, for the log.
 ///
@@ -55,20 +57,21 @@ use tower_service::Service;
 /// ```
 pub struct SessionLayer<B = FromText> {
     filter: Arc<Filter>,
+    page: Option<HeaderValue>,
     body: B,
 }
 
 impl SessionLayer {
-    /// A filter over these sessions. `deadline` is for each call of the store.
+    /// A filter over these sessions. `deadline` is for all calls of the store that a request waits for, together.
     #[must_use]
     pub fn new(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
-        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: true }), body: FromText }
+        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: true }), page: None, body: FromText }
     }
 
     /// The same with a cookie without `Secure`, by the name `id`: for a server on plain `http://` on this machine alone.
     #[must_use]
     pub fn without_tls(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
-        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: false }), body: FromText }
+        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: false }), page: None, body: FromText }
     }
 
     /// Makes the bodies of the filter's own answers with `body`, as [`BearerLayer::with_body`](super::BearerLayer::with_body).
@@ -77,11 +80,19 @@ impl SessionLayer {
     where
         B: Fn(&'static str) -> Body,
     {
-        SessionLayer { filter: self.filter, body }
+        SessionLayer { filter: self.filter, page: self.page, body }
     }
 }
 
 impl<B> SessionLayer<B> {
+    /// Shows this page, a path, to people who would get a 401 or a 403 instead of what they wanted to look at: with `303 See Other`. What is
+    /// no navigation of a browser (`Sec-Fetch-Mode`, else `Accept`) gets the problem document as before.
+    #[must_use]
+    pub fn signing_in_at(mut self, page: HeaderValue) -> Self {
+        self.page = Some(page);
+        self
+    }
+
     /// The filter that refuses tokens and JWTs of a user who was signed out everywhere: put it behind the
     /// [`BearerLayer`](super::BearerLayer) whose identity is `I`.
     #[must_use]
@@ -101,7 +112,7 @@ impl<B> SessionLayer<B> {
 
 impl<B: Clone> Clone for SessionLayer<B> {
     fn clone(&self) -> Self {
-        Self { filter: Arc::clone(&self.filter), body: self.body.clone() }
+        Self { filter: Arc::clone(&self.filter), page: self.page.clone(), body: self.body.clone() }
     }
 }
 
@@ -115,20 +126,23 @@ impl<B: Clone, S> Layer<S> for SessionLayer<B> {
     type Service = SessionService<S, B>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService { filter: Arc::clone(&self.filter), inner, body: self.body.clone() }
+        let Self { filter, page, body } = self.clone();
+        SessionService { filter, page, inner, body }
     }
 }
 
 /// A service behind the filter; made by [`SessionLayer`].
 pub struct SessionService<S, B = FromText> {
     filter: Arc<Filter>,
+    page: Option<HeaderValue>,
     inner: S,
     body: B,
 }
 
 impl<S: Clone, B: Clone> Clone for SessionService<S, B> {
     fn clone(&self) -> Self {
-        Self { filter: Arc::clone(&self.filter), inner: self.inner.clone(), body: self.body.clone() }
+        let Self { filter, page, inner, body } = self;
+        Self { filter: Arc::clone(filter), page: page.clone(), inner: inner.clone(), body: body.clone() }
     }
 }
 
@@ -153,15 +167,24 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
+        let page = self.page.clone().filter(|_| is_navigation(&parts.headers));
         let suspicion = self.filter.guard.judge(&parts).err();
         if let Some(reason) = suspicion.filter(|_| !self.filter.guard.logs_only()) {
-            let response = problem::cross_site(reason).map(|text| self.body.make_body(text));
+            let response = problem::cross_site(reason, page.as_ref()).map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
-        let slot = SessionSlot::new(&self.filter, &parts.headers);
+        let slot = SessionSlot::new(&self.filter, &parts.headers, page);
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
+    }
+}
+
+/// True for what somebody looks at in a browser, false for what a script fetches (Fetch standard, `Sec-Fetch-Mode`).
+fn is_navigation(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html")),
     }
 }
 
@@ -177,7 +200,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, ResponseBody, B> {
         Handled { #[pin] future: F, slot: SessionSlot, suspicion: Option<CrossSite>, body: B },
-        Written { write: Write, response: Option<Response<ResponseBody>>, body: B },
+        Written { write: Write, slot: SessionSlot, response: Option<Response<ResponseBody>>, body: B },
         Answered { response: Option<Response<ResponseBody>> },
     }
 }
@@ -203,14 +226,16 @@ where
                             make_personal(response.headers_mut(), cookie);
                             return Poll::Ready(Ok(response));
                         }
-                        Closing::Write(write) => State::Written { write, response: Some(response), body: body.clone() },
+                        Closing::Write(write) => {
+                            State::Written { write, slot: slot.clone(), response: Some(response), body: body.clone() }
+                        }
                     }
                 }
-                StateProjection::Written { write, response, body } => {
+                StateProjection::Written { write, slot, response, body } => {
                     let outcome = ready!(write.as_mut().poll(context));
                     let mut response = response.take();
                     match (outcome, &mut response) {
-                        (Err(error), _) => response = Some(problem::session(error).map(|text| body.make_body(text))),
+                        (Err(error), _) => response = Some(slot.refusal(error).map(|text| body.make_body(text))),
                         (Ok(cookie), Some(response)) => make_personal(response.headers_mut(), cookie),
                         (Ok(_), None) => {}
                     }

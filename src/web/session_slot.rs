@@ -1,19 +1,22 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
-use super::{CsrfGuard, SameSite, SetCookie, cookies_named};
+use super::{CsrfGuard, SameSite, SetCookie, cookies_named, problem};
 use crate::UnixTime;
 use crate::session::{CREDENTIAL_LEN, DynStore, Session, SessionError, Sessions, StoreError};
 use core::fmt;
 use core::future::poll_fn;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Response};
 use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
 use std::vec::Vec;
+use tokio::time::Instant;
 
 /// Cookies of the session's name that are tried: more than one is there where a sibling host or an old path has set one.
 const MAX_TRIED: usize = 8;
@@ -31,17 +34,21 @@ impl Filter {
         if self.has_tls { "__Host-id" } else { "id" }
     }
 
-    /// The answer of the store, or that there was none in time. Takes the call where it lies: an async function keeps what it is given twice.
+    /// The answer of the store, or that there was none in the time that the request has left. Takes the call where it lies: an async function
+    /// keeps what it is given twice.
     pub(super) async fn in_time<T>(
         &self,
+        spent: &Spent,
         mut call: Pin<&mut impl Future<Output = Result<T, SessionError>>>,
     ) -> Result<T, SessionError> {
         // A store that answers at once, as one in memory does, needs no timer.
         if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
             return answer;
         }
-        let unavailable = SessionError::Store(StoreError::Unavailable);
-        tokio::time::timeout(self.deadline, call).await.unwrap_or(Err(unavailable))
+        let (start, left) = (Instant::now(), self.deadline.saturating_sub(spent.so_far()));
+        let answer = tokio::time::timeout(left, call).await;
+        spent.add(start.elapsed());
+        answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
     }
 
     /// The cookie of a session, if the browser has not got it.
@@ -67,6 +74,20 @@ impl Filter {
     }
 }
 
+/// The time that a request has waited for the store, in microseconds.
+#[derive(Default)]
+pub(super) struct Spent(AtomicU64);
+
+impl Spent {
+    fn so_far(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
 #[derive(Clone)]
 pub struct SessionSlot(Arc<Inside>);
@@ -76,6 +97,9 @@ struct Inside {
     /// Those that could be a credential.
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
     state: Mutex<State>,
+    spent: Spent,
+    /// Where somebody signs in who looks at a page; `None` for other requests.
+    page: Option<HeaderValue>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one of it in a request, and it is nearly always this one")]
@@ -114,11 +138,22 @@ impl From<SessionError> for SlotError {
 }
 
 impl SessionSlot {
-    pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap) -> Self {
+    pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
         let cookies = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
-        Self(Arc::new(Inside { filter: Arc::clone(filter), cookies, state: Mutex::new(State::Unread) }))
+        Self(Arc::new(Inside {
+            filter: Arc::clone(filter),
+            cookies,
+            state: Mutex::new(State::Unread),
+            spent: Spent::default(),
+            page,
+        }))
+    }
+
+    /// What this request is told instead of the handler's answer.
+    pub(super) fn refusal(&self, error: SessionError) -> Response<&'static str> {
+        problem::session(error, self.0.page.as_ref())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -151,9 +186,9 @@ impl SessionSlot {
 
     async fn find(&self) -> Result<Session, SessionError> {
         let now = UnixTime::now();
-        let Inside { filter, cookies, .. } = &*self.0;
+        let Inside { filter, cookies, spent, .. } = &*self.0;
         let sessions = &filter.sessions;
-        let found = filter.in_time(pin!(sessions.find(cookies.iter().map(<[u8; _]>::as_slice), now))).await?;
+        let found = filter.in_time(spent, pin!(sessions.find(cookies.iter().map(<[u8; _]>::as_slice), now))).await?;
         found.map_or_else(|| sessions.begin(now), Ok)
     }
 
@@ -172,8 +207,8 @@ impl SessionSlot {
 
     /// Writes what has changed; the cookie that the browser has not yet.
     async fn write(self, mut session: Session) -> Result<Option<HeaderValue>, SessionError> {
-        let filter = &self.0.filter;
-        filter.in_time(pin!(filter.sessions.save(&mut session, UnixTime::now()))).await?;
+        let Inside { filter, spent, .. } = &*self.0;
+        filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await?;
         Ok(filter.new_cookie(&session))
     }
 }
@@ -219,8 +254,9 @@ impl OpenSession {
     /// # Errors
     /// As there.
     pub async fn sign_in(&mut self, user: &str, level: u8) -> Result<(), SessionError> {
-        let filter = Arc::clone(&self.slot.0.filter);
-        filter.in_time(pin!(filter.sessions.sign_in(self, user, level, UnixTime::now()))).await
+        let slot = Arc::clone(&self.slot.0);
+        let Inside { filter, spent, .. } = &*slot;
+        filter.in_time(spent, pin!(filter.sessions.sign_in(self, user, level, UnixTime::now()))).await
     }
 
     /// Gives the session a new verifier; see [`Sessions::renew`].
@@ -228,8 +264,9 @@ impl OpenSession {
     /// # Errors
     /// As there: it is tried once more when the answer is made.
     pub async fn renew(&mut self) -> Result<(), SessionError> {
-        let filter = Arc::clone(&self.slot.0.filter);
-        filter.in_time(pin!(filter.sessions.renew(self, UnixTime::now()))).await
+        let slot = Arc::clone(&self.slot.0);
+        let Inside { filter, spent, .. } = &*slot;
+        filter.in_time(spent, pin!(filter.sessions.renew(self, UnixTime::now()))).await
     }
 
     /// Signs out: ends the session and takes the cookie away.
@@ -237,8 +274,8 @@ impl OpenSession {
     /// # Errors
     /// [`SessionError::Store`]: then the session goes on.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
-        let filter = &self.slot.0.filter;
-        filter.in_time(pin!(filter.sessions.end(self.handle(), UnixTime::now()))).await?;
+        let Inside { filter, spent, .. } = &*self.slot.0;
+        filter.in_time(spent, pin!(filter.sessions.end(self.handle(), UnixTime::now()))).await?;
         self.session = None;
         Ok(())
     }
