@@ -1,7 +1,9 @@
-//! The routes: an open one to sign in, and those behind the filter.
+//! The routes of tokens and JWTs: open ones to sign in and to refresh, and those behind the filter.
 
 use crate::accounts::{Accounts, SignIn};
 use crate::gate::{Caller, Gate, WINDOW};
+use crate::hostile::{Journal, note_strangers};
+use crate::session;
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -9,12 +11,13 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use countersign::session::SessionError;
 use countersign::token::Verified;
-use countersign::web::{Bearer, BearerLayer, bearer};
+use countersign::web::{Bearer, BearerLayer, CrossSite, SessionLayer, bearer};
 use countersign::{Error, Refusal, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,40 +28,53 @@ use std::sync::{Arc, Mutex};
 const MAX_NOTES: usize = 100;
 const MAX_BODY: usize = 4096;
 
-struct App {
-    accounts: Arc<Accounts>,
+/// What all routes share.
+pub(crate) struct App {
+    accounts: Accounts,
     gate: Arc<Gate>,
+    sessions: SessionLayer,
     notes: Mutex<VecDeque<Value>>,
 }
 
-pub(crate) fn router(accounts: Arc<Accounts>, gate: Gate) -> Router {
+/// The whole of the demo. The filters stand where they are added last: the session's is asked first, then who holds a token, then whether its
+/// user was signed out since.
+pub(crate) fn router(
+    accounts: Accounts,
+    gate: Gate,
+    sessions: SessionLayer,
+    journal: Journal,
+    hostile: &str,
+) -> Router {
     let gate = Arc::new(gate);
-    let filter = BearerLayer::new(Arc::clone(&gate));
-    let app = Arc::new(App { accounts, gate, notes: Mutex::default() });
-    let admitted = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
-    let admitted = admitted.route("/api/device", post(device)).route_layer(filter);
+    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>());
+    let by_session = session::routes().route_layer(sessions.clone());
+    let app = Arc::new(App { accounts, gate, sessions, notes: Mutex::default() });
+    let by_bearer = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
+    let by_bearer = by_bearer.route("/api/device", post(device)).route_layer(revoking).route_layer(bearer);
+    let index = include_str!("page/index.html").replace("{hostile}", hostile);
     Router::new()
         .route("/login", post(login))
         .route("/refresh", post(refresh))
         .route("/device/{uid}/time", post(device_time))
-        .merge(admitted)
-        .route("/", get(|| page("text/html; charset=utf-8", include_str!("page.html"))))
-        .route("/page.css", get(|| page("text/css", include_str!("page.css"))))
-        .route("/page.js", get(|| page("text/javascript", include_str!("page.js"))))
+        .merge(by_bearer)
+        .merge(by_session)
+        .route("/", get(move || async { ([(CONTENT_TYPE, "text/html; charset=utf-8")], index) }))
+        .route("/style.css", get(|| async { ([(CONTENT_TYPE, "text/css")], include_str!("page/style.css")) }))
+        .route("/script.js", get(|| async { ([(CONTENT_TYPE, "text/javascript")], include_str!("page/script.js")) }))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(map_response(harden))
+        .layer(from_fn_with_state(journal, note_strangers))
         .with_state(app)
-}
-
-async fn page(content_type: &'static str, text: &'static str) -> Response {
-    ([(CONTENT_TYPE, content_type)], text).into_response()
 }
 
 /// What every answer says to a browser: take nothing from elsewhere, guess no types, keep nothing.
 async fn harden(mut response: Response) -> Response {
     // For the operator alone: the peer was told less.
-    if let Some(refusal) = response.extensions().get::<Refusal>() {
-        eprintln!("refused: {refusal}");
+    let extensions = response.extensions();
+    let reason = extensions.get::<Refusal>().map(ToString::to_string);
+    let reason = reason.or_else(|| extensions.get::<CrossSite>().map(ToString::to_string));
+    if let Some(reason) = reason.or_else(|| extensions.get::<SessionError>().map(ToString::to_string)) {
+        eprintln!("refused: {reason}");
     }
     const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     let headers = [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "no-store")];
@@ -69,35 +85,49 @@ async fn harden(mut response: Response) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Credentials {
+pub(crate) struct Credentials {
     user: String,
     password: String,
 }
 
-async fn login(State(app): State<Arc<App>>, credentials: Result<Json<Credentials>, JsonRejection>) -> Response {
+/// Checks a password; the user's name and role, or what to answer.
+pub(crate) async fn check(
+    app: &App,
+    credentials: Result<Json<Credentials>, JsonRejection>,
+) -> Result<(String, String), Response> {
     // What was wrong with the JSON is not repeated: it may be a password.
-    let Ok(Json(credentials)) = credentials else {
-        return problem(StatusCode::BAD_REQUEST, "json", "A JSON object with user and password is needed");
+    let Ok(Json(Credentials { user, password })) = credentials else {
+        return Err(problem(StatusCode::BAD_REQUEST, "json", "A JSON object with user and password is needed"));
     };
-    match app.accounts.check(&credentials.user, credentials.password).await {
+    match app.accounts.check(&user, password).await {
+        SignIn::Role(role) => Ok((user, role.to_owned())),
+        // Not 401: that would ask for a bearer token, which is what this route gives (RFC 9110 section 15.5.2).
+        SignIn::Wrong => Err(problem(StatusCode::FORBIDDEN, "credentials", "User or password is wrong")),
         SignIn::Busy => {
             let busy = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many sign in at once: try again");
-            ([(RETRY_AFTER, "2")], busy).into_response()
+            Err(([(RETRY_AFTER, "2")], busy).into_response())
         }
-        // Not 401: that would ask for a bearer token, which is what this route gives (RFC 9110 section 15.5.2).
-        SignIn::Wrong => problem(StatusCode::FORBIDDEN, "credentials", "User or password is wrong"),
-        SignIn::Role(role) => {
-            let now = UnixTime::now();
-            let token = app.gate.token(&credentials.user, role, now);
-            match token.and_then(|token| Ok((token, app.gate.jwt(&credentials.user, role, now, now)?))) {
-                Ok((token, jwt)) => {
-                    let body =
-                        json!({"token": token, "jwt": jwt, "token_type": "Bearer", "expires_in": WINDOW.max_age});
-                    Json(body).into_response()
-                }
-                Err(error) => internal(&error),
-            }
+    }
+}
+
+/// A token and a JWT for somebody who has signed in just now.
+pub(crate) fn tokens(app: &App, user: &str, role: &str) -> Response {
+    let now = UnixTime::now();
+    let made = app.gate.token(user, role, now).and_then(|token| Ok((token, app.gate.jwt(user, role, now, now)?)));
+    match made {
+        Ok((token, jwt)) => {
+            Json(json!({"token": token, "jwt": jwt, "token_type": "Bearer", "expires_in": WINDOW.max_age}))
+                .into_response()
         }
+        Err(error) => internal(&error),
+    }
+}
+
+/// For clients without a cookie.
+async fn login(State(app): State<Arc<App>>, credentials: Result<Json<Credentials>, JsonRejection>) -> Response {
+    match check(&app, credentials).await {
+        Ok((user, role)) => tokens(&app, &user, &role),
+        Err(answer) => answer,
     }
 }
 
@@ -107,7 +137,7 @@ fn internal(error: &Error) -> Response {
 }
 
 /// A problem document (RFC 9457).
-fn problem(status: StatusCode, kind: &str, title: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, kind: &str, title: &str) -> Response {
     let body = json!({"type": format!("urn:countersign:problem:{kind}"), "title": title, "status": status.as_u16()});
     (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
@@ -119,15 +149,21 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         Bearer::Missing => return missing(),
         Bearer::Malformed => Err(Refusal::Invalid),
     };
+    let (user, signed_in_at) = match outcome {
+        Ok(found) => found,
+        Err(refusal) => return refused(refusal),
+    };
+    // Who was signed out everywhere gets no new one for an old one.
+    match app.sessions.sessions().epoch_of(user.as_bytes()).await {
+        Err(error) => return error.into_response(),
+        Ok(epoch) if epoch.at.is_some_and(|at| signed_in_at <= at) => return refused(Refusal::Revoked),
+        Ok(_) => {}
+    }
     // The account is asked again: who has lost a role does not keep it in a token.
-    let refreshed = outcome.and_then(|(user, signed_in_at)| {
-        let role = app.accounts.role(&user).ok_or(Refusal::Revoked)?;
-        Ok(app.gate.jwt(&user, role, signed_in_at, UnixTime::now()))
-    });
-    match refreshed {
-        Ok(Ok(jwt)) => Json(json!({"jwt": jwt})).into_response(),
-        Ok(Err(error)) => internal(&error),
-        Err(refusal) => refused(refusal),
+    let Some(role) = app.accounts.role(&user) else { return refused(Refusal::Revoked) };
+    match app.gate.jwt(&user, role, signed_in_at, UnixTime::now()) {
+        Ok(jwt) => Json(json!({"jwt": jwt})).into_response(),
+        Err(error) => internal(&error),
     }
 }
 
@@ -179,15 +215,6 @@ async fn device(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
             ([(CONTENT_TYPE, "application/jwt")], answer).into_response()
         }
         Err(refusal) => refused(refusal),
-    }
-}
-
-impl Caller {
-    fn uid(&self) -> String {
-        match self {
-            Self::Person(token) | Self::Device(token) => String::from_utf8_lossy(token.get().uid()).into_owned(),
-            Self::Claimed(claims) => claims.get().subject().map(|subject| subject.to_string()).unwrap_or_default(),
-        }
     }
 }
 

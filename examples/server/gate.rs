@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use countersign::jwt::{Claims, Hs256Key, KeyRing as JwtRing, Policy, Unverified, Validity, Value, VerifiedClaims};
 use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes};
 use countersign::token::{self, Carrier, Draft, MAX_FIELDS, MAX_TEXT, Profile, VerifiedToken, Verifier};
-use countersign::web::{Authenticate, JwtAuthenticator, TokenAuthenticator};
+use countersign::web::{Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
 use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
 
 /// A token is good for five minutes, and a clock may run a minute ahead.
@@ -35,6 +35,33 @@ pub(crate) enum Caller {
     Claimed(VerifiedClaims),
     /// A device with a token of its own.
     Device(VerifiedToken),
+}
+
+impl Caller {
+    pub(crate) fn uid(&self) -> String {
+        match self {
+            Self::Person(token) | Self::Device(token) => String::from_utf8_lossy(token.get().uid()).into_owned(),
+            Self::Claimed(claims) => claims.get().subject().map(|subject| subject.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Issued for Caller {
+    /// A device is no user, whatever it is called: nobody signs it out everywhere.
+    fn user(&self) -> Vec<u8> {
+        match self {
+            Self::Person(token) => token.user(),
+            Self::Claimed(claims) => claims.user(),
+            Self::Device(token) => [b"device ", token.get().uid()].concat(),
+        }
+    }
+
+    fn issued_at(&self) -> Option<UnixTime> {
+        match self {
+            Self::Person(token) | Self::Device(token) => token.issued_at(),
+            Self::Claimed(claims) => claims.issued_at(),
+        }
+    }
 }
 
 /// Everything that needs a key.

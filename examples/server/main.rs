@@ -1,18 +1,26 @@
 //! The demo: a small backend that admits people and devices by token, and a page to look at.
 //!
-//! `cargo demo` starts it. People sign in with a password and get a token; a device signs one itself with the key that its factory
-//! burnt in. One filter admits both and answers everybody else.
+//! `cargo demo` starts it. People sign in with a password and get a session, a token and a JWT; a device signs tokens itself with the key that
+//! its factory burnt in. Two filters admit them and answer everybody else. On another port is a site that nobody should trust.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a demo may stop at the start, and says why")]
 
 mod accounts;
 mod api;
 mod gate;
+mod hostile;
+mod secrets;
+mod session;
 
 use accounts::Accounts;
+use axum::http::HeaderValue;
 use countersign::UnixTime;
-use countersign::key::SecretBytes;
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_string};
+use countersign::session::{DiskStore, DynStore, Lifetimes, Pepper, SessionStore, Sessions};
+use countersign::web::{CsrfGuard, SessionLayer};
 use gate::Gate;
+use hostile::Journal;
+use secrets::Secrets;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -21,19 +29,41 @@ use tokio::sync::Notify;
 /// The uid of the device that the factory line belongs to.
 const DEVICE: &str = "dev-0123456789ab";
 
+/// Short, so that somebody can watch a session end; an application has its own reasons for longer ones.
+const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10 };
+/// How long a request waits for the file: a synced write on a busy disk takes a while.
+const DEADLINE: Duration = Duration::from_secs(2);
+const ANONYMOUS_BYTES: u64 = 1 << 20;
+const SIGNED_IN_BYTES: u64 = 64 << 20;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listen = listen_address()?;
+    let Arguments { listen, data } = arguments()?;
     let listener = TcpListener::bind(&listen).await.map_err(|error| {
         format!("cannot listen on {listen}: {error}. Try another port: cargo demo -- --listen 127.0.0.1:0")
     })?;
     let address = listener.local_addr()?;
+    let hostile = TcpListener::bind((address.ip(), 0)).await?;
+    let hostile_url = format!("http://{}", hostile.local_addr()?);
 
+    std::fs::create_dir_all(&data)?;
+    let secrets = Secrets::load(&data.join("secrets"))?;
+    let sessions = Arc::new(DiskStore::open(&data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES)?);
+    let filter = SessionLayer::without_tls(
+        Sessions::new(DynStore::new(Arc::clone(&sessions)), Pepper::new(secrets.pepper.expose())?, LIFETIMES),
+        // The page has these two names, and no others.
+        CsrfGuard::new([format!("http://{address}"), format!("http://localhost:{}", address.port())]),
+        DEADLINE,
+    );
+    let filter = filter.signing_in_at(HeaderValue::from_static("/"));
     let accounts = Accounts::create(&[("alice", "admin"), ("bob", "reader")]).await;
-    let gate = Gate::new(&random_secret()?, &random_secret()?, &random_secret()?)?;
-    println!("{}", welcome(&address.to_string(), &accounts, &gate)?);
+    let gate = Gate::new(&secrets.login, &secrets.devices, &secrets.jwt)?;
+    println!("{}", welcome(&address.to_string(), &hostile_url, &data, &accounts, &gate)?);
 
-    let app = api::router(Arc::new(accounts), gate);
+    let journal = Journal::default();
+    let others = hostile::router(journal.clone(), &format!("http://{address}"));
+    let app = api::router(accounts, gate, filter, journal, &hostile_url);
+    let sweeping = tokio::spawn(sweep(sessions));
     let stopping = Arc::new(Notify::new());
     let serving = axum::serve(listener, app).with_graceful_shutdown({
         let stopping = Arc::clone(&stopping);
@@ -41,10 +71,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     tokio::select! {
         result = serving => result?,
+        result = axum::serve(hostile, others) => result?,
         () = stop_at_last(&stopping) => {}
     }
+    sweeping.abort();
     println!("Stopped.");
     Ok(())
+}
+
+/// Removes what is over, a little at a time.
+async fn sweep(sessions: Arc<DiskStore>) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        if let Err(error) = sessions.sweep(UnixTime::now(), 1000).await {
+            eprintln!("sweeping sessions: {error}");
+        }
+    }
 }
 
 /// Waits for Ctrl-C, then for what is under way: five seconds, or until Ctrl-C again.
@@ -61,23 +104,36 @@ async fn stop_at_last(stopping: &Notify) {
     }
 }
 
-fn listen_address() -> Result<String, String> {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (None, _) => Ok("127.0.0.1:8080".to_owned()),
-        (Some("--listen"), Some(address)) => Ok(address),
-        _ => Err("usage: cargo demo [-- --listen ADDRESS:PORT]".to_owned()),
-    }
+struct Arguments {
+    listen: String,
+    /// The folder of keys and sessions.
+    data: PathBuf,
 }
 
-fn random_secret() -> Result<SecretBytes, Box<dyn std::error::Error>> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(SecretBytes::new(&bytes)?)
+fn arguments() -> Result<Arguments, String> {
+    // Where cargo builds, if it is cargo that runs this.
+    let home = std::env::var_os("CARGO_MANIFEST_DIR").map(|home| PathBuf::from(home).join("target"));
+    let data = home.unwrap_or_else(std::env::temp_dir).join("countersign-demo");
+    let mut chosen = Arguments { listen: "127.0.0.1:8080".to_owned(), data };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match (word.as_str(), words.next()) {
+            ("--listen", Some(address)) => chosen.listen = address,
+            ("--data", Some(folder)) => chosen.data = folder.into(),
+            _ => return Err("usage: cargo demo [-- --listen ADDRESS:PORT] [--data FOLDER]".to_owned()),
+        }
+    }
+    Ok(chosen)
 }
 
 /// What to open, what to paste, and what to give to the device.
-fn welcome(address: &str, accounts: &Accounts, gate: &Gate) -> Result<String, Box<dyn std::error::Error>> {
+fn welcome(
+    address: &str,
+    hostile: &str,
+    data: &Path,
+    accounts: &Accounts,
+    gate: &Gate,
+) -> Result<String, Box<dyn std::error::Error>> {
     let url = format!("http://{address}");
     let passwords = accounts.passwords.iter();
     let passwords: Vec<_> = passwords.map(|(user, password)| format!("  {user:<6} {password}")).collect();
@@ -92,6 +148,7 @@ fn welcome(address: &str, accounts: &Accounts, gate: &Gate) -> Result<String, Bo
     Ok(format!(
         r#"countersign demo. Open {url}/ and sign in as
 {passwords}
+On {hostile}/ is another site: see what it can do once you have signed in.
 
 Or paste into a shell: sign in, ask who you are, leave a note (200 each)
   TOKEN=$(curl -sS {url}/login -H 'Content-Type: application/json' -d '{{"user":"{user}","password":"{password}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
@@ -112,6 +169,8 @@ And a device, with the key that its factory burnt in:
 Or a microcontroller in QEMU, at the other end of a serial line:
   DEVICE_KEY={factory_line} DEVICE_JWT_KEY={jwt_line} cargo xtask firmware lm3s6965evb --backend {address}
 
-Ctrl-C stops the server; nothing is kept."#
+Sessions and keys are kept in {data}: they survive a restart. Delete it to begin anew.
+Ctrl-C stops the server."#,
+        data = data.display()
     ))
 }

@@ -51,6 +51,26 @@ impl Browser {
         self.post("/url", &json!({"url": url})).map(|_| ())
     }
 
+    /// Makes the page as wide and as high as the screen of a device.
+    pub(crate) fn resize(&self, width: u32, height: u32) -> Outcome {
+        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
+        self.post("/goog/cdp/execute", &command).map(|_| ())
+    }
+
+    /// What an asynchronous function of the page comes to.
+    pub(crate) fn evaluate(&self, expression: &str) -> Outcome<Value> {
+        let script = format!(
+            "const done = arguments[0]; (async () => ({expression}))().then(done, (error) => done(String(error)));"
+        );
+        self.post("/execute/async", &json!({"script": script, "args": []}))
+    }
+
+    /// A cookie with all that the browser knows of it, which is more than a script may see.
+    pub(crate) fn cookie(&self, name: &str) -> Outcome<Value> {
+        self.request("GET", &format!("/session/{}/cookie/{name}", self.session), &Value::Null)
+    }
+
     pub(crate) fn type_into(&self, selector: &str, text: &str) -> Outcome {
         let element = self.element(selector)?;
         self.post(&format!("/element/{element}/value"), &json!({"text": text})).map(|_| ())
@@ -67,15 +87,16 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// True as soon as the element shows this text, false if it never does.
+    /// True as soon as the element shows this text among others, false if it never does.
     pub(crate) fn wait_for_text(&self, selector: &str, expected: &str) -> Outcome<bool> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            if self.text_of(selector)? == expected {
+            if self.text_of(selector)?.contains(expected) {
                 return Ok(true);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        println!("  {selector} shows {:?}", self.text_of(selector)?);
         Ok(false)
     }
 

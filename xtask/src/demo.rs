@@ -1,52 +1,91 @@
-//! The demo as a newcomer meets it: its own lines pasted into a shell, the device, and the page in a real browser.
+//! The demo as a newcomer meets it: its own lines pasted into a shell, and the device. The page is next door.
 
-use crate::browser;
+use crate::page;
 use crate::shell::{Outcome, Tally, capture, command, root, stdout_of, text};
 use crate::tools;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::curl()?;
     tools::chromium()?;
-    stdout_of(&mut command("cargo build --quiet --release --features axum --example server --example device"))?;
+    build()?;
     let demo = Demo::start()?;
-    let outcome = pasted_lines(&demo, tally)
-        .and_then(|()| mistakes(&demo, tally))
-        .and_then(|()| device(&demo, tally))
-        .and_then(|()| page(&demo, tally));
+    let outcome = pasted_lines(&demo, tally).and_then(|()| mistakes(&demo, tally)).and_then(|()| device(&demo, tally));
     // A client that never finishes its request must not keep the server.
     let half_sent = demo.half_sent_request();
     let stopped = demo.stop();
     drop(half_sent);
     outcome?;
-    tally.expect(stopped?.contains("Stopped."), "the demo stops cleanly on Ctrl-C");
-    Ok(())
+    tally.expect(stopped?.0.contains("Stopped."), "the demo stops cleanly on Ctrl-C");
+    page::run(tally)
+}
+
+fn build() -> Outcome {
+    let mut build = command("cargo build --quiet --release --features axum,disk,session-filter");
+    stdout_of(build.args(["--example", "server", "--example", "device"])).map(|_| ())
 }
 
 /// A running demo and what it has printed.
 pub(crate) struct Demo {
     server: Child,
     stdout: Lines<BufReader<ChildStdout>>,
+    stderr: Option<JoinHandle<String>>,
     welcome: Vec<String>,
+    folder: Folder,
+}
+
+/// Where a demo keeps its sessions and keys; gone with its last user.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Outcome<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("countersign-demo-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Demo {
     pub(crate) fn start() -> Outcome<Self> {
-        Self::start_with(true)
+        Self::start_with(true, Folder::new()?, "127.0.0.1:0")
     }
 
     /// The same, without a word: its lines are for somebody who can paste them.
     pub(crate) fn start_quietly() -> Outcome<Self> {
-        Self::start_with(false)
+        Self::start_with(false, Folder::new()?, "127.0.0.1:0")
     }
 
-    fn start_with(is_shown: bool) -> Outcome<Self> {
-        let mut cargo = command("cargo demo -- --listen 127.0.0.1:0");
+    /// Stops it and starts it again, on the same address and with what it has kept; what it has said until then.
+    pub(crate) fn restart(self) -> Outcome<(Self, String)> {
+        let address = self.address()?.to_owned();
+        let (said, folder) = self.stop()?;
+        Ok((Self::start_with(false, folder, &address)?, said))
+    }
+
+    fn start_with(is_shown: bool, folder: Folder, address: &str) -> Outcome<Self> {
+        let mut cargo = command("cargo demo --");
+        cargo.args(["--listen", address, "--data"]).arg(&folder.0).stdin(Stdio::null());
         let mut server =
-            cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+            cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
         let mut stdout = BufReader::new(server.stdout.take().ok_or("the demo has no output")?).lines();
+        let stderr = server.stderr.take().ok_or("the demo has no error output")?;
+        let stderr = std::thread::spawn(move || {
+            let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+            lines.inspect(|line| eprintln!("{line}")).fold(String::new(), |said, line| said + &line + "\n")
+        });
         let mut welcome = Vec::new();
         while let Some(Ok(line)) = stdout.next() {
             if is_shown {
@@ -55,7 +94,7 @@ impl Demo {
             let is_last = line.starts_with("Ctrl-C");
             welcome.push(line);
             if is_last {
-                return Ok(Self { server, stdout, welcome });
+                return Ok(Self { server, stdout, stderr: Some(stderr), welcome, folder });
             }
         }
         Err("the demo has ended before it was ready".to_owned())
@@ -87,18 +126,37 @@ impl Demo {
     }
 
     /// The address of the page.
-    fn url(&self) -> Outcome<&str> {
-        let mut words = self.line(&["Open http"])?.split_whitespace();
+    pub(crate) fn url(&self) -> Outcome<&str> {
+        self.address_in("Open http")
+    }
+
+    /// That of the other site.
+    pub(crate) fn hostile_url(&self) -> Outcome<&str> {
+        self.address_in("another site")
+    }
+
+    pub(crate) fn password_of(&self, user: &str) -> Outcome<&str> {
+        Ok(self.line(&[&format!("{user}  ")])?.rsplit(' ').next().unwrap_or_default())
+    }
+
+    fn address_in(&self, line: &str) -> Outcome<&str> {
+        let mut words = self.line(&[line])?.split_whitespace();
         words.find(|word| word.starts_with("http")).ok_or_else(|| "the demo names no address".to_owned())
     }
 
-    /// Sends what Ctrl-C sends; returns what it has said since it was ready.
-    pub(crate) fn stop(mut self) -> Outcome<String> {
+    /// Sends what Ctrl-C sends; what it has said since it was ready, and its folder.
+    pub(crate) fn stop(mut self) -> Outcome<(String, Folder)> {
         stdout_of(command("kill -INT").arg(self.server.id().to_string()))?;
         let last: Vec<_> = self.stdout.by_ref().map_while(Result::ok).collect();
         let status = self.server.wait().map_err(|error| error.to_string())?;
         println!("  | {}", last.join("\n  | "));
-        if status.success() { Ok(last.join("\n")) } else { Err(format!("the demo ended with {status}")) }
+        let complaints = self.stderr.take().and_then(|stderr| stderr.join().ok()).unwrap_or_default();
+        let folder = std::mem::replace(&mut self.folder, Folder(PathBuf::new()));
+        if status.success() {
+            Ok((last.join("\n") + &complaints, folder))
+        } else {
+            Err(format!("the demo ended with {status}"))
+        }
     }
 }
 
@@ -176,30 +234,4 @@ fn device(demo: &Demo, tally: &mut Tally) -> Outcome {
     );
     tally.expect(times("problem:token-expired") == 1, "its token of an hour ago is told to be expired");
     Ok(())
-}
-
-/// Signs in on the page, uses the token, and tries each forgery that it offers.
-fn page(demo: &Demo, tally: &mut Tally) -> Outcome {
-    let url = demo.url()?;
-    let password = demo.line(&["alice  "])?.rsplit(' ').next().unwrap_or_default();
-    let browser = browser::Browser::start()?;
-    browser.open(url)?;
-    browser.type_into("#password", password)?;
-    browser.click("#sign-in")?;
-    tally.expect(browser.wait_for_text("#status", "200 admitted")?, "the page signs in");
-    tally.expect(browser.text_of("#token")?.starts_with("cs1_alice."), "the page shows the token in its parts");
-    for (button, status) in [
-        ("#me", "200 admitted"),
-        ("#rename", "401 refused"),
-        ("#note", "200 admitted"),
-        ("#promote", "401 refused"),
-        ("#me", "200 admitted"),
-        ("#refresh", "401 refused"),
-        ("#me", "200 admitted"),
-        ("#flip", "401 refused"),
-    ] {
-        browser.click(button)?;
-        tally.expect(browser.wait_for_text("#status", status)?, &format!("the button {button} gives {status}"));
-    }
-    browser.screenshot(&root().join("target/demo.png"))
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(tally: &mut Tally, boards: &[Board]) -> Outcome {
             Some(part) => tally.fail(&format!("{}: its log has no {part:?} in its place; {counts}", board.name)),
         }
     }
-    let said = demo.stop()?;
+    let (said, _) = demo.stop()?;
     let sign_ins = said.matches("has signed in, with firmware \"1.2.3\"").count();
     tally.expect(sign_ins == boards.len(), &format!("the backend has seen {sign_ins} sign-ins of {}", boards.len()));
     Ok(())

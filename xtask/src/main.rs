@@ -9,6 +9,7 @@ mod firmware;
 mod fuzz;
 mod instructions;
 mod interop;
+mod page;
 mod probe;
 mod shell;
 mod sizes;
@@ -34,7 +35,7 @@ usage: cargo xtask COMMAND
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
   interop               JWTs to and from PyJWT, jose and HAProxy
-  demo                  starts the demo, pastes its own lines, runs the device, clicks through the page
+  demo                  starts the demo, pastes its own lines, runs the device, clicks through its pages in two browsers
 ";
 
 fn main() -> ExitCode {
