@@ -17,6 +17,8 @@ mod disk;
 pub mod laws;
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod sessions;
 mod store;
 mod twins;
@@ -27,6 +29,10 @@ pub use current::Session;
 pub use disk::{DiskStore, OpenError};
 pub use memory::MemoryStore;
 pub use record::MAX_RECORD;
+#[cfg(feature = "redis")]
+pub use redis::{RedisOptions, RedisStore, RedisUrlError};
 pub use sessions::{Events, Lifetimes, Listed, SessionError, Sessions};
-pub use store::{Capabilities, Content, Created, Deadlines, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
+pub use store::{
+    Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
+};
 pub use twins::{Blocking, BlockingSessionStore, DynStore, FromBlocking};

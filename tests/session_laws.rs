@@ -10,15 +10,17 @@
     reason = "a test may panic"
 )]
 
+mod races;
+
 use countersign::UnixTime;
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, DynStore, Entry, Epoch, FromBlocking,
+    Blocking, Capabilities, Content, Created, Credential, DiskStore, Durability, DynStore, Entry, Epoch, FromBlocking,
     Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
+use races::{NOW, content, count_together, revivals, session};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -122,7 +124,12 @@ impl SessionStore for Lawless {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { survives_restart: false, is_shared: false }
+        Capabilities {
+            survives_restart: false,
+            is_shared: false,
+            expires_by_itself: false,
+            durability: Durability::Accepted,
+        }
     }
 }
 
@@ -207,108 +214,24 @@ async fn every_store_obeys_and_the_lawless_one_breaks_each() {
 
 // ---------------------------------------------------------------------------------------------- races
 
-const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
-const DEADLINES: Deadlines =
-    Deadlines { idle: UnixTime::from_secs(1_700_003_600), absolute: UnixTime::from_secs(1_700_086_400) };
-
-fn content(kind: Kind, bytes: &[u8]) -> Content {
-    Content { kind, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
-}
-
-async fn session<S: SessionStore>(store: &S, kind: Kind, bytes: &[u8]) -> Handle {
-    let handle = Credential::generate_anonymous().unwrap().handle();
-    assert!(matches!(store.create(handle, content(kind, bytes), NOW).await, Ok(Created::Done(_))));
-    handle
-}
-
-/// Adds one, as often as it takes.
-async fn increment<S: SessionStore>(store: &S, handle: Handle) {
-    loop {
-        let entry = store.load(handle, NOW).await.unwrap().unwrap();
-        let count = u64::from_be_bytes((*entry.content.bytes).try_into().unwrap()) + 1;
-        let next = Content { bytes: count.to_be_bytes().as_slice().into(), ..entry.content };
-        match store.compare_and_swap(handle, entry.version, next, NOW).await.unwrap() {
-            Swapped::Done(_) => return,
-            Swapped::Conflict => tokio::task::yield_now().await,
-            Swapped::Gone => panic!("nobody has ended it"),
-        }
-    }
-}
-
-/// 64 tasks add 200 each.
-async fn count_together<S: SessionStore + 'static>(store: Arc<S>, kind: Kind) -> u64 {
-    let handle = session(&*store, kind, &0u64.to_be_bytes()).await;
-    let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move {
-                for _ in 0..200 {
-                    increment(&*store, handle).await;
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let entry = store.load(handle, NOW).await.unwrap().unwrap();
-    u64::from_be_bytes((*entry.content.bytes).try_into().unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_increment_is_lost() {
     let disk = OnDisk::new("increments");
     for kind in [Kind::SignedIn, Kind::Anonymous] {
-        assert_eq!(count_together(Arc::new(memory()), kind).await, 12_800, "memory, {kind:?}");
+        assert_eq!(count_together(&[Arc::new(memory())], kind).await, 12_800, "memory, {kind:?}");
     }
-    assert_eq!(count_together(disk.store(), Kind::SignedIn).await, 12_800, "disk");
-}
-
-/// A logout, against a write, a touch and a renewal that began before it; how many sessions were there afterwards.
-async fn revivals<S: SessionStore + 'static>(store: Arc<S>, kind: Kind, rounds: usize) -> usize {
-    let revived = Arc::new(AtomicUsize::new(0));
-    for _ in 0..rounds {
-        let handle = session(&*store, kind, b"data").await;
-        let entry = store.load(handle, NOW).await.unwrap().unwrap();
-        let late = |what: usize| {
-            let (store, entry) = (Arc::clone(&store), entry.clone());
-            tokio::spawn(async move {
-                match what {
-                    0 => drop(store.compare_and_swap(handle, entry.version, entry.content, NOW).await),
-                    1 => drop(store.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await),
-                    _ => increment_version(&*store, handle).await,
-                }
-            })
-        };
-        let racing = [late(0), late(1), late(2)];
-        assert!(store.delete(handle, NOW).await.unwrap());
-        for task in racing {
-            task.await.unwrap();
-        }
-        if store.load(handle, NOW).await.unwrap().is_some() {
-            revived.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    revived.load(Ordering::Relaxed)
-}
-
-/// A renewal: reads, and writes under the version that it has read.
-async fn increment_version<S: SessionStore>(store: &S, handle: Handle) {
-    if let Ok(Some(entry)) = store.load(handle, NOW).await {
-        tokio::task::yield_now().await;
-        let _ = store.compare_and_swap(handle, entry.version, entry.content, NOW).await;
-    }
+    assert_eq!(count_together(&[disk.store()], Kind::SignedIn).await, 12_800, "disk");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_logout_is_undone() {
     for kind in [Kind::SignedIn, Kind::Anonymous] {
-        assert_eq!(revivals(Arc::new(memory()), kind, 10_000).await, 0, "memory, {kind:?}");
+        assert_eq!(revivals(&[Arc::new(memory())], kind, 10_000).await, 0, "memory, {kind:?}");
     }
     let disk = OnDisk::new("revivals");
-    assert_eq!(revivals(disk.store(), Kind::SignedIn, 10_000).await, 0, "disk");
+    assert_eq!(revivals(&[disk.store()], Kind::SignedIn, 10_000).await, 0, "disk");
     // The race can be lost: a store that saves what it is given loses it.
-    let lost = revivals(Arc::new(Lawless::default()), Kind::SignedIn, 1000).await;
+    let lost = revivals(&[Arc::new(Lawless::default())], Kind::SignedIn, 1000).await;
     assert!(lost > 0, "control: {lost} of 1000");
     println!("10 000 rounds each, memory and disk: 0 revived; a store without laws: {lost} of 1000");
 }

@@ -229,7 +229,12 @@ impl SessionStore for DiskStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { survives_restart: true, is_shared: false }
+        Capabilities {
+            survives_restart: true,
+            is_shared: false,
+            expires_by_itself: false,
+            durability: super::Durability::Synced,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions in the memory of one process.
 
 use super::credential::{Handle, UserTag};
-use super::store::{Capabilities, Content, Created, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
+use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::ops::Bound::{Excluded, Included, Unbounded};
@@ -342,7 +342,12 @@ impl SessionStore for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { survives_restart: false, is_shared: false }
+        Capabilities {
+            survives_restart: false,
+            is_shared: false,
+            expires_by_itself: false,
+            durability: Durability::Accepted,
+        }
     }
 }
 

@@ -119,6 +119,8 @@ pub enum StoreError {
     Full,
     /// The store does not answer.
     Unavailable,
+    /// It is done, but not on as many replicas as was asked for: a failover may still undo it.
+    NotReplicated,
 }
 
 impl fmt::Display for StoreError {
@@ -126,6 +128,7 @@ impl fmt::Display for StoreError {
         f.write_str(match self {
             Self::Full => "the session store is full: raise its budget or shorten the deadlines",
             Self::Unavailable => "the session store does not answer",
+            Self::NotReplicated => "too few replicas of the session store have confirmed it in time: ask again",
         })
     }
 }
@@ -139,6 +142,22 @@ pub struct Capabilities {
     pub survives_restart: bool,
     /// Several servers may use it at once.
     pub is_shared: bool,
+    /// What is over goes by itself; a sweep has nothing to do.
+    pub expires_by_itself: bool,
+    /// What an answer says of a revocation, a deletion or a rotation.
+    pub durability: Durability,
+}
+
+/// Where a write is when it is answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// In the memory of a server, and on its way elsewhere: a crash or a failover may undo it.
+    Accepted,
+    /// On so many replicas too: a failover to one of them does not undo it.
+    Replicated(u32),
+    /// On disk.
+    Synced,
 }
 
 /// A place for sessions in which nothing that is over can come back.

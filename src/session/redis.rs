@@ -1,0 +1,387 @@
+//! Sessions on Redis or Valkey: shared by all servers of an application.
+//!
+//! All that belongs to one user has the same hash tag, and so one slot of a cluster and one script for each call:
+//!
+//! ```text
+//! cs:{tag}:s:selector   hash     v version, i idle, a absolute, e epoch, k kind, d record
+//! cs:{tag}:x            set      the selectors of the user's sessions, in order
+//! cs:{tag}:e            hash     n, at: the user's epoch
+//! ```
+//!
+//! The deadlines that count are in the record and are compared with the caller's time; the server's own expiry only cleans up, later.
+
+mod connection;
+mod scripts;
+
+use super::credential::{Handle, UserTag};
+use super::store::{
+    Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
+};
+use crate::UnixTime;
+use crate::encoding::{hex_decode, hex_encode};
+use connection::{Server, Servers};
+use core::fmt;
+use core::time::Duration;
+use redis::Value;
+use scripts::{CREATE, DELETE, LIST, LOAD, REVOKE, ROTATE, SWAP, Script, TOUCH};
+use std::string::{String, ToString};
+use std::vec::Vec;
+use std::{format, vec};
+
+const TAG: usize = 8;
+const SELECTOR: usize = 12;
+
+/// How the store speaks to its servers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RedisOptions {
+    /// How long making a connection may take.
+    pub connect: Duration,
+    /// How long an answer may take, and how long a call may take in all: then it is [`StoreError::Unavailable`].
+    pub answer: Duration,
+    /// How many calls may be under way at once; more are refused, so that they do not queue up in front of a slow server.
+    pub in_flight: usize,
+    /// How many replicas must have a revocation or a rotation before it is answered, within the time of an answer. With 0 a failover may
+    /// undo one that was answered.
+    pub replicas: u32,
+}
+
+impl Default for RedisOptions {
+    /// 500 ms to connect, 250 ms for an answer, 1024 calls at once, no replica that is waited for.
+    fn default() -> Self {
+        let (connect, answer) = (Duration::from_millis(500), Duration::from_millis(250));
+        Self { connect, answer, in_flight: 1024, replicas: 0 }
+    }
+}
+
+/// A store on Redis (6.2 or newer) or Valkey, for any number of servers.
+///
+/// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`StoreError::Unavailable`], and calls fail
+/// at once while a server is known to be away. A signed-in session is never dropped before its time if the server's `maxmemory-policy` is
+/// `noeviction`: then a full one answers [`StoreError::Full`].
+///
+/// Rotating a session of nobody into one of a user touches two slots: the new one is made first, then the old one ended. A crash in between
+/// leaves the old one, and a new one whose cookie nobody has.
+///
+/// ```no_run
+/// use countersign::session::{RedisOptions, RedisStore};
+///
+/// let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
+/// let store = RedisStore::sentinel(["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"], "sessions", options)?;
+/// # Ok::<(), countersign::session::RedisUrlError>(())
+/// ```
+pub struct RedisStore {
+    server: Server,
+    replicas: u32,
+}
+
+/// An address that cannot be one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RedisUrlError(String);
+
+impl fmt::Display for RedisUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an address of Redis looks like redis://host:port: {}", self.0)
+    }
+}
+
+impl core::error::Error for RedisUrlError {}
+
+impl RedisStore {
+    /// On one server. No connection is made before the first call.
+    ///
+    /// # Errors
+    /// [`RedisUrlError`]
+    pub fn single(url: &str, options: RedisOptions) -> Result<Self, RedisUrlError> {
+        Ok(Self::on(Servers::single(url).map_err(|error| not_a_url(&error))?, options))
+    }
+
+    /// On the primary that these sentinels name, which is asked for again whenever it does not answer or is none any more.
+    ///
+    /// # Errors
+    /// [`RedisUrlError`]
+    pub fn sentinel<'u>(
+        urls: impl IntoIterator<Item = &'u str>,
+        primary: &str,
+        options: RedisOptions,
+    ) -> Result<Self, RedisUrlError> {
+        let urls = urls.into_iter().map(String::from).collect();
+        Ok(Self::on(Servers::sentinel(urls, primary).map_err(|error| not_a_url(&error))?, options))
+    }
+
+    /// On a cluster that these nodes belong to.
+    ///
+    /// # Errors
+    /// [`RedisUrlError`]
+    pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>, options: RedisOptions) -> Result<Self, RedisUrlError> {
+        let urls = urls.into_iter().map(String::from).collect();
+        Ok(Self::on(Servers::cluster(urls, &options).map_err(|error| not_a_url(&error))?, options))
+    }
+
+    fn on(servers: Servers, options: RedisOptions) -> Self {
+        Self { server: Server::new(servers, options), replicas: options.replicas }
+    }
+
+    /// Runs a script; `args` follow on the keys.
+    async fn run(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, StoreError> {
+        self.server.run(script, keys, args, 0).await
+    }
+
+    /// The same for what must not be undone by a failover.
+    async fn run_replicated(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, StoreError> {
+        self.server.run(script, keys, args, self.replicas).await
+    }
+
+    /// Makes a session if its epoch is the user's.
+    async fn put(&self, handle: Handle, content: &Content, now: UnixTime) -> Result<Created, StoreError> {
+        let version = new_version()?;
+        let args = [number(now), selector(handle), digits(version)].into_iter().chain(args_of(content));
+        match said(&self.run(&CREATE, &keys(handle), &args.collect::<Vec<_>>()).await?) {
+            Some("done") => Ok(Created::Done(version)),
+            Some("exists") => Ok(Created::Exists),
+            Some("revoked") => Ok(Created::Revoked),
+            _ => Err(StoreError::Unavailable),
+        }
+    }
+
+    /// A rotation whose two sessions are in different slots.
+    async fn rotate_across(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: &Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        // What is refused anyway makes nothing.
+        match self.load(old, now).await? {
+            None => return Ok(Swapped::Gone),
+            Some(entry) if entry.version != version => return Ok(Swapped::Conflict),
+            Some(_) => {}
+        }
+        let Created::Done(made) = self.put(new, content, now).await? else { return Ok(Swapped::Gone) };
+        let args = [number(now), selector(old), digits(version)];
+        let ended = self.run_replicated(&DELETE, &keys(old), &args).await;
+        match ended.as_ref().map(said) {
+            Ok(Some("done")) => Ok(Swapped::Done(made)),
+            Ok(answer) => {
+                let outcome = if answer == Some("conflict") { Swapped::Conflict } else { Swapped::Gone };
+                self.delete(new, now).await?;
+                Ok(outcome)
+            }
+            // Nobody knows whether the old one is over; nobody has the cookie of the new one.
+            Err(error) => Err(*error),
+        }
+    }
+}
+
+fn not_a_url(error: &redis::RedisError) -> RedisUrlError {
+    // The address itself may have a password in it.
+    RedisUrlError(error.category().to_string())
+}
+
+/// Unlike all before it: a number that counts would be the same again after a failover that has lost a write.
+fn new_version() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = vec![0; bytes.len().saturating_mul(2)];
+    hex_encode(bytes, &mut text);
+    text.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn split(handle: Handle) -> (String, String) {
+    let (tag, selector) = handle.as_bytes().split_at(TAG);
+    (hex(tag), hex(selector))
+}
+
+fn prefix(tag: UserTag) -> String {
+    format!("cs:{{{}}}:", hex(tag.as_bytes()))
+}
+
+/// Session, index and epoch.
+fn keys(handle: Handle) -> [String; 3] {
+    let prefix = prefix(handle.tag());
+    [format!("{prefix}s:{}", split(handle).1), format!("{prefix}x"), format!("{prefix}e")]
+}
+
+fn selector(handle: Handle) -> Vec<u8> {
+    split(handle).1.into_bytes()
+}
+
+fn digits(number: u64) -> Vec<u8> {
+    number.to_string().into_bytes()
+}
+
+fn number(time: UnixTime) -> Vec<u8> {
+    digits(time.as_secs())
+}
+
+/// Idle, absolute, epoch, kind, record.
+fn args_of(content: &Content) -> [Vec<u8>; 5] {
+    let Content { kind, deadlines, epoch, bytes } = content;
+    let kind = if *kind == Kind::SignedIn { b"1" } else { b"0" };
+    [number(deadlines.idle), number(deadlines.absolute), digits(*epoch), kind.to_vec(), bytes.to_vec()]
+}
+
+/// The word that a script answers with.
+fn said(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => core::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn bytes_of(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn number_of(value: &Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        other => said(other)?.parse().ok(),
+    }
+}
+
+/// Version, idle, absolute, epoch, kind, record.
+fn entry_of(fields: &[Value]) -> Option<Entry> {
+    let [version, idle, absolute, epoch, kind, bytes] = fields else { return None };
+    let time = |value| number_of(value).map(UnixTime::from_secs);
+    let deadlines = Deadlines { idle: time(idle)?, absolute: time(absolute)? };
+    let kind = if bytes_of(kind)? == b"1" { Kind::SignedIn } else { Kind::Anonymous };
+    let content = Content { kind, deadlines, epoch: number_of(epoch)?, bytes: bytes_of(bytes)?.into() };
+    Some(Entry { version: number_of(version)?, content })
+}
+
+fn swapped(answer: &Value, version: u64) -> Result<Swapped, StoreError> {
+    match said(answer) {
+        Some("done") => Ok(Swapped::Done(version)),
+        Some("conflict") => Ok(Swapped::Conflict),
+        Some("gone") => Ok(Swapped::Gone),
+        _ => Err(StoreError::Unavailable),
+    }
+}
+
+fn epoch_of(answer: &Value) -> Epoch {
+    let Value::Array(fields) = answer else { return Epoch::default() };
+    let mut fields = fields.iter().map(number_of);
+    let (number, at) = (fields.next().flatten(), fields.next().flatten());
+    Epoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
+}
+
+impl SessionStore for RedisStore {
+    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+        self.put(handle, &content, now).await
+    }
+
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+        let answer = self.run(&LOAD, &keys(handle), &[]).await?;
+        let Value::Array(fields) = answer else { return Err(StoreError::Unavailable) };
+        Ok(entry_of(&fields).filter(|entry| entry.is_live(now)))
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        let next = new_version()?;
+        let args = [number(now), selector(handle), digits(version), digits(next)].into_iter().chain(args_of(&content));
+        swapped(&self.run(&SWAP, &keys(handle), &args.collect::<Vec<_>>()).await?, next)
+    }
+
+    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        let args = [number(now), selector(handle), number(idle)];
+        Ok(said(&self.run(&TOUCH, &keys(handle), &args).await?) == Some("done"))
+    }
+
+    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        let args = [number(now), selector(handle), Vec::new()];
+        Ok(said(&self.run_replicated(&DELETE, &keys(handle), &args).await?) == Some("done"))
+    }
+
+    async fn rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        if old == new {
+            return Ok(Swapped::Gone);
+        }
+        if old.tag() != new.tag() {
+            return self.rotate_across(old, version, new, &content, now).await;
+        }
+        let (next, [new_key, index, epoch]) = (new_version()?, keys(new));
+        let [old_key, _, _] = keys(old);
+        let args = [number(now), selector(old), selector(new), digits(version), digits(next)];
+        let args: Vec<_> = args.into_iter().chain(args_of(&content)).collect();
+        swapped(&self.run_replicated(&ROTATE, &[old_key, new_key, index, epoch], &args).await?, next)
+    }
+
+    async fn list_by_user(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        let prefix = prefix(tag);
+        let after = after.map_or_else(|| b"-".to_vec(), |after| format!("({}", split(after).1).into_bytes());
+        let limit = limit.to_string().into_bytes();
+        let args = [number(now), format!("{prefix}s:").into_bytes(), after, limit];
+        let answer = self.run(&LIST, &[format!("{prefix}x")], &args).await?;
+        let Value::Array(rows) = answer else { return Err(StoreError::Unavailable) };
+        let listed = rows.iter().filter_map(|row| {
+            let Value::Array(fields) = row else { return None };
+            let (selector, fields) = fields.split_first()?;
+            let mut handle = *Handle::first_of(tag).as_bytes();
+            let place: &mut [u8; SELECTOR] = handle.last_chunk_mut()?;
+            hex_decode(bytes_of(selector)?, place).then_some(())?;
+            Some((Handle::from_bytes(handle), entry_of(fields)?))
+        });
+        Ok(listed.collect())
+    }
+
+    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+        let prefix = prefix(tag);
+        let except = except.filter(|except| except.tag() == tag).map(selector).unwrap_or_default();
+        let keys = [format!("{prefix}x"), format!("{prefix}e")];
+        let args = [number(now), format!("{prefix}s:").into_bytes(), except];
+        let epoch = epoch_of(&self.run_replicated(&REVOKE, &keys, &args).await?);
+        if epoch.number == 0 { Err(StoreError::Unavailable) } else { Ok(epoch) }
+    }
+
+    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+        Ok(epoch_of(&self.run(&scripts::EPOCH, &[format!("{}e", prefix(tag))], &[]).await?))
+    }
+
+    /// Nothing is left to do: the server removes what is over by itself, within ten minutes.
+    async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let durability = match self.replicas {
+            0 => Durability::Accepted,
+            replicas => Durability::Replicated(replicas),
+        };
+        Capabilities { survives_restart: true, is_shared: true, expires_by_itself: true, durability }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("replicas", &self.replicas).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! A server as a child process with a folder of its own.
+
+use super::net::local;
+use super::{Outcome, fail, wait_for};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A machine that is busy with other things starts a server slowly.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program that Debian ships.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+    /// Whether the server at this address is ready.
+    pub(crate) answers: fn(&str) -> Outcome,
+}
+
+impl Program {
+    fn path(&self) -> PathBuf {
+        // Debian puts some where an unprivileged path does not look.
+        let path = Path::new("/usr/sbin").join(self.name);
+        if path.exists() { path } else { self.name.into() }
+    }
+}
+
+/// A folder that goes with its value.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Outcome<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Short, as a socket in it may have a name of 107 bytes at most.
+        let path = std::env::temp_dir().join(format!("countersign-{name}-{}-{count}", std::process::id()));
+        // What an earlier process of this id has left.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running or killed server.
+pub(crate) struct Server {
+    program: &'static Program,
+    arguments: Vec<String>,
+    port: u16,
+    /// None after it was killed.
+    child: Option<Child>,
+    /// Bytes of the log that an earlier process has written.
+    log_start: usize,
+    folder: Folder,
+}
+
+impl Server {
+    /// Starts a program with the arguments that `prepare` returns once it has put its files into the folder; waits until it answers.
+    pub(crate) fn start(
+        program: &'static Program,
+        port: u16,
+        prepare: impl FnOnce(&Path) -> Outcome<Vec<String>>,
+    ) -> Outcome<Self> {
+        let folder = Folder::new(program.name)?;
+        let arguments = prepare(folder.path())?;
+        let mut server = Self { program, arguments, port, child: None, log_start: 0, folder };
+        server.restart()?;
+        Ok(server)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn address(&self) -> String {
+        local(self.port)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it as a power cut does; nothing is said to anybody.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts it again with its folder and its port; kills it before if it runs.
+    pub(crate) fn restart(&mut self) -> Outcome {
+        self.kill();
+        let log = File::options().create(true).append(true).open(self.log_file())?;
+        self.log_start = fs::read(self.log_file())?.len();
+        let Program { name, package, .. } = self.program;
+        let mut command = Command::new(self.program.path());
+        command.args(&self.arguments).current_dir(self.folder());
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        match command.spawn() {
+            Ok(child) => self.child = Some(child),
+            Err(error) => {
+                return fail(format!(
+                    "{name} could not be started: {error}. Install it with: apt-get install {package}"
+                ));
+            }
+        }
+        self.wait_until_it_answers()
+    }
+
+    /// The same with other arguments from now on.
+    pub(crate) fn restart_with(&mut self, arguments: Vec<String>) -> Outcome {
+        self.arguments = arguments;
+        self.restart()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// The log of all its processes.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_file()).unwrap_or_default()).into_owned()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder().join("log")
+    }
+
+    fn wait_until_it_answers(&mut self) -> Outcome {
+        let address = self.address();
+        let answers = self.program.answers;
+        let mut has_ended = false;
+        let outcome = wait_for("it answers", PATIENCE, || {
+            let answer = answers(&address);
+            // Looked at last: another server may answer on a port that this one did not get.
+            has_ended = !self.is_running();
+            if has_ended { Ok(()) } else { answer }
+        });
+        match outcome {
+            Ok(()) if has_ended => fail(format!("{} at {address} has ended\n{}", self.program.name, self.log_end())),
+            Ok(()) => Ok(()),
+            Err(failure) => fail(format!("{} at {address}: {failure}\n{}", self.program.name, self.log_end())),
+        }
+    }
+
+    /// The last lines of this process.
+    pub(crate) fn log_end(&self) -> String {
+        let log = fs::read(self.log_file()).unwrap_or_default();
+        let text = String::from_utf8_lossy(log.get(self.log_start..).unwrap_or_default()).into_owned();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,234 @@
+//! Sessions on real servers of Redis: one, with Sentinel, as a cluster; and what is left of them when servers and networks fail.
+#![cfg(feature = "redis")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test may panic"
+)]
+
+mod cluster_kit;
+mod races;
+
+use cluster_kit::link::{Link, Mode};
+use cluster_kit::redis::{Redis, RedisCluster, RedisWithSentinel};
+use countersign::session::laws::{self, Law};
+use countersign::session::{
+    Created, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore, Sessions, StoreError,
+};
+use races::{NOW, content, count_together, revivals, session};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Patient, as the machine that the tests run on may be busy.
+const PATIENT: RedisOptions =
+    RedisOptions { connect: Duration::from_secs(2), answer: Duration::from_secs(2), in_flight: 1024, replicas: 0 };
+
+fn url(address: &str) -> String {
+    format!("redis://{address}")
+}
+
+fn single(address: &str, options: RedisOptions) -> RedisStore {
+    RedisStore::single(&url(address), options).unwrap()
+}
+
+fn sentinel(redis: &RedisWithSentinel, options: RedisOptions) -> RedisStore {
+    let urls: Vec<_> = redis.sentinel_addresses().iter().map(|address| url(address)).collect();
+    RedisStore::sentinel(urls.iter().map(String::as_str), cluster_kit::redis::PRIMARY_NAME, options).unwrap()
+}
+
+fn cluster(redis: &RedisCluster, options: RedisOptions) -> RedisStore {
+    let urls: Vec<_> = redis.addresses().iter().map(|address| url(address)).collect();
+    RedisStore::cluster(urls.iter().map(String::as_str), options).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_way_of_redis_obeys() {
+    let (one, watched, many) =
+        (Redis::single().unwrap(), RedisWithSentinel::start().unwrap(), RedisCluster::start().unwrap());
+    let stores = [single(&one.address(), PATIENT), sentinel(&watched, PATIENT), cluster(&many, PATIENT)];
+    println!("{:<40} redis    sentinel cluster", "law");
+    for law in Law::ALL {
+        let mut words = Vec::new();
+        for store in &stores {
+            let verdict = laws::check_one(store, law).await;
+            assert_eq!(verdict, Ok(()), "{law}");
+            words.push("obeys   ");
+        }
+        println!("{:<40} {}", law.to_string(), words.join(" ").trim_end());
+    }
+    for store in &stores {
+        assert_eq!(laws::check_deadline(store, PATIENT.answer).await, Ok(()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_servers_share_without_loss() {
+    let redis = Redis::single().unwrap();
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), PATIENT))).collect();
+    let start = Instant::now();
+    assert_eq!(count_together(&stores, Kind::SignedIn).await, 12_800);
+    println!("12 800 increments, through three servers: {:.1?}", start.elapsed());
+    let start = Instant::now();
+    assert_eq!(revivals(&stores, Kind::SignedIn, 10_000).await, 0);
+    println!(
+        "10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
+        start.elapsed()
+    );
+}
+
+/// A planted cookie is worth nothing once its victim has signed in with it, on whichever server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_can_be_fixed() {
+    let redis = Redis::single().unwrap();
+    let servers = [0; 3].map(|_| {
+        let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
+        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
+        Sessions::new(single(&redis.address(), PATIENT), pepper, lifetimes)
+    });
+    for attempt in 0..1000 {
+        let of = |number: usize| &servers[(attempt + number) % 3];
+        let mut planted = of(0).begin(NOW).unwrap();
+        of(0).save(&mut planted, NOW).await.unwrap();
+        let cookie = planted.cookie();
+        let mut victim = of(1).find([cookie.as_bytes()], NOW).await.unwrap().unwrap();
+        of(1).sign_in(&mut victim, "alice", 1, NOW).await.unwrap();
+        assert!(of(2).find([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {attempt}");
+        planted.insert("admin", &true).unwrap();
+        assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Gone));
+        let found = of(2).find([victim.cookie().as_bytes()], NOW).await.unwrap().unwrap();
+        assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("alice"), None));
+    }
+}
+
+/// A server that takes everything and says nothing: every call ends in time, and the next one after its return is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_says_nothing_is_unavailable_in_time() {
+    let redis = Redis::single().unwrap();
+    let link = Link::to(&redis.address()).unwrap();
+    let answer = Duration::from_millis(250);
+    let store = Arc::new(single(&link.address(), RedisOptions { answer, ..RedisOptions::default() }));
+    let handle = session(&*store, Kind::SignedIn, b"data").await;
+    for mode in [Mode::Frozen, Mode::OneWay, Mode::Cut] {
+        link.set(mode).unwrap();
+        assert_eq!(laws::check_deadline(&*store, answer + Duration::from_millis(100)).await, Ok(()), "{mode:?}");
+        let calls = (0..200).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let start = Instant::now();
+                (store.load(handle, NOW).await.map(drop), start.elapsed())
+            })
+        });
+        let mut times = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            let (outcome, took) = call.await.unwrap();
+            assert_eq!(outcome, Err(StoreError::Unavailable));
+            times.push(took);
+        }
+        times.sort();
+        link.set(Mode::Open).unwrap();
+        let back = Instant::now();
+        while store.load(handle, NOW).await.is_err() {
+            assert!(back.elapsed() < Duration::from_secs(10), "{mode:?}: it does not come back");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        println!("{mode:?}: p99 {:.1?} of {answer:?}; back {:.1?} after its return", times[197], back.elapsed());
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- failover
+
+/// How often the primary is killed.
+const KILLS: usize = 20;
+
+/// Logouts that were answered as replicated, with the primary killed among them: none is undone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_confirmed_logout_is_undone_by_a_failover() {
+    let mut redis = RedisWithSentinel::start().unwrap();
+    let options = RedisOptions { answer: Duration::from_millis(500), replicas: 1, ..RedisOptions::default() };
+    let store = Arc::new(sentinel(&redis, options));
+    let (mut confirmed, mut undone, mut slowest) = (0, 0, Duration::ZERO);
+    for kill in 0..KILLS {
+        let mut handles = Vec::new();
+        for _ in 0..40 {
+            handles.push(session(&*store, Kind::SignedIn, b"data").await);
+        }
+        let logouts = handles.iter().enumerate().map(|(number, handle)| {
+            let (store, handle) = (Arc::clone(&store), *handle);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(number as u64)).await;
+                // Both ways out.
+                let is_out = if number % 2 == 0 {
+                    store.delete(handle, NOW).await == Ok(true)
+                } else {
+                    store.revoke_user(handle.tag(), None, NOW).await.is_ok()
+                };
+                is_out.then_some(handle)
+            })
+        });
+        let logouts: Vec<_> = logouts.collect();
+        tokio::time::sleep(Duration::from_millis(kill as u64 % 20 * 2)).await;
+        let old = redis.kill_primary().unwrap();
+        let killed = Instant::now();
+        let mut out = Vec::new();
+        for logout in logouts {
+            out.extend(logout.await.unwrap());
+        }
+        // A write that is answered: the application is back.
+        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        while !matches!(
+            store.create(handle, content(Kind::SignedIn, b"back"), NOW).await,
+            Ok(Created::Done(_) | Created::Exists)
+        ) {
+            assert!(killed.elapsed() < Duration::from_secs(30), "writes do not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        slowest = slowest.max(killed.elapsed());
+        confirmed += out.len();
+        for handle in out {
+            undone += usize::from(store.load(handle, NOW).await.unwrap().is_some());
+        }
+        redis.wait_for_failover(&old, Duration::from_secs(30)).unwrap();
+        redis.heal().unwrap();
+    }
+    println!(
+        "{KILLS} primaries killed: {confirmed} logouts confirmed, {undone} undone; writes back within {slowest:.1?}"
+    );
+    assert_eq!(undone, 0);
+    assert!(confirmed > KILLS, "hardly any logout was confirmed, so nothing was shown");
+}
+
+/// Control: without a replica that is waited for, and with the link to it cut, logouts that were answered come undone; with one, they are
+/// not answered as done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unconfirmed_logout_is_undone_by_a_failover() {
+    let primary = Redis::single().unwrap();
+    let link = Link::to(&primary.address()).unwrap();
+    let replica = Redis::replica_of(&link.address()).unwrap();
+    let careless = single(&primary.address(), PATIENT);
+    let careful = single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT });
+    let mut handles = Vec::new();
+    for _ in 0..20 {
+        handles.push(session(&careful, Kind::SignedIn, b"data").await);
+    }
+    // Through the link, and so behind all of them.
+    assert_eq!(careful.delete(handles[19], NOW).await, Ok(true));
+    link.set(Mode::Cut).unwrap();
+    for handle in &handles[..10] {
+        assert_eq!(careless.delete(*handle, NOW).await, Ok(true));
+    }
+    assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
+    drop(primary);
+    replica.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    let promoted = single(&replica.address(), PATIENT);
+    let mut undone = 0;
+    for handle in &handles[..10] {
+        undone += usize::from(promoted.load(*handle, NOW).await.unwrap().is_some());
+    }
+    println!("control, 10 logouts answered by a primary alone, which is then lost: {undone} undone");
+    assert_eq!(undone, 10);
+    assert!(promoted.load(handles[19], NOW).await.unwrap().is_none(), "the one that was replicated");
+}

@@ -1,0 +1,98 @@
+//! Races between requests, on any store, from any number of servers that share it.
+
+#![allow(dead_code, reason = "no test program needs all of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+use countersign::UnixTime;
+use countersign::session::{Content, Created, Credential, Deadlines, Handle, Kind, SessionStore, Swapped};
+use std::sync::Arc;
+
+pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+pub(crate) const DEADLINES: Deadlines =
+    Deadlines { idle: UnixTime::from_secs(1_700_003_600), absolute: UnixTime::from_secs(1_700_086_400) };
+
+pub(crate) fn content(kind: Kind, bytes: &[u8]) -> Content {
+    Content { kind, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
+}
+
+pub(crate) async fn session<S: SessionStore>(store: &S, kind: Kind, bytes: &[u8]) -> Handle {
+    let handle = Credential::generate_anonymous().unwrap().handle();
+    let made = store.create(handle, content(kind, bytes), NOW).await;
+    assert!(matches!(made, Ok(Created::Done(_))), "{made:?}");
+    handle
+}
+
+/// Adds one, as often as it takes.
+async fn increment<S: SessionStore>(store: &S, handle: Handle) {
+    loop {
+        let entry = store.load(handle, NOW).await.unwrap().unwrap();
+        let count = u64::from_be_bytes((*entry.content.bytes).try_into().unwrap()) + 1;
+        let next = Content { bytes: count.to_be_bytes().as_slice().into(), ..entry.content };
+        match store.compare_and_swap(handle, entry.version, next, NOW).await.unwrap() {
+            Swapped::Done(_) => return,
+            Swapped::Conflict => tokio::task::yield_now().await,
+            Swapped::Gone => panic!("nobody has ended it"),
+        }
+    }
+}
+
+/// 64 tasks add 200 each, spread over the servers.
+pub(crate) async fn count_together<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind) -> u64 {
+    let handle = session(&*stores[0], kind, &0u64.to_be_bytes()).await;
+    let tasks: Vec<_> = (0..64)
+        .map(|task| {
+            let store = Arc::clone(&stores[task % stores.len()]);
+            tokio::spawn(async move {
+                for _ in 0..200 {
+                    increment(&*store, handle).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let entry = stores[0].load(handle, NOW).await.unwrap().unwrap();
+    u64::from_be_bytes((*entry.content.bytes).try_into().unwrap())
+}
+
+/// A logout, against a write, a touch and a renewal that began before it; how many sessions were there afterwards.
+pub(crate) async fn revivals<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind, rounds: usize) -> usize {
+    let mut revived = 0;
+    for round in 0..rounds {
+        let of = |number: usize| Arc::clone(&stores[(round + number) % stores.len()]);
+        let handle = session(&*of(0), kind, b"data").await;
+        let entry = of(0).load(handle, NOW).await.unwrap().unwrap();
+        let late = |what: usize| {
+            let (store, entry) = (of(what), entry.clone());
+            tokio::spawn(async move {
+                match what {
+                    0 => drop(store.compare_and_swap(handle, entry.version, entry.content, NOW).await),
+                    1 => drop(store.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await),
+                    _ => increment_version(&*store, handle).await,
+                }
+            })
+        };
+        let racing = [late(0), late(1), late(2)];
+        assert!(of(1).delete(handle, NOW).await.unwrap());
+        for task in racing {
+            task.await.unwrap();
+        }
+        revived += usize::from(of(2).load(handle, NOW).await.unwrap().is_some());
+    }
+    revived
+}
+
+/// A renewal: reads, and writes under the version that it has read.
+async fn increment_version<S: SessionStore>(store: &S, handle: Handle) {
+    if let Ok(Some(entry)) = store.load(handle, NOW).await {
+        tokio::task::yield_now().await;
+        let _ = store.compare_and_swap(handle, entry.version, entry.content, NOW).await;
+    }
+}
