@@ -6,8 +6,9 @@
 //!                             verifier ─ HMAC under the pepper ─ = ?  sealed verifier
 //! ```
 //!
-//! The rooms: [`Credential`], what the cookie carries and what of it is kept; [`SessionStore`], what a store does and never does, with
-//! [`MemoryStore`] and, with the feature `disk`, one in a file; [`laws`], which tests any store.
+//! The rooms: [`Sessions`], which makes, finds, signs in and ends them, and [`Session`], what a request works with; [`Credential`], what the
+//! cookie carries and what of it is kept; [`SessionStore`], what a store does and never does, with [`MemoryStore`] and, by feature, one in a file
+//! and one on Redis; [`DynStore`], [`Blocking`] and [`block_on`] for other ways to call them; [`laws`], which tests any store.
 
 mod credential;
 mod current;
@@ -31,8 +32,8 @@ pub use memory::MemoryStore;
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisOptions, RedisStore, RedisUrlError};
-pub use sessions::{Events, Lifetimes, Listed, SessionError, Sessions};
+pub use sessions::{Attempt, Event, Events, Lifetimes, Listed, SessionError, Sessions};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };
-pub use twins::{Blocking, BlockingSessionStore, DynStore, FromBlocking};
+pub use twins::{Blocking, BlockingSessionStore, DynStore, FromBlocking, block_on};

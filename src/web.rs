@@ -1,5 +1,5 @@
-//! What goes over HTTP: cookies, read and written without a heap; and, with the feature `tower`, the server-side filter, which admits a
-//! request by its bearer token or answers for the handler.
+//! What goes over HTTP: cookies, read and written without a heap; and the server-side filters: with the feature `tower` the one that admits a
+//! request by its bearer token or answers for the handler, with `session-filter` the one that gives handlers their session.
 //!
 //! ```text
 //!            Authorization: Bearer cs1_…              extensions
@@ -7,8 +7,8 @@
 //!        ◄── 401, WWW-Authenticate ──┘ (refused: the handler never runs)
 //! ```
 //!
-//! The filter reads the `Authorization` header alone: never a query string, never a cookie. A header that a client sets by hand
-//! is what makes this way safe from cross-site request forgery.
+//! The first reads the `Authorization` header alone: never a query string, never a cookie. A header that a client sets by hand is what makes
+//! this way safe from cross-site request forgery. The other (`SessionLayer`) reads a cookie, and so has a guard against it (`CsrfGuard`).
 
 #[cfg(feature = "tower")]
 mod authenticate;
@@ -45,7 +45,7 @@ pub use extract::SignedIn;
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 #[cfg(feature = "session-filter")]
-pub use revocation::{Issued, RevocationLayer, RevocationService};
+pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
 #[cfg(feature = "session-filter")]
 pub use session_layer::{SessionFuture, SessionLayer, SessionService};
 #[cfg(feature = "session-filter")]

@@ -89,14 +89,15 @@ async fn no_session_can_be_fixed() {
         let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
         Sessions::new(single(&redis.address(), PATIENT), pepper, lifetimes)
     });
-    for attempt in 0..1000 {
-        let of = |number: usize| &servers[(attempt + number) % 3];
+    for round in 0..1000 {
+        let of = |number: usize| &servers[(round + number) % 3];
         let mut planted = of(0).begin(NOW).unwrap();
         of(0).save(&mut planted, NOW).await.unwrap();
         let cookie = planted.cookie();
         let mut victim = of(1).find([cookie.as_bytes()], NOW).await.unwrap().unwrap();
-        of(1).sign_in(&mut victim, "alice", 1, NOW).await.unwrap();
-        assert!(of(2).find([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {attempt}");
+        let attempt = of(1).attempt("alice").await.unwrap();
+        of(1).sign_in(&mut victim, &attempt, 1, NOW).await.unwrap();
+        assert!(of(2).find([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {round}");
         planted.insert("admin", &true).unwrap();
         assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Gone));
         let found = of(2).find([victim.cookie().as_bytes()], NOW).await.unwrap().unwrap();

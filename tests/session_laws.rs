@@ -15,8 +15,8 @@ mod races;
 use countersign::UnixTime;
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Blocking, Capabilities, Content, Created, Credential, DiskStore, Durability, DynStore, Entry, Epoch, FromBlocking,
-    Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
+    Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, Durability, DynStore, Entry, Epoch,
+    FromBlocking, Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
 use races::{NOW, content, count_together, revivals, session};
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ impl OnDisk {
     fn with_budget(name: &str, budget: u64) -> Self {
         let folder = std::env::temp_dir().join(format!("countersign-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Self { store: Some(Arc::new(DiskStore::open(&folder.join("sessions.redb"), budget, budget).unwrap())), folder }
+        Self { store: Some(Arc::new(DiskStore::open(folder.join("sessions.redb"), budget, budget).unwrap())), folder }
     }
 
     fn store(&self) -> Arc<DiskStore> {
@@ -238,29 +238,82 @@ async fn no_logout_is_undone() {
 
 // ---------------------------------------------------------------------------------------------- budgets
 
-/// However many strangers come, nobody who has signed in is pushed out.
-#[tokio::test]
-async fn strangers_push_out_strangers_alone() {
-    let store = MemoryStore::new(256 * 1024, 64 * 1024);
+/// However many strangers come, nobody who has signed in is pushed out; and what is over stands in nobody's way.
+async fn fill<S: SessionStore>(store: &S) {
+    let sign_in = async |now| {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let content = Content {
+            deadlines: Deadlines { idle: end(now), absolute: end(now) },
+            ..content(Kind::SignedIn, b"known")
+        };
+        store.create(handle, content, now).await.map(|_| handle)
+    };
     let mut known = Vec::new();
     loop {
-        let handle = Credential::generate_anonymous().unwrap().handle();
-        match store.create(handle, content(Kind::SignedIn, b"known"), NOW).await {
-            Ok(Created::Done(_)) => known.push(handle),
-            Err(StoreError::Full) => break,
-            other => panic!("{other:?}"),
+        match sign_in(NOW).await {
+            Ok(handle) => known.push(handle),
+            Err(error) => {
+                assert_eq!(error, StoreError::Full);
+                break;
+            }
         }
     }
-    assert!(known.len() > 200, "{}", known.len());
-    for _ in 0..20_000 {
-        session(&store, Kind::Anonymous, b"stranger").await;
+    assert!(known.len() > 100, "{}", known.len());
+    for _ in 0..2000 {
+        session(store, Kind::Anonymous, b"stranger").await;
     }
     for handle in &known {
         assert!(store.load(*handle, NOW).await.unwrap().is_some());
     }
-    // With room made, another one fits.
+    // With room made, another one fits, and no more.
     assert!(store.delete(known[0], NOW).await.unwrap());
-    session(&store, Kind::SignedIn, b"known").await;
+    assert!(sign_in(NOW).await.is_ok());
+    assert_eq!(sign_in(NOW).await, Err(StoreError::Full));
+    // Nobody has swept.
+    for _ in 0..known.len() {
+        assert!(sign_in(end(NOW)).await.is_ok(), "the dead stand in the way of the living");
+    }
+}
+
+fn end(now: UnixTime) -> UnixTime {
+    UnixTime::from_secs(now.as_secs() + 1000)
+}
+
+#[tokio::test]
+async fn strangers_push_out_strangers_alone_and_the_dead_nobody() {
+    fill(&MemoryStore::new(64 * 1024, 32 * 1024)).await;
+    let folder = OnDisk::new("strangers").folder.clone();
+    std::fs::create_dir_all(&folder).unwrap();
+    fill(&DiskStore::open(folder.join("small.redb"), 64 * 1024, 32 * 1024).unwrap()).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Strangers do not keep a sweep from what is over of users.
+#[tokio::test]
+async fn a_sweep_takes_users_first() {
+    let (disk, memory) = (OnDisk::new("sweep"), memory());
+    async fn first_swept<S: SessionStore>(store: &S) -> usize {
+        for kind in [Kind::Anonymous, Kind::SignedIn] {
+            for _ in 0..5 {
+                session(store, kind, b"over").await;
+            }
+        }
+        let later = UnixTime::from_secs(1_800_000_000);
+        assert_eq!(store.sweep(later, 5).await.unwrap(), 5);
+        store.sweep(later, 100).await.unwrap()
+    }
+    assert_eq!(first_swept(&memory).await, 5);
+    assert_eq!(first_swept(&*disk.store()).await, 5);
+    assert_eq!((memory.bytes(Kind::SignedIn), disk.store().bytes(Kind::SignedIn).unwrap()), (0, 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let disk = OnDisk::new("mode");
+    let mode = std::fs::metadata(disk.folder.join("sessions.redb")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 // ---------------------------------------------------------------------------------------------- the file
@@ -307,13 +360,13 @@ async fn a_file_shrinks_when_it_is_compacted() {
     assert!(after < before, "{after} of {before} bytes");
     disk.store = Some(Arc::new(DiskStore::open(&file, 1 << 30, 1 << 30).unwrap()));
     assert!(disk.store().load(kept, NOW).await.unwrap().is_some());
-    assert!(matches!(DiskStore::compact(&disk.folder.join("none.redb")), Err(OpenError::Unusable(_))));
+    assert!(matches!(DiskStore::compact(disk.folder.join("none.redb")), Err(OpenError::Unusable(_))));
 }
 
 #[test]
 fn a_file_in_use_is_told_apart_from_a_broken_one() {
     let disk = OnDisk::new("locked");
-    assert_eq!(DiskStore::open(&disk.folder.join("sessions.redb"), 1 << 30, 1 << 30).unwrap_err(), OpenError::Locked);
+    assert_eq!(DiskStore::open(disk.folder.join("sessions.redb"), 1 << 30, 1 << 30).unwrap_err(), OpenError::Locked);
     let broken = disk.folder.join("broken.redb");
     std::fs::write(&broken, b"not a database".repeat(1000)).unwrap();
     assert!(matches!(DiskStore::open(&broken, 1 << 30, 1 << 30).unwrap_err(), OpenError::Unusable(_)));

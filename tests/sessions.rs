@@ -40,8 +40,19 @@ async fn saved<S: SessionStore>(sessions: &Sessions<S>) -> Session {
 
 async fn signed_in<S: SessionStore>(sessions: &Sessions<S>, user: &str) -> Session {
     let mut session = saved(sessions).await;
-    sessions.sign_in(&mut session, user, 1, NOW).await.unwrap();
+    sign_in(sessions, &mut session, user, 1, NOW).await.unwrap();
     session
+}
+
+async fn sign_in<S: SessionStore>(
+    sessions: &Sessions<S>,
+    session: &mut Session,
+    user: &str,
+    level: u8,
+    now: UnixTime,
+) -> Result<(), SessionError> {
+    let attempt = sessions.attempt(user).await.unwrap();
+    sessions.sign_in(session, &attempt, level, now).await
 }
 
 async fn find<S: SessionStore>(sessions: &Sessions<S>, cookie: &str, now: UnixTime) -> Option<Session> {
@@ -94,12 +105,12 @@ async fn no_session_can_be_fixed() {
         let mut session = saved(&sessions).await;
         let planted = session.cookie();
         let mut victim = find(&sessions, &planted, NOW).await.unwrap();
-        sessions.sign_in(&mut victim, "alice", 1, NOW).await.unwrap();
+        sign_in(&sessions, &mut victim, "alice", 1, NOW).await.unwrap();
         assert!(find(&sessions, &planted, NOW).await.is_none(), "attempt {attempt}");
         let mut cookies = vec![planted];
         for (user, level) in [("alice", 2), ("bob", 1)] {
             cookies.push(victim.cookie());
-            sessions.sign_in(&mut victim, user, level, NOW).await.unwrap();
+            sign_in(&sessions, &mut victim, user, level, NOW).await.unwrap();
             assert_eq!(victim.user(), Some(user));
         }
         for cookie in &cookies {
@@ -108,7 +119,7 @@ async fn no_session_can_be_fixed() {
         // What was planted cannot be written either.
         session.insert("admin", &true).unwrap();
         assert_eq!(sessions.save(&mut session, NOW).await, Err(SessionError::Gone));
-        assert_eq!(sessions.sign_in(&mut session, "mallory", 1, NOW).await, Err(SessionError::Gone));
+        assert_eq!(sign_in(&sessions, &mut session, "mallory", 1, NOW).await, Err(SessionError::Gone));
         let found = find(&sessions, &victim.cookie(), NOW).await.unwrap();
         assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("bob"), None));
     }
@@ -124,7 +135,7 @@ async fn data_stays_when_somebody_signs_in() {
     other.insert("theme", "dark").unwrap();
     sessions.save(&mut other, NOW).await.unwrap();
     // Read before the other request wrote: its change is not lost.
-    sessions.sign_in(&mut session, "alice", 1, after(5)).await.unwrap();
+    sign_in(&sessions, &mut session, "alice", 1, after(5)).await.unwrap();
     let found = find(&sessions, &session.cookie(), after(5)).await.unwrap();
     assert_eq!(found.get::<String>("theme").unwrap().as_deref(), Some("dark"));
     assert_eq!(found.get::<Vec<String>>("cart").unwrap().unwrap(), ["apples"]);
@@ -157,6 +168,46 @@ async fn signed_out_everywhere_is_signed_out_everywhere() {
     assert!(find(&sessions, &bob.cookie(), after(1)).await.is_some());
     assert_eq!(sessions.list("alice", after(1)).await.unwrap().len(), 1);
     signed_in(&sessions, "alice").await;
+}
+
+/// A password is being checked while its user, who has just changed it, signs out everywhere: it opens nothing any more.
+#[tokio::test]
+async fn a_sign_in_under_way_does_not_outlive_being_signed_out_everywhere() {
+    let sessions = sessions();
+    for mut session in [saved(&sessions).await, sessions.begin(NOW).unwrap()] {
+        let attempt = sessions.attempt("alice").await.unwrap();
+        sessions.end_all("alice", None, NOW).await.unwrap();
+        let outcome = sessions.sign_in(&mut session, &attempt, 1, NOW).await;
+        assert!(matches!(outcome, Err(SessionError::Gone | SessionError::Revoked)), "{outcome:?}");
+        sign_in(&sessions, &mut session, "alice", 1, NOW).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nothing_goes_from_user_to_user() {
+    let sessions = sessions();
+    let mut session = sessions.begin(NOW).unwrap();
+    session.insert("cart", &["apples"]).unwrap();
+    sign_in(&sessions, &mut session, "alice", 1, NOW).await.unwrap();
+    session.insert("secret", &"of alice").unwrap();
+    session.set_label("her laptop");
+    sessions.save(&mut session, NOW).await.unwrap();
+    sign_in(&sessions, &mut session, "alice", 2, NOW).await.unwrap();
+    assert_eq!(session.get::<String>("secret").unwrap().as_deref(), Some("of alice"), "stepping up");
+    sign_in(&sessions, &mut session, "bob", 1, NOW).await.unwrap();
+    let found = find(&sessions, &session.cookie(), NOW).await.unwrap();
+    assert!(found.get::<String>("secret").unwrap().is_none() && found.get::<Vec<String>>("cart").unwrap().is_none());
+    assert_eq!(sessions.list("bob", NOW).await.unwrap()[0].label, "");
+}
+
+#[tokio::test]
+async fn a_session_is_ended_by_its_own_user_alone() {
+    let sessions = sessions();
+    let alice = signed_in(&sessions, "alice").await;
+    assert!(!sessions.end_of("bob", alice.handle(), NOW).await.unwrap());
+    assert!(find(&sessions, &alice.cookie(), NOW).await.is_some());
+    assert!(sessions.end_of("alice", alice.handle(), NOW).await.unwrap());
+    assert!(find(&sessions, &alice.cookie(), NOW).await.is_none());
 }
 
 // ---------------------------------------------------------------------------------------------- renewal and theft
@@ -226,20 +277,23 @@ async fn an_answer_that_is_lost_locks_nobody_out() {
     assert_eq!(sessions.events().thefts, 1);
 }
 
-/// With four verifiers under way that nobody has seen there is no fifth; the session goes on.
+/// A thief renews with a copied cookie, and throws away what comes of it: the holder's renewals go on, and the copy is known for one.
 #[tokio::test]
-async fn renewals_that_nobody_sees_come_to_an_end() {
+async fn renewals_that_nobody_sees_do_not_stand_in_the_way() {
     let sessions = sessions();
-    let kept = signed_in(&sessions, "alice").await.cookie();
-    let mut cookies = Vec::new();
+    let cookie = signed_in(&sessions, "alice").await.cookie();
+    let renew = async |now| {
+        let mut session = seen(&sessions, &cookie, now).await.unwrap();
+        sessions.renew(&mut session, now).await.unwrap();
+        session.cookie()
+    };
     for round in 0..20 {
-        let mut session = seen(&sessions, &kept, after(round * 100)).await.unwrap();
-        sessions.renew(&mut session, after(round * 100)).await.unwrap();
-        cookies.push(session.cookie());
+        assert_ne!(renew(after(round * 100)).await, cookie);
     }
-    assert!(cookies[4..].iter().all(|cookie| *cookie == kept) && !cookies[..4].contains(&kept));
-    assert!(seen(&sessions, &cookies[3], after(2000)).await.is_some());
-    assert_eq!(sessions.events().thefts, 0);
+    let renewed = renew(after(2000)).await;
+    assert!(seen(&sessions, &renewed, after(2001)).await.is_some());
+    assert!(seen(&sessions, &cookie, after(2011)).await.is_none());
+    assert_eq!(sessions.events().thefts, 1);
 }
 
 /// Two tabs at once: neither is signed out.
@@ -290,7 +344,7 @@ async fn a_form_token_is_of_one_session_and_outlives_renewals() {
     assert!(sessions.is_form_token(&session, &token));
     let other = signed_in(&sessions, "alice").await;
     assert!(!sessions.is_form_token(&other, &token) && !sessions.is_form_token(&session, ""));
-    sessions.sign_in(&mut session, "alice", 2, NOW).await.unwrap();
+    sign_in(&sessions, &mut session, "alice", 2, NOW).await.unwrap();
     assert!(!sessions.is_form_token(&session, &token));
 }
 
@@ -342,6 +396,29 @@ async fn a_record_that_is_too_large_says_by_how_much_and_changes_nothing() {
     sessions.save(&mut session, NOW).await.unwrap();
     assert!(session.get::<u64>("big").is_err() && session.get::<u64>("small").unwrap().is_none());
     assert!(session.take::<String>("big").unwrap().is_some() && session.get::<String>("big").unwrap().is_none());
+}
+
+/// What an update leaves alone stays as it is, to the byte, and what it makes must be readable.
+#[tokio::test]
+async fn an_update_touches_what_it_touches() {
+    let sessions = sessions();
+    let mut session = saved(&sessions).await;
+    session.insert("large", &u128::MAX).unwrap();
+    session.insert("gone", &1).unwrap();
+    session.update(|data| {
+        data.remove("gone");
+        data.insert("new".to_owned(), 1.into());
+    });
+    sessions.save(&mut session, NOW).await.unwrap();
+    let mut found = find(&sessions, &session.cookie(), NOW).await.unwrap();
+    assert_eq!(found.get::<u128>("large").unwrap(), Some(u128::MAX));
+    assert_eq!((found.get::<u8>("gone").unwrap(), found.get::<u8>("new").unwrap()), (None, Some(1)));
+    found.update(|data| {
+        let deep = (0..200).fold(serde_json::Value::Null, |inner, _| vec![inner].into());
+        data.insert("deep".to_owned(), deep);
+    });
+    assert_eq!(sessions.save(&mut found, NOW).await, Err(SessionError::Data));
+    assert!(find(&sessions, &session.cookie(), NOW).await.unwrap().get::<u8>("new").unwrap().is_some());
 }
 
 // ---------------------------------------------------------------------------------------------- calls of the store
@@ -463,18 +540,70 @@ async fn no_secret_is_shown() {
     let cookie = session.cookie();
     let credential = Credential::parse(cookie.as_bytes()).unwrap();
     let entry = sessions.store().load(session.handle(), NOW).await.unwrap().unwrap();
-    let listed = sessions.list("alice", NOW).await.unwrap();
+    let (listed, attempt) = (sessions.list("alice", NOW).await.unwrap(), sessions.attempt("alice").await.unwrap());
     let shown = format!(
-        "{session:?} {credential:?} {:?} {:?} {entry:?} {sessions:?} {:?} {listed:?} {:?} {}",
+        "{session:?} {credential:?} {:?} {:?} {entry:?} {sessions:?} {:?} {listed:?} {attempt:?} {:?} {}",
         pepper(),
         pepper().seal(&credential),
         sessions.store(),
         sessions.events(),
         SessionError::TooLarge { by: 1 },
     );
-    let verifier = &cookie[30..];
-    let record = String::from_utf8_lossy(&entry.content.bytes).into_owned();
-    assert!(record.contains("4242") && !record.contains(verifier) && !record.contains(&cookie[27..]));
-    assert!(!shown.contains(verifier) && !shown.contains("4242") && !shown.contains("obvious test key"), "{shown}");
-    assert!(shown.contains(&session.handle().to_string()) || shown.contains("Handle"));
+    let verifier = verifier_of(&cookie);
+    let leaks = |shown: &str| {
+        // As text, and as `Debug` prints bytes; six of either are no coincidence.
+        let texts = cookie.as_bytes()[30..].windows(8).map(|part| String::from_utf8_lossy(part).into_owned());
+        let arrays = verifier.windows(6).map(|part| format!("{part:?}").trim_matches(['[', ']']).to_owned());
+        texts.chain(arrays).chain(["4242".into(), "obvious test key".into()]).any(|part| shown.contains(&part))
+    };
+    assert!(!leaks(&shown), "{shown}");
+    assert!(shown.contains(&session.handle().to_string()), "what logs are for");
+    assert!(leaks(&format!("{verifier:?}")) && leaks(&cookie) && leaks("4242"), "control");
+}
+
+/// The bytes that the cookie carries behind the handle.
+fn verifier_of(cookie: &str) -> Vec<u8> {
+    let bits: Vec<u8> = cookie
+        .bytes()
+        .flat_map(|byte| {
+            let six = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'-' => 62,
+                _ => 63,
+            };
+            (0..6).rev().map(move |bit| six >> bit & 1)
+        })
+        .collect();
+    let bytes: Vec<u8> = bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect();
+    bytes[20..].to_vec()
+}
+
+/// Whoever has the whole store, and no pepper, gets in with nothing of it.
+#[tokio::test]
+async fn a_stolen_store_signs_nobody_in() {
+    let sessions = sessions();
+    let session = signed_in(&sessions, "alice").await;
+    let cookie = session.cookie();
+    let entry = sessions.store().load(session.handle(), NOW).await.unwrap().unwrap();
+    let record = &entry.content.bytes;
+    let verifier = verifier_of(&cookie);
+    for part in verifier.windows(8) {
+        assert!(!record.windows(8).any(|stretch| stretch == part), "a part of the verifier is in the record");
+    }
+    // Every stretch of the record as if it were the verifier.
+    let base64url = |bytes: &[u8]| {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+        let six = |bits: &[u8]| (0..6).fold(0, |six, bit| six << 1 | bits.get(bit).copied().unwrap_or(0));
+        bits.chunks(6).map(|bits| char::from(ALPHABET[usize::from(six(bits))])).collect::<String>()
+    };
+    let genuine = [session.handle().as_bytes().as_slice(), &verifier].concat();
+    assert_eq!(base64url(&genuine), *cookie, "control: what is built here is a cookie");
+    for stretch in record.windows(32) {
+        let built = base64url(&[session.handle().as_bytes().as_slice(), stretch].concat());
+        assert!(find(&sessions, &built, NOW).await.is_none());
+    }
+    assert!(find(&sessions, &cookie, NOW).await.is_some());
 }

@@ -21,8 +21,8 @@ use countersign::session::{
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, JwtAuthenticator, OpenSession, SessionLayer, SessionSlot, SetCookie, SignedIn,
-    TokenAuthenticator,
+    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SessionLayer,
+    SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -156,7 +156,44 @@ async fn read(session: OpenSession) -> String {
 }
 
 async fn sign_in(mut session: OpenSession) -> Result<&'static str, SessionError> {
-    session.sign_in("alice", 1).await.map(|()| "welcome")
+    let attempt = session.attempt("alice").await?;
+    session.sign_in(&attempt, 1).await.map(|()| "welcome")
+}
+
+/// Signs in, and then changes more than a session may hold.
+async fn sign_in_with_luggage(mut session: OpenSession) -> Result<&'static str, SessionError> {
+    let attempt = session.attempt("alice").await?;
+    session.sign_in(&attempt, 1).await?;
+    session.insert("luggage", &"x".repeat(20_000))?;
+    Ok("welcome")
+}
+
+/// A form with a hidden field, for browsers that do not say where a request comes from.
+async fn form(slot: Extension<SessionSlot>, token: String) -> Result<String, StatusCode> {
+    match slot.open_vouched(&token).await {
+        Ok(mut session) => {
+            session.insert("form", &true).unwrap();
+            Ok("posted".to_owned())
+        }
+        Err(SlotError::Unvouched) => Err(StatusCode::FORBIDDEN),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn form_token(session: OpenSession) -> String {
+    session.sessions().form_token(&session)
+}
+
+/// Gives up waiting for its session, and tries again.
+async fn impatient(store: Extension<Flaky>, slot: Extension<SessionSlot>) -> String {
+    store.go_away(true);
+    let gave_up = tokio::time::timeout(Duration::from_millis(1), slot.open()).await.is_err();
+    store.go_away(false);
+    format!("{gave_up} {}", slot.open().await.is_ok())
+}
+
+async fn devices(session: OpenSession) -> Result<String, SessionError> {
+    session.devices().await.map(|devices| devices.len().to_string())
 }
 
 async fn sign_out(session: OpenSession) -> Result<&'static str, SessionError> {
@@ -196,6 +233,12 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/late", post(late))
         .route("/shown", post(shown))
         .route("/renew", post(renew))
+        .route("/luggage", post(sign_in_with_luggage))
+        .route("/form", post(form))
+        .route("/form-token", get(form_token))
+        .route("/impatient", get(impatient))
+        .route("/devices", get(devices))
+        .route("/twice", get(async |_one: OpenSession, _two: OpenSession| "never"))
         .layer(Extension(store.clone()))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
     (app, store)
@@ -345,8 +388,8 @@ async fn a_store_that_is_away_is_a_503_in_time() {
     let requests = (0..1000).map(|number| {
         let (app, cookie) = (app.clone(), cookie.clone());
         tokio::spawn(async move {
-            let path = ["/read", "/write", "/in", "/out"][number % 4];
-            let method = if path == "/read" { Method::GET } else { Method::POST };
+            let path = ["/read", "/write", "/in", "/out", "/devices"][number % 5];
+            let method = if matches!(path, "/read" | "/devices") { Method::GET } else { Method::POST };
             let start = Instant::now();
             let (response, body) = own(&app, method, path, &cookie).await;
             let took = start.elapsed();
@@ -431,6 +474,108 @@ async fn pages_are_redirected_and_scripts_are_told() {
     let form = [navigation, ("cookie", &cookie), ("sec-fetch-site", "same-origin")];
     let (response, _) = send(&app, Method::POST, "/late", &form).await;
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
+}
+
+/// What was written stays written: who has signed in gets the cookie for it, also when the rest of the request fails.
+#[tokio::test]
+async fn a_failed_write_after_signing_in_keeps_the_cookie() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let before = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let (response, _) = own(&app, Method::POST, "/luggage", &before).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(matches!(response.extensions().get(), Some(SessionError::TooLarge { .. })));
+    let after = cookie_of(&response);
+    assert_eq!(own(&app, Method::GET, "/read", &after).await.1, "alice 1");
+    assert_eq!(own(&app, Method::GET, "/read", &before).await.1, "nobody 0");
+}
+
+/// Browsers add some credentials by themselves, and open sockets (`Upgrade`) for other sites with cookies.
+#[tokio::test]
+async fn what_a_browser_adds_by_itself_vouches_for_nothing() {
+    let (app, store) = app(CsrfGuard::new(["HTTPS://Shop.example/"]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    store.calls();
+    let foreign =
+        [("cookie", cookie.as_str()), ("sec-fetch-site", "same-site"), ("origin", "https://evil.shop.example")];
+    for more in
+        [("authorization", "Basic YWxpY2U6cGFzcw=="), ("authorization", "Negotiate abc"), ("upgrade", "websocket")]
+    {
+        let method = if more.0 == "upgrade" { Method::GET } else { Method::POST };
+        let path = if more.0 == "upgrade" { "/read" } else { "/write" };
+        let headers: Vec<_> = foreign.into_iter().chain([more]).collect();
+        assert_eq!(send(&app, method, path, &headers).await.0.status(), StatusCode::FORBIDDEN, "{more:?}");
+    }
+    assert_eq!(store.calls(), 0);
+    let own_socket = [("cookie", cookie.as_str()), ("origin", ORIGIN), ("upgrade", "websocket")];
+    assert_eq!(send(&app, Method::GET, "/read", &own_socket).await.1, "alice 0");
+}
+
+/// Another site's request that is let through, a payment provider's for example, comes without the cookie, and must not replace it.
+#[tokio::test]
+async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/write"));
+    let (response, body) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!((response.status(), body.as_str(), store.calls()), (StatusCode::OK, "1", 0));
+    assert!(!response.headers().contains_key(SET_COOKIE));
+}
+
+/// A form of an old browser, which says nothing: its token opens the session, and without it there is none.
+#[tokio::test]
+async fn a_form_vouches_for_a_browser_that_says_nothing() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).letting_forms_vouch());
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let token = own(&app, Method::GET, "/form-token", &cookie).await.1;
+    let post = async |path: &str, body: &str, headers: &[(&str, &str)]| {
+        let mut request = Request::post(path).header("cookie", &cookie);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap().status()
+    };
+    assert_eq!(post("/form", &token, &[]).await, StatusCode::OK);
+    for wrong in ["", "x", &token[1..], &token.replace(&token[..1], if token.starts_with('A') { "B" } else { "A" })] {
+        assert_eq!(post("/form", wrong, &[]).await, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(post("/write", "", &[]).await, StatusCode::FORBIDDEN, "a handler that does not look at a token");
+    assert_eq!(
+        post("/form", &token, &[("sec-fetch-site", "cross-site")]).await,
+        StatusCode::FORBIDDEN,
+        "it says where it is from"
+    );
+    assert_eq!(post("/form", &token, &[("origin", "https://evil.example")]).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_gives_the_session_back() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    assert_eq!(own(&app, Method::GET, "/impatient", &cookie).await.1, "true true");
+}
+
+/// Mistakes of the application are 500s that say in the extensions what they are.
+#[tokio::test]
+async fn mistakes_are_told_to_the_log() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let (response, _) = own(&app, Method::GET, "/twice", &cookie).await;
+    assert_eq!(
+        (response.status(), response.extensions().get()),
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&SlotError::InUse))
+    );
+    let unfiltered = Router::new().route("/read", get(read));
+    let (response, _) = own(&unfiltered, Method::GET, "/read", &cookie).await;
+    assert_eq!(
+        (response.status(), response.extensions().get()),
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&FilterMissing))
+    );
+    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<VerifiedToken>());
+    let (response, _) = own(&unnamed, Method::GET, "/", "").await;
+    assert_eq!(
+        (response.status(), response.extensions().get()),
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&IdentityMissing))
+    );
 }
 
 /// A renewal whose answer is late: what the store keeps in the end is what the browser gets.

@@ -86,7 +86,7 @@ async fn harden(mut response: Response) -> Response {
 
 #[derive(Deserialize)]
 pub(crate) struct Credentials {
-    user: String,
+    pub(crate) user: String,
     password: String,
 }
 

@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     std::fs::create_dir_all(&data)?;
     let secrets = Secrets::load(&data.join("secrets"))?;
-    let sessions = Arc::new(DiskStore::open(&data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES)?);
+    let sessions = Arc::new(DiskStore::open(data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES)?);
     let filter = SessionLayer::without_tls(
         Sessions::new(DynStore::new(Arc::clone(&sessions)), Pepper::new(secrets.pepper.expose())?, LIFETIMES),
         // The page has these two names, and no others.

@@ -36,11 +36,20 @@ async fn login(
     headers: HeaderMap,
     credentials: Result<Json<Credentials>, JsonRejection>,
 ) -> Response {
+    // Before the password is checked: who is signed out everywhere meanwhile does not come in.
+    let attempt = match &credentials {
+        Ok(Json(credentials)) => session.attempt(&credentials.user).await,
+        Err(_) => session.attempt("").await,
+    };
+    let attempt = match attempt {
+        Ok(attempt) => attempt,
+        Err(error) => return error.into_response(),
+    };
     let (user, role) = match check(&app, credentials).await {
         Ok(known) => known,
         Err(answer) => return answer,
     };
-    if let Err(error) = session.sign_in(&user, 1).await {
+    if let Err(error) = session.sign_in(&attempt, 1).await {
         return error.into_response();
     }
     session.set_label(&device_of(&headers));
@@ -51,8 +60,7 @@ async fn login(
 
 /// What the server keeps, for whoever it belongs to.
 async fn show(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
-    let (user, now) = (session.user().unwrap_or_default(), UnixTime::now());
-    let listed = session.sessions().list(user, now).await?;
+    let listed = session.devices().await?;
     let devices: Vec<_> = listed
         .iter()
         .map(|device| {
@@ -67,12 +75,12 @@ async fn show(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> 
         .collect();
     let deadlines = session.deadlines();
     Ok(Json(json!({
-        "user": user,
+        "user": session.user(),
         "handle": session.handle().to_string(),
         "signed_in_at": session.authenticated().map(|(at, _)| at.as_secs()),
         "idle": deadlines.idle.as_secs(),
         "absolute": deadlines.absolute.as_secs(),
-        "now": now.as_secs(),
+        "now": UnixTime::now().as_secs(),
         "notes": session.get::<Value>("notes")?.unwrap_or_else(|| json!([])),
         "devices": devices,
     })))
@@ -113,16 +121,10 @@ struct Device {
 
 /// Ends one of the user's own sessions.
 async fn end(SignedIn(session): SignedIn, Json(device): Json<Device>) -> Response {
-    let own = async || {
-        let sessions = session.sessions();
-        let listed = sessions.list(session.user().unwrap_or_default(), UnixTime::now()).await?;
-        let asked = Handle::parse(device.handle.as_bytes());
-        match listed.iter().find(|listed| Some(listed.handle) == asked) {
-            Some(found) => sessions.end(found.handle, UnixTime::now()).await,
-            None => Ok(false),
-        }
+    let Some(handle) = Handle::parse(device.handle.as_bytes()) else {
+        return problem(StatusCode::BAD_REQUEST, "json", "A session's name is 27 characters of base64url");
     };
-    match own().await {
+    match session.end_device(handle).await {
         Ok(true) => Json(json!({"ended": device.handle})).into_response(),
         Ok(false) => problem(StatusCode::NOT_FOUND, "no-such-session", "You have no session of this name"),
         Err(error) => error.into_response(),
@@ -137,8 +139,7 @@ async fn logout(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError
 /// Ends every session of the user, and every token and JWT that was issued until now.
 async fn logout_everywhere(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
     let user = session.user().unwrap_or_default().to_owned();
-    session.sessions().end_all(&user, None, UnixTime::now()).await?;
-    session.sign_out().await?;
+    session.sign_out_everywhere().await?;
     println!("{user:?} has signed out everywhere");
     Ok(Json(json!({"signed_out": "everywhere"})))
 }

@@ -33,7 +33,7 @@ impl UserTag {
     }
 }
 
-/// The public name of a session: safe in logs, metrics and lists of devices. Whoever knows it can do nothing with it.
+/// The public name of a session: safe in logs, metrics and lists of devices. Nobody gets into a session with it.
 ///
 /// ```
 /// use countersign::session::{Credential, Handle, Pepper};
@@ -44,7 +44,7 @@ impl UserTag {
 /// assert_eq!(Handle::parse(shown.as_bytes()), Some(credential.handle()));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Handle([u8; HANDLE]);
 
 impl Handle {
@@ -89,6 +89,13 @@ impl fmt::Display for Handle {
         let mut text = [0; base64url_len(HANDLE)];
         base64url_encode(&self.0, &mut text);
         f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// As `Display`, so that it is the same in every log.
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({self})")
     }
 }
 
@@ -231,7 +238,8 @@ impl fmt::Debug for SealedVerifier {
     }
 }
 
-/// The server's own key for credentials: without it neither a dump of the store nor write access to it makes a cookie.
+/// The server's own key for credentials: without it a dump of the store makes no cookie. Who may write to the store can change what is in a
+/// session, but not get into one.
 ///
 /// ```
 /// use countersign::session::Pepper;

@@ -1,8 +1,8 @@
 //! One session, as a request works with it.
 
 use super::credential::{Credential, Handle, SealedVerifier};
-use super::data::{self, Values};
-use super::record::Record;
+use super::data::{self, Data, Values};
+use super::record::{Record, SignedInUser};
 use super::sessions::SessionError;
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
@@ -23,23 +23,30 @@ pub(super) enum Change {
     Remove(String),
     Update(Box<dyn Fn(&mut Values) + Send + Sync>),
     Label(String),
-    /// From the verifier that counted to the next one.
-    Renewal(SealedVerifier, SealedVerifier, UnixTime),
+    /// From the verifier that counted to the next one, in a request that came with this one.
+    Renewal {
+        from: SealedVerifier,
+        to: SealedVerifier,
+        shown: SealedVerifier,
+        now: UnixTime,
+    },
     /// The verifier that counts was seen: those before it are over then.
     Retirement(UnixTime),
 }
 
 impl Change {
-    fn apply(&self, record: &mut Record) {
+    /// False if it has left something out.
+    fn apply(&self, record: &mut Record) -> bool {
         match self {
+            Self::Update(update) => return record.data.update(update),
             Self::Insert(key, value) => record.data.insert(key, value),
             Self::Remove(key) => record.data.remove(key),
-            Self::Update(update) => record.data.update(update),
             Self::Label(label) => record.label.clone_from(label),
             // Nothing on top of another renewal: its verifier is in a browser already.
-            Self::Renewal(from, to, now) => record.renew(*from, *to, *now),
+            Self::Renewal { from, to, shown, now } => record.renew(*from, *to, *shown, *now),
             Self::Retirement(until) => record.retire(*until),
         }
+        true
     }
 }
 
@@ -57,6 +64,8 @@ pub struct Session {
     /// A new credential, and what a record keeps of it, until a save has told whether it counts: the call that made it may be dropped.
     pub(super) renewal: Option<Box<(Credential, SealedVerifier)>>,
     has_new_cookie: bool,
+    /// An update has made something that cannot be read again.
+    has_misfit: bool,
 }
 
 impl Session {
@@ -73,9 +82,25 @@ impl Session {
         self.has_new_cookie
     }
 
+    /// True before it was ever saved.
+    #[cfg(feature = "session-filter")]
+    pub(crate) const fn is_unsaved(&self) -> bool {
+        self.version.is_none()
+    }
+
     pub(super) const fn unsaved(credential: Credential, record: Box<Record>, deadlines: Deadlines) -> Self {
         let changes = Vec::new();
-        Self { credential, record, deadlines, changes, version: None, epoch: 0, renewal: None, has_new_cookie: false }
+        Self {
+            credential,
+            record,
+            deadlines,
+            changes,
+            version: None,
+            epoch: 0,
+            renewal: None,
+            has_new_cookie: false,
+            has_misfit: false,
+        }
     }
 
     pub(super) fn of_entry(credential: Credential, record: Box<Record>, entry: Entry) -> Self {
@@ -83,12 +108,28 @@ impl Session {
         Self { version: Some(entry.version), epoch, ..Self::unsaved(credential, record, deadlines) }
     }
 
-    /// The same data as a session of a user, under another credential.
-    pub(super) fn for_user(&self, credential: &Credential, deadlines: Deadlines, epoch: u64) -> Self {
-        Self { epoch, ..Self::unsaved(credential.copied(), self.record.clone(), deadlines) }
+    /// As a session of a user, under another credential: with the same data, unless that is another user's.
+    pub(super) fn for_user(
+        &self,
+        user: SignedInUser,
+        credential: &Credential,
+        sealed: SealedVerifier,
+        epoch: u64,
+    ) -> Self {
+        let mut record = self.record.clone();
+        if record.user.as_ref().is_some_and(|before| before.name != user.name) {
+            (record.data, record.label) = (Data::default(), String::new());
+        }
+        (record.user, record.verifier) = (Some(user), sealed);
+        record.previous.clear();
+        let has_misfit = self.has_misfit;
+        Self { epoch, has_misfit, ..Self::unsaved(credential.copied(), record, self.deadlines) }
     }
 
     pub(super) fn content(&self) -> Result<Content, SessionError> {
+        if self.has_misfit {
+            return Err(SessionError::Data);
+        }
         let kind = if self.record.user.is_some() { Kind::SignedIn } else { Kind::Anonymous };
         Ok(Content { kind, deadlines: self.deadlines, epoch: self.epoch, bytes: self.record.encode()? })
     }
@@ -109,13 +150,15 @@ impl Session {
     /// Puts the changes of this request on top of what another one has written.
     pub(super) fn rebase(&mut self, record: Box<Record>, entry: Entry) {
         self.record = record;
-        self.changes.iter().for_each(|change| change.apply(&mut self.record));
+        for change in &self.changes {
+            self.has_misfit |= !change.apply(&mut self.record);
+        }
         let Content { deadlines, epoch, .. } = entry.content;
         (self.deadlines, self.epoch, self.version) = (deadlines, epoch, Some(entry.version));
     }
 
     pub(super) fn change(&mut self, change: Change) {
-        change.apply(&mut self.record);
+        self.has_misfit |= !change.apply(&mut self.record);
         self.changes.push(change);
     }
 
@@ -189,7 +232,8 @@ impl Session {
     }
 
     /// Changes a value by what it is: a counter, a list. Done again on what another request has written, so that nothing is lost; it may
-    /// therefore run more than once.
+    /// therefore run more than once. What it does not touch stays as it is; something nested too deeply to be read again fails the save with
+    /// [`SessionError::Data`].
     pub fn update(&mut self, update: impl Fn(&mut BTreeMap<String, Value>) + Send + Sync + 'static) {
         self.change(Change::Update(Box::new(update)));
     }

@@ -41,13 +41,22 @@ impl Data {
         self.0.remove(key);
     }
 
-    /// Changes what somebody else's code can change.
-    pub(super) fn update(&mut self, update: &dyn Fn(&mut Values)) {
+    /// Changes what somebody else's code can change. What it leaves alone stays as it was written, to the byte; false if it has put something
+    /// there that cannot be read again.
+    pub(super) fn update(&mut self, update: &dyn Fn(&mut Values)) -> bool {
         let values = self.0.iter().filter_map(|(key, value)| Some((key.clone(), parsed(value)?)));
-        let mut values: Values = values.collect();
-        update(&mut values);
-        let texts = values.into_iter().filter_map(|(key, value)| Some((key, text(&value).ok()?)));
-        self.0 = texts.collect();
+        let before: Values = values.collect();
+        let mut after = before.clone();
+        update(&mut after);
+        self.0.retain(|key, _| !before.contains_key(key) || after.contains_key(key));
+        let mut is_whole = true;
+        for (key, value) in after.iter().filter(|(key, value)| before.get(*key) != Some(value)) {
+            match text(value) {
+                Ok(text) => drop(self.0.insert(key.clone(), text)),
+                Err(_) => is_whole = false,
+            }
+        }
+        is_whole
     }
 }
 

@@ -7,18 +7,26 @@ use super::store::{Capabilities, Content, Created, Entry, Epoch, Kind, SessionSt
 use crate::UnixTime;
 use core::fmt;
 use futures_channel::oneshot;
+use redb::backends::FileBackend;
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase};
 use std::boxed::Box;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::string::{String, ToString};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
+use std::{format, thread};
 use tables::{Budgets, Outcome, Tables};
 
 /// Calls that share one commit, at most: under load a commit costs each of them a fraction.
 const MAX_GROUP: usize = 512;
+
+/// Calls that wait for the disk, at most: more would not be answered in time.
+const MAX_WAITING: usize = 4096;
+
+/// Bytes of the file that are kept in memory.
+const CACHE: usize = 64 * 1024 * 1024;
 
 /// Why a file could not be opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,8 +57,10 @@ impl core::error::Error for OpenError {}
 /// chosen by an attacker. A crash at any moment loses nothing that was answered.
 ///
 /// Anonymous sessions push out those of them that would be over first; a signed-in one is never dropped before its time: without room a new
-/// one is refused with [`StoreError::Full`]. What is over takes room until it is [swept](SessionStore::sweep). The file is larger than the
-/// sessions in it, about twice as large, and grows back together with [`compact`](DiskStore::compact).
+/// one is refused with [`StoreError::Full`], after what is over has made way. The file is larger than the sessions in it, about twice as large,
+/// and shrinks with [`compact`](DiskStore::compact). Epochs, a few bytes for each user who was ever signed out everywhere, are in no budget.
+///
+/// Reads go to the file on the thread of their caller: 64 MiB of it are cached here, more by the system.
 ///
 /// ```
 /// use countersign::session::{DiskStore, SessionStore};
@@ -58,7 +68,7 @@ impl core::error::Error for OpenError {}
 /// # let folder = std::env::temp_dir().join(format!("countersign-doc-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// let (anonymous_bytes, signed_in_bytes) = (64 << 20, 1 << 30);
-/// let store = DiskStore::open(&folder.join("sessions.redb"), anonymous_bytes, signed_in_bytes)?;
+/// let store = DiskStore::open(folder.join("sessions.redb"), anonymous_bytes, signed_in_bytes)?;
 /// assert!(store.capabilities().survives_restart);
 /// # drop(store);
 /// # std::fs::remove_dir_all(folder)?;
@@ -66,30 +76,42 @@ impl core::error::Error for OpenError {}
 /// ```
 pub struct DiskStore {
     database: Arc<Database>,
-    jobs: Option<Sender<Job>>,
+    jobs: Option<SyncSender<Job>>,
     writer: Option<thread::JoinHandle<()>>,
+    last_error: Arc<Mutex<Option<String>>>,
 }
 
-/// Makes its change, and says whom to tell about it once it is on disk.
-type Job = Box<dyn FnOnce(&mut Tables<'_>) -> Result<Answer, redb::Error> + Send>;
+/// Makes its change, and says whom to tell about it once it is on disk; `None` if nobody waits for it any more.
+type Job = Box<dyn FnOnce(&mut Tables<'_>) -> Result<Option<Answer>, redb::Error> + Send>;
 type Answer = Box<dyn FnOnce() + Send>;
 
 impl DiskStore {
-    /// Opens a file, or makes it. It keeps up to so many bytes of anonymous sessions and so many of signed-in ones.
+    /// Opens a file, or makes it, for nobody but its owner. It keeps up to so many bytes of anonymous sessions and so many of signed-in ones.
     ///
     /// # Errors
     /// [`OpenError`]
-    pub fn open(path: &Path, anonymous_bytes: u64, signed_in_bytes: u64) -> Result<Self, OpenError> {
-        let database = Database::create(path).map_err(not_opened)?;
+    pub fn open(path: impl AsRef<Path>, anonymous_bytes: u64, signed_in_bytes: u64) -> Result<Self, OpenError> {
+        let file = private_file(path.as_ref()).map_err(|error| not_usable(path.as_ref(), &error))?;
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE);
+        let database = FileBackend::new(file).and_then(|backend| builder.create_with_backend(backend));
+        let database = database.map_err(|error| not_opened(path.as_ref(), error))?;
         let budgets = Budgets { anonymous: anonymous_bytes, signed_in: signed_in_bytes };
         // Made now, so that a reader finds them.
-        commit_group(&database, budgets, Vec::new()).map_err(unusable)?;
-        let (database, (jobs, queue)) = (Arc::new(database), channel());
-        let of_writer = Arc::clone(&database);
+        commit_group(&database, budgets, Vec::new()).map_err(|error| not_usable(path.as_ref(), &error))?;
+        let (database, last_error) = (Arc::new(database), Arc::default());
+        let (jobs, queue) = sync_channel(MAX_WAITING);
+        let (of_writer, errors) = (Arc::clone(&database), Arc::clone(&last_error));
         let writer = thread::Builder::new().name("countersign sessions".into());
-        let writer = writer.spawn(move || write_all(&of_writer, budgets, &queue));
-        let writer = writer.map_err(|error| OpenError::Unusable(error.to_string()))?;
-        Ok(Self { database, jobs: Some(jobs), writer: Some(writer) })
+        let writer = writer.spawn(move || write_all(&of_writer, budgets, &queue, &errors));
+        let writer = writer.map_err(|error| not_usable(path.as_ref(), &error))?;
+        Ok(Self { database, jobs: Some(jobs), writer: Some(writer), last_error })
+    }
+
+    /// What the system or redb has said last when a call was answered with [`StoreError::Unavailable`]: for the log. After an error of the disk
+    /// the file answers nothing more until it is opened anew.
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Gives the room back to the disk that a file does not use; true if there was some. For a file that nobody has open: seconds for a
@@ -97,9 +119,9 @@ impl DiskStore {
     ///
     /// # Errors
     /// [`OpenError`]
-    pub fn compact(path: &Path) -> Result<bool, OpenError> {
-        let mut database = Database::open(path).map_err(not_opened)?;
-        database.compact().map_err(|error| OpenError::Unusable(error.to_string()))
+    pub fn compact(path: impl AsRef<Path>) -> Result<bool, OpenError> {
+        let mut database = Database::open(path.as_ref()).map_err(|error| not_opened(path.as_ref(), error))?;
+        database.compact().map_err(|error| not_usable(path.as_ref(), &error))
     }
 
     /// What the sessions of a kind take, in bytes, those that are over and not swept among them.
@@ -117,40 +139,60 @@ impl DiskStore {
     ) -> Result<T, StoreError> {
         let (answer, outcome) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
+            if answer.is_canceled() {
+                return Ok(None);
+            }
             let value = change(tables)?;
-            // Nobody listens any more if the call was dropped: the change is made all the same.
-            Ok(Box::new(move || drop(answer.send(value))))
+            Ok(Some(Box::new(move || drop(answer.send(value)))))
         });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Unavailable)?;
-        jobs.send(job).map_err(|_| StoreError::Unavailable)?;
+        // So many wait already that this one would not be in time.
+        jobs.try_send(job).map_err(|_| StoreError::Unavailable)?;
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
     }
 
     fn read<T>(&self, look: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         let found = self.database.begin_read().map_err(redb::Error::from).and_then(|transaction| look(&transaction));
-        found.map_err(|_| StoreError::Unavailable)
+        found.map_err(|error| {
+            note(&self.last_error, &error);
+            StoreError::Unavailable
+        })
     }
 }
 
-fn not_opened(error: redb::DatabaseError) -> OpenError {
+fn note(last_error: &Mutex<Option<String>>, error: &redb::Error) {
+    *last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+}
+
+/// The records in it are plain: nobody else on the machine reads them.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn not_opened(path: &Path, error: redb::DatabaseError) -> OpenError {
     match error {
         redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked,
-        other => OpenError::Unusable(other.to_string()),
+        other => not_usable(path, &other),
     }
 }
 
-fn unusable(error: redb::Error) -> OpenError {
-    OpenError::Unusable(error.to_string())
+fn not_usable(path: &Path, reason: &dyn fmt::Display) -> OpenError {
+    OpenError::Unusable(format!("{}: {reason}", path.display()))
 }
 
 /// Takes jobs until the store is dropped: as many as there are, up to the limit, for one commit.
-fn write_all(database: &Database, budgets: Budgets, queue: &Receiver<Job>) {
+fn write_all(database: &Database, budgets: Budgets, queue: &Receiver<Job>, last_error: &Mutex<Option<String>>) {
     while let Ok(first) = queue.recv() {
         let rest = queue.try_iter().take(MAX_GROUP.saturating_sub(1));
         let jobs: Vec<_> = core::iter::once(first).chain(rest).collect();
         // A group that failed is dropped with its answers, and whoever waits for one hears that the store is not available.
-        if let Ok(answers) = commit_group(database, budgets, jobs) {
-            answers.into_iter().for_each(|answer| answer());
+        match commit_group(database, budgets, jobs) {
+            Ok(answers) => answers.into_iter().for_each(|answer| answer()),
+            Err(error) => note(last_error, &error),
         }
     }
 }
@@ -162,7 +204,7 @@ fn commit_group(database: &Database, budgets: Budgets, jobs: Vec<Job>) -> Result
     transaction.set_two_phase_commit(true);
     let answers = {
         let mut tables = Tables::open(&transaction, budgets)?;
-        jobs.into_iter().map(|job| job(&mut tables)).collect::<Result<Vec<_>, _>>()?
+        jobs.into_iter().filter_map(|job| job(&mut tables).transpose()).collect::<Result<Vec<_>, _>>()?
     };
     transaction.commit()?;
     Ok(answers)

@@ -1,7 +1,7 @@
 //! The laws of a store of sessions, as tests that any store can be put to.
 //!
-//! Give [`check`] an empty store; it answers with a verdict for every law. A store that passes can be trusted not to bring back what is
-//! over. Two laws ask for more than a store: [`check_budget`] for a small one whose bytes can be told, [`check_deadline`] for one whose server
+//! Give [`check`] a store of its own; it answers with a verdict for every law, [`check_one`] with that of one. Each law looks at calls one by
+//! one and at some that overlap; races of many, as in `tests/races` of this crate, are worth a test of their own. Two laws ask for more than a store: [`check_budget`] for a small one whose bytes can be told, [`check_deadline`] for one whose server
 //! takes every call and never answers. A store with a cache in front of it is another store: put that to the laws as well.
 //!
 //! ```
@@ -57,8 +57,9 @@ pub enum Law {
     NothingIsShown,
     /// L13: a call that is dropped half way leaves the store lawful.
     DroppedCallsDoNoHarm,
-    /// L14: a read that began before the end of a session, and is answered after it, does not bring it back, as a cache may.
-    LateReadsBringNothingBack,
+    /// L14: a call that began before the end of a session, and goes on after it, does not bring it back: neither what is written late nor what
+    /// a cache is filled with.
+    LateCallsBringNothingBack,
     /// A rotation happens as a whole or not at all.
     RotationIsOneStep,
 }
@@ -77,7 +78,7 @@ impl Law {
         Self::RepeatsAreSafe,
         Self::NothingIsShown,
         Self::DroppedCallsDoNoHarm,
-        Self::LateReadsBringNothingBack,
+        Self::LateCallsBringNothingBack,
         Self::RotationIsOneStep,
     ];
 }
@@ -96,7 +97,7 @@ impl fmt::Display for Law {
             Self::RepeatsAreSafe => "L9 repeats are safe",
             Self::NothingIsShown => "L10 nothing is shown",
             Self::DroppedCallsDoNoHarm => "L13 dropped calls do no harm",
-            Self::LateReadsBringNothingBack => "L14 late reads bring nothing back",
+            Self::LateCallsBringNothingBack => "L14 late calls bring nothing back",
             Self::RotationIsOneStep => "rotation is one step",
         })
     }
@@ -154,7 +155,7 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
             Law::RepeatsAreSafe => bench.repeats_are_safe().await?,
             Law::NothingIsShown => bench.nothing_is_shown().await?,
             Law::DroppedCallsDoNoHarm => bench.dropped_calls_do_no_harm().await?,
-            Law::LateReadsBringNothingBack => bench.late_reads_bring_nothing_back().await?,
+            Law::LateCallsBringNothingBack => bench.late_calls_bring_nothing_back().await?,
             Law::RotationIsOneStep => bench.rotation_is_one_step().await?,
             // Of users alone.
             Law::ListIsComplete if kind == Kind::SignedIn => bench.list_is_complete().await?,
@@ -165,7 +166,7 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
     Ok(())
 }
 
-/// L11: puts an empty store to its budget for a kind of sessions, which `bytes` tells it takes of it: whatever is written, it takes no more,
+/// L11: puts another one, empty, to its budget for a kind of sessions, which `bytes` tells it takes of it: whatever is written, it takes no more,
 /// and a signed-in session that was made is there until it ends. Give it a budget of at most a few mebibytes.
 ///
 /// # Errors

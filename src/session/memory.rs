@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use moka::ops::compute::{CompResult, Op};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 
@@ -20,7 +20,9 @@ const ANONYMOUS_OVERHEAD: usize = 448;
 /// A store in memory, bounded in bytes, with a budget for each kind of session.
 ///
 /// Anonymous sessions push out the one of them that was used least recently; they never push out a signed-in one. A signed-in session is
-/// never dropped before its time: without room a new one is refused with [`StoreError::Full`]. Nothing survives the process.
+/// never dropped before its time: what is over makes room, and without room a new one is refused with [`StoreError::Full`]. Nothing survives
+/// the process, the epochs of revocations neither: tokens that outlive it count again. Epochs, a few bytes for each user who was ever signed
+/// out everywhere, are in no budget.
 ///
 /// ```
 /// use countersign::session::{MemoryStore, SessionStore};
@@ -42,6 +44,8 @@ type Place = Mutex<Option<Entry>>;
 #[derive(Default)]
 struct SignedIn {
     sessions: BTreeMap<Handle, Entry>,
+    /// What is over first comes first.
+    by_end: BTreeSet<(UnixTime, Handle)>,
     epochs: HashMap<UserTag, Epoch>,
     bytes: usize,
 }
@@ -61,23 +65,36 @@ impl SignedIn {
         self.sessions.range((from, Unbounded)).take_while(move |(handle, _)| handle.tag() == tag)
     }
 
-    /// Writes an entry, in place of another one under this handle.
-    fn insert(&mut self, handle: Handle, entry: Entry, budget: usize) -> Result<(), StoreError> {
+    /// Writes an entry, in place of another one under this handle. What is over makes room.
+    fn insert(&mut self, handle: Handle, entry: Entry, budget: usize, now: UnixTime) -> Result<(), StoreError> {
         let freed = self.sessions.get(&handle).map_or(0, weight);
-        let bytes = self.bytes.saturating_sub(freed).saturating_add(weight(&entry));
-        if bytes > budget {
-            return Err(StoreError::Full);
+        let needed = weight(&entry).saturating_sub(freed);
+        while self.bytes.saturating_add(needed) > budget {
+            let Some(dead) = self.first_dead(now).filter(|dead| *dead != handle) else { return Err(StoreError::Full) };
+            self.remove(dead);
         }
-        self.bytes = bytes;
+        self.remove(handle);
+        self.bytes = self.bytes.saturating_add(weight(&entry));
+        self.by_end.insert((end_of(&entry), handle));
         self.sessions.insert(handle, entry);
         Ok(())
     }
 
-    fn remove(&mut self, handle: Handle) -> bool {
-        let removed = self.sessions.remove(&handle);
-        self.bytes = self.bytes.saturating_sub(removed.as_ref().map_or(0, weight));
-        removed.is_some()
+    fn first_dead(&self, now: UnixTime) -> Option<Handle> {
+        self.by_end.first().filter(|(end, _)| *end <= now).map(|(_, handle)| *handle)
     }
+
+    fn remove(&mut self, handle: Handle) -> bool {
+        let Some(removed) = self.sessions.remove(&handle) else { return false };
+        self.by_end.remove(&(end_of(&removed), handle));
+        self.bytes = self.bytes.saturating_sub(weight(&removed));
+        true
+    }
+}
+
+/// The deadline that comes first.
+fn end_of(entry: &Entry) -> UnixTime {
+    entry.content.deadlines.idle.min(entry.content.deadlines.absolute)
 }
 
 fn weight(entry: &Entry) -> usize {
@@ -146,6 +163,10 @@ impl MemoryStore {
         matches!(result, CompResult::Inserted(_) | CompResult::ReplacedWith(_))
     }
 
+    fn is_anonymous(&self, handle: Handle, now: UnixTime) -> bool {
+        self.anonymous.get(&handle).is_some_and(|place| is_live(&place, now))
+    }
+
     /// Changes an anonymous session that is live, as one step; `None` if there is none. One that is not there afterwards is over.
     fn change<T>(&self, handle: Handle, now: UnixTime, change: impl FnOnce(&mut Option<Entry>) -> T) -> Option<T> {
         let place = self.anonymous.get(&handle)?;
@@ -183,7 +204,7 @@ impl SessionStore for MemoryStore {
         if signed_in.live(handle, now).is_some() {
             return Ok(Created::Exists);
         }
-        signed_in.insert(handle, entry, self.budget)?;
+        signed_in.insert(handle, entry, self.budget, now)?;
         Ok(Created::Done(version))
     }
 
@@ -220,7 +241,7 @@ impl SessionStore for MemoryStore {
             Some(entry) if entry.version != version || content.epoch != epoch => Ok(Swapped::Conflict),
             Some(entry) => {
                 let entry = entry.successor(next, content);
-                signed_in.insert(handle, entry, self.budget)?;
+                signed_in.insert(handle, entry, self.budget, now)?;
                 Ok(Swapped::Done(next))
             }
         }
@@ -229,7 +250,9 @@ impl SessionStore for MemoryStore {
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
         let mut signed_in = self.write();
         if let Some(entry) = signed_in.live(handle, now) {
-            let entry = entry.touched(idle);
+            let (before, entry) = (end_of(entry), entry.touched(idle));
+            signed_in.by_end.remove(&(before, handle));
+            signed_in.by_end.insert((end_of(&entry), handle));
             signed_in.sessions.insert(handle, entry);
             return Ok(true);
         }
@@ -259,13 +282,14 @@ impl SessionStore for MemoryStore {
         let (next, kind) = (entry.version, entry.content.kind);
         // Held to the end, so that nobody sees one half.
         let mut signed_in = self.write();
-        if old == new || kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != entry.content.epoch {
+        let is_taken = old == new || signed_in.live(new, now).is_some() || self.is_anonymous(new, now);
+        if is_taken || kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != entry.content.epoch {
             return Ok(Swapped::Gone);
         }
         let budget = self.budget;
         let insert = |signed_in: &mut SignedIn| {
             if kind == Kind::SignedIn {
-                signed_in.insert(new, entry, budget)
+                signed_in.insert(new, entry, budget, now)
             } else {
                 self.insert_anonymous(new, entry, now);
                 Ok(())
@@ -312,7 +336,8 @@ impl SessionStore for MemoryStore {
         for handle in handles.into_iter().filter(|handle| Some(*handle) != except) {
             signed_in.remove(handle);
         }
-        if let Some(kept) = except.and_then(|handle| signed_in.sessions.get_mut(&handle)) {
+        let kept = except.filter(|handle| handle.tag() == tag);
+        if let Some(kept) = kept.and_then(|handle| signed_in.sessions.get_mut(&handle)) {
             kept.content.epoch = epoch.number;
         }
         Ok(epoch)
@@ -324,9 +349,11 @@ impl SessionStore for MemoryStore {
 
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let mut signed_in = self.write();
-        let dead = signed_in.sessions.iter().filter(|(_, entry)| !entry.is_live(now)).map(|(handle, _)| *handle);
-        let dead: Vec<_> = dead.take(limit).collect();
-        let swept = dead.into_iter().filter(|handle| signed_in.remove(*handle)).count();
+        let mut swept = 0usize;
+        while let Some(dead) = signed_in.first_dead(now).filter(|_| swept < limit) {
+            signed_in.remove(dead);
+            swept = swept.saturating_add(1);
+        }
         drop(signed_in);
         let dead = self.anonymous.iter().filter(|(_, place)| !is_live(place, now)).map(|(handle, _)| *handle);
         let dead: Vec<_> = dead.take(limit.saturating_sub(swept)).collect();

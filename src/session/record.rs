@@ -30,7 +30,7 @@ const LAYOUT: u8 = 2;
 /// Bytes in front of the previous verifiers.
 const HEAD: usize = 59;
 
-/// How many previous verifiers may count at once: with so many a session is not renewed before one of them is over.
+/// How many previous verifiers may count at once.
 const MAX_PREVIOUS: usize = 4;
 
 /// The length of the name that nobody has.
@@ -84,12 +84,18 @@ impl Record {
         Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
     }
 
-    /// Puts a new verifier in the place of one, if that still is the one that counts and there is room for it among the previous ones.
-    pub(super) fn renew(&mut self, from: SealedVerifier, to: SealedVerifier, now: UnixTime) {
+    /// Puts a new verifier in the place of one, if that still is the one that counts. Without room for another previous one, one that was never
+    /// seen makes way, but not the one that this request came with.
+    pub(super) fn renew(&mut self, from: SealedVerifier, to: SealedVerifier, shown: SealedVerifier, now: UnixTime) {
         if self.verifier != from {
             return;
         }
         self.previous.retain(|previous| previous.until.is_none_or(|until| now < until));
+        if self.previous.is_full()
+            && let Some(place) = self.previous.iter().position(|previous| previous.verifier != shown)
+        {
+            self.previous.remove(place);
+        }
         if self.previous.push(Previous { verifier: from, until: None }).is_ok() {
             self.verifier = to;
         }

@@ -6,7 +6,9 @@ use super::record::{Record, SignedInUser};
 use super::store::{Created, Deadlines, Entry, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use core::fmt;
+use core::future::poll_fn;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::task::Poll;
 use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
@@ -66,6 +68,24 @@ impl From<StoreError> for SessionError {
     }
 }
 
+/// What an operator is told at once: see [`Sessions::telling`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A copied cookie was used: this session was ended. Its user may want to know.
+    Theft {
+        /// The session.
+        handle: Handle,
+        /// Who had signed in.
+        user: Option<String>,
+    },
+    /// A record that could not be read; its holder was signed out.
+    Unreadable {
+        /// The session.
+        handle: Handle,
+    },
+}
+
 /// What an operator counts: none of it is an error, all of it is worth a look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Events {
@@ -93,7 +113,9 @@ pub struct Events {
 /// let mut session = sessions.begin(now)?;
 /// session.insert("cart", &["apples"])?;
 /// sessions.save(&mut session, now).await?;
-/// sessions.sign_in(&mut session, "alice", 1, now).await?;
+/// let attempt = sessions.attempt("alice").await?;
+/// // The password is checked here.
+/// sessions.sign_in(&mut session, &attempt, 1, now).await?;
 ///
 /// let cookie = session.cookie();
 /// let found = sessions.find([cookie.as_bytes()], now).await?.unwrap();
@@ -106,6 +128,7 @@ pub struct Sessions<S> {
     pepper: Pepper,
     lifetimes: Lifetimes,
     schema: u32,
+    observer: fn(&Event),
     thefts: AtomicU64,
     unreadable: AtomicU64,
     conflicts: AtomicU64,
@@ -117,6 +140,13 @@ enum Found {
     /// It was right once, and is no longer.
     Stolen,
     Nothing,
+}
+
+/// Somebody is about to sign in: made by [`Sessions::attempt`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attempt {
+    user: String,
+    epoch: u64,
 }
 
 /// A session in a list.
@@ -140,6 +170,7 @@ impl<S: SessionStore> Sessions<S> {
             pepper,
             lifetimes,
             schema: 0,
+            observer: |_| {},
             thefts: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
@@ -150,6 +181,13 @@ impl<S: SessionStore> Sessions<S> {
     #[must_use]
     pub fn with_schema(mut self, schema: u32) -> Self {
         self.schema = schema;
+        self
+    }
+
+    /// Calls this at every event: to log it, to warn a user. It must not block.
+    #[must_use]
+    pub fn telling(mut self, observer: fn(&Event)) -> Self {
+        self.observer = observer;
         self
     }
 
@@ -195,15 +233,17 @@ impl<S: SessionStore> Sessions<S> {
             let Some(entry) = self.store.load(handle, now).await? else { continue };
             match self.verified(credential, entry, now) {
                 Found::Session(mut session) => {
-                    if let Some(idle) = self.next_idle(&session, now) {
-                        self.store.touch(handle, idle, now).await?;
-                        session.deadlines.idle = idle;
+                    let Some(idle) = self.next_idle(&session, now) else { return Ok(Some(session)) };
+                    match self.store.touch(handle, idle, now).await {
+                        Ok(true) => session.deadlines.idle = idle,
+                        // It has ended since it was read.
+                        Ok(false) => continue,
+                        // What was read is good; the next request tries again.
+                        Err(_) => {}
                     }
                     return Ok(Some(session));
                 }
-                Found::Stolen => {
-                    self.store.delete(handle, now).await?;
-                }
+                Found::Stolen => drop(self.store.delete(handle, now).await?),
                 Found::Nothing => {}
             }
         }
@@ -214,6 +254,7 @@ impl<S: SessionStore> Sessions<S> {
     fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Found {
         let Some(record) = Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
+            (self.observer)(&Event::Unreadable { handle: credential.handle() });
             return Found::Nothing;
         };
         let sealed = self.pepper.seal(&credential);
@@ -225,6 +266,8 @@ impl<S: SessionStore> Sessions<S> {
                 None if !self.pepper.has_issued(&credential) => return Found::Nothing,
                 _ => {
                     self.thefts.fetch_add(1, Ordering::Relaxed);
+                    let user = record.user.map(|user| user.name);
+                    (self.observer)(&Event::Theft { handle: credential.handle(), user });
                     return Found::Stolen;
                 }
             }
@@ -280,32 +323,49 @@ impl<S: SessionStore> Sessions<S> {
     /// Takes what another request has written, and makes the changes of this one again.
     async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
+        // A store that never waits gives way here, so that a deadline can be kept.
+        let mut has_waited = false;
+        poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if core::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
         let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Gone)?;
         let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Gone)?;
         session.rebase(record, entry);
         Ok(())
     }
 
-    /// Signs a user in, or another one, or the same to a higher level: a new handle and a new verifier take the place of the old ones, so that
-    /// whoever knew those knows nothing. The data stays.
+    /// Begins to sign a user in: before the password is checked, or whatever else proves who it is. Being signed out everywhere between now and
+    /// [`sign_in`](Sessions::sign_in) refuses that.
     ///
     /// # Errors
-    /// [`SessionError`]. After [`StoreError::Unavailable`] nobody knows whether it was done; after any other the old session is what it was.
+    /// [`SessionError::Store`]
+    pub async fn attempt(&self, user: &str) -> Result<Attempt, SessionError> {
+        Ok(Attempt { user: user.into(), epoch: self.epoch_of(user.as_bytes()).await?.number })
+    }
+
+    /// Signs a user in, or another one, or the same to a higher level: a new handle and a new verifier take the place of the old ones, so that
+    /// whoever knew those knows nothing. The data stays, unless it is another user's.
+    ///
+    /// # Errors
+    /// [`SessionError`], among them [`SessionError::Gone`] and [`SessionError::Revoked`] if the user was signed out everywhere since the attempt
+    /// began. After [`StoreError::Unavailable`] nobody knows whether it was done; after any other the old session is what it was.
     pub async fn sign_in(
         &self,
         session: &mut Session,
-        user: &str,
+        attempt: &Attempt,
         level: u8,
         now: UnixTime,
     ) -> Result<(), SessionError> {
+        let Attempt { user, epoch } = attempt;
         let tag = self.pepper.user_tag(user.as_bytes());
-        let epoch = self.store.epoch(tag).await?.number;
         let credential = self.pepper.mark(Credential::generate(tag).map_err(|_| SessionError::Random)?);
+        let sealed = self.pepper.seal(&credential);
         loop {
-            let mut next = session.for_user(&credential, self.deadlines(now), epoch);
-            next.record.verifier = self.pepper.seal(&credential);
-            next.record.previous.clear();
-            next.record.user = Some(SignedInUser { name: user.into(), at: now, level });
+            let user = SignedInUser { name: user.clone(), at: now, level };
+            let mut next = session.for_user(user, &credential, sealed, *epoch);
+            next.deadlines = self.deadlines(now);
             let content = next.content()?;
             let outcome = match session.version {
                 Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
@@ -336,7 +396,8 @@ impl<S: SessionStore> Sessions<S> {
         if session.renewal.is_none() {
             let credential = self.pepper.mark(session.credential.renewed().map_err(|_| SessionError::Random)?);
             let sealed = self.pepper.seal(&credential);
-            session.change(Change::Renewal(session.record.verifier, sealed, now));
+            let shown = self.pepper.seal(&session.credential);
+            session.change(Change::Renewal { from: session.record.verifier, to: sealed, shown, now });
             session.renewal = Some(Box::new((credential, sealed)));
         }
         self.save(session, now).await
@@ -352,7 +413,15 @@ impl<S: SessionStore> Sessions<S> {
         crate::constant_time::eq(&self.pepper.form_token(session.handle()), token.as_bytes())
     }
 
-    /// Ends a session. False if it was over already.
+    /// Ends a session of this user, and of nobody else: handles are no secret. False if there is none.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn end_of(&self, user: &str, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
+        Ok(handle.tag() == self.pepper.user_tag(user.as_bytes()) && self.end(handle, now).await?)
+    }
+
+    /// Ends whichever session this is: for operators; what users ask for goes by [`end_of`](Sessions::end_of). False if it was over already.
     ///
     /// # Errors
     /// [`SessionError::Store`]

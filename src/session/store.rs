@@ -169,7 +169,7 @@ pub enum Durability {
 /// | [`compare_and_swap`](SessionStore::compare_and_swap), [`rotate`](SessionStore::rotate) | [`Swapped::Gone`], nothing written |
 /// | [`touch`](SessionStore::touch), [`delete`](SessionStore::delete) | `false` |
 ///
-/// No call writes over what it has not read: there is no *save*. Over is a session that was deleted, rotated, revoked, or whose deadlines
+/// No call writes over what it has not read: there is no *save*. None but create and rotate makes a session, and rotate only in the place of one. Over is a session that was deleted, rotated, revoked, or whose deadlines
 /// have passed, whether or not it was swept. Time is an argument. What every store has to obey is in [`laws`](super::laws), which tests it.
 ///
 /// Futures are `Send` and need no runtime of a certain kind; dropping one at any point leaves the store lawful.
@@ -221,7 +221,8 @@ pub trait SessionStore: Send + Sync {
     fn delete(&self, handle: Handle, now: UnixTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Ends a session and makes another one in its place, as one step: after signing in, a change of user, or a step up. Either both happen or
-    /// neither. Nothing takes its own place: with `new` the same as `old` the answer is [`Swapped::Gone`].
+    /// neither. With `new` a live session, `old` itself for example, or with an epoch that is not the user's, the answer is [`Swapped::Gone`]
+    /// and nothing has changed.
     ///
     /// # Errors
     /// [`StoreError`], as every call.
@@ -246,8 +247,9 @@ pub trait SessionStore: Send + Sync {
         now: UnixTime,
     ) -> impl Future<Output = Result<Vec<(Handle, Entry)>, StoreError>> + Send;
 
-    /// Ends all sessions of a user but one, if one is named, and begins a new epoch: what a request writes that began before is refused.
-    /// Returns the epoch.
+    /// Ends all sessions of a user but one, if one of this user is named, and begins a new epoch: what a request writes that began before is
+    /// refused. The one that is kept gets the new epoch, so that it can be written by who reads it again; a swap with another epoch than the
+    /// user's is a [`Swapped::Conflict`]. Returns the epoch, whose time never goes back.
     ///
     /// # Errors
     /// [`StoreError`], as every call.
@@ -264,7 +266,7 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`], as every call.
     fn epoch(&self, tag: UserTag) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
 
-    /// Removes up to `limit` sessions that are over; how many it was. May run beside everything else.
+    /// Removes up to `limit` sessions that are over; how many it was. May run beside everything else. Users' sessions first.
     ///
     /// # Errors
     /// [`StoreError`], as every call.

@@ -124,7 +124,8 @@ impl fmt::Debug for DynStore {
     }
 }
 
-/// A store whose calls block the thread until they are done.
+/// A store whose calls block the thread until they are done: to call it directly. For [`Sessions`](super::Sessions) in a program without async
+/// see [`block_on`].
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -151,7 +152,20 @@ impl Wake for Unpark {
     }
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
+/// Waits for a future on this thread: for [`Sessions`](super::Sessions) in a program without async, over a store that needs no runtime.
+///
+/// ```
+/// use countersign::UnixTime;
+/// use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+///
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+/// let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
+/// let mut session = sessions.begin(UnixTime::now())?;
+/// block_on(sessions.save(&mut session, UnixTime::now()))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
     loop {

@@ -1,7 +1,8 @@
 //! Cross-site request forgery: which requests that carry cookies are the page's own.
 
+use super::bearer::{Bearer, bearer};
 use core::fmt;
-use http::header::ORIGIN;
+use http::header::{ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{HeaderName, Method};
 use std::string::String;
@@ -36,8 +37,8 @@ impl core::error::Error for CrossSite {}
 /// Tells the page's own requests from those of other sites, by what browsers say and scripts cannot: `Sec-Fetch-Site`, and `Origin` where that
 /// is missing.
 ///
-/// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`), and so does what a person asked for by hand. A request with an `Authorization`
-/// header passes too: no other site can make a browser send one.
+/// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so does what a person asked for by hand. A
+/// request with a bearer token passes too: no other site can make a browser send one. Other `Authorization` a browser may add by itself.
 ///
 /// ```
 /// use countersign::web::{CrossSite, CsrfGuard};
@@ -56,12 +57,15 @@ pub struct CsrfGuard {
     origins: Vec<String>,
     exempt: fn(&Parts) -> bool,
     logs_only: bool,
+    forms_vouch: bool,
 }
 
 impl CsrfGuard {
     /// A guard for an application at these origins, each `scheme://host` or `scheme://host:port`, as browsers write them.
     pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Self {
-        Self { origins: origins.into_iter().map(Into::into).collect(), exempt: |_| false, logs_only: false }
+        let as_browsers_write = |origin: O| origin.into().trim_end_matches('/').to_ascii_lowercase();
+        let origins = origins.into_iter().map(as_browsers_write).collect();
+        Self { origins, exempt: |_| false, logs_only: false, forms_vouch: false }
     }
 
     /// Lets requests pass that are meant for other sites: a payment provider's call, for example. Name the route, not the sender.
@@ -78,6 +82,20 @@ impl CsrfGuard {
         self
     }
 
+    /// Lets requests that do not say where they come from ([`CrossSite::Unknown`]) reach the handler: it can open the session with the token of
+    /// a form alone ([`SessionSlot::open_vouched`](super::SessionSlot::open_vouched)), and without one not at all.
+    #[must_use]
+    pub const fn letting_forms_vouch(mut self) -> Self {
+        self.forms_vouch = true;
+        self
+    }
+
+    /// True if a form may vouch for what this refuses.
+    #[cfg(feature = "session-filter")]
+    pub(super) fn may_be_vouched_for(&self, reason: CrossSite) -> bool {
+        self.forms_vouch && reason == CrossSite::Unknown
+    }
+
     /// True if what [`judge`](CsrfGuard::judge) refuses is to be let through.
     #[must_use]
     pub const fn logs_only(&self) -> bool {
@@ -89,8 +107,10 @@ impl CsrfGuard {
     /// # Errors
     /// [`CrossSite`]
     pub fn judge(&self, request: &Parts) -> Result<(), CrossSite> {
-        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if is_safe || request.headers.contains_key(http::header::AUTHORIZATION) || (self.exempt)(request) {
+        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS)
+            && !request.headers.contains_key(UPGRADE);
+        let bears_token = matches!(bearer(&request.headers), Bearer::Token(_));
+        if is_safe || bears_token || (self.exempt)(request) {
             return Ok(());
         }
         let only = |name: &HeaderName| {

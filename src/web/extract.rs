@@ -9,10 +9,10 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-/// The handler is not behind a [`BearerLayer`](super::BearerLayer) whose identity is what it asks for: a mistake in
-/// the routes.
+/// The handler is not behind a [`BearerLayer`](super::BearerLayer) whose identity is what it asks for, or not behind a `SessionLayer`: a mistake
+/// in the routes. A layer covers the routes that were added before it.
 ///
-/// The peer gets a 500 and no word more.
+/// The peer gets a 500 and no word more; this is in the response's extensions.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -25,7 +25,7 @@ pub struct FilterMissing;
 
 impl core::fmt::Display for FilterMissing {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("this route asks for a verified token but is not behind a BearerLayer")
+        f.write_str("this route is not behind the filter that it asks for: a BearerLayer for tokens, a SessionLayer for sessions")
     }
 }
 
@@ -33,7 +33,9 @@ impl core::error::Error for FilterMissing {}
 
 impl IntoResponse for FilterMissing {
     fn into_response(self) -> Response {
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
@@ -91,10 +93,7 @@ impl<S: Sync> FromRequestParts<S> for super::OpenSession {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
         let slot = slot_of(parts).ok_or_else(|| FilterMissing.into_response())?;
-        slot.open().await.map_err(|error| match error {
-            super::SlotError::Session(error) => slot.refusal(error).map(Body::from),
-            super::SlotError::InUse => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        })
+        slot.open().await.map_err(|error| slot.refusal_of_slot(error).map(Body::from))
     }
 }
 

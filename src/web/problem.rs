@@ -50,13 +50,22 @@ const CROSS_SITE: &str =
 #[cfg(feature = "session-filter")]
 const UNKNOWN_SITE: &str = r#"{"type":"urn:countersign:problem:cross-site","title":"The request does not say which site it comes from: Origin or Sec-Fetch-Site is needed","status":403}"#;
 #[cfg(feature = "session-filter")]
-const SIGNED_OUT: &str =
-    r#"{"type":"urn:countersign:problem:signed-out","title":"The session has ended: sign in again","status":401}"#;
+const SIGNED_OUT: &str = r#"{"type":"urn:countersign:problem:signed-out","title":"Nobody is signed in, or no longer: sign in","status":401}"#;
 #[cfg(feature = "session-filter")]
 const NOT_WRITTEN: &str =
-    r#"{"type":"urn:countersign:problem:session","title":"The session could not be written","status":500}"#;
+    r#"{"type":"urn:countersign:problem:session","title":"The session could not be read or written","status":500}"#;
 #[cfg(feature = "session-filter")]
 const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title":"Sessions are not available just now: try again","status":503}"#;
+
+/// A mistake of the application; what it is stands in the response's extensions.
+#[cfg(feature = "session-filter")]
+pub(super) fn internal(mistake: impl Clone + Send + Sync + 'static) -> Response<&'static str> {
+    let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
+    let problem = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN };
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(mistake);
+    response
+}
 
 /// Of another site.
 #[cfg(feature = "session-filter")]
@@ -94,7 +103,7 @@ impl Problem {
     /// For somebody who looks at a page: where to sign in.
     #[cfg(feature = "session-filter")]
     fn see_other(page: &HeaderValue) -> Self {
-        Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.clone()), body: SIGNED_OUT }
+        Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.clone()), body: "" }
     }
 
     fn into_response(self) -> Response<&'static str> {
@@ -103,7 +112,9 @@ impl Problem {
         let (name, value) = self.header;
         let headers = response.headers_mut();
         headers.insert(name, value);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if !self.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }

@@ -1,6 +1,6 @@
 //! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
 
-use super::session_slot::{Filter, Spent};
+use super::session_slot::{Filter, SessionSlot, Spent};
 use super::{FromText, MakeBody, problem};
 use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;
@@ -46,11 +46,24 @@ impl Issued for VerifiedClaims {
     }
 }
 
+/// No [`BearerLayer`](super::BearerLayer) has put an identity into the request: the layers are in the wrong order. In the extensions of a 500.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IdentityMissing;
+
+impl fmt::Display for IdentityMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the filter of revocations has to stand behind a BearerLayer of the same identity")
+    }
+}
+
+impl core::error::Error for IdentityMissing {}
+
 /// Refuses a token or JWT that was issued at or before the second in which its user was signed out everywhere
 /// ([`Sessions::end_all`](crate::session::Sessions::end_all)). Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
 /// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
 ///
-/// A store that does not answer is a 503: nobody then knows who was signed out.
+/// A store that does not answer is a 503: nobody then knows who was signed out. A request without an identity is a 500: the layers are in the
+/// wrong order.
 pub struct RevocationLayer<I, B = FromText> {
     filter: Arc<Filter>,
     body: B,
@@ -123,18 +136,22 @@ where
         let mut inner = core::mem::replace(&mut self.inner, clone);
         let (filter, body) = (Arc::clone(&self.layer.filter), self.layer.body.clone());
         let holder = request.extensions().get::<I>().map(|identity| (identity.user(), identity.issued_at()));
+        let slot = request.extensions().get::<SessionSlot>().cloned();
         Box::pin(async move {
-            if let Some((user, issued_at)) = holder {
-                let answer = match filter.in_time(&Spent::default(), pin!(filter.sessions.epoch_of(&user))).await {
-                    Err(error) => Some(problem::session(error, None)),
-                    Ok(epoch) if epoch.at.is_some_and(|at| issued_at.is_none_or(|issued_at| issued_at <= at)) => {
-                        Some(problem::refused(Refusal::Revoked))
-                    }
-                    Ok(_) => None,
-                };
-                if let Some(answer) = answer {
-                    return Ok(answer.map(|text| body.make_body(text)));
+            let Some((user, issued_at)) = holder else {
+                return Ok(problem::internal(IdentityMissing).map(|text| body.make_body(text)));
+            };
+            let own = Spent::default();
+            let spent = slot.as_ref().map_or(&own, SessionSlot::spent);
+            let answer = match filter.in_time(spent, pin!(filter.sessions.epoch_of(&user))).await {
+                Err(error) => Some(problem::session(error, None)),
+                Ok(epoch) if epoch.at.is_some_and(|at| issued_at.is_none_or(|issued_at| issued_at <= at)) => {
+                    Some(problem::refused(Refusal::Revoked))
                 }
+                Ok(_) => None,
+            };
+            if let Some(answer) = answer {
+                return Ok(answer.map(|text| body.make_body(text)));
             }
             inner.call(request).await
         })

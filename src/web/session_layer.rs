@@ -169,11 +169,12 @@ where
         let (mut parts, body) = request.into_parts();
         let page = self.page.clone().filter(|_| is_navigation(&parts.headers));
         let suspicion = self.filter.guard.judge(&parts).err();
-        if let Some(reason) = suspicion.filter(|_| !self.filter.guard.logs_only()) {
+        let needs_token = suspicion.is_some_and(|reason| self.filter.guard.may_be_vouched_for(reason));
+        if let Some(reason) = suspicion.filter(|_| !needs_token && !self.filter.guard.logs_only()) {
             let response = problem::cross_site(reason, page.as_ref()).map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
-        let slot = SessionSlot::new(&self.filter, &parts.headers, page);
+        let slot = SessionSlot::new(&self.filter, &parts.headers, page, needs_token);
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
@@ -232,12 +233,13 @@ where
                     }
                 }
                 StateProjection::Written { write, slot, response, body } => {
-                    let outcome = ready!(write.as_mut().poll(context));
+                    let (outcome, cookie) = ready!(write.as_mut().poll(context));
                     let mut response = response.take();
-                    match (outcome, &mut response) {
-                        (Err(error), _) => response = Some(slot.refusal(error).map(|text| body.make_body(text))),
-                        (Ok(cookie), Some(response)) => make_personal(response.headers_mut(), cookie),
-                        (Ok(_), None) => {}
+                    if let Err(error) = outcome {
+                        response = Some(slot.refusal(error).map(|text| body.make_body(text)));
+                    }
+                    if let Some(response) = &mut response {
+                        make_personal(response.headers_mut(), cookie);
                     }
                     State::Answered { response }
                 }

@@ -2,7 +2,7 @@
 
 use super::{CsrfGuard, SameSite, SetCookie, cookies_named, problem};
 use crate::UnixTime;
-use crate::session::{CREDENTIAL_LEN, DynStore, Session, SessionError, Sessions, StoreError};
+use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions, StoreError};
 use core::fmt;
 use core::future::poll_fn;
 use core::ops::{Deref, DerefMut};
@@ -98,6 +98,10 @@ struct Inside {
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
     state: Mutex<State>,
     spent: Spent,
+    /// Another site makes the request: a cookie that the browser keeps back is not overwritten.
+    is_foreign: bool,
+    /// Nobody knows where the request comes from: only the token of a form opens the session.
+    needs_token: bool,
     /// Where somebody signs in who looks at a page; `None` for other requests.
     page: Option<HeaderValue>,
 }
@@ -116,6 +120,8 @@ enum State {
 pub enum SlotError {
     /// The request has it open already, or has ended it.
     InUse,
+    /// The request does not say where it comes from, and no form vouches for it.
+    Unvouched,
     /// The session's own reason.
     Session(SessionError),
 }
@@ -123,7 +129,12 @@ pub enum SlotError {
 impl fmt::Display for SlotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse => f.write_str("the request has its session open already, or has ended it"),
+            Self::InUse => {
+                f.write_str("the request has its session open already, or has ended it: one OpenSession at a time")
+            }
+            Self::Unvouched => {
+                f.write_str("the request does not say where it comes from, and no form's token vouches for it")
+            }
             Self::Session(error) => write!(f, "{error}"),
         }
     }
@@ -138,7 +149,8 @@ impl From<SessionError> for SlotError {
 }
 
 impl SessionSlot {
-    pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>) -> Self {
+    pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
+        let is_foreign = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
         let cookies = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
@@ -147,6 +159,8 @@ impl SessionSlot {
             cookies,
             state: Mutex::new(State::Unread),
             spent: Spent::default(),
+            is_foreign,
+            needs_token,
             page,
         }))
     }
@@ -154,6 +168,21 @@ impl SessionSlot {
     /// What this request is told instead of the handler's answer.
     pub(super) fn refusal(&self, error: SessionError) -> Response<&'static str> {
         problem::session(error, self.0.page.as_ref())
+    }
+
+    /// The same for a slot that could not be opened.
+    #[cfg(feature = "axum")]
+    pub(super) fn refusal_of_slot(&self, error: SlotError) -> Response<&'static str> {
+        match error {
+            SlotError::Session(error) => self.refusal(error),
+            SlotError::Unvouched => problem::cross_site(super::CrossSite::Unknown, self.0.page.as_ref()),
+            SlotError::InUse => problem::internal(error),
+        }
+    }
+
+    /// How long the request has waited for the store.
+    pub(super) fn spent(&self) -> &Spent {
+        &self.0.spent
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -166,16 +195,30 @@ impl SessionSlot {
     /// # Errors
     /// [`SlotError`]; a store that does not answer is no session, and none is made in its place.
     pub async fn open(&self) -> Result<OpenSession, SlotError> {
+        if self.0.needs_token { Err(SlotError::Unvouched) } else { self.take().await }
+    }
+
+    /// The same for a form, whose hidden field has this token ([`Sessions::form_token`]): for browsers that do not say where a request comes
+    /// from, with [`CsrfGuard::letting_forms_vouch`].
+    ///
+    /// # Errors
+    /// As [`open`](SessionSlot::open), and [`SlotError::Unvouched`] for the token of another session.
+    pub async fn open_vouched(&self, token: &str) -> Result<OpenSession, SlotError> {
+        let session = self.take().await?;
+        if session.sessions().is_form_token(&session, token) { Ok(session) } else { Err(SlotError::Unvouched) }
+    }
+
+    async fn take(&self) -> Result<OpenSession, SlotError> {
         let before = core::mem::replace(&mut *self.state(), State::InUse);
         let session = match before {
             State::Open(session) => session,
-            State::Unread => match self.find().await {
-                Ok(session) => session,
-                Err(error) => {
-                    *self.state() = State::Unread;
-                    return Err(error.into());
-                }
-            },
+            State::Unread => {
+                // Also when this future is dropped half way.
+                let mut back = PutBack(Some(self));
+                let session = self.find().await?;
+                back.0 = None;
+                session
+            }
             other @ (State::InUse | State::Ended) => {
                 *self.state() = other;
                 return Err(SlotError::InUse);
@@ -200,16 +243,37 @@ impl SessionSlot {
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
             State::InUse => Closing::Answer(None),
             State::Ended => Closing::Answer(filter.set_cookie("", 0)),
+            State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(None),
             State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
             State::Open(session) => Closing::Answer(filter.new_cookie(&session)),
         }
     }
 
-    /// Writes what has changed; the cookie that the browser has not yet.
-    async fn write(self, mut session: Session) -> Result<Option<HeaderValue>, SessionError> {
+    /// Writes what has changed. The cookie that the browser has not yet goes with every answer but that the session has ended: signing in may
+    /// have been written, and what came after it not.
+    async fn write(self, mut session: Session) -> (Result<(), SessionError>, Option<HeaderValue>) {
         let Inside { filter, spent, .. } = &*self.0;
-        filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await?;
-        Ok(filter.new_cookie(&session))
+        let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await;
+        let is_over = matches!(outcome, Err(SessionError::Gone | SessionError::Revoked));
+        let cookie = if is_over { None } else { filter.new_cookie(&session) };
+        (outcome, cookie)
+    }
+}
+
+impl fmt::Debug for SessionSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionSlot").finish_non_exhaustive()
+    }
+}
+
+/// Gives a slot back unread, unless it is told otherwise.
+struct PutBack<'s>(Option<&'s SessionSlot>);
+
+impl Drop for PutBack<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0 {
+            *slot.state() = State::Unread;
+        }
     }
 }
 
@@ -223,25 +287,24 @@ pub(super) enum Closing {
     Write(Write),
 }
 
-/// A write under way; what comes of it is the cookie that the browser has not yet.
-pub(super) type Write = Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, SessionError>> + Send>>;
+/// A write under way; what comes of it, and the cookie that the browser has not yet.
+pub(super) type Write = Pin<Box<dyn Future<Output = (Result<(), SessionError>, Option<HeaderValue>)> + Send>>;
 
 /// The answer is this person's: no cache keeps it, or mixes it up.
 pub(super) fn make_personal(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
-    headers.append(VARY, HeaderValue::from_static("Cookie"));
+    if !headers.get_all(VARY).iter().any(|value| value == "Cookie") {
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(cookie) = cookie {
         headers.append(SET_COOKIE, cookie);
     }
 }
 
-impl fmt::Debug for SessionSlot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionSlot").finish_non_exhaustive()
-    }
-}
-
-/// A session in the hands of a handler. What is changed is written when the answer is made; dropping it gives it back.
+/// A session in the hands of a handler. What is changed is written when the answer is made, whatever its status; dropping it gives it back, and
+/// a request has one at a time. What is still held once the handler has answered, in a spawned task or a streaming body, is not written.
+///
+/// All calls keep the deadline of the [`SessionLayer`](super::SessionLayer).
 pub struct OpenSession {
     /// `None` only once it has ended.
     session: Option<Session>,
@@ -249,14 +312,24 @@ pub struct OpenSession {
 }
 
 impl OpenSession {
-    /// Signs a user in, or another one, or the same to a higher level; see [`Sessions::sign_in`].
+    /// Begins to sign a user in, before the password is checked; see [`Sessions::attempt`].
     ///
     /// # Errors
     /// As there.
-    pub async fn sign_in(&mut self, user: &str, level: u8) -> Result<(), SessionError> {
+    pub async fn attempt(&self, user: &str) -> Result<Attempt, SessionError> {
+        let Inside { filter, spent, .. } = &*self.slot.0;
+        filter.in_time(spent, pin!(filter.sessions.attempt(user))).await
+    }
+
+    /// Signs a user in, or another one, or the same to a higher level; see [`Sessions::sign_in`]. What a level means is the application's: 1 for
+    /// a password, 2 for a second factor, for example; [`Session::authenticated`] tells it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn sign_in(&mut self, attempt: &Attempt, level: u8) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
         let Inside { filter, spent, .. } = &*slot;
-        filter.in_time(spent, pin!(filter.sessions.sign_in(self, user, level, UnixTime::now()))).await
+        filter.in_time(spent, pin!(filter.sessions.sign_in(self, attempt, level, UnixTime::now()))).await
     }
 
     /// Gives the session a new verifier; see [`Sessions::renew`].
@@ -269,10 +342,10 @@ impl OpenSession {
         filter.in_time(spent, pin!(filter.sessions.renew(self, UnixTime::now()))).await
     }
 
-    /// Signs out: ends the session and takes the cookie away.
+    /// Signs out here: ends the session and takes the cookie away.
     ///
     /// # Errors
-    /// [`SessionError::Store`]: then the session goes on.
+    /// [`SessionError::Store`]: then nobody knows whether it has ended.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
         filter.in_time(spent, pin!(filter.sessions.end(self.handle(), UnixTime::now()))).await?;
@@ -280,7 +353,52 @@ impl OpenSession {
         Ok(())
     }
 
-    /// The sessions of the application: to list and end them by, and for form tokens.
+    /// Signs out everywhere: ends all sessions of the user, this one too, and with [`SessionLayer::revoking`](super::SessionLayer::revoking) the
+    /// tokens and JWTs that were issued until this second.
+    ///
+    /// # Errors
+    /// As [`sign_out`](OpenSession::sign_out).
+    pub async fn sign_out_everywhere(mut self) -> Result<(), SessionError> {
+        self.end_all(None).await?;
+        self.session = None;
+        Ok(())
+    }
+
+    /// The same for all sessions but this one.
+    ///
+    /// # Errors
+    /// As [`sign_out`](OpenSession::sign_out).
+    pub async fn sign_out_elsewhere(&self) -> Result<(), SessionError> {
+        self.end_all(Some(self.handle())).await
+    }
+
+    async fn end_all(&self, except: Option<Handle>) -> Result<(), SessionError> {
+        let Inside { filter, spent, .. } = &*self.slot.0;
+        let Some(user) = self.user() else { return Ok(()) };
+        filter.in_time(spent, pin!(filter.sessions.end_all(user, except, UnixTime::now()))).await.map(|_| ())
+    }
+
+    /// All sessions of the user: nobody's before somebody has signed in.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn devices(&self) -> Result<Vec<Listed>, SessionError> {
+        let Inside { filter, spent, .. } = &*self.slot.0;
+        let Some(user) = self.user() else { return Ok(Vec::new()) };
+        filter.in_time(spent, pin!(filter.sessions.list(user, UnixTime::now()))).await
+    }
+
+    /// Ends one of the user's sessions, and nobody else's. False if there is none of this name.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]
+    pub async fn end_device(&self, handle: Handle) -> Result<bool, SessionError> {
+        let Inside { filter, spent, .. } = &*self.slot.0;
+        let Some(user) = self.user() else { return Ok(false) };
+        filter.in_time(spent, pin!(filter.sessions.end_of(user, handle, UnixTime::now()))).await
+    }
+
+    /// The sessions of the application: for operators, and for form tokens. Its calls have no deadline.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<DynStore> {
         &self.slot.0.filter.sessions

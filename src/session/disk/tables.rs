@@ -89,12 +89,24 @@ impl<'t> Tables<'t> {
         Ok(self.bytes.get(key_of(kind))?.map_or(0, |bytes| bytes.value()))
     }
 
-    /// True if there is room for a session in the place of another one. Anonymous ones make room for each other.
-    fn has_room(&self, entry: &Entry, before: Option<&Entry>) -> Result<bool, redb::Error> {
+    /// True if there is room for a session in the place of another one, once what is over has made way. Anonymous ones make room for each
+    /// other.
+    fn has_room(&mut self, entry: &Entry, before: Option<&Entry>, now: UnixTime) -> Result<bool, redb::Error> {
         let kind = entry.content.kind;
+        let budget = self.budgets.of(kind);
+        let needed = weight(entry);
+        if kind == Kind::Anonymous {
+            return Ok(needed <= budget);
+        }
         let freed = before.filter(|before| before.content.kind == kind).map_or(0, weight);
-        let taken = if kind == Kind::Anonymous { 0 } else { self.bytes_of(kind)?.saturating_sub(freed) };
-        Ok(taken.saturating_add(weight(entry)) <= self.budgets.of(kind))
+        let over = |bytes: u64| bytes.saturating_sub(freed).saturating_add(needed) > budget;
+        while over(self.bytes_of(kind)?) {
+            // A few at a time: a full store of the dead is rare, and nobody should wait for all of it.
+            if self.sweep_kind(kind, now, 64)? == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn put(&mut self, handle: Handle, entry: &Entry) -> Result<(), redb::Error> {
@@ -121,14 +133,33 @@ impl<'t> Tables<'t> {
     fn make_room(&mut self, except: Handle) -> Result<(), redb::Error> {
         const KIND: u8 = key_of(Kind::Anonymous);
         while self.bytes_of(Kind::Anonymous)? > self.budgets.anonymous {
-            let range = self.by_end.range((KIND, 0, [0; 20])..=(KIND, u64::MAX, [u8::MAX; 20]))?;
-            let mut handles = range.map(|row| Ok(Handle::from_bytes(row?.0.value().2)));
-            let first = handles.find(|handle: &Result<_, redb::Error>| handle.as_ref().ok() != Some(&except));
+            let rows = self.by_end.range((KIND, 0, [0; 20])..=(KIND, u64::MAX, [u8::MAX; 20]))?;
+            let mut keys = rows.map(|row| Ok(row?.0.value()));
+            let first =
+                keys.find(|key: &Result<EndKey, redb::Error>| !matches!(key, Ok(key) if key.2 == *except.as_bytes()));
             let Some(first) = first.transpose()? else { break };
-            drop(handles);
-            self.remove(first)?;
+            drop(keys);
+            self.remove_at(first)?;
         }
         Ok(())
+    }
+
+    /// Removes a session by when it ends; the key goes also if nothing is behind it.
+    fn remove_at(&mut self, key: EndKey) -> Result<(), redb::Error> {
+        self.by_end.remove(key)?;
+        self.remove(Handle::from_bytes(key.2)).map(|_| ())
+    }
+
+    /// Removes up to `limit` sessions of a kind that are over; how many it was.
+    fn sweep_kind(&mut self, kind: Kind, now: UnixTime, limit: usize) -> Result<usize, redb::Error> {
+        // At its deadline it is over.
+        let (kind, end) = (key_of(kind), now.as_secs().saturating_add(1));
+        let rows = self.by_end.range((kind, 0, [0; 20])..(kind, end, [0; 20]))?;
+        let dead: Vec<EndKey> = rows.take(limit).map(|row| Ok(row?.0.value())).collect::<Result<_, redb::Error>>()?;
+        for key in &dead {
+            self.remove_at(*key)?;
+        }
+        Ok(dead.len())
     }
 
     pub(super) fn create(&mut self, handle: Handle, content: Content, now: UnixTime) -> Outcome<Created> {
@@ -139,7 +170,7 @@ impl<'t> Tables<'t> {
             return Ok(Ok(Created::Exists));
         }
         let entry = Entry { version: self.next_version()?, content };
-        if !self.has_room(&entry, None)? {
+        if !self.has_room(&entry, None, now)? {
             return Ok(Err(StoreError::Full));
         }
         self.put(handle, &entry)?;
@@ -158,7 +189,7 @@ impl<'t> Tables<'t> {
             return Ok(Ok(Swapped::Conflict));
         }
         let entry = before.successor(self.next_version()?, content);
-        if !self.has_room(&entry, Some(&before))? {
+        if !self.has_room(&entry, Some(&before), now)? {
             return Ok(Err(StoreError::Full));
         }
         self.put(handle, &entry)?;
@@ -184,14 +215,14 @@ impl<'t> Tables<'t> {
         now: UnixTime,
     ) -> Outcome<Swapped> {
         let Some(before) = self.live(old, now)? else { return Ok(Ok(Swapped::Gone)) };
-        if old == new || !self.is_of_epoch(new, &content)? {
+        if old == new || self.live(new, now)?.is_some() || !self.is_of_epoch(new, &content)? {
             return Ok(Ok(Swapped::Gone));
         }
         if before.version != version {
             return Ok(Ok(Swapped::Conflict));
         }
         let entry = Entry { version: self.next_version()?, content };
-        if !self.has_room(&entry, Some(&before))? {
+        if !self.has_room(&entry, Some(&before), now)? {
             return Ok(Err(StoreError::Full));
         }
         self.remove(old)?;
@@ -223,20 +254,11 @@ impl<'t> Tables<'t> {
         Ok(Ok(epoch))
     }
 
+    /// Those of users first: a flood of strangers must not keep them from it.
     pub(super) fn sweep(&mut self, now: UnixTime, limit: usize) -> Outcome<usize> {
-        let mut dead = Vec::new();
-        // At its deadline it is over.
-        let end = now.as_secs().saturating_add(1);
-        for kind in [Kind::Anonymous, Kind::SignedIn].map(key_of) {
-            let rows = self.by_end.range((kind, 0, [0; 20])..(kind, end, [0; 20]))?;
-            for row in rows.take(limit.saturating_sub(dead.len())) {
-                dead.push(Handle::from_bytes(row?.0.value().2));
-            }
-        }
-        for handle in &dead {
-            self.remove(*handle)?;
-        }
-        Ok(Ok(dead.len()))
+        let swept = self.sweep_kind(Kind::SignedIn, now, limit)?;
+        let rest = self.sweep_kind(Kind::Anonymous, now, limit.saturating_sub(swept))?;
+        Ok(Ok(swept.saturating_add(rest)))
     }
 }
 

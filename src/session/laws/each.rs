@@ -126,14 +126,17 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
     }
 
     pub(super) async fn sweep_removes_the_dead_alone(&self) -> Verdict {
-        let (live, _) = self.session("live").await?;
         if self.store.capabilities().expires_by_itself {
+            let (live, _) = self.session("live").await?;
             let swept = self.store.sweep(after(200), 3).await?;
             ensure(swept == 0, "a sweep removed what goes by itself")?;
             return ensure(self.text(live, NOW).await?.is_some(), "a sweep removed what is live");
         }
         // What other laws have left behind.
-        while self.store.sweep(after(10_000), 1000).await? > 0 {}
+        for _ in 0..100 {
+            self.store.sweep(after(10_000), 1000).await?;
+        }
+        ensure(self.store.sweep(after(10_000), 1000).await? == 0, "a sweep counts what it does not remove")?;
         let mut dead = Vec::new();
         for _ in 0..5 {
             dead.push(self.session("dead").await?.0);
@@ -168,6 +171,8 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
             let page = self.store.list_by_user(first.tag(), last, 3, NOW).await?;
             ensure(page.len() <= 3, "a page is longer than its limit")?;
             let Some((handle, _)) = page.last() else { break };
+            let is_behind = last.is_none_or(|last| page.iter().all(|(handle, _)| *handle > last));
+            ensure(is_behind, "a page has what is not behind the handle that was asked for")?;
             last = Some(*handle);
             listed.extend(page.iter().map(|(handle, _)| *handle));
         }
@@ -187,7 +192,14 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         self.is_over(first, "revoked").await?;
         let late = self.store.compare_and_swap(first, version, self.content("back"), NOW).await?;
         ensure(late == Swapped::Gone, "a revoked session could be written")?;
-        ensure(self.text(kept, NOW).await?.is_some(), "what was excepted is over")?;
+        let Some(entry) = self.store.load(kept, NOW).await? else {
+            return Err(Broken("what was excepted is over".into()));
+        };
+        let stale = self.store.compare_and_swap(kept, entry.version, self.content("stale"), NOW).await?;
+        ensure(stale == Swapped::Conflict, "what was excepted could be written under the old epoch")?;
+        let read_again = Content { epoch: entry.content.epoch, ..self.content("kept") };
+        let written = self.store.compare_and_swap(kept, entry.version, read_again, NOW).await?;
+        ensure(matches!(written, Swapped::Done(_)), "what was excepted cannot be written with the epoch that it has")?;
         // A request that began before the revocation, and signs in, or writes what it had read.
         let late = Credential::generate(tag)?.handle();
         let made = self.store.create(late, self.content("late"), NOW).await?;
@@ -198,7 +210,15 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         ensure(rotated == Swapped::Gone, "a session could be rotated into the old epoch")?;
         let of_epoch = Content { epoch: epoch.number, ..self.content("new") };
         let made = self.store.create(late, of_epoch, NOW).await?;
-        ensure(matches!(made, Created::Done(_)), "a session of the new epoch could not be made")
+        ensure(matches!(made, Created::Done(_)), "a session of the new epoch could not be made")?;
+        // A server whose clock is behind, and an exception that is somebody else's.
+        let (other, version) = self.session("of another").await?;
+        let behind = UnixTime::from_secs(NOW.as_secs().saturating_sub(50));
+        let again = self.store.revoke_user(tag, Some(other), behind).await?;
+        ensure(again.number > epoch.number && again.at == Some(NOW), "the time of an epoch went back")?;
+        ensure(self.text(kept, NOW).await?.is_none(), "revoked again: it can be read")?;
+        let untouched = self.store.compare_and_swap(other, version, self.content("of another"), NOW).await?;
+        ensure(matches!(untouched, Swapped::Done(_)), "a revocation touched another user's session")
     }
 
     pub(super) async fn repeats_are_safe(&self) -> Verdict {
@@ -240,19 +260,33 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         self.is_over(handle, "deleted after a dropped swap").await
     }
 
-    pub(super) async fn late_reads_bring_nothing_back(&self) -> Verdict {
-        let (handle, _) = self.session("first").await?;
-        {
-            let mut context = Context::from_waker(Waker::noop());
-            let mut read = pin!(self.store.load(handle, NOW));
-            let is_early = read.as_mut().poll(&mut context).is_ready();
-            ensure(self.store.delete(handle, NOW).await?, "it cannot be deleted while it is read")?;
-            if !is_early {
-                // What it finds may be from before the delete; what it leaves behind may not.
-                let _ = read.await?;
+    /// Each call is begun, then the session is ended, then the call goes on to its end.
+    pub(super) async fn late_calls_bring_nothing_back(&self) -> Verdict {
+        let deadlines = Deadlines { idle: after(500), ..DEADLINES };
+        for what in ["load", "compare_and_swap", "touch", "rotate"] {
+            let (handle, version) = self.session("first").await?;
+            let (new, content) = (Self::handle()?, Content { deadlines, ..self.content("late") });
+            let call = async {
+                match what {
+                    "load" => self.store.load(handle, NOW).await.map(drop),
+                    "compare_and_swap" => self.store.compare_and_swap(handle, version, content, NOW).await.map(drop),
+                    "touch" => self.store.touch(handle, after(500), NOW).await.map(drop),
+                    _ => self.store.rotate(handle, version, new, content, NOW).await.map(drop),
+                }
+            };
+            {
+                let mut context = Context::from_waker(Waker::noop());
+                let mut call = pin!(call);
+                let is_early = call.as_mut().poll(&mut context).is_ready();
+                // It may have been done before; then a rotation has put another one in its place.
+                self.store.delete(handle, NOW).await?;
+                if !is_early {
+                    call.await?;
+                }
             }
+            self.is_over(handle, &format!("deleted beside a {what}")).await?;
         }
-        self.is_over(handle, "deleted while it was read").await
+        Ok(())
     }
 
     pub(super) async fn rotation_is_one_step(&self) -> Verdict {
@@ -270,6 +304,18 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         ensure(self.text(new, NOW).await?.as_deref() == Some(b"new"), "a rotation did not make the new session")?;
         let twice = self.store.rotate(old, version, another, self.content("twice"), NOW).await?;
         ensure(twice == Swapped::Gone, "a session could be rotated twice")?;
-        self.is_over(another, "never made").await
+        self.is_over(another, "never made").await?;
+        // Signing in: whatever it was before, it is a user's now.
+        let (before, version) = self.session("before").await?;
+        let signed_in = Content { kind: Kind::SignedIn, ..self.content("signed in") };
+        let taken = self.store.rotate(before, version, new, signed_in.clone(), NOW).await?;
+        ensure(taken == Swapped::Gone, "a rotation took the place of another session")?;
+        ensure(self.text(new, NOW).await?.as_deref() == Some(b"new"), "a rotation overwrote another session")?;
+        let done = self.store.rotate(before, version, another, signed_in, NOW).await?;
+        ensure(matches!(done, Swapped::Done(_)), "signing in was refused")?;
+        self.is_over(before, "signed in from").await?;
+        ensure(self.text(another, NOW).await?.as_deref() == Some(b"signed in"), "signing in made no session")?;
+        let listed = self.store.list_by_user(another.tag(), None, 9, NOW).await?;
+        ensure(listed.iter().any(|(handle, _)| *handle == another), "who has signed in is not listed")
     }
 }

@@ -124,7 +124,9 @@ pub(super) static ROTATE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local now, old, new, v, next, i, a, e, k, d = unpack(ARGV)
-if redis.call('HGET', KEYS[2], 'v') == next then return 'done' end
+local there = redis.call('HMGET', KEYS[2], 'v', 'i', 'a')
+if there[1] == next then return 'done' end
+if is_live(there[2], there[3], now) then return 'gone' end
 local found = redis.call('HMGET', KEYS[1], 'v', 'i', 'a')
 if not is_live(found[2], found[3], now) or not is_of_epoch(KEYS[4], k, e) then return 'gone' end
 if found[1] ~= v then return 'conflict' end
