@@ -21,6 +21,7 @@ use gate::Gate;
 use hostile::Journal;
 use secrets::Secrets;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -33,11 +34,23 @@ const DEVICE: &str = "dev-0123456789ab";
 const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10 };
 /// How long a request waits for the file: a synced write on a busy disk takes a while.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How many sessions that are over are removed in one commit.
+const SWEEP: usize = 1000;
 const ANONYMOUS_BYTES: u64 = 1 << 20;
 const SIGNED_IN_BYTES: u64 = 64 << 20;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let Arguments { listen, data } = arguments()?;
     let listener = TcpListener::bind(&listen).await.map_err(|error| {
         format!("cannot listen on {listen}: {error}. Try another port: cargo demo -- --listen 127.0.0.1:0")
@@ -84,8 +97,15 @@ async fn sweep(sessions: Arc<DiskStore>) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
-        if let Err(error) = sessions.sweep(UnixTime::now(), 1000).await {
-            eprintln!("sweeping sessions: {error}");
+        loop {
+            match sessions.sweep(UnixTime::now(), SWEEP).await {
+                Ok(SWEEP) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    eprintln!("sweeping sessions: {error}: {}", sessions.last_error().unwrap_or_default());
+                    break;
+                }
+            }
         }
     }
 }
@@ -111,9 +131,9 @@ struct Arguments {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    // Where cargo builds, if it is cargo that runs this.
+    // Where cargo builds, if it is cargo that runs this; else here.
     let home = std::env::var_os("CARGO_MANIFEST_DIR").map(|home| PathBuf::from(home).join("target"));
-    let data = home.unwrap_or_else(std::env::temp_dir).join("countersign-demo");
+    let data = home.unwrap_or_default().join("countersign-demo");
     let mut chosen = Arguments { listen: "127.0.0.1:8080".to_owned(), data };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -164,12 +184,16 @@ The same with a JWT, and a new one for one that has expired (200 each)
   curl -i {url}/api/me -H "Authorization: Bearer $JWT"
   curl -i -X POST {url}/refresh -H "Authorization: Bearer {expired_jwt}"
 
+A session, in a cookie jar: curl has to say which page it speaks for, as a browser does (200 each)
+  JAR=$(mktemp); curl -sS -c $JAR {url}/session/login -H 'Origin: {url}' -H 'Content-Type: application/json' -d '{{"user":"{user}","password":"{password}"}}' -o /dev/null
+  curl -i -b $JAR {url}/session
+
 And a device, with the key that its factory burnt in:
   echo {factory_line} | cargo run --release --features std --example device -- {address} {DEVICE}
 Or a microcontroller in QEMU, at the other end of a serial line:
   DEVICE_KEY={factory_line} DEVICE_JWT_KEY={jwt_line} cargo xtask firmware lm3s6965evb --backend {address}
 
-Sessions and keys are kept in {data}: they survive a restart. Delete it to begin anew.
+Sessions and keys are kept in {data}: they survive a restart, on the same address. Passwords are new each time.
 Ctrl-C stops the server."#,
         data = data.display()
     ))

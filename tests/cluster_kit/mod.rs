@@ -17,6 +17,7 @@ pub(crate) mod nats;
 pub(crate) mod net;
 pub(crate) mod process;
 pub(crate) mod redis;
+pub(crate) mod sentinel;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -51,6 +52,9 @@ pub(crate) fn fail<T>(why: impl Into<String>) -> Outcome<T> {
     Err(Failure(why.into()))
 }
 
+const MIN_PAUSE: Duration = Duration::from_millis(5);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
+
 /// Tries until it works, or says after this long why it did not at last.
 pub(crate) fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Outcome<T>) -> Outcome<T> {
     let start = Instant::now();
@@ -60,7 +64,8 @@ pub(crate) fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut(
             Err(last) if start.elapsed() >= patience => {
                 return fail(format!("{what}: not within {patience:?}; at last: {last}"));
             }
-            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            // Often at first, then seldom: some servers log every question.
+            Err(_) => std::thread::sleep((start.elapsed() / 20).clamp(MIN_PAUSE, MAX_PAUSE)),
         }
     }
 }

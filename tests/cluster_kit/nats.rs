@@ -1,5 +1,6 @@
 //! NATS with JetStream, alone and as a cluster of three.
 
+use super::link::{Link, Mode};
 use super::net::{connect, http_get, local, with_free_ports};
 use super::process::{Program, Server};
 use super::{Outcome, fail, wait_for};
@@ -15,6 +16,9 @@ static NATS: Program = Program { name: "nats-server", package: "nats-server", an
 
 /// Its elections take 4 to 9 s by themselves, and a split vote repeats one.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port that refuses, as nobody may listen below 1024 for nothing.
+const NOWHERE: &str = "127.0.0.1:1";
 
 fn greets(address: &str) -> Outcome {
     Connection::to(address).map(drop)
@@ -155,23 +159,45 @@ pub(crate) struct NatsCluster {
 pub(crate) struct Node {
     pub(crate) server: Server,
     monitor: u16,
+    /// From it to the others, by their number.
+    links: Vec<(usize, Link)>,
 }
 
 impl NatsCluster {
     /// Waits until all three are there and one leads.
     pub(crate) fn start() -> Outcome<Self> {
+        Self::start_with(false)
+    }
+
+    /// The servers reach each other through links, so that [`Self::isolate`] can part them; clients reach all of them.
+    pub(crate) fn start_behind_links() -> Outcome<Self> {
+        Self::start_with(true)
+    }
+
+    fn start_with(is_behind_links: bool) -> Outcome<Self> {
         with_free_ports(|ports: [u16; 9]| {
-            let (clients, others) = ports.split_at(3);
-            let (routes, monitors) = others.split_at(3);
-            let mut nodes = Vec::new();
-            for (i, (client, monitor)) in clients.iter().zip(monitors).enumerate() {
-                let server = start(*client, &name(i), &cluster_config(routes[i], routes, *monitor))?;
-                nodes.push(Node { server, monitor: *monitor });
-            }
+            let nodes = (0..3).map(|i| Node::start(i, &ports, is_behind_links)).collect::<Outcome<_>>()?;
             let mut cluster = Self { nodes };
             cluster.wait_until_whole()?;
             Ok(cluster)
         })
+    }
+
+    /// Sets the links between this server and the others, in both directions.
+    pub(crate) fn isolate(&self, node: usize, mode: Mode) -> Outcome {
+        for (from, other) in self.nodes.iter().enumerate() {
+            for (to, link) in &other.links {
+                if from == node || *to == node {
+                    link.set(mode)?;
+                }
+            }
+        }
+        if self.nodes[node].links.is_empty() { fail("there are no links") } else { Ok(()) }
+    }
+
+    /// Opens all links.
+    pub(crate) fn rejoin(&self) -> Outcome {
+        self.nodes.iter().flat_map(|node| &node.links).try_for_each(|(_, link)| link.set(Mode::Open))
     }
 
     pub(crate) fn addresses(&self) -> Vec<String> {
@@ -194,23 +220,31 @@ impl NatsCluster {
     /// Asks the servers in turn, until one answers.
     pub(crate) fn request(&mut self, subject: &str, body: &str) -> Outcome<Value> {
         let mut last = fail("no server runs");
-        for node in &mut self.nodes {
-            if node.server.is_running() {
-                last = request(&node.server.address(), subject, body);
-                if last.is_ok() {
-                    break;
-                }
+        for address in self.running_addresses() {
+            last = request(&address, subject, body);
+            if last.is_ok() {
+                break;
             }
         }
         last
     }
 
-    /// The running server that leads this stream; waits for an election that is under way.
+    fn running_addresses(&mut self) -> Vec<String> {
+        let running = self.nodes.iter_mut().filter_map(|node| node.server.is_running().then_some(node));
+        running.map(|node| node.server.address()).collect()
+    }
+
+    /// The running server that leads this stream, as two servers say, since one that led it alone may not know of its successor; waits for an
+    /// election that is under way.
     pub(crate) fn leader_of(&mut self, stream: &str) -> Outcome<usize> {
+        let subject = format!("$JS.API.STREAM.INFO.{stream}");
         wait_for(&format!("{stream} has a leader"), PATIENCE, || {
-            let info = self.request(&format!("$JS.API.STREAM.INFO.{stream}"), "")?;
-            let leader = info["cluster"]["leader"].as_str().unwrap_or_default();
-            self.running(leader)
+            let said: Vec<_> = self.running_addresses().iter().map(|address| request(address, &subject, "")).collect();
+            let names = said.iter().flatten().filter_map(|info| info["cluster"]["leader"].as_str()).collect::<Vec<_>>();
+            match names.iter().find(|name| names.iter().filter(|other| other == name).count() >= 2) {
+                Some(leader) => self.running(leader),
+                None => fail(format!("no two servers say the same: {said:?}")),
+            }
         })
     }
 
@@ -219,7 +253,8 @@ impl NatsCluster {
         wait_for("the cluster has a leader", PATIENCE, || self.meta_leader_now())
     }
 
-    /// All run, all know the leader, and all have caught up with it.
+    /// All run, all know the leader, and all have caught up with it. Right after [`Self::rejoin`] a server that led a stream alone may
+    /// believe in itself for a heartbeat more.
     pub(crate) fn wait_until_whole(&mut self) -> Outcome {
         wait_for("all servers follow one leader", PATIENCE, || {
             let leader = self.meta_leader_now()?;
@@ -252,6 +287,31 @@ impl NatsCluster {
 }
 
 impl Node {
+    /// The first three ports are for clients, then come those of the routes and those of the monitors.
+    fn start(node: usize, ports: &[u16; 9], is_behind_links: bool) -> Outcome<Self> {
+        let [client, own, monitor] = [0, 3, 6].map(|first| ports[first + node]);
+        let mut links = Vec::new();
+        let mut routes = Vec::new();
+        for other in (0..3).filter(|other| *other != node) {
+            let mut route = local(ports[3 + other]);
+            if is_behind_links {
+                let link = Link::to(&route)?;
+                route = link.address();
+                links.push((other, link));
+            }
+            routes.push(format!("\"nats-route://{route}\""));
+        }
+        // Servers tell each other where the others are, and would go past the links.
+        let advertised = if is_behind_links { format!(", cluster_advertise: \"{NOWHERE}\"") } else { String::new() };
+        let config = format!(
+            "http: \"{}\"\ncluster {{ name: kit, listen: \"{}\", routes: [{}], no_advertise: true{advertised} }}\n",
+            local(monitor),
+            local(own),
+            routes.join(", ")
+        );
+        Ok(Self { server: start(client, &name(node), &config)?, monitor, links })
+    }
+
     /// What it knows of JetStream.
     fn state(&self) -> Outcome<Value> {
         Ok(serde_json::from_str(&http_get(&local(self.monitor), "/jsz")?.1)?)
@@ -274,14 +334,4 @@ impl Node {
 
 fn name(node: usize) -> String {
     format!("node-{node}")
-}
-
-fn cluster_config(own: u16, routes: &[u16], monitor: u16) -> String {
-    let routes: Vec<_> = routes.iter().map(|port| format!("\"nats-route://{}\"", local(*port))).collect();
-    format!(
-        "http: \"{}\"\ncluster {{ name: kit, listen: \"{}\", routes: [{}], no_advertise: true }}\n",
-        local(monitor),
-        local(own),
-        routes.join(", ")
-    )
 }

@@ -41,15 +41,17 @@ fn features() -> Outcome<BTreeMap<String, Vec<String>>> {
     Ok(features)
 }
 
-/// Every set of features, the empty one first; without those that name a feature which another one of them turns on anyway.
+/// No feature, each, and every pair, without those of which one turns the other on anyway. All together are checked with everything else.
 fn sets_of_features(features: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = String> {
     let names: Vec<_> = features.keys().map(String::as_str).collect();
-    let sets = (0..1u32 << names.len()).map(move |set| {
-        let chosen = names.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, name)| *name);
-        chosen.collect::<Vec<_>>()
-    });
-    let is_minimal = |set: &Vec<&str>| !set.iter().any(|one| set.iter().any(|other| turns_on(features, one, other)));
-    sets.filter(is_minimal).map(|set| set.join(","))
+    let mut sets = vec![String::new()];
+    for (place, one) in names.iter().enumerate() {
+        sets.push((*one).to_owned());
+        let others = names.iter().skip(place + 1);
+        let pairs = others.filter(|other| !turns_on(features, one, other) && !turns_on(features, other, one));
+        sets.extend(pairs.map(|other| format!("{one},{other}")));
+    }
+    sets.into_iter()
 }
 
 fn turns_on(features: &BTreeMap<String, Vec<String>>, one: &str, other: &str) -> bool {

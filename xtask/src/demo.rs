@@ -186,8 +186,10 @@ fn pasted_lines(demo: &Demo, tally: &mut Tally) -> Outcome {
         (demo.line(&["curl -i", "/api/me", "$JWT\""])?, "HTTP/1.1 200", r#""sub":"alice""#),
         (demo.line(&["/refresh"])?, "HTTP/1.1 200", r#""jwt":""#),
     ];
-    for (line, status, content) in cases {
-        let answer = shell(&format!("{sign_in}\n{line} 2>/dev/null"))?;
+    let jar = demo.line(&["JAR=$("])?;
+    let session = [(demo.line(&["curl -i -b $JAR"])?, "HTTP/1.1 200", r#""user":"alice""#)];
+    for (line, status, content) in cases.into_iter().chain(session) {
+        let answer = shell(&format!("{jar}\n{sign_in}\n{line} 2>/dev/null"))?;
         println!("  $ {line}\n  > {}", answer.trim_end().replace('\n', "\n  > "));
         let what = format!("{status} and {content}");
         tally.expect(answer.starts_with(status) && answer.contains(content), &what);

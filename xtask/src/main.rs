@@ -24,8 +24,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test                  everything below, in turn; what CI runs
-  check                 format, lints over every set of features, docs, licences, size of the dependency tree
-  tests                 cargo test without features and with all
+  check                 format, lints over every pair of features, docs, licences, size of the dependency tree
+  tests                 cargo test without features and with all, with real Redis servers on loopback
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone

@@ -1,10 +1,12 @@
 //! `cargo test`, without features and with all, and its own count.
 
 use crate::shell::{Outcome, Tally, command};
+use crate::tools;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
+    tools::cluster_servers()?;
     cargo_test(tally, "cargo test --quiet")?;
     // The figures that the tests print are part of the answer.
     cargo_test(tally, "cargo test --all-features -- --nocapture")

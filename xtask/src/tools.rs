@@ -76,6 +76,29 @@ pub(crate) fn haproxy() -> Outcome {
     apt("HAProxy", "/usr/sbin/haproxy -v", "haproxy")
 }
 
+/// Redis, its sentinel and its command line, which the tests of a cluster start by themselves.
+pub(crate) fn redis() -> Outcome {
+    apt("Redis", "redis-server --version", "redis-server")?;
+    apt("Redis Sentinel", "redis-sentinel --version", "redis-sentinel")?;
+    apt("redis-cli", "redis-cli --version", "redis-tools")
+}
+
+pub(crate) fn nats() -> Outcome {
+    apt("NATS", "nats-server --version", "nats-server")
+}
+
+pub(crate) fn nginx() -> Outcome {
+    apt("nginx", "/usr/sbin/nginx -v", "nginx-light")
+}
+
+/// What the tests of a cluster need; without one of them they fail.
+pub(crate) fn cluster_servers() -> Outcome {
+    redis()?;
+    nats()?;
+    nginx()?;
+    haproxy()
+}
+
 /// A Python of its own in `folder`, with these packages.
 pub(crate) fn python_with(folder: &Path, packages: &[&str]) -> Outcome<PathBuf> {
     apt("Python with venv", "python3 -m venv --help", "python3-venv")?;

@@ -58,6 +58,8 @@ const clock = (time) => new Date(time * 1000).toLocaleTimeString();
 
 async function showSession() {
   const { response, answer } = await call("session");
+  // The server cannot tell just now: what is shown stays.
+  if (response.status >= 500) return;
   session = response.ok ? answer : null;
   at("login").hidden = Boolean(session);
   at("account").hidden = !session;
@@ -118,6 +120,7 @@ at("login").addEventListener("submit", async (event) => {
   showToken();
   showJwt();
   await showSession();
+  at("everywhere").previousElementSibling.focus();
   tick();
 });
 

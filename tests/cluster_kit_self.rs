@@ -1,0 +1,336 @@
+//! The kit for tests of a cluster does what it says: servers start, die and return, clusters elect, links break.
+#![cfg(feature = "session")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+
+mod cluster_kit;
+
+use cluster_kit::balancer::{HaProxy, Nginx};
+use cluster_kit::link::{Link, Mode};
+use cluster_kit::nats::{self, Nats, NatsCluster};
+use cluster_kit::net::{connect, http_get};
+use cluster_kit::process::Folder;
+use cluster_kit::redis::{self, Connection, Redis, RedisCluster, Reply};
+use cluster_kit::sentinel::RedisWithSentinel;
+use cluster_kit::{Outcome, fail, wait_for};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Says how long a step took: what a test that uses it has to wait for.
+fn timed<T>(what: &str, step: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let start = Instant::now();
+    let done = step()?;
+    println!("{what}: {:.2} s", start.elapsed().as_secs_f64());
+    Ok(done)
+}
+
+fn expect(holds: bool, what: &str) -> Outcome {
+    if holds { Ok(()) } else { fail(what) }
+}
+
+fn text(text: &str) -> Reply {
+    Reply::Text(text.to_owned())
+}
+
+#[test]
+fn redis_is_killed_and_returns_empty() -> Outcome {
+    let mut redis = timed("one Redis", Redis::single)?;
+    redis.ask(&["SET", "key", "value"])?;
+    expect(redis.ask(&["GET", "key"])? == text("value"), "it keeps what it is given")?;
+    redis.kill();
+    expect(redis.ask(&["PING"]).is_err(), "a killed one does not answer")?;
+    timed("one Redis again", || redis.restart())?;
+    expect(redis.ask(&["GET", "key"])? == Reply::Nil, "there is no persistence")
+}
+
+#[test]
+fn a_full_redis_refuses() -> Outcome {
+    let redis = Redis::with(&["--maxmemory", "2mb"])?;
+    let large = "x".repeat(1 << 20);
+    let refused = (0..4).find_map(|i| redis.ask(&["SET", &i.to_string(), &large]).err());
+    expect(refused.is_some_and(|error| error.0.starts_with("OOM")), "it says that it is full")
+}
+
+#[test]
+fn a_replica_behind_a_frozen_link_misses_writes() -> Outcome {
+    let primary = Redis::single()?;
+    let link = Link::to(&primary.address())?;
+    let replica = timed("a replica", || Redis::replica_of(&link.address()))?;
+    let mut connection = Connection::to(&primary.address())?;
+    connection.ask(&["SET", "key", "1"])?;
+    expect(connection.ask(&["WAIT", "1", "2000"])? == Reply::Number(1), "the replica has it")?;
+    link.set(Mode::Frozen)?;
+    connection.ask(&["SET", "key", "2"])?;
+    expect(connection.ask(&["WAIT", "1", "300"])? == Reply::Number(0), "the replica has it not")?;
+    expect(replica.ask(&["GET", "key"])? == text("1"), "the replica is behind")?;
+    link.set(Mode::Open)?;
+    wait_for("the replica catches up", Duration::from_secs(5), || {
+        expect(replica.ask(&["GET", "key"])? == text("2"), "the replica is behind")
+    })
+}
+
+#[test]
+fn sentinels_choose_another_primary() -> Outcome {
+    let mut cluster = timed("Redis with Sentinel", RedisWithSentinel::start)?;
+    let mut connection = Connection::to(&cluster.primary_address()?)?;
+    connection.ask(&["SET", "key", "value"])?;
+    expect(connection.ask(&["WAIT", "2", "2000"])? == Reply::Number(2), "both replicas have it")?;
+    let old = cluster.kill_primary()?;
+    let new = timed("a failover", || cluster.wait_for_failover(&old, Duration::from_secs(15)))?;
+    expect(redis::ask(&new, &["GET", "key"])? == text("value"), "nothing is lost")?;
+    redis::ask(&new, &["SET", "key", "newer"])?;
+    timed("healing", || cluster.heal())?;
+    expect(cluster.primary_address()? == new, "the old primary has returned as a replica")?;
+    expect(redis::ask(&old, &["GET", "key"])? == text("newer"), "and has a copy")?;
+    let second = cluster.kill_primary()?;
+    timed("a second failover", || cluster.wait_for_failover(&second, Duration::from_secs(15))).map(drop)
+}
+
+#[test]
+fn what_an_isolated_primary_acknowledges_is_lost() -> Outcome {
+    let mut cluster = timed("Redis with Sentinel behind links", RedisWithSentinel::start_behind_links)?;
+    redis::ask(&cluster.primary_address()?, &["SET", "key", "1"])?;
+    let (old, direct) = cluster.isolate_primary()?;
+    expect(redis::ask(&old, &["PING"]).is_err(), "most cannot reach it")?;
+    redis::ask(&direct, &["SET", "key", "2"])?;
+    let new = timed("a failover", || cluster.wait_for_failover(&old, Duration::from_secs(15)))?;
+    expect(redis::ask(&new, &["GET", "key"])? == text("1"), "the others know nothing of it")?;
+    expect(redis::ask(&direct, &["GET", "key"])? == text("2"), "two say that they are the primary")?;
+    timed("healing", || cluster.heal())?;
+    expect(redis::ask(&old, &["GET", "key"])? == text("1"), "it follows the others")
+}
+
+#[test]
+fn a_redis_cluster_shares_keys() -> Outcome {
+    let mut cluster = timed("a Redis cluster", RedisCluster::start)?;
+    let address = &cluster.addresses()[0];
+    let answers: Vec<_> = (0..20).map(|i| redis::ask(address, &["SET", &i.to_string(), "value"])).collect();
+    let moved = |answer: &&Outcome<Reply>| answer.as_ref().is_err_and(|error| error.0.starts_with("MOVED"));
+    let count = answers.iter().filter(moved).count();
+    expect(count > 0 && answers.iter().any(Result::is_ok), "some keys are elsewhere")?;
+    cluster.kill(2);
+    let address = cluster.addresses()[0].clone();
+    timed("a Redis cluster notices", || {
+        wait_for("the cluster notices", Duration::from_secs(10), || {
+            let state = redis::ask(&address, &["CLUSTER", "INFO"])?;
+            expect(state.text().contains("cluster_state:fail"), state.text())
+        })
+    })?;
+    timed("a Redis cluster again", || cluster.restart(2))
+}
+
+#[test]
+fn nats_is_killed_and_returns_with_its_stream() -> Outcome {
+    let mut nats = timed("one NATS", Nats::single)?;
+    expect(nats.url().starts_with("nats://127.0.0.1:"), "it has a URL")?;
+    nats.request("$JS.API.STREAM.CREATE.s", r#"{"name":"s","subjects":["s.>"]}"#)?;
+    nats.request("s.one", "hello")?;
+    nats.kill();
+    expect(nats.request("$JS.API.INFO", "").is_err(), "a killed one does not answer")?;
+    timed("one NATS again", || nats.restart())?;
+    let info = nats.request("$JS.API.STREAM.INFO.s", "")?;
+    expect(info["state"]["messages"] == 1, "the stream is on disk")
+}
+
+#[test]
+fn a_nats_cluster_elects_another_leader() -> Outcome {
+    let mut cluster = timed("a NATS cluster", NatsCluster::start)?;
+    expect(cluster.urls().len() == 3, "three servers")?;
+    cluster.request("$JS.API.STREAM.CREATE.s", r#"{"name":"s","subjects":["s.>"],"num_replicas":3}"#)?;
+    cluster.request("s.one", "hello")?;
+    let old = cluster.leader_of("s")?;
+    cluster.kill(old);
+    let new = timed("another leader of a stream", || cluster.leader_of("s"))?;
+    expect(new != old, "a dead server does not lead")?;
+    let patience = Duration::from_secs(20);
+    timed("a write after that", || wait_for("a write", patience, || cluster.request("s.two", "hello")))?;
+    timed("the leader of the cluster", || cluster.meta_leader())?;
+    timed("one of the NATS cluster again", || cluster.restart(old))?;
+    timed("a whole NATS cluster again", || cluster.wait_until_whole())?;
+    let info = cluster.request("$JS.API.STREAM.INFO.s", "")?;
+    expect(info["state"]["messages"] == 2, "both messages are there")
+}
+
+/// Both ways of parting one from two; the one acknowledges nothing meanwhile and has everything afterwards.
+#[test]
+fn an_isolated_nats_server_cannot_write() -> Outcome {
+    let mut cluster = timed("a NATS cluster behind links", NatsCluster::start_behind_links)?;
+    cluster.request("$JS.API.STREAM.CREATE.s", r#"{"name":"s","subjects":["s.>"],"num_replicas":3}"#)?;
+    // What is held may still arrive: who got no answer cannot know.
+    for (mode, possible) in [(Mode::Cut, 1..=1), (Mode::Frozen, 2..=3)] {
+        let old = cluster.leader_of("s")?;
+        let [alone, other] = [old, (old + 1) % 3].map(|node| cluster.addresses()[node].clone());
+        cluster.isolate(old, mode)?;
+        timed(&format!("a write of the others, {mode:?}"), || {
+            expect(nats::request(&alone, "s.alone", "hello").is_err(), "nobody acknowledges")?;
+            wait_for("a write", Duration::from_secs(40), || nats::request(&other, "s.one", "hello"))
+        })?;
+        cluster.rejoin()?;
+        timed("a whole NATS cluster again", || cluster.wait_until_whole())?;
+        // Asked until it is so, as the old leader may believe in itself until the next one's heartbeat.
+        wait_for("every acknowledged message is there", Duration::from_secs(10), || {
+            let info = cluster.request("$JS.API.STREAM.INFO.s", "")?;
+            expect(info["state"]["messages"].as_u64().is_some_and(|count| possible.contains(&count)), &info.to_string())
+        })?;
+    }
+    Ok(())
+}
+
+/// Answers every line with itself.
+fn echo() -> Outcome<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || std::io::copy(&mut &stream, &mut &stream));
+        }
+    });
+    Ok(address)
+}
+
+fn say(stream: &mut TcpStream, words: &str) -> Outcome<String> {
+    stream.write_all(words.as_bytes())?;
+    heard(stream, words.len())
+}
+
+fn heard(stream: &mut TcpStream, length: usize) -> Outcome<String> {
+    let mut answer = vec![0; length];
+    stream.read_exact(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// A connection that waits for answers as long as it is worth here.
+fn through(link: &Link) -> Outcome<TcpStream> {
+    let stream = connect(&link.address())?;
+    stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+    Ok(stream)
+}
+
+#[test]
+fn a_cut_link_closes_and_refuses() -> Outcome {
+    let link = Link::to(&echo()?)?;
+    let mut stream = through(&link)?;
+    expect(say(&mut stream, "one")? == "one", "it passes on")?;
+    link.set(Mode::Cut)?;
+    expect(link.connections() == 0, "it has closed all")?;
+    expect(matches!(stream.read(&mut [0]), Ok(0) | Err(_)), "the caller sees the end")?;
+    expect(TcpStream::connect(link.address()).is_err(), "it refuses")?;
+    link.set(Mode::Open)?;
+    expect(say(&mut through(&link)?, "two")? == "two", "it is open again")
+}
+
+#[test]
+fn a_frozen_link_holds_everything() -> Outcome {
+    let link = Link::to(&echo()?)?;
+    let mut before = through(&link)?;
+    expect(say(&mut before, "one")? == "one", "it passes on")?;
+    link.set(Mode::Frozen)?;
+    expect(say(&mut before, "two").is_err(), "no answer")?;
+    let mut meanwhile = through(&link)?;
+    expect(say(&mut meanwhile, "three").is_err(), "no answer on a new connection")?;
+    link.set(Mode::Open)?;
+    expect(heard(&mut before, 3)? == "two", "what was held arrives")?;
+    expect(heard(&mut meanwhile, 5)? == "three", "on the new connection too")
+}
+
+#[test]
+fn what_a_frozen_link_holds_is_lost_when_it_is_cut() -> Outcome {
+    let redis = Redis::single()?;
+    let link = Link::to(&redis.address())?;
+    let mut connection = Connection::to(&link.address())?;
+    connection.ask(&["SET", "key", "1"])?;
+    link.set(Mode::Frozen)?;
+    let asked = thread::spawn(move || connection.ask(&["SET", "key", "2"]));
+    thread::sleep(Duration::from_millis(100));
+    link.set(Mode::Cut)?;
+    expect(asked.join().is_ok_and(|answer| answer.is_err()), "the caller gets an error")?;
+    expect(redis.ask(&["GET", "key"])? == text("1"), "nothing has arrived")
+}
+
+#[test]
+fn a_link_of_one_way_does_what_is_asked_and_does_not_say_so() -> Outcome {
+    let redis = Redis::single()?;
+    let link = Link::to(&redis.address())?;
+    link.set(Mode::OneWay)?;
+    let address = link.address();
+    let asked = thread::spawn(move || redis::ask(&address, &["SET", "key", "1"]));
+    wait_for("it is done", Duration::from_secs(5), || {
+        expect(redis.ask(&["GET", "key"])? == text("1"), "it is not done")
+    })?;
+    link.set(Mode::Cut)?;
+    expect(asked.join().is_ok_and(|answer| answer.is_err()), "the caller gets an error")
+}
+
+/// A server that answers every request with its name.
+fn web(name: &'static str) -> Outcome<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(stream, name));
+        }
+    });
+    Ok(address)
+}
+
+fn answer(mut stream: TcpStream, name: &str) -> std::io::Result<()> {
+    let lines = BufReader::new(stream.try_clone()?).lines();
+    // A request without a body ends with an empty line.
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len())
+}
+
+#[test]
+fn nginx_passes_on() -> Outcome {
+    let web = web("one")?;
+    let config = format!("server {{ listen 127.0.0.1:{{port}}; location / {{ proxy_pass http://{web}; }} }}");
+    let mut nginx = timed("nginx", || Nginx::with(&config))?;
+    expect(http_get(&nginx.address(), "/")? == (200, "one".to_owned()), "it passes on")?;
+    nginx.server.kill();
+    expect(http_get(&nginx.address(), "/").is_err(), "a killed one does not answer, and left no worker")?;
+    timed("nginx again", || nginx.server.restart())?;
+    expect(http_get(&nginx.address(), "/")? == (200, "one".to_owned()), "it passes on")
+}
+
+#[test]
+fn haproxy_passes_on_and_drains() -> Outcome {
+    let (one, two) = (web("one")?, web("two")?);
+    let config = format!(
+        "frontend all\n  bind 127.0.0.1:{{port}}\n  default_backend app\n\
+         backend app\n  server one {one}\n  server two {two}\n"
+    );
+    let mut haproxy = timed("HAProxy", || HaProxy::with(&config))?;
+    let answers =
+        |haproxy: &HaProxy| (0..4).map(|_| Ok(http_get(&haproxy.address(), "/")?.1)).collect::<Outcome<Vec<_>>>();
+    let both = answers(&haproxy)?;
+    expect(both.iter().any(|name| name == "one") && both.iter().any(|name| name == "two"), "both are asked")?;
+    haproxy.admin("set server app/one state drain")?;
+    expect(answers(&haproxy)?.iter().all(|name| name == "two"), "a drained one is not asked")?;
+    haproxy.server.kill();
+    expect(http_get(&haproxy.address(), "/").is_err(), "a killed one does not answer")?;
+    timed("HAProxy again", || haproxy.server.restart())?;
+    expect(http_get(&haproxy.address(), "/")?.0 == 200, "it passes on")
+}
+
+#[test]
+fn a_server_that_cannot_start_shows_its_log() -> Outcome {
+    let why = Nginx::with("no_such_directive;").err().map(|failure| failure.0).unwrap_or_default();
+    expect(why.contains("unknown directive \"no_such_directive\""), &why)
+}
+
+#[test]
+fn nothing_is_left_behind() -> Outcome {
+    let redis = Redis::single()?;
+    let (address, folder) = (redis.address(), redis.server.folder().to_owned());
+    drop(redis);
+    expect(TcpStream::connect(address).is_err() && !folder.exists(), "the server and its folder are gone")?;
+    let folder = Folder::new("self")?;
+    let path = folder.path().to_owned();
+    drop(folder);
+    expect(!path.exists(), "a folder is gone")
+}
