@@ -14,7 +14,8 @@ mod cluster_kit;
 mod races;
 
 use cluster_kit::link::{Link, Mode};
-use cluster_kit::redis::{Redis, RedisCluster, RedisWithSentinel};
+use cluster_kit::redis::{Redis, RedisCluster};
+use cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
     Created, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore, Sessions, StoreError,
@@ -37,7 +38,7 @@ fn single(address: &str, options: RedisOptions) -> RedisStore {
 
 fn sentinel(redis: &RedisWithSentinel, options: RedisOptions) -> RedisStore {
     let urls: Vec<_> = redis.sentinel_addresses().iter().map(|address| url(address)).collect();
-    RedisStore::sentinel(urls.iter().map(String::as_str), cluster_kit::redis::PRIMARY_NAME, options).unwrap()
+    RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, options).unwrap()
 }
 
 fn cluster(redis: &RedisCluster, options: RedisOptions) -> RedisStore {
