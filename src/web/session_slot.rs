@@ -10,7 +10,7 @@ use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
-use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -150,10 +150,10 @@ impl From<SessionError> for SlotError {
 
 impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
-        let is_foreign = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let cookies = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
             cookies,
@@ -194,8 +194,8 @@ impl SessionSlot {
     ///
     /// # Errors
     /// [`SlotError`]; a store that does not answer is no session, and none is made in its place.
-    pub async fn open(&self) -> Result<OpenSession, SlotError> {
-        if self.0.needs_token { Err(SlotError::Unvouched) } else { self.take().await }
+    pub fn open(&self) -> impl Future<Output = Result<OpenSession, SlotError>> + Send {
+        self.take(!self.0.needs_token)
     }
 
     /// The same for a form, whose hidden field has this token ([`Sessions::form_token`]): for browsers that do not say where a request comes
@@ -204,18 +204,25 @@ impl SessionSlot {
     /// # Errors
     /// As [`open`](SessionSlot::open), and [`SlotError::Unvouched`] for the token of another session.
     pub async fn open_vouched(&self, token: &str) -> Result<OpenSession, SlotError> {
-        let session = self.take().await?;
+        let session = self.take(true).await?;
         if session.sessions().is_form_token(&session, token) { Ok(session) } else { Err(SlotError::Unvouched) }
     }
 
-    async fn take(&self) -> Result<OpenSession, SlotError> {
+    async fn take(&self, may_open: bool) -> Result<OpenSession, SlotError> {
+        if !may_open {
+            return Err(SlotError::Unvouched);
+        }
         let before = core::mem::replace(&mut *self.state(), State::InUse);
         let session = match before {
             State::Open(session) => session,
             State::Unread => {
                 // Also when this future is dropped half way.
                 let mut back = PutBack(Some(self));
-                let session = self.find().await?;
+                let Inside { filter, cookies, spent, .. } = &*self.0;
+                let (sessions, now) = (&filter.sessions, UnixTime::now());
+                let cookies = cookies.iter().map(<[u8; _]>::as_slice);
+                let found = filter.in_time(spent, pin!(sessions.find(cookies, now))).await?;
+                let session = found.map_or_else(|| sessions.begin(now), Ok)?;
                 back.0 = None;
                 session
             }
@@ -225,14 +232,6 @@ impl SessionSlot {
             }
         };
         Ok(OpenSession { session: Some(session), slot: self.clone() })
-    }
-
-    async fn find(&self) -> Result<Session, SessionError> {
-        let now = UnixTime::now();
-        let Inside { filter, cookies, spent, .. } = &*self.0;
-        let sessions = &filter.sessions;
-        let found = filter.in_time(spent, pin!(sessions.find(cookies.iter().map(<[u8; _]>::as_slice), now))).await?;
-        found.map_or_else(|| sessions.begin(now), Ok)
     }
 
     /// Takes the session back from the handler: what is then left to do.
@@ -292,8 +291,11 @@ pub(super) type Write = Pin<Box<dyn Future<Output = (Result<(), SessionError>, O
 
 /// The answer is this person's: no cache keeps it, or mixes it up.
 pub(super) fn make_personal(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
-    if !headers.get_all(VARY).iter().any(|value| value == "Cookie") {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    const COOKIE_VARIES: HeaderValue = HeaderValue::from_static("Cookie");
+    match headers.entry(VARY) {
+        Entry::Vacant(place) => drop(place.insert(COOKIE_VARIES)),
+        Entry::Occupied(place) if place.iter().any(|value| value == "Cookie") => {}
+        Entry::Occupied(mut place) => place.append(COOKIE_VARIES),
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(cookie) = cookie {
