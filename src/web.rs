@@ -10,6 +10,8 @@
 //! The first reads the `Authorization` header alone: never a query string, never a cookie. A header that a client sets by hand is what makes
 //! this way safe from cross-site request forgery. The other (`SessionLayer`) reads a cookie, and so has a guard against it (`CsrfGuard`).
 
+#[cfg(feature = "session-filter")]
+mod affinity;
 #[cfg(feature = "tower")]
 mod authenticate;
 #[cfg(feature = "tower")]
@@ -26,11 +28,15 @@ mod problem;
 #[cfg(feature = "session-filter")]
 mod revocation;
 #[cfg(feature = "session-filter")]
+mod session_filter;
+#[cfg(feature = "session-filter")]
 mod session_layer;
 #[cfg(feature = "session-filter")]
 mod session_slot;
 mod set_cookie;
 
+#[cfg(feature = "session-filter")]
+pub use affinity::{Affinity, MAX_NODE_NAME, node_for};
 #[cfg(feature = "tower")]
 pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 #[cfg(feature = "tower")]

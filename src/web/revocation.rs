@@ -1,6 +1,7 @@
 //! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
 
-use super::session_slot::{Filter, SessionSlot, Spent};
+use super::session_filter::{Filter, Spent};
+use super::session_slot::SessionSlot;
 use super::{FromText, MakeBody, problem};
 use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;

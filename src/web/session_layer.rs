@@ -1,6 +1,8 @@
 //! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
 
-use super::session_slot::{Closing, Filter, SessionSlot, Write, make_personal};
+use super::affinity::Affinity;
+use super::session_filter::Filter;
+use super::session_slot::{Closing, SessionSlot, Write, make_personal};
 use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
 use crate::session::{DynStore, Sessions};
 use core::fmt;
@@ -57,7 +59,6 @@ use tower_service::Service;
 /// ```
 pub struct SessionLayer<B = FromText> {
     filter: Arc<Filter>,
-    page: Option<HeaderValue>,
     body: B,
 }
 
@@ -65,13 +66,15 @@ impl SessionLayer {
     /// A filter over these sessions. `deadline` is for all calls of the store that a request waits for, together.
     #[must_use]
     pub fn new(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
-        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: true }), page: None, body: FromText }
+        let sessions = Arc::new(sessions);
+        let filter = Filter { sessions, guard, deadline, has_tls: true, affinity: None, page: None };
+        Self { filter: Arc::new(filter), body: FromText }
     }
 
     /// The same with a cookie without `Secure`, by the name `id`: for a server on plain `http://` on this machine alone.
     #[must_use]
     pub fn without_tls(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
-        Self { filter: Arc::new(Filter { sessions, guard, deadline, has_tls: false }), page: None, body: FromText }
+        Self::new(sessions, guard, deadline).with(|filter| filter.has_tls = false)
     }
 
     /// Makes the bodies of the filter's own answers with `body`, as [`BearerLayer::with_body`](super::BearerLayer::with_body).
@@ -80,7 +83,7 @@ impl SessionLayer {
     where
         B: Fn(&'static str) -> Body,
     {
-        SessionLayer { filter: self.filter, page: self.page, body }
+        SessionLayer { filter: self.filter, body }
     }
 }
 
@@ -88,9 +91,20 @@ impl<B> SessionLayer<B> {
     /// Shows this page, a path, to people who would get a 401 or a 403 instead of what they wanted to look at: with `303 See Other`. What is
     /// no navigation of a browser (`Sec-Fetch-Mode`, else `Accept`) gets the problem document as before.
     #[must_use]
-    pub fn signing_in_at(mut self, page: HeaderValue) -> Self {
-        self.page = Some(page);
-        self
+    pub fn signing_in_at(self, page: HeaderValue) -> Self {
+        self.with(|filter| filter.page = Some(page))
+    }
+
+    /// Puts the name of this node into the cookie, for a balancer that keeps clients on theirs.
+    #[must_use]
+    pub fn with_affinity(self, affinity: Affinity) -> Self {
+        self.with(|filter| filter.affinity = Some(affinity))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Filter)) -> Self {
+        let mut filter = Filter::clone(&self.filter);
+        change(&mut filter);
+        Self { filter: Arc::new(filter), body: self.body }
     }
 
     /// The filter that refuses tokens and JWTs of a user who was signed out everywhere: put it behind the
@@ -112,7 +126,7 @@ impl<B> SessionLayer<B> {
 
 impl<B: Clone> Clone for SessionLayer<B> {
     fn clone(&self) -> Self {
-        Self { filter: Arc::clone(&self.filter), page: self.page.clone(), body: self.body.clone() }
+        Self { filter: Arc::clone(&self.filter), body: self.body.clone() }
     }
 }
 
@@ -126,23 +140,20 @@ impl<B: Clone, S> Layer<S> for SessionLayer<B> {
     type Service = SessionService<S, B>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let Self { filter, page, body } = self.clone();
-        SessionService { filter, page, inner, body }
+        SessionService { filter: Arc::clone(&self.filter), inner, body: self.body.clone() }
     }
 }
 
 /// A service behind the filter; made by [`SessionLayer`].
 pub struct SessionService<S, B = FromText> {
     filter: Arc<Filter>,
-    page: Option<HeaderValue>,
     inner: S,
     body: B,
 }
 
 impl<S: Clone, B: Clone> Clone for SessionService<S, B> {
     fn clone(&self) -> Self {
-        let Self { filter, page, inner, body } = self;
-        Self { filter: Arc::clone(filter), page: page.clone(), inner: inner.clone(), body: body.clone() }
+        Self { filter: Arc::clone(&self.filter), inner: self.inner.clone(), body: self.body.clone() }
     }
 }
 
@@ -167,7 +178,7 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let page = self.page.clone().filter(|_| is_navigation(&parts.headers));
+        let page = self.filter.page.clone().filter(|_| is_navigation(&parts.headers));
         let suspicion = self.filter.guard.judge(&parts).err();
         let needs_token = suspicion.is_some_and(|reason| self.filter.guard.may_be_vouched_for(reason));
         if let Some(reason) = suspicion.filter(|_| !needs_token && !self.filter.guard.logs_only()) {

@@ -1,92 +1,21 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
-use super::{CsrfGuard, SameSite, SetCookie, cookies_named, problem};
+use super::affinity::Route;
+use super::session_filter::{Filter, Spent};
+use super::{cookies_named, problem};
 use crate::UnixTime;
-use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions, StoreError};
+use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions};
 use core::fmt;
-use core::future::poll_fn;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::task::Poll;
-use core::time::Duration;
 use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-
 use std::vec::Vec;
-use tokio::time::Instant;
 
 /// Cookies of the session's name that are tried: more than one is there where a sibling host or an old path has set one.
 const MAX_TRIED: usize = 8;
-
-/// What all requests share.
-pub(super) struct Filter {
-    pub(super) sessions: Sessions<DynStore>,
-    pub(super) guard: CsrfGuard,
-    pub(super) deadline: Duration,
-    pub(super) has_tls: bool,
-}
-
-impl Filter {
-    const fn cookie_name(&self) -> &'static str {
-        if self.has_tls { "__Host-id" } else { "id" }
-    }
-
-    /// The answer of the store, or that there was none in the time that the request has left. Takes the call where it lies: an async function
-    /// keeps what it is given twice.
-    pub(super) async fn in_time<T>(
-        &self,
-        spent: &Spent,
-        mut call: Pin<&mut impl Future<Output = Result<T, SessionError>>>,
-    ) -> Result<T, SessionError> {
-        // A store that answers at once, as one in memory does, needs no timer.
-        if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
-            return answer;
-        }
-        let (start, left) = (Instant::now(), self.deadline.saturating_sub(spent.so_far()));
-        let answer = tokio::time::timeout(left, call).await;
-        spent.add(start.elapsed());
-        answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
-    }
-
-    /// The cookie of a session, if the browser has not got it.
-    fn new_cookie(&self, session: &Session) -> Option<HeaderValue> {
-        if !session.has_new_cookie() {
-            return None;
-        }
-        let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
-        self.set_cookie(&session.cookie(), seconds)
-    }
-
-    /// A `Set-Cookie` value that a browser keeps for so many seconds.
-    fn set_cookie(&self, value: &str, max_age: u64) -> Option<HeaderValue> {
-        let mut out = [0; 256];
-        let written = if self.has_tls {
-            SetCookie::host("id", value).http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
-        } else {
-            SetCookie::new("id", value).path("/").http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
-        };
-        let mut value = HeaderValue::from_str(written.ok()?).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    }
-}
-
-/// The time that a request has waited for the store, in microseconds.
-#[derive(Default)]
-pub(super) struct Spent(AtomicU64);
-
-impl Spent {
-    fn so_far(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed))
-    }
-
-    fn add(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
 
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
 #[derive(Clone)]
@@ -96,6 +25,8 @@ struct Inside {
     filter: Arc<Filter>,
     /// Those that could be a credential.
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
+    /// Where the cookies say that their node is.
+    route: Route,
     state: Mutex<State>,
     spent: Spent,
     /// Another site makes the request: a cookie that the browser keeps back is not overwritten.
@@ -152,11 +83,20 @@ impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        let mut route = Route::Unknown;
+        let cookies: Vec<_> = values
+            .filter_map(|value| {
+                let (credential, node) = value.split_first_chunk::<CREDENTIAL_LEN>()?;
+                route = filter.route(node)?;
+                Some(*credential)
+            })
+            .take(MAX_TRIED)
+            .collect();
         let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
             cookies,
+            route,
             state: Mutex::new(State::Unread),
             spent: Spent::default(),
             is_foreign,
@@ -241,10 +181,10 @@ impl SessionSlot {
             State::Unread => Closing::Untouched,
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
             State::InUse => Closing::Answer(None),
-            State::Ended => Closing::Answer(filter.set_cookie("", 0)),
+            State::Ended => Closing::Answer(filter.no_cookie()),
             State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(None),
             State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
-            State::Open(session) => Closing::Answer(filter.new_cookie(&session)),
+            State::Open(session) => Closing::Answer(filter.new_cookie(&session, self.0.route)),
         }
     }
 
@@ -254,7 +194,7 @@ impl SessionSlot {
         let Inside { filter, spent, .. } = &*self.0;
         let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await;
         let is_over = matches!(outcome, Err(SessionError::Gone | SessionError::Revoked));
-        let cookie = if is_over { None } else { filter.new_cookie(&session) };
+        let cookie = if is_over { None } else { filter.new_cookie(&session, self.0.route) };
         (outcome, cookie)
     }
 }

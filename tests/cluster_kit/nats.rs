@@ -17,6 +17,9 @@ static NATS: Program = Program { name: "nats-server", package: "nats-server", an
 /// Its elections take 4 to 9 s by themselves, and a split vote repeats one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a leader says that it is one.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
 /// A port that refuses, as nobody may listen below 1024 for nothing.
 const NOWHERE: &str = "127.0.0.1:1";
 
@@ -195,9 +198,12 @@ impl NatsCluster {
         if self.nodes[node].links.is_empty() { fail("there are no links") } else { Ok(()) }
     }
 
-    /// Opens all links.
-    pub(crate) fn rejoin(&self) -> Outcome {
-        self.nodes.iter().flat_map(|node| &node.links).try_for_each(|(_, link)| link.set(Mode::Open))
+    /// Opens all links and waits until all follow one leader.
+    pub(crate) fn rejoin(&mut self) -> Outcome {
+        self.nodes.iter().flat_map(|node| &node.links).try_for_each(|(_, link)| link.set(Mode::Open))?;
+        // Until then, one that led alone believes in itself, and all would look well.
+        std::thread::sleep(2 * HEARTBEAT);
+        self.wait_until_whole()
     }
 
     pub(crate) fn addresses(&self) -> Vec<String> {
@@ -253,8 +259,7 @@ impl NatsCluster {
         wait_for("the cluster has a leader", PATIENCE, || self.meta_leader_now())
     }
 
-    /// All run, all know the leader, and all have caught up with it. Right after [`Self::rejoin`] a server that led a stream alone may
-    /// believe in itself for a heartbeat more.
+    /// All run, all know the leader, and all have caught up with it.
     pub(crate) fn wait_until_whole(&mut self) -> Outcome {
         wait_for("all servers follow one leader", PATIENCE, || {
             let leader = self.meta_leader_now()?;

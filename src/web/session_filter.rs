@@ -1,0 +1,102 @@
+//! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
+
+use super::affinity::{Affinity, Route};
+use super::{CsrfGuard, SameSite, SetCookie};
+use crate::UnixTime;
+use crate::session::{DynStore, Session, SessionError, Sessions, StoreError};
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::task::Poll;
+use core::time::Duration;
+use http::HeaderValue;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+#[derive(Clone)]
+pub(super) struct Filter {
+    pub(super) sessions: Arc<Sessions<DynStore>>,
+    pub(super) guard: CsrfGuard,
+    pub(super) deadline: Duration,
+    pub(super) has_tls: bool,
+    pub(super) affinity: Option<Affinity>,
+    /// Where people are shown to who would get a 401 or a 403.
+    pub(super) page: Option<HeaderValue>,
+}
+
+impl Filter {
+    pub(super) const fn cookie_name(&self) -> &'static str {
+        if self.has_tls { "__Host-id" } else { "id" }
+    }
+
+    /// Where what follows a credential in its cookie leads; `None` for what is no cookie of ours.
+    pub(super) fn route(&self, node: &[u8]) -> Option<Route> {
+        match &self.affinity {
+            Some(affinity) => affinity.route(node),
+            None => node.is_empty().then_some(Route::Unknown),
+        }
+    }
+
+    /// The answer of the store, or that there was none in the time that the request has left. Takes the call where it lies: an async function
+    /// keeps what it is given twice.
+    pub(super) async fn in_time<T>(
+        &self,
+        spent: &Spent,
+        mut call: Pin<&mut impl Future<Output = Result<T, SessionError>>>,
+    ) -> Result<T, SessionError> {
+        // A store that answers at once, as one in memory does, needs no timer.
+        if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+            return answer;
+        }
+        let (start, left) = (Instant::now(), self.deadline.saturating_sub(spent.so_far()));
+        let answer = tokio::time::timeout(left, call).await;
+        spent.add(start.elapsed());
+        answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
+    }
+
+    /// The cookie of a session, if the browser has not got it, or has it with the name of another node.
+    pub(super) fn new_cookie(&self, session: &Session, route: Route) -> Option<HeaderValue> {
+        let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(session, route));
+        if !session.has_new_cookie() && !has_moved {
+            return None;
+        }
+        let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
+        let mut value = session.cookie();
+        if let Some(affinity) = &self.affinity {
+            affinity.name_node(&mut value);
+        }
+        self.set_cookie(&value, seconds)
+    }
+
+    /// What takes the cookie away.
+    pub(super) fn no_cookie(&self) -> Option<HeaderValue> {
+        self.set_cookie("", 0)
+    }
+
+    /// A `Set-Cookie` value that a browser keeps for so many seconds.
+    fn set_cookie(&self, value: &str, max_age: u64) -> Option<HeaderValue> {
+        let mut out = [0; 256];
+        let written = if self.has_tls {
+            SetCookie::host("id", value).http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+        } else {
+            SetCookie::new("id", value).path("/").http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+        };
+        let mut value = HeaderValue::from_str(written.ok()?).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// The time that a request has waited for the store, in microseconds.
+#[derive(Default)]
+pub(super) struct Spent(AtomicU64);
+
+impl Spent {
+    fn so_far(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
