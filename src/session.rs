@@ -17,9 +17,13 @@ mod data;
 mod disk;
 pub mod laws;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "disk", feature = "nats"))]
+mod row;
 mod sessions;
 mod store;
 mod twins;
@@ -29,6 +33,8 @@ pub use current::Session;
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, OpenError};
 pub use memory::MemoryStore;
+#[cfg(feature = "nats")]
+pub use nats::{NatsError, NatsOptions, NatsStore};
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisOptions, RedisStore, RedisUrlError};

@@ -64,6 +64,16 @@ pub(crate) async fn count_together<S: SessionStore + 'static>(stores: &[Arc<S>],
 
 /// A logout, against a write, a touch and a renewal that began before it; how many sessions were there afterwards.
 pub(crate) async fn revivals<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind, rounds: usize) -> usize {
+    revivals_after(stores, kind, rounds, async |_| {}).await
+}
+
+/// The same, where a server needs something before it can be asked.
+pub(crate) async fn revivals_after<S: SessionStore + 'static>(
+    stores: &[Arc<S>],
+    kind: Kind,
+    rounds: usize,
+    prepare: impl AsyncFn(Arc<S>),
+) -> usize {
     let mut revived = 0;
     for round in 0..rounds {
         let of = |number: usize| Arc::clone(&stores[(round + number) % stores.len()]);
@@ -84,6 +94,7 @@ pub(crate) async fn revivals<S: SessionStore + 'static>(stores: &[Arc<S>], kind:
         for task in racing {
             task.await.unwrap();
         }
+        prepare(of(2)).await;
         revived += usize::from(of(2).load(handle, NOW).await.unwrap().is_some());
     }
     revived

@@ -2,7 +2,8 @@
 
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Content, Created, Deadlines, Entry, Epoch, Kind, StoreError, Swapped};
+use crate::session::row::{byte_of, decode, encode};
+use crate::session::store::{Content, Created, Entry, Epoch, Kind, StoreError, Swapped};
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::vec::Vec;
 
@@ -86,7 +87,7 @@ impl<'t> Tables<'t> {
     }
 
     fn bytes_of(&self, kind: Kind) -> Result<u64, redb::Error> {
-        Ok(self.bytes.get(key_of(kind))?.map_or(0, |bytes| bytes.value()))
+        Ok(self.bytes.get(byte_of(kind))?.map_or(0, |bytes| bytes.value()))
     }
 
     /// True if there is room for a session in the place of another one, once what is over has made way. Anonymous ones make room for each
@@ -113,7 +114,7 @@ impl<'t> Tables<'t> {
         self.remove(handle)?;
         let kind = entry.content.kind;
         let bytes = self.bytes_of(kind)?.saturating_add(weight(entry));
-        self.bytes.insert(key_of(kind), bytes)?;
+        self.bytes.insert(byte_of(kind), bytes)?;
         self.by_end.insert(end_key(handle, entry), ())?;
         self.sessions.insert(handle.as_bytes(), encode(entry).as_slice())?;
         if kind == Kind::Anonymous { self.make_room(handle) } else { Ok(()) }
@@ -123,7 +124,7 @@ impl<'t> Tables<'t> {
         let Some(before) = self.any(handle)? else { return Ok(false) };
         let kind = before.content.kind;
         let bytes = self.bytes_of(kind)?.saturating_sub(weight(&before));
-        self.bytes.insert(key_of(kind), bytes)?;
+        self.bytes.insert(byte_of(kind), bytes)?;
         self.by_end.remove(end_key(handle, &before))?;
         self.sessions.remove(handle.as_bytes())?;
         Ok(true)
@@ -131,7 +132,7 @@ impl<'t> Tables<'t> {
 
     /// Drops the anonymous ones that would be over first, but for one.
     fn make_room(&mut self, except: Handle) -> Result<(), redb::Error> {
-        const KIND: u8 = key_of(Kind::Anonymous);
+        const KIND: u8 = byte_of(Kind::Anonymous);
         while self.bytes_of(Kind::Anonymous)? > self.budgets.anonymous {
             let rows = self.by_end.range((KIND, 0, [0; 20])..=(KIND, u64::MAX, [u8::MAX; 20]))?;
             let mut keys = rows.map(|row| Ok(row?.0.value()));
@@ -153,7 +154,7 @@ impl<'t> Tables<'t> {
     /// Removes up to `limit` sessions of a kind that are over; how many it was.
     fn sweep_kind(&mut self, kind: Kind, now: UnixTime, limit: usize) -> Result<usize, redb::Error> {
         // At its deadline it is over.
-        let (kind, end) = (key_of(kind), now.as_secs().saturating_add(1));
+        let (kind, end) = (byte_of(kind), now.as_secs().saturating_add(1));
         let rows = self.by_end.range((kind, 0, [0; 20])..(kind, end, [0; 20]))?;
         let dead: Vec<EndKey> = rows.take(limit).map(|row| Ok(row?.0.value())).collect::<Result<_, redb::Error>>()?;
         for key in &dead {
@@ -275,7 +276,7 @@ pub(super) fn read_epoch(transaction: &ReadTransaction, tag: UserTag) -> Result<
 
 pub(super) fn read_bytes(transaction: &ReadTransaction, kind: Kind) -> Result<u64, redb::Error> {
     let table = transaction.open_table(BYTES)?;
-    Ok(table.get(key_of(kind))?.map_or(0, |bytes| bytes.value()))
+    Ok(table.get(byte_of(kind))?.map_or(0, |bytes| bytes.value()))
 }
 
 pub(super) fn list(
@@ -305,43 +306,11 @@ fn epoch_of((number, at): (u64, u64)) -> Epoch {
     Epoch { number, at: Some(UnixTime::from_secs(at)) }
 }
 
-const fn key_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Anonymous => 0,
-        Kind::SignedIn => 1,
-    }
-}
-
 fn weight(entry: &Entry) -> u64 {
     u64::try_from(entry.content.bytes.len()).unwrap_or(u64::MAX).saturating_add(OVERHEAD)
 }
 
 fn end_key(handle: Handle, entry: &Entry) -> EndKey {
     let Content { kind, deadlines, .. } = &entry.content;
-    (key_of(*kind), deadlines.idle.min(deadlines.absolute).as_secs(), *handle.as_bytes())
-}
-
-/// Bytes in front of the record.
-const HEAD: usize = 33;
-
-fn encode(entry: &Entry) -> Vec<u8> {
-    let Content { kind, deadlines, epoch, bytes } = &entry.content;
-    let mut row = Vec::with_capacity(HEAD.saturating_add(bytes.len()));
-    row.push(key_of(*kind));
-    for number in [entry.version, deadlines.idle.as_secs(), deadlines.absolute.as_secs(), *epoch] {
-        row.extend_from_slice(&number.to_be_bytes());
-    }
-    row.extend_from_slice(bytes);
-    row
-}
-
-fn decode(row: &[u8]) -> Option<Entry> {
-    let (head, bytes) = row.split_first_chunk::<HEAD>()?;
-    let (kind, numbers) = head.split_first()?;
-    let (numbers, _) = numbers.as_chunks();
-    let [version, idle, absolute, epoch] = *numbers else { return None };
-    let [version, idle, absolute, epoch] = [version, idle, absolute, epoch].map(u64::from_be_bytes);
-    let deadlines = Deadlines { idle: UnixTime::from_secs(idle), absolute: UnixTime::from_secs(absolute) };
-    let kind = if *kind == key_of(Kind::SignedIn) { Kind::SignedIn } else { Kind::Anonymous };
-    Some(Entry { version, content: Content { kind, deadlines, epoch, bytes: bytes.into() } })
+    (byte_of(*kind), deadlines.idle.min(deadlines.absolute).as_secs(), *handle.as_bytes())
 }

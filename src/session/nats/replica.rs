@@ -1,0 +1,279 @@
+//! The copy of the bucket in this server's memory, and the feed that it is made from.
+
+use crate::UnixTime;
+use crate::encoding::{hex_decode, hex_encode};
+use crate::session::credential::{Handle, UserTag};
+use crate::session::row;
+use crate::session::store::{Entry, Epoch};
+use async_nats::jetstream::kv::{self, Operation, Store};
+use core::ops::Bound::{Excluded, Included, Unbounded};
+use core::time::Duration;
+use futures_util::StreamExt;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::string::String;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::vec::Vec;
+use std::{format, vec};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long a marker of what was deleted stays in the bucket: longer than any feed may be behind.
+const GRAVE: Duration = Duration::from_secs(600);
+/// How long it waits before the feed is asked for again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A session as it is known: in this revision, and over if there is no entry.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) revision: u64,
+    pub(super) entry: Option<Entry>,
+}
+
+/// The epoch of a user, and the session that goes on from the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EpochRecord {
+    pub(super) epoch: Epoch,
+    kept: Option<Handle>,
+}
+
+impl EpochRecord {
+    /// True for a session of this epoch, and for the one that was kept when it began.
+    pub(super) fn admits(&self, handle: Handle, epoch: u64) -> bool {
+        let number = self.epoch.number;
+        epoch == number || (self.kept == Some(handle) && epoch.saturating_add(1) == number)
+    }
+
+    pub(super) fn next(&self, kept: Option<Handle>, now: UnixTime) -> Self {
+        let number = self.epoch.number.saturating_add(1);
+        Self { epoch: Epoch { number, at: self.epoch.at.max(Some(now)) }, kept }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut value = self.epoch.number.to_be_bytes().to_vec();
+        value.extend_from_slice(&self.epoch.at.map_or(0, UnixTime::as_secs).to_be_bytes());
+        value.extend_from_slice(self.kept.as_ref().map_or(&[], |kept| kept.as_bytes().as_slice()));
+        value
+    }
+
+    pub(super) fn decode(value: &[u8]) -> Option<Self> {
+        let (number, rest) = value.split_first_chunk()?;
+        let (at, kept) = rest.split_first_chunk()?;
+        let kept = if kept.is_empty() { None } else { Some(Handle::from_bytes(kept.try_into().ok()?)) };
+        let at = Some(UnixTime::from_secs(u64::from_be_bytes(*at)));
+        Some(Self { epoch: Epoch { number: u64::from_be_bytes(*number), at }, kept })
+    }
+}
+
+#[derive(Default)]
+struct Known {
+    /// In the order of handles, and so by user.
+    sessions: BTreeMap<Handle, Held>,
+    epochs: HashMap<UserTag, (u64, EpochRecord)>,
+    /// What was deleted and when that was heard, oldest first.
+    graves: VecDeque<(Instant, Handle)>,
+    heard_at: Option<Instant>,
+}
+
+pub(super) struct Replica {
+    known: RwLock<Known>,
+    staleness: Duration,
+    /// The last revision that was heard of, once the whole bucket was.
+    heard: watch::Sender<Option<u64>>,
+}
+
+impl Replica {
+    pub(super) fn new(staleness: Duration) -> Self {
+        Self { known: RwLock::default(), staleness, heard: watch::Sender::new(None) }
+    }
+
+    // Every change is one step: what a panicking thread has left behind is whole.
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if something was heard of lately, and nothing of the bucket is missing.
+    pub(super) fn is_fresh(&self) -> bool {
+        let is_whole = self.heard.borrow().is_some();
+        is_whole && self.read().heard_at.is_some_and(|at| at.elapsed() < self.staleness)
+    }
+
+    pub(super) async fn has_heard_all(&self) {
+        let _ = self.heard.subscribe().wait_for(Option::is_some).await;
+    }
+
+    pub(super) async fn has_heard(&self, revision: u64) {
+        let _ = self.heard.subscribe().wait_for(|heard| heard.is_some_and(|heard| heard >= revision)).await;
+    }
+
+    pub(super) fn session(&self, handle: Handle) -> Option<Held> {
+        self.read().sessions.get(&handle).cloned()
+    }
+
+    pub(super) fn epoch(&self, tag: UserTag) -> EpochRecord {
+        self.read().epochs.get(&tag).map_or_else(EpochRecord::default, |(_, record)| *record)
+    }
+
+    /// What was written or looked up here, or heard of; the newest counts, in whatever order it comes. What never was is not kept: whoever makes
+    /// names up fills no memory.
+    pub(super) fn learn_session(&self, handle: Handle, held: Held) {
+        if held.revision == 0 {
+            return;
+        }
+        let mut known = self.write();
+        if known.sessions.get(&handle).is_none_or(|before| before.revision < held.revision) {
+            if held.entry.is_none() {
+                known.graves.push_back((Instant::now(), handle));
+            }
+            known.sessions.insert(handle, held);
+        }
+    }
+
+    pub(super) fn learn_epoch(&self, tag: UserTag, revision: u64, record: EpochRecord) {
+        if revision == 0 {
+            return;
+        }
+        let mut known = self.write();
+        if known.epochs.get(&tag).is_none_or(|(before, _)| *before < revision) {
+            known.epochs.insert(tag, (revision, record));
+        }
+    }
+
+    pub(super) fn list(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Vec<(Handle, Entry)> {
+        let epoch = self.epoch(tag);
+        let known = self.read();
+        let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
+        let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
+        let live = of_user.filter_map(|(handle, held)| {
+            let entry = held.entry.as_ref()?;
+            (entry.is_live(now) && epoch.admits(*handle, entry.content.epoch)).then(|| (*handle, entry.clone()))
+        });
+        live.take(limit).collect()
+    }
+
+    /// All sessions of a user that are there, over or not, and their revisions.
+    pub(super) fn of_user(&self, tag: UserTag) -> Vec<(Handle, u64)> {
+        let known = self.read();
+        let of_user = known.sessions.range(Handle::first_of(tag)..).take_while(|(handle, _)| handle.tag() == tag);
+        of_user.filter(|(_, held)| held.entry.is_some()).map(|(handle, held)| (*handle, held.revision)).collect()
+    }
+
+    /// What is over and still there.
+    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, u64)> {
+        let known = self.read();
+        let dead =
+            known.sessions.iter().filter(|(_, held)| held.entry.as_ref().is_some_and(|entry| !entry.is_live(now)));
+        dead.take(limit).map(|(handle, held)| (*handle, held.revision)).collect()
+    }
+
+    /// Keys of what was deleted long ago; they are forgotten here.
+    pub(super) fn old_graves(&self, limit: usize) -> Vec<String> {
+        let mut known = self.write();
+        let mut keys = Vec::new();
+        while keys.len() < limit && known.graves.front().is_some_and(|(at, _)| at.elapsed() >= GRAVE) {
+            let Some((_, handle)) = known.graves.pop_front() else { break };
+            if known.sessions.get(&handle).is_some_and(|held| held.entry.is_none()) {
+                known.sessions.remove(&handle);
+                keys.push(session_key(handle));
+            }
+        }
+        keys
+    }
+
+    /// Takes a message of the feed; the bucket is known as a whole once the revision that was its last has come.
+    fn hear(&self, message: &kv::Entry, last: u64) {
+        let value = (message.operation == Operation::Put).then_some(&message.value);
+        match parse(&message.key) {
+            Some(Key::Session(handle)) => {
+                let entry = value.and_then(|value| row::decode(value));
+                self.learn_session(handle, Held { revision: message.revision, entry });
+            }
+            Some(Key::Epoch(tag)) => {
+                let record = value.and_then(|value| EpochRecord::decode(value)).unwrap_or_default();
+                self.learn_epoch(tag, message.revision, record);
+            }
+            None => {}
+        }
+        self.write().heard_at = Some(Instant::now());
+        // Not by how many messages are left, which servers of 2.9 count wrong when one is replaced meanwhile.
+        if message.revision >= last {
+            self.heard.send_replace(Some(message.revision));
+        }
+    }
+}
+
+/// Hears of everything, from the beginning; begins anew when the feed ends.
+pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
+    loop {
+        // In this order: what is written in between comes with the feed.
+        if let Ok(mut feed) = bucket.watch_with_history(">").await
+            && let Ok(info) = bucket.stream.get_info().await
+        {
+            let last = info.state.last_sequence;
+            if last == 0 {
+                replica.heard.send_replace(Some(0));
+            }
+            while let Some(Ok(message)) = feed.next().await {
+                replica.hear(&message, last);
+            }
+        }
+        // Until all of it has come again, nothing here is believed.
+        replica.heard.send_replace(None);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Writes now and then, so that a feed in which nothing comes is one that is broken.
+pub(super) async fn beat(bucket: Store, staleness: Duration) {
+    let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
+    let mut beats = tokio::time::interval(pace);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        let _ = tokio::time::timeout(staleness, bucket.put("h", Vec::new().into())).await;
+    }
+}
+
+enum Key {
+    Session(Handle),
+    Epoch(UserTag),
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = vec![0; bytes.len().saturating_mul(2)];
+    hex_encode(bytes, &mut text);
+    text.iter().map(|byte| char::from(*byte)).collect()
+}
+
+pub(super) fn session_key(handle: Handle) -> String {
+    let (tag, selector) = handle.as_bytes().split_at(8);
+    format!("s.{}.{}", hex(tag), hex(selector))
+}
+
+pub(super) fn epoch_key(tag: UserTag) -> String {
+    format!("e.{}", hex(tag.as_bytes()))
+}
+
+fn parse(key: &str) -> Option<Key> {
+    let mut parts = key.split('.');
+    let (kind, tag, selector, rest) = (parts.next()?, parts.next()?, parts.next(), parts.next());
+    let mut handle = [0; 20];
+    let (tag_place, selector_place) = handle.split_at_mut(8);
+    let has_tag = hex_decode(tag.as_bytes(), tag_place);
+    match (kind, selector, rest) {
+        ("s", Some(selector), None) if has_tag && hex_decode(selector.as_bytes(), selector_place) => {
+            Some(Key::Session(Handle::from_bytes(handle)))
+        }
+        ("e", None, None) if has_tag => Some(Key::Epoch(Handle::from_bytes(handle).tag())),
+        _ => None,
+    }
+}

@@ -1,0 +1,248 @@
+//! Sessions on real servers of NATS: every server of the application has a copy, and each knows when to stop believing it.
+#![cfg(feature = "nats")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test may panic"
+)]
+
+mod cluster_kit;
+mod races;
+
+use cluster_kit::link::{Link, Mode};
+use cluster_kit::nats::{Nats, NatsCluster};
+use countersign::session::laws::{self, Law};
+use countersign::session::{
+    Created, Credential, Kind, Lifetimes, NatsOptions, NatsStore, Pepper, SessionError, SessionStore, Sessions,
+    StoreError,
+};
+use races::{NOW, content, count_together, revivals_after, session};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Patient, as the machine that the tests run on may be busy.
+fn patient(replicas: usize) -> NatsOptions {
+    NatsOptions {
+        replicas,
+        answer: Duration::from_secs(5),
+        staleness: Duration::from_secs(4),
+        ..NatsOptions::default()
+    }
+}
+
+async fn store(urls: &[String], options: &NatsOptions) -> Arc<NatsStore> {
+    Arc::new(NatsStore::connect(urls.iter().map(String::as_str), options.clone()).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_server_and_three_obey() {
+    let (one, three) = (Nats::single().unwrap(), NatsCluster::start().unwrap());
+    let stores = [store(&[one.url()], &patient(1)).await, store(&three.urls(), &patient(3)).await];
+    println!("{:<40} nats     three", "law");
+    for law in Law::ALL {
+        for store in &stores {
+            assert_eq!(laws::check_one(&**store, law).await, Ok(()), "{law}");
+        }
+        println!("{:<40} obeys    obeys", law.to_string());
+    }
+    for store in &stores {
+        assert_eq!(laws::check_deadline(&**store, Duration::from_secs(6)).await, Ok(()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_servers_have_copies_without_loss() {
+    let nats = Nats::single().unwrap();
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(store(&[nats.url()], &patient(1)).await);
+    }
+    let start = Instant::now();
+    assert_eq!(count_together(&stores, Kind::SignedIn).await, 12_800);
+    println!("12 800 increments, through three servers: {:.1?}", start.elapsed());
+    let start = Instant::now();
+    // What a server is asked right after another one has written, it may not have heard of: it is asked once it has.
+    let heard = async |store: Arc<NatsStore>| store.catch_up().await.unwrap();
+    assert_eq!(revivals_after(&stores, Kind::SignedIn, 10_000, heard).await, 0);
+    println!(
+        "10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
+        start.elapsed()
+    );
+}
+
+/// A planted cookie is worth nothing once its victim has signed in with it, on whichever server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_can_be_fixed() {
+    let nats = Nats::single().unwrap();
+    let (mut servers, mut copies) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let copy = store(&[nats.url()], &patient(1)).await;
+        let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
+        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
+        servers.push(Sessions::new(Arc::clone(&copy), pepper, lifetimes));
+        copies.push(copy);
+    }
+    for round in 0..1000 {
+        let of = |number: usize| &servers[(round + number) % 3];
+        let mut planted = of(0).begin(NOW).unwrap();
+        of(0).save(&mut planted, NOW).await.unwrap();
+        let cookie = planted.cookie();
+        let mut victim = of(1).find([cookie.as_bytes()], NOW).await.unwrap().unwrap();
+        let attempt = of(1).attempt("alice").await.unwrap();
+        of(1).sign_in(&mut victim, &attempt, 1, NOW).await.unwrap();
+        copies[(round + 2) % 3].catch_up().await.unwrap();
+        assert!(of(2).find([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {round}");
+        planted.insert("admin", &true).unwrap();
+        assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Gone));
+        let found = of(2).find([victim.cookie().as_bytes()], NOW).await.unwrap().unwrap();
+        assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("alice"), None));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- failures
+
+/// The feed is frozen: the server notices within its bound, and does not read from its copy any more; it says so rather than lie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_hears_nothing_is_not_believed() {
+    let nats = Nats::single().unwrap();
+    let link = Link::to(&nats.address()).unwrap();
+    let options = NatsOptions { answer: Duration::from_millis(500), staleness: Duration::from_secs(1), ..patient(1) };
+    let behind = store(&[format!("nats://{}", link.address())], &options).await;
+    let ahead = store(&[nats.url()], &options).await;
+    let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+    behind.catch_up().await.unwrap();
+    assert!(behind.load(handle, NOW).await.unwrap().is_some() && behind.is_fresh());
+    for mode in [Mode::Frozen, Mode::Cut] {
+        let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+        behind.catch_up().await.unwrap();
+        link.set(mode).unwrap();
+        let frozen = Instant::now();
+        assert!(ahead.delete(handle, NOW).await.unwrap());
+        // Within the bound the old copy may still be read, and no longer.
+        while behind.load(handle, NOW).await.is_ok_and(|found| found.is_some()) {
+            assert!(frozen.elapsed() < options.staleness * 3, "{mode:?}: it goes on believing");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        println!("{mode:?}: not believed any more after {:.1?}, bound {:?}", frozen.elapsed(), options.staleness);
+        assert!(!behind.is_fresh());
+        assert_eq!(behind.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable), "{mode:?}");
+        assert_eq!(behind.list_by_user(handle.tag(), None, 9, NOW).await.map(drop), Err(StoreError::Unavailable));
+        assert_eq!(behind.epoch(handle.tag()).await, Err(StoreError::Unavailable));
+        link.set(Mode::Open).unwrap();
+        let back = Instant::now();
+        while !behind.is_fresh() || behind.load(handle, NOW).await.is_err() {
+            assert!(back.elapsed() < Duration::from_secs(30), "{mode:?}: it does not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        behind.catch_up().await.unwrap();
+        assert!(behind.load(handle, NOW).await.unwrap().is_none(), "{mode:?}: what was ended meanwhile is over");
+        println!("{mode:?}: fresh again {:.1?} after its return", back.elapsed());
+    }
+}
+
+/// How often the leader of the bucket is killed.
+const KILLS: usize = 20;
+
+/// Whatever was acknowledged is there after the leader is gone, and whatever was ended is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_with_the_leader() {
+    let mut nats = NatsCluster::start().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), ..patient(3) };
+    let stores = [store(&nats.urls(), &options).await, store(&nats.urls(), &options).await];
+    let (mut acknowledged, mut lost, mut revived, mut slowest) = (0, 0, 0, Duration::ZERO);
+    for kill in 0..KILLS {
+        let leader = nats.leader_of("KV_countersign").unwrap();
+        let writing: Vec<_> = (0..8)
+            .map(|writer| {
+                let store = Arc::clone(&stores[writer % 2]);
+                tokio::spawn(async move {
+                    let (mut made, mut ended) = (Vec::new(), Vec::new());
+                    let start = Instant::now();
+                    while start.elapsed() < Duration::from_millis(400) {
+                        let handle = Credential::generate_anonymous().unwrap().handle();
+                        if !matches!(
+                            store.create(handle, content(Kind::SignedIn, b"data"), NOW).await,
+                            Ok(Created::Done(_))
+                        ) {
+                            continue;
+                        }
+                        // Every other one is ended again; of an end that was not answered nobody knows.
+                        if handle.as_bytes()[19].is_multiple_of(2) {
+                            made.push(handle);
+                        } else if store.delete(handle, NOW).await == Ok(true) {
+                            ended.push(handle);
+                        }
+                    }
+                    (made, ended)
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(100 + kill as u64 * 10)).await;
+        nats.kill(leader);
+        let killed = Instant::now();
+        let (mut made, mut ended) = (Vec::new(), Vec::new());
+        for writer in writing {
+            let (of_made, of_ended) = writer.await.unwrap();
+            made.extend(of_made);
+            ended.extend(of_ended);
+        }
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        while !matches!(
+            stores[0].create(handle, content(Kind::SignedIn, b"back"), NOW).await,
+            Ok(Created::Done(_) | Created::Exists)
+        ) {
+            assert!(killed.elapsed() < Duration::from_secs(60), "writes do not come back");
+        }
+        slowest = slowest.max(killed.elapsed());
+        nats.restart(leader).unwrap();
+        nats.wait_until_whole().unwrap();
+        for store in &stores {
+            while store.catch_up().await.is_err() {
+                assert!(killed.elapsed() < Duration::from_secs(90), "a copy does not catch up");
+            }
+            for handle in &ended {
+                revived += usize::from(store.load(*handle, NOW).await.unwrap().is_some());
+            }
+            for handle in &made {
+                acknowledged += 1;
+                lost += usize::from(store.load(*handle, NOW).await.unwrap().is_none());
+            }
+        }
+    }
+    println!(
+        "{KILLS} leaders killed: {acknowledged} acknowledged sessions read on two servers, {lost} lost, {revived} revived; writes back within {slowest:.1?}"
+    );
+    assert_eq!((lost, revived), (0, 0));
+    assert!(acknowledged > KILLS * 10, "hardly anything was written, so nothing was shown");
+}
+
+/// Two of three servers are gone: nothing is written, and reads come to an end, too, once the copy is old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_quorum_it_says_so() {
+    let mut nats = NatsCluster::start().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..patient(3) };
+    let store = store(&nats.urls(), &options).await;
+    let handle = session(&*store, Kind::SignedIn, b"data").await;
+    nats.kill(0);
+    nats.kill(1);
+    let killed = Instant::now();
+    while store.load(handle, NOW).await.is_ok() {
+        assert!(killed.elapsed() < Duration::from_secs(30), "it goes on answering");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("without a quorum: reads say so after {:.1?}, bound {:?}", killed.elapsed(), options.staleness);
+    let other = Credential::generate_anonymous().unwrap().handle();
+    assert_eq!(store.create(other, content(Kind::SignedIn, b"data"), NOW).await, Err(StoreError::Unavailable));
+    nats.restart(0).unwrap();
+    nats.restart(1).unwrap();
+    nats.wait_until_whole().unwrap();
+    let back = Instant::now();
+    while !store.load(handle, NOW).await.is_ok_and(|found| found.is_some()) {
+        assert!(back.elapsed() < Duration::from_secs(60), "it does not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
