@@ -1,5 +1,5 @@
 //! Sessions on real servers of NATS: every server of the application has a copy, and each knows when to stop believing it.
-#![cfg(feature = "nats")]
+#![cfg(all(feature = "nats", feature = "session-filter", feature = "axum"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,16 +13,22 @@
 mod cluster_kit;
 mod races;
 
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
 use cluster_kit::link::{Link, Mode};
 use cluster_kit::nats::{Nats, NatsCluster};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Created, Credential, Kind, Lifetimes, NatsOptions, NatsStore, Pepper, SessionError, SessionStore, Sessions,
-    StoreError,
+    Created, Credential, DynStore, Kind, Lifetimes, NatsOptions, NatsStore, Pepper, SessionError, SessionStore,
+    Sessions, StoreError,
 };
+use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
+use http::{Request, StatusCode};
 use races::{NOW, content, count_together, revivals_after, session};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tower::ServiceExt;
 
 /// Patient, as the machine that the tests run on may be busy.
 fn patient(replicas: usize) -> NatsOptions {
@@ -141,6 +147,59 @@ async fn a_copy_that_hears_nothing_is_not_believed() {
         behind.catch_up().await.unwrap();
         assert!(behind.load(handle, NOW).await.unwrap().is_none(), "{mode:?}: what was ended meanwhile is over");
         println!("{mode:?}: fresh again {:.1?} after its return", back.elapsed());
+    }
+}
+
+/// What a request has written on one server, the next one finds on another, which has not heard of it yet: the cookie says how far to wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_reads_what_it_has_written_on_another_server() {
+    let nats = Nats::single().unwrap();
+    let link = Link::to(&nats.address()).unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(3), staleness: Duration::from_secs(4), ..patient(1) };
+    let app = async |url: String| {
+        let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
+        let copy = DynStore::new(store(&[url], &options).await);
+        let sessions = Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10 });
+        let visit = async |mut session: OpenSession| {
+            session.update(|data| {
+                let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
+                data.insert("visits".to_owned(), visits.into());
+            });
+        };
+        let visits = async |session: OpenSession| session.get::<u64>("visits").unwrap().unwrap_or(0).to_string();
+        let filter = SessionLayer::without_tls(sessions, CsrfGuard::new(["http://shop"]), Duration::from_secs(3));
+        Router::new().route("/", get(visits).post(visit)).layer(filter)
+    };
+    let (ahead, behind) = (app(nats.url()).await, app(format!("nats://{}", link.address())).await);
+    let send = async |app: &Router, method: &str, cookie: &str| {
+        let request =
+            Request::builder().method(method).uri("/").header("cookie", cookie).header("origin", "http://shop");
+        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let cookie = response.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok()?.split(';').next());
+        let (cookie, status) = (cookie.unwrap_or_default().to_owned(), response.status());
+        let body = axum::body::to_bytes(response.into_body(), 1 << 10).await.unwrap();
+        (status, cookie, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let (_, first, _) = send(&ahead, "POST", "").await;
+    assert_eq!(send(&behind, "GET", &first).await.2, "1");
+
+    link.set(Mode::Frozen).unwrap();
+    let (_, second, _) = send(&ahead, "POST", &first).await;
+    assert!(second.contains('~') && second != first, "the cookie says how far");
+    // Control: who does not say is answered at once, with what this server knows.
+    let silent = second.split('~').next().unwrap();
+    assert_eq!(send(&behind, "GET", silent).await.2, "1");
+    let opening = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        link.set(Mode::Open).unwrap();
+    };
+    let start = Instant::now();
+    let (answer, ()) = tokio::join!(send(&behind, "GET", &second), opening);
+    assert_eq!((answer.0, answer.2.as_str()), (StatusCode::OK, "2"));
+    println!("a request waits for what it has written elsewhere: {:.1?}", start.elapsed());
+    assert!(!send(&behind, "GET", &second).await.1.contains('~'), "a read moves nothing");
+    for junk in ["~", "~x", "~00000000000000001", "~1~2"] {
+        assert_eq!(send(&behind, "GET", &format!("{silent}{junk}")).await.2, "0", "{junk}");
     }
 }
 

@@ -20,6 +20,7 @@ use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind};
 use core::fmt;
 use core::future::Future;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use replica::{EpochRecord, Held, Replica, epoch_key, session_key};
 use std::format;
@@ -86,6 +87,8 @@ pub struct NatsStore {
     bucket: Store,
     replica: Arc<Replica>,
     options: NatsOptions,
+    /// The last revision that was written here.
+    written: AtomicU64,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -114,7 +117,8 @@ impl NatsStore {
         let replica = Arc::new(Replica::new(options.staleness));
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
         let beating = tokio::spawn(replica::beat(bucket.clone(), options.staleness));
-        let store = Self { bucket, replica, options, tasks: Vec::from([listening, beating]) };
+        let tasks = Vec::from([listening, beating]);
+        let store = Self { bucket, replica, options, written: AtomicU64::new(0), tasks };
         store.replica.has_heard_all().await;
         Ok(store)
     }
@@ -211,6 +215,7 @@ impl NatsStore {
         };
         match written {
             Ok(revision) => {
+                self.written.fetch_max(revision, Ordering::Relaxed);
                 self.replica.learn_session(handle, Held { revision, entry: Some(entry.clone()) });
                 Ok(true)
             }
@@ -285,6 +290,7 @@ impl NatsStore {
             };
             match written {
                 Ok(revision) => {
+                    self.written.fetch_max(revision, Ordering::Relaxed);
                     self.replica.learn_epoch(tag, revision, record);
                     return Ok(record);
                 }
@@ -493,6 +499,18 @@ impl SessionStore for NatsStore {
         let replicas = u32::try_from(self.options.replicas / 2).unwrap_or(0);
         let durability = if replicas == 0 { Durability::Accepted } else { Durability::Replicated(replicas) };
         Capabilities { survives_restart: true, is_shared: true, expires_by_itself: false, durability }
+    }
+
+    fn position(&self) -> Option<u64> {
+        Some(self.written.load(Ordering::Relaxed))
+    }
+
+    async fn reach(&self, position: u64) -> Result<(), StoreError> {
+        self.in_time(async {
+            self.replica.has_heard(position).await;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -274,6 +274,21 @@ pub trait SessionStore: Send + Sync {
 
     /// What it promises.
     fn capabilities(&self) -> Capabilities;
+
+    /// How far this server has written, for a store of which every server has a copy: the filter puts it into the cookie, so that the next request
+    /// finds what this one has written, on whatever server. `None` for all others.
+    fn position(&self) -> Option<u64> {
+        None
+    }
+
+    /// Waits until this server's copy has come so far.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it does not get there in time.
+    fn reach(&self, position: u64) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = position;
+        core::future::ready(Ok(()))
+    }
 }
 
 /// How often a user was revoked, and when last.

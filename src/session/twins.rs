@@ -22,6 +22,8 @@ macro_rules! twins {
         trait Boxed: Send + Sync {
             $(fn $name(&self, $($argument: $type),*) -> Answer<'_, $answer>;)*
             fn capabilities(&self) -> Capabilities;
+            fn position(&self) -> Option<u64>;
+            fn reach(&self, position: u64) -> Answer<'_, ()>;
         }
 
         impl<S: SessionStore> Boxed for S {
@@ -31,6 +33,14 @@ macro_rules! twins {
 
             fn capabilities(&self) -> Capabilities {
                 SessionStore::capabilities(self)
+            }
+
+            fn position(&self) -> Option<u64> {
+                SessionStore::position(self)
+            }
+
+            fn reach(&self, position: u64) -> Answer<'_, ()> {
+                Box::pin(SessionStore::reach(self, position))
             }
         }
 
@@ -42,6 +52,14 @@ macro_rules! twins {
             fn capabilities(&self) -> Capabilities {
                 self.0.capabilities()
             }
+
+            fn position(&self) -> Option<u64> {
+                self.0.position()
+            }
+
+            async fn reach(&self, position: u64) -> Result<(), StoreError> {
+                self.0.reach(position).await
+            }
         }
 
         /// A store that others have a share in.
@@ -52,6 +70,14 @@ macro_rules! twins {
 
             fn capabilities(&self) -> Capabilities {
                 S::capabilities(self)
+            }
+
+            fn position(&self) -> Option<u64> {
+                S::position(self)
+            }
+
+            async fn reach(&self, position: u64) -> Result<(), StoreError> {
+                S::reach(self, position).await
             }
         }
 

@@ -3,13 +3,14 @@
 use super::affinity::{Affinity, Route};
 use super::{CsrfGuard, SameSite, SetCookie};
 use crate::UnixTime;
-use crate::session::{DynStore, Session, SessionError, Sessions, StoreError};
+use crate::session::{DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
 use core::future::poll_fn;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use http::HeaderValue;
+use std::format;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -29,12 +30,30 @@ impl Filter {
         if self.has_tls { "__Host-id" } else { "id" }
     }
 
-    /// Where what follows a credential in its cookie leads; `None` for what is no cookie of ours.
-    pub(super) fn route(&self, node: &[u8]) -> Option<Route> {
-        match &self.affinity {
-            Some(affinity) => affinity.route(node),
-            None => node.is_empty().then_some(Route::Unknown),
-        }
+    /// What follows a credential in its cookie, `[.node][~position]`; `None` for what is no cookie of ours.
+    pub(super) fn hint(&self, suffix: &[u8]) -> Option<Hint> {
+        let mut parts = suffix.splitn(2, |byte| *byte == b'~');
+        let (node, position) = (parts.next().unwrap_or_default(), parts.next());
+        let route = match &self.affinity {
+            Some(affinity) => affinity.route(node)?,
+            None if node.is_empty() => Route::Unknown,
+            None => return None,
+        };
+        let position = match position {
+            None => None,
+            Some(digits) if (1..=16).contains(&digits.len()) => {
+                Some(u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?)
+            }
+            Some(_) => return None,
+        };
+        Some(Hint { route, position })
+    }
+
+    /// Waits until this server has heard of what the cookie's holder has seen elsewhere.
+    pub(super) async fn reach(&self, spent: &Spent, hint: Hint) -> Result<(), SessionError> {
+        let store = self.sessions.store();
+        let (Some(position), Some(_)) = (hint.position, store.position()) else { return Ok(()) };
+        self.in_time(spent, pin!(async { Ok(store.reach(position).await?) })).await
     }
 
     /// The answer of the store, or that there was none in the time that the request has left. Takes the call where it lies: an async function
@@ -54,16 +73,21 @@ impl Filter {
         answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
     }
 
-    /// The cookie of a session, if the browser has not got it, or has it with the name of another node.
-    pub(super) fn new_cookie(&self, session: &Session, route: Route) -> Option<HeaderValue> {
-        let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(session, route));
-        if !session.has_new_cookie() && !has_moved {
+    /// The cookie of a session, if the browser has not got it, or has it with the name of another node, or if this request has written.
+    pub(super) fn new_cookie(&self, session: &Session, hint: Hint, has_written: bool) -> Option<HeaderValue> {
+        let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(session, hint.route));
+        let position = self.sessions.store().position();
+        let is_ahead = has_written && position.is_some() && !session.is_unsaved();
+        if !session.has_new_cookie() && !has_moved && !is_ahead {
             return None;
         }
         let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
         let mut value = session.cookie();
         if let Some(affinity) = &self.affinity {
             affinity.name_node(&mut value);
+        }
+        if let Some(position) = position {
+            value.push_str(&format!("~{position:x}"));
         }
         self.set_cookie(&value, seconds)
     }
@@ -85,6 +109,18 @@ impl Filter {
         value.set_sensitive(true);
         Some(value)
     }
+}
+
+/// What a cookie says beside its credential: neither is a secret, and neither opens anything.
+#[derive(Clone, Copy)]
+pub(super) struct Hint {
+    pub(super) route: Route,
+    /// How far the server had written that gave the cookie: see [`SessionStore::position`].
+    position: Option<u64>,
+}
+
+impl Hint {
+    pub(super) const NONE: Self = Self { route: Route::Unknown, position: None };
 }
 
 /// The time that a request has waited for the store, in microseconds.

@@ -1,13 +1,13 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
-use super::affinity::Route;
-use super::session_filter::{Filter, Spent};
+use super::session_filter::{Filter, Hint, Spent};
 use super::{cookies_named, problem};
 use crate::UnixTime;
 use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicBool, Ordering};
 use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 use std::boxed::Box;
@@ -25,8 +25,10 @@ struct Inside {
     filter: Arc<Filter>,
     /// Those that could be a credential.
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
-    /// Where the cookies say that their node is.
-    route: Route,
+    /// What the last of them says beside.
+    hint: Hint,
+    /// Something was written for this request.
+    has_written: AtomicBool,
     state: Mutex<State>,
     spent: Spent,
     /// Another site makes the request: a cookie that the browser keeps back is not overwritten.
@@ -83,11 +85,11 @@ impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let mut route = Route::Unknown;
+        let mut hint = Hint::NONE;
         let cookies: Vec<_> = values
             .filter_map(|value| {
-                let (credential, node) = value.split_first_chunk::<CREDENTIAL_LEN>()?;
-                route = filter.route(node)?;
+                let (credential, suffix) = value.split_first_chunk::<CREDENTIAL_LEN>()?;
+                hint = filter.hint(suffix)?;
                 Some(*credential)
             })
             .take(MAX_TRIED)
@@ -96,7 +98,8 @@ impl SessionSlot {
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
             cookies,
-            route,
+            hint,
+            has_written: AtomicBool::new(false),
             state: Mutex::new(State::Unread),
             spent: Spent::default(),
             is_foreign,
@@ -158,8 +161,11 @@ impl SessionSlot {
             State::Unread => {
                 // Also when this future is dropped half way.
                 let mut back = PutBack(Some(self));
-                let Inside { filter, cookies, spent, .. } = &*self.0;
+                let Inside { filter, cookies, hint, spent, .. } = &*self.0;
                 let (sessions, now) = (&filter.sessions, UnixTime::now());
+                if !cookies.is_empty() {
+                    filter.reach(spent, *hint).await?;
+                }
                 let cookies = cookies.iter().map(<[u8; _]>::as_slice);
                 let found = filter.in_time(spent, pin!(sessions.find(cookies, now))).await?;
                 let session = found.map_or_else(|| sessions.begin(now), Ok)?;
@@ -184,8 +190,13 @@ impl SessionSlot {
             State::Ended => Closing::Answer(filter.no_cookie()),
             State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(None),
             State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
-            State::Open(session) => Closing::Answer(filter.new_cookie(&session, self.0.route)),
+            State::Open(session) => Closing::Answer(self.new_cookie(&session)),
         }
+    }
+
+    fn new_cookie(&self, session: &Session) -> Option<HeaderValue> {
+        let Inside { filter, hint, has_written, .. } = &*self.0;
+        filter.new_cookie(session, *hint, has_written.load(Ordering::Relaxed))
     }
 
     /// Writes what has changed. The cookie that the browser has not yet goes with every answer but that the session has ended: signing in may
@@ -194,7 +205,8 @@ impl SessionSlot {
         let Inside { filter, spent, .. } = &*self.0;
         let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await;
         let is_over = matches!(outcome, Err(SessionError::Gone | SessionError::Revoked));
-        let cookie = if is_over { None } else { filter.new_cookie(&session, self.0.route) };
+        self.0.has_written.store(true, Ordering::Relaxed);
+        let cookie = if is_over { None } else { self.new_cookie(&session) };
         (outcome, cookie)
     }
 }
@@ -254,6 +266,11 @@ pub struct OpenSession {
 }
 
 impl OpenSession {
+    /// The store has come further by this request.
+    fn note_write(&self) {
+        self.slot.0.has_written.store(true, Ordering::Relaxed);
+    }
+
     /// Begins to sign a user in, before the password is checked; see [`Sessions::attempt`].
     ///
     /// # Errors
@@ -271,6 +288,7 @@ impl OpenSession {
     pub async fn sign_in(&mut self, attempt: &Attempt, level: u8) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
         let Inside { filter, spent, .. } = &*slot;
+        self.note_write();
         filter.in_time(spent, pin!(filter.sessions.sign_in(self, attempt, level, UnixTime::now()))).await
     }
 
@@ -281,6 +299,7 @@ impl OpenSession {
     pub async fn renew(&mut self) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
         let Inside { filter, spent, .. } = &*slot;
+        self.note_write();
         filter.in_time(spent, pin!(filter.sessions.renew(self, UnixTime::now()))).await
     }
 
@@ -317,6 +336,7 @@ impl OpenSession {
     async fn end_all(&self, except: Option<Handle>) -> Result<(), SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(()) };
+        self.note_write();
         filter.in_time(spent, pin!(filter.sessions.end_all(user, except, UnixTime::now()))).await.map(|_| ())
     }
 
@@ -337,6 +357,7 @@ impl OpenSession {
     pub async fn end_device(&self, handle: Handle) -> Result<bool, SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(false) };
+        self.note_write();
         filter.in_time(spent, pin!(filter.sessions.end_of(user, handle, UnixTime::now()))).await
     }
 
