@@ -25,7 +25,7 @@ use countersign::session::{
 };
 use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
 use http::{Request, StatusCode};
-use races::{NOW, content, count_together, revivals_after, session};
+use races::{NOW, content, count_together, outlived, revivals_after, session};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
@@ -78,6 +78,19 @@ async fn three_servers_have_copies_without_loss() {
         "10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
         start.elapsed()
     );
+}
+
+/// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_outlives_its_end_by_more_than_clocks_differ() {
+    let nats = Nats::single().unwrap();
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(store(&[nats.url()], &patient(1)).await);
+    }
+    let latest = outlived(&stores).await;
+    println!("clocks five minutes off in either direction: the last read {latest} s after the end, bound 600 s");
+    assert!((300..600).contains(&latest), "{latest}");
 }
 
 /// A planted cookie is worth nothing once its victim has signed in with it, on whichever server.

@@ -20,7 +20,7 @@ use countersign::session::laws::{self, Law};
 use countersign::session::{
     Created, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore, Sessions, StoreError,
 };
-use races::{NOW, content, count_together, revivals, session};
+use races::{NOW, content, count_together, outlived, revivals, session};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,16 @@ async fn three_servers_share_without_loss() {
         "10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
         start.elapsed()
     );
+}
+
+/// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_outlives_its_end_by_more_than_clocks_differ() {
+    let redis = Redis::single().unwrap();
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), PATIENT))).collect();
+    let latest = outlived(&stores).await;
+    println!("clocks five minutes off in either direction: the last read {latest} s after the end, bound 600 s");
+    assert!((300..600).contains(&latest), "{latest}");
 }
 
 /// A planted cookie is worth nothing once its victim has signed in with it, on whichever server.

@@ -107,3 +107,39 @@ async fn increment_version<S: SessionStore>(store: &S, handle: Handle) {
         let _ = store.compare_and_swap(handle, entry.version, entry.content, NOW).await;
     }
 }
+
+/// Servers whose clocks are up to five minutes off, each of which makes sessions, touches them and reads them: for how many seconds of true time
+/// after its end one could still be read, at most.
+pub(crate) async fn outlived<S: SessionStore>(stores: &[Arc<S>]) -> u64 {
+    const SKEWS: [i64; 3] = [-300, 0, 300];
+    const ABSOLUTE: u64 = 1000;
+    let clock = |true_time: u64, skew: i64| {
+        UnixTime::from_secs(NOW.as_secs().saturating_add(true_time).saturating_add_signed(skew))
+    };
+    let after = |time: UnixTime, seconds: u64| UnixTime::from_secs(time.as_secs() + seconds);
+    let mut latest = 0;
+    for (maker, skew) in SKEWS.iter().enumerate() {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let made = clock(0, *skew);
+        let deadlines = Deadlines { idle: after(made, 300), absolute: after(made, ABSOLUTE) };
+        let content = Content { deadlines, ..content(Kind::SignedIn, b"data") };
+        let outcome = stores[maker % stores.len()].create(handle, content, made).await;
+        assert!(matches!(outcome, Ok(Created::Done(_))));
+        for true_time in (0..ABSOLUTE + 1000).step_by(50) {
+            for (reader, skew) in SKEWS.iter().enumerate() {
+                let (store, now) = (&stores[reader % stores.len()], clock(true_time, *skew));
+                // Whoever has it in hand does all it can to keep it.
+                let _ = store.touch(handle, after(now, 3000), now).await.unwrap();
+                if let Some(entry) = store.load(handle, now).await.unwrap() {
+                    let content = Content {
+                        deadlines: Deadlines { idle: after(now, 3000), absolute: after(now, 3000) },
+                        ..entry.content
+                    };
+                    let _ = store.compare_and_swap(handle, entry.version, content, now).await.unwrap();
+                    latest = latest.max(true_time.saturating_sub(ABSOLUTE));
+                }
+            }
+        }
+    }
+    latest
+}
