@@ -25,7 +25,7 @@ usage: cargo xtask COMMAND
 
   test                  everything below, in turn; what CI runs
   check                 format, lints over every pair of features, docs, licences, size of the dependency tree
-  tests                 cargo test without features and with all, with real Redis servers on loopback
+  tests                 cargo test without features and with all, with real Redis, NATS, nginx and HAProxy on loopback
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
   instructions          instructions of minting and verifying, against the HMAC alone

@@ -1,8 +1,12 @@
-//! Sessions: `flood`, `disk` or `filter`, or all of them.
+//! Sessions: `flood`, `disk`, `filter` or `stores`, or all of them. The last one starts a Redis and a NATS of its own.
 
 mod disk;
 mod filter;
 mod flood;
+mod stores;
+
+#[path = "../../../tests/cluster_kit/mod.rs"]
+mod cluster_kit;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -18,6 +22,9 @@ async fn main() {
     }
     if is_chosen("disk") {
         disk::run().await;
+    }
+    if is_chosen("stores") {
+        stores::run().await;
     }
     if is_chosen("filter") {
         filter::run().await;
