@@ -81,6 +81,37 @@ async fn three_servers_share_without_loss() {
     );
 }
 
+/// The user that the guide names has what the store needs, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_user_of_the_guide_is_enough() {
+    let redis = Redis::single().unwrap();
+    let guide = include_str!("../docs/CLUSTER.md");
+    let rules = guide.lines().find_map(|line| line.strip_prefix("user sessions ")).expect("the guide has a user");
+    let rules = rules.replace("PASSWORD", "obvious-test-password");
+    let words: Vec<_> = ["ACL", "SETUSER", "sessions"].into_iter().chain(rules.split(' ')).collect();
+    redis.ask(&words).unwrap();
+    let store = single(&format!("sessions:obvious-test-password@{}", redis.address()), PATIENT);
+    for law in Law::ALL {
+        assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
+    }
+    let careful = single(
+        &format!("sessions:obvious-test-password@{}", redis.address()),
+        RedisOptions { replicas: 1, answer: Duration::from_millis(500), ..PATIENT },
+    );
+    let handle = session(&careful, Kind::SignedIn, b"data").await;
+    assert_eq!(careful.delete(handle, NOW).await, Err(StoreError::NotReplicated), "it may wait");
+    for forbidden in [["GET", "other"], ["GET", "cs:x"], ["FLUSHALL", "SYNC"], ["ACL", "LIST"], ["KEYS", "*"]] {
+        let mut connection = cluster_kit::redis::Connection::to(&redis.address()).unwrap();
+        connection.ask(&["AUTH", "sessions", "obvious-test-password"]).unwrap();
+        let refusal = connection.ask(&forbidden).unwrap_err().to_string();
+        assert!(refusal.contains("NOPERM"), "{forbidden:?}: {refusal}");
+    }
+    let wrong = RedisStore::single(&format!("redis://sessions:wrong@{}", redis.address()), PATIENT).unwrap();
+    assert_eq!(wrong.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
+    assert!(!format!("{wrong:?}").contains("wrong"));
+    assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
+}
+
 /// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_outlives_its_end_by_more_than_clocks_differ() {
