@@ -10,13 +10,16 @@ mod gate;
 mod hostile;
 mod secrets;
 mod session;
+mod store;
 
 use accounts::Accounts;
 use axum::http::HeaderValue;
+use axum::middleware::map_response;
+use axum::response::Response;
 use countersign::UnixTime;
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_string};
-use countersign::session::{DiskStore, DynStore, Lifetimes, Pepper, SessionStore, Sessions};
-use countersign::web::{CsrfGuard, SessionLayer};
+use countersign::session::{Lifetimes, Pepper, Sessions};
+use countersign::web::{Affinity, CsrfGuard, SessionLayer};
 use gate::Gate;
 use hostile::Journal;
 use secrets::Secrets;
@@ -34,10 +37,6 @@ const DEVICE: &str = "dev-0123456789ab";
 const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10 };
 /// How long a request waits for the file: a synced write on a busy disk takes a while.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// How many sessions that are over are removed in one commit.
-const SWEEP: usize = 1000;
-const ANONYMOUS_BYTES: u64 = 1 << 20;
-const SIGNED_IN_BYTES: u64 = 64 << 20;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -51,7 +50,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let Arguments { listen, data } = arguments()?;
+    let Arguments { listen, data, store, node, origin } = arguments()?;
     let listener = TcpListener::bind(&listen).await.map_err(|error| {
         format!("cannot listen on {listen}: {error}. Try another port: cargo demo -- --listen 127.0.0.1:0")
     })?;
@@ -61,22 +60,32 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 
     std::fs::create_dir_all(&data)?;
     let secrets = Secrets::load(&data.join("secrets"))?;
-    let sessions = Arc::new(DiskStore::open(data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES)?);
-    let filter = SessionLayer::without_tls(
-        Sessions::new(DynStore::new(Arc::clone(&sessions)), Pepper::new(secrets.pepper.expose())?, LIFETIMES),
-        // The page has these two names, and no others.
-        CsrfGuard::new([format!("http://{address}"), format!("http://localhost:{}", address.port())]),
-        DEADLINE,
-    );
-    let filter = filter.signing_in_at(HeaderValue::from_static("/"));
+    let sessions = store::open(&store, &data).await?;
+    // The page has these two names, and that of a balancer in front of it.
+    let origins = [format!("http://{address}"), format!("http://localhost:{}", address.port())];
+    let guard = CsrfGuard::new(origins.into_iter().chain(origin));
+    let known = Sessions::new(sessions.clone(), Pepper::new(secrets.pepper.expose())?, LIFETIMES);
+    let mut filter = SessionLayer::without_tls(known, guard, DEADLINE).signing_in_at(HeaderValue::from_static("/"));
+    if let Some(node) = &node {
+        let affinity = Affinity::new(node).ok_or("a node's name is up to 16 small letters, digits and hyphens")?;
+        filter = filter.with_affinity(affinity);
+    }
     let accounts = Accounts::create(&[("alice", "admin"), ("bob", "reader")]).await;
     let gate = Gate::new(&secrets.login, &secrets.devices, &secrets.jwt)?;
     println!("{}", welcome(&address.to_string(), &hostile_url, &data, &accounts, &gate)?);
 
     let journal = Journal::default();
     let others = hostile::router(journal.clone(), &format!("http://{address}"));
-    let app = api::router(accounts, gate, filter, journal, &hostile_url);
-    let sweeping = tokio::spawn(sweep(sessions));
+    let mut app = api::router(accounts, gate, filter, journal, &hostile_url);
+    if let Some(node) = node {
+        // For somebody who watches which one answers.
+        let node = HeaderValue::from_str(&node)?;
+        app = app.layer(map_response(move |mut response: Response| {
+            response.headers_mut().insert("x-node", node.clone());
+            std::future::ready(response)
+        }));
+    }
+    let sweeping = tokio::spawn(store::sweep(sessions));
     let stopping = Arc::new(Notify::new());
     let serving = axum::serve(listener, app).with_graceful_shutdown({
         let stopping = Arc::clone(&stopping);
@@ -90,24 +99,6 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     sweeping.abort();
     println!("Stopped.");
     Ok(())
-}
-
-/// Removes what is over, a little at a time.
-async fn sweep(sessions: Arc<DiskStore>) {
-    let mut minutes = tokio::time::interval(Duration::from_secs(60));
-    loop {
-        minutes.tick().await;
-        loop {
-            match sessions.sweep(UnixTime::now(), SWEEP).await {
-                Ok(SWEEP) => {}
-                Ok(_) => break,
-                Err(error) => {
-                    eprintln!("sweeping sessions: {error}: {}", sessions.last_error().unwrap_or_default());
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// Waits for Ctrl-C, then for what is under way: five seconds, or until Ctrl-C again.
@@ -128,19 +119,31 @@ struct Arguments {
     listen: String,
     /// The folder of keys and sessions.
     data: PathBuf,
+    store: String,
+    /// Behind a balancer: the name of this server, and the address of that one.
+    node: Option<String>,
+    origin: Option<String>,
 }
 
 fn arguments() -> Result<Arguments, String> {
     // Where cargo builds, if it is cargo that runs this; else here.
     let home = std::env::var_os("CARGO_MANIFEST_DIR").map(|home| PathBuf::from(home).join("target"));
     let data = home.unwrap_or_default().join("countersign-demo");
-    let mut chosen = Arguments { listen: "127.0.0.1:8080".to_owned(), data };
+    let (listen, store) = ("127.0.0.1:8080".to_owned(), "disk".to_owned());
+    let mut chosen = Arguments { listen, data, store, node: None, origin: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match (word.as_str(), words.next()) {
             ("--listen", Some(address)) => chosen.listen = address,
             ("--data", Some(folder)) => chosen.data = folder.into(),
-            _ => return Err("usage: cargo demo [-- --listen ADDRESS:PORT] [--data FOLDER]".to_owned()),
+            ("--store", Some(store)) => chosen.store = store,
+            ("--node", Some(name)) => chosen.node = Some(name),
+            ("--origin", Some(origin)) => chosen.origin = Some(origin),
+            _ => {
+                return Err("usage: cargo demo -- [--listen ADDRESS:PORT] [--data FOLDER] [--store disk|memory|URL]\n\
+                     \x20                     [--node NAME --origin http://BALANCER]"
+                    .to_owned());
+            }
         }
     }
     Ok(chosen)

@@ -4,6 +4,9 @@ mod bench;
 mod boards;
 mod browser;
 mod check;
+mod cluster;
+#[path = "../../tests/cluster_kit/mod.rs"]
+mod cluster_kit;
 mod demo;
 mod firmware;
 mod fuzz;
@@ -35,6 +38,8 @@ usage: cargo xtask COMMAND
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
   interop               JWTs to and from PyJWT, jose and HAProxy
+  cluster [memory|redis|nats] [nginx|haproxy]
+                        three demo servers behind a balancer, and keys that kill and revive them; with --check a browser presses them
   demo                  starts the demo, pastes its own lines, runs the device, clicks through its pages in two browsers
 ";
 
@@ -59,6 +64,10 @@ fn main() -> ExitCode {
         ["sizes"] => suite("sizes", sizes::write),
         ["sizes", "--check"] => suite("sizes", sizes::check),
         ["demo"] => suite("demo", demo::run),
+        ["cluster", "--check"] => suite("cluster", cluster::check),
+        ["cluster"] => cluster::by_hand("redis", "nginx"),
+        ["cluster", store] => cluster::by_hand(store, "nginx"),
+        ["cluster", store, balancer] => cluster::by_hand(store, balancer),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -75,7 +84,7 @@ const FUZZ_SECONDS_IN_TEST: u32 = 15;
 
 fn everything() -> Outcome {
     type Suite<'s> = (&'s str, &'s dyn Fn(&mut Tally) -> Outcome);
-    let suites: [Suite<'_>; 10] = [
+    let suites: [Suite<'_>; 11] = [
         ("check", &check::run),
         ("tests", &tests::run),
         ("probe", &probe::run),
@@ -85,6 +94,7 @@ fn everything() -> Outcome {
         ("firmware", &|tally| firmware::by_hand(&[], tally)),
         ("interop", &interop::run),
         ("demo", &demo::run),
+        ("cluster", &cluster::check),
         ("fuzz", &|tally| fuzz::run(tally, FUZZ_SECONDS_IN_TEST)),
     ];
     let failed: Vec<_> = suites.iter().filter_map(|(name, run)| suite(name, run).err()).collect();

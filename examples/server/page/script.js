@@ -13,10 +13,21 @@ async function call(path, { bearer, body } = {}) {
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
   if (body) headers["Content-Type"] = "application/json";
   const response = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
+  showNode(response);
   const text = await response.text();
   let answer;
   try { answer = JSON.parse(text); } catch { answer = { title: text }; }
   return { response, answer };
+}
+
+/** Behind a balancer: which server has answered, the latest last. */
+function showNode(response) {
+  const node = response.headers.get("X-Node") ?? (at("nodes").hidden ? null : "nobody");
+  if (!node) return;
+  at("nodes").hidden = false;
+  const answer = Object.assign(document.createElement("li"), { textContent: node, className: response.ok ? "ok" : "refused" });
+  at("node-list").append(answer);
+  while (at("node-list").children.length > 24) at("node-list").firstChild.remove();
 }
 
 /** Shows an answer in a column. Tokens are secrets: they are shown where they belong, and nowhere else. */
@@ -171,3 +182,5 @@ act("jwt-refresh", async () => {
 });
 
 showSession().then(tick);
+// Whoever watches the servers of a cluster need not click.
+setInterval(() => { if (!at("nodes").hidden) showSession().then(tick, () => {}); }, 2000);

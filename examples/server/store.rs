@@ -1,0 +1,51 @@
+//! Where the sessions are: in a file, unless somebody says otherwise.
+
+use countersign::UnixTime;
+use countersign::session::{DiskStore, DynStore, MemoryStore, SessionStore};
+use std::path::Path;
+use std::time::Duration;
+
+const ANONYMOUS_BYTES: u64 = 1 << 20;
+const SIGNED_IN_BYTES: u32 = 64 << 20;
+/// How many sessions that are over are removed in one commit.
+const SWEEP: usize = 1000;
+
+/// Opens the store of this name: `disk`, `memory`, or the address of a Redis or NATS.
+pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn std::error::Error>> {
+    match name {
+        "disk" => Ok(DynStore::new(DiskStore::open(data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES.into())?)),
+        "memory" => Ok(DynStore::new(MemoryStore::new(ANONYMOUS_BYTES, usize::try_from(SIGNED_IN_BYTES)?))),
+        #[cfg(feature = "redis")]
+        url if url.starts_with("redis://") => {
+            use countersign::session::{RedisOptions, RedisStore};
+            Ok(DynStore::new(RedisStore::single(url, RedisOptions::default())?))
+        }
+        #[cfg(feature = "nats")]
+        url if url.starts_with("nats://") => {
+            use countersign::session::{NatsOptions, NatsStore};
+            Ok(DynStore::new(NatsStore::connect([url], NatsOptions::default()).await?))
+        }
+        other => Err(format!(
+            "no store is called {other}: disk, memory, and with the features of that name redis://host:port and nats://host:port"
+        )
+        .into()),
+    }
+}
+
+/// Removes what is over, a little at a time.
+pub(crate) async fn sweep(store: DynStore) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        loop {
+            match store.sweep(UnixTime::now(), SWEEP).await {
+                Ok(SWEEP) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    eprintln!("sweeping sessions: {error}");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Three demo servers behind a balancer, on a store of one's choice, and a key for each that kills and revives it.
+
+use crate::browser::Browser;
+use crate::cluster_kit::Failure;
+use crate::cluster_kit::balancer::{HaProxy, Nginx};
+use crate::cluster_kit::nats::Nats;
+use crate::cluster_kit::net::with_free_ports;
+use crate::cluster_kit::process::Folder;
+use crate::cluster_kit::redis::Redis;
+use crate::shell::{Outcome, Tally, command, root, stdout_of};
+use crate::tools;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+const PASSWORD: &str = "obvious-demo-password";
+/// How long a server may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const HELP: &str = "a, b or c: kills or revives that server.  s: kills or revives the store.  q: ends all of it.";
+
+/// For a person: takes lines from the terminal.
+pub(crate) fn by_hand(store: &str, balancer: &str) -> Outcome {
+    build()?;
+    let mut cluster = Cluster::start(store, balancer)?;
+    println!(
+        "Open {}/ and sign in as alice, password {PASSWORD}. Each answer says which server it is from.",
+        cluster.url
+    );
+    println!("{HELP}");
+    for line in std::io::stdin().lines().map_while(Result::ok) {
+        match line.trim() {
+            "" => {}
+            "q" => break,
+            key => println!("{}", cluster.press(key)?),
+        }
+    }
+    println!("Ending all of it.");
+    Ok(())
+}
+
+/// In CI: a browser stays signed in while its servers die, as far as the store promises.
+pub(crate) fn check(tally: &mut Tally) -> Outcome {
+    tools::chromium()?;
+    tools::cluster_servers()?;
+    build()?;
+    for (store, balancer, survives) in [("memory", "nginx", false), ("redis", "haproxy", true), ("nats", "nginx", true)]
+    {
+        let mut cluster = Cluster::start(store, balancer)?;
+        let browser = Browser::start()?;
+        browser.open(&format!("{}/", cluster.url))?;
+        browser.type_into("#password", PASSWORD)?;
+        browser.click("#sign-in")?;
+        let what = |event: &str| format!("{store} behind {balancer}: {event}");
+        tally.expect(browser.wait_for_text("#who", "alice")?, &what("signed in"));
+        let home = last_node(&browser)?;
+        tally.expect(NAMES.contains(&home.as_str()), &what(&format!("on server {home}")));
+        cluster.press(&home)?;
+        // The page asks every two seconds: those it has asked since say who is there.
+        browser.click("#session-me")?;
+        let status = if survives { "200 admitted" } else { "401 refused" };
+        tally.expect(browser.wait_for_text("#session-answer", status)?, &what(&format!("{home} is killed: {status}")));
+        let next = last_node(&browser)?;
+        tally.expect(next != home && NAMES.contains(&next.as_str()), &what(&format!("answered by {next}")));
+        cluster.press(&home)?;
+        if !survives {
+            continue;
+        }
+        cluster.press("s")?;
+        tally.expect(comes_to(&browser, "503")?, &what("the store is killed: 503"));
+        cluster.press("s")?;
+        // The cookie was kept; this Redis keeps nothing on disk, NATS does.
+        let status = if store == "nats" { "200 admitted" } else { "401 refused" };
+        tally.expect(comes_to(&browser, status)?, &what(&format!("the store is back: {status}")));
+    }
+    Ok(())
+}
+
+/// Asks for the session until this is the answer, or patience has run out.
+fn comes_to(browser: &Browser, status: &str) -> Outcome<bool> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        browser.evaluate("document.getElementById('session-answer').replaceChildren()")?;
+        browser.click("#session-me")?;
+        if browser.wait_for_text("#session-answer", " ")? && browser.text_of("#session-answer")?.starts_with(status) {
+            return Ok(true);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(false)
+}
+
+fn last_node(browser: &Browser) -> Outcome<String> {
+    let last = browser.evaluate("document.getElementById('node-list').lastChild?.textContent ?? ''")?;
+    Ok(last.as_str().unwrap_or_default().to_owned())
+}
+
+fn build() -> Outcome {
+    let build = "cargo build --quiet --release --features axum,disk,session-filter,redis,nats --example server";
+    stdout_of(&mut command(build)).map(|_| ())
+}
+
+fn failed(failure: Failure) -> String {
+    failure.to_string()
+}
+
+enum Store {
+    None,
+    Redis(Redis, bool),
+    Nats(Nats, bool),
+}
+
+enum Balancer {
+    #[expect(dead_code, reason = "it runs for as long as this is there")]
+    Nginx(Nginx),
+    #[expect(dead_code, reason = "as above")]
+    HaProxy(HaProxy),
+}
+
+/// Ends with its value, whatever has happened.
+struct Cluster {
+    url: String,
+    nodes: Vec<Node>,
+    store: Store,
+    _balancer: Balancer,
+    _folder: Folder,
+}
+
+struct Node {
+    name: &'static str,
+    address: String,
+    arguments: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Cluster {
+    fn start(store: &str, balancer: &str) -> Outcome<Self> {
+        let folder = Folder::new("cluster").map_err(failed)?;
+        let (store, store_name) = match store {
+            "memory" => (Store::None, "memory".to_owned()),
+            "redis" => {
+                let redis = Redis::single().map_err(failed)?;
+                let url = format!("redis://{}", redis.address());
+                (Store::Redis(redis, true), url)
+            }
+            "nats" => {
+                let nats = Nats::single().map_err(failed)?;
+                let url = nats.url();
+                (Store::Nats(nats, true), url)
+            }
+            other => return Err(format!("no store is called {other}: memory, redis, nats")),
+        };
+        let ports = with_free_ports(|ports: [u16; 3]| Ok(ports)).map_err(failed)?;
+        let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
+        let (balancer, url) = start_balancer(balancer, &addresses)?;
+        let mut nodes = Vec::new();
+        for (name, address) in NAMES.into_iter().zip(addresses) {
+            let mut arguments =
+                ["--listen", &address, "--store", &store_name, "--node", name].map(str::to_owned).to_vec();
+            arguments.extend(["--origin".to_owned(), url.clone(), "--data".to_owned()]);
+            arguments.push(folder.path().display().to_string());
+            let mut node = Node { name, address, arguments, child: None };
+            // One after the other: the first one makes the keys.
+            node.start()?;
+            nodes.push(node);
+        }
+        Ok(Self { url, nodes, store, _balancer: balancer, _folder: folder })
+    }
+
+    /// Kills what runs and starts what does not; says which.
+    fn press(&mut self, key: &str) -> Outcome<String> {
+        if key == "s" {
+            return self.store.toggle();
+        }
+        let Some(node) = self.nodes.iter_mut().find(|node| node.name == key) else { return Ok(HELP.to_owned()) };
+        if node.child.is_some() {
+            node.kill();
+            Ok(format!("server {key} is killed"))
+        } else {
+            node.start()?;
+            Ok(format!("server {key} is back"))
+        }
+    }
+}
+
+impl Store {
+    fn toggle(&mut self) -> Outcome<String> {
+        let is_up = match self {
+            Self::None => return Ok("there is no store but the servers' own memory".to_owned()),
+            Self::Redis(redis, is_up) => {
+                if *is_up {
+                    redis.kill()
+                } else {
+                    redis.restart().map_err(failed)?
+                }
+                is_up
+            }
+            Self::Nats(nats, is_up) => {
+                if *is_up {
+                    nats.kill()
+                } else {
+                    nats.restart().map_err(failed)?
+                }
+                is_up
+            }
+        };
+        *is_up = !*is_up;
+        Ok(format!("the store is {}", if *is_up { "back" } else { "killed" }))
+    }
+}
+
+fn start_balancer(name: &str, addresses: &[String; 3]) -> Outcome<(Balancer, String)> {
+    let file = match name {
+        "nginx" => "nginx-node-name.conf",
+        "haproxy" => "haproxy-cookie.cfg",
+        other => return Err(format!("no balancer is called {other}: nginx, haproxy")),
+    };
+    let file = root().join("examples/cluster").join(file);
+    let mut config = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    for (name, address) in NAMES.iter().zip(addresses) {
+        config = config.replace(&format!("{{{name}}}"), address);
+    }
+    let (balancer, address) = if name == "nginx" {
+        let nginx = Nginx::with(&config).map_err(failed)?;
+        let address = nginx.address();
+        (Balancer::Nginx(nginx), address)
+    } else {
+        let haproxy = HaProxy::with(&config).map_err(failed)?;
+        let address = haproxy.address();
+        (Balancer::HaProxy(haproxy), address)
+    };
+    Ok((balancer, format!("http://{address}")))
+}
+
+impl Node {
+    fn start(&mut self) -> Outcome {
+        let mut server = Command::new(root().join("target/release/examples/server"));
+        server.args(&self.arguments).env("DEMO_PASSWORD", PASSWORD).stdin(Stdio::null());
+        let mut child =
+            server.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|error| error.to_string())?;
+        // Read to the end, so that it never waits for somebody to read.
+        let lines = BufReader::new(child.stdout.take().ok_or("a server has no output")?).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        self.child = Some(child);
+        let start = Instant::now();
+        while TcpStream::connect(&self.address).is_err() {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("server {} does not answer on {}", self.name, self.address));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
