@@ -17,6 +17,8 @@ mod data;
 mod disk;
 pub mod laws;
 mod memory;
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod names;
 #[cfg(feature = "nats")]
 mod nats;
 mod record;

@@ -13,6 +13,7 @@
 mod replica;
 
 use super::credential::{Handle, UserTag};
+use super::names::new_version;
 use super::row;
 use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
@@ -315,12 +316,6 @@ fn bucket_of(options: &NatsOptions) -> Config {
         deny_delete: true,
         ..Config::default()
     }
-}
-
-fn new_version() -> Result<u64, StoreError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
-    Ok(u64::from_be_bytes(bytes))
 }
 
 impl SessionStore for NatsStore {

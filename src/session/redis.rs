@@ -14,22 +14,19 @@ mod connection;
 mod scripts;
 
 use super::credential::{Handle, UserTag};
+use super::names::{self, new_version};
 use super::store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };
 use crate::UnixTime;
-use crate::encoding::{hex_decode, hex_encode};
 use connection::{Server, Servers};
 use core::fmt;
 use core::time::Duration;
 use redis::Value;
 use scripts::{CREATE, DELETE, LIST, LOAD, REVOKE, ROTATE, SWAP, Script, TOUCH};
+use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
-use std::{format, vec};
-
-const TAG: usize = 8;
-const SELECTOR: usize = 12;
 
 /// How the store speaks to its servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -179,36 +176,18 @@ fn not_a_url(error: &redis::RedisError) -> RedisUrlError {
     RedisUrlError(error.category().to_string())
 }
 
-/// Unlike all before it: a number that counts would be the same again after a failover that has lost a write.
-fn new_version() -> Result<u64, StoreError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
-    Ok(u64::from_be_bytes(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = vec![0; bytes.len().saturating_mul(2)];
-    hex_encode(bytes, &mut text);
-    text.iter().map(|byte| char::from(*byte)).collect()
-}
-
-fn split(handle: Handle) -> (String, String) {
-    let (tag, selector) = handle.as_bytes().split_at(TAG);
-    (hex(tag), hex(selector))
-}
-
 fn prefix(tag: UserTag) -> String {
-    format!("cs:{{{}}}:", hex(tag.as_bytes()))
+    format!("cs:{{{}}}:", names::of_tag(tag))
 }
 
 /// Session, index and epoch.
 fn keys(handle: Handle) -> [String; 3] {
     let prefix = prefix(handle.tag());
-    [format!("{prefix}s:{}", split(handle).1), format!("{prefix}x"), format!("{prefix}e")]
+    [format!("{prefix}s:{}", names::of_selector(handle)), format!("{prefix}x"), format!("{prefix}e")]
 }
 
 fn selector(handle: Handle) -> Vec<u8> {
-    split(handle).1.into_bytes()
+    names::of_selector(handle).into_bytes()
 }
 
 fn digits(number: u64) -> Vec<u8> {
@@ -337,7 +316,7 @@ impl SessionStore for RedisStore {
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
         let prefix = prefix(tag);
-        let after = after.map_or_else(|| b"-".to_vec(), |after| format!("({}", split(after).1).into_bytes());
+        let after = after.map_or_else(|| b"-".to_vec(), |after| format!("({}", names::of_selector(after)).into_bytes());
         let limit = limit.to_string().into_bytes();
         let args = [number(now), format!("{prefix}s:").into_bytes(), after, limit];
         let answer = self.run(&LIST, &[format!("{prefix}x")], &args).await?;
@@ -345,10 +324,8 @@ impl SessionStore for RedisStore {
         let listed = rows.iter().filter_map(|row| {
             let Value::Array(fields) = row else { return None };
             let (selector, fields) = fields.split_first()?;
-            let mut handle = *Handle::first_of(tag).as_bytes();
-            let place: &mut [u8; SELECTOR] = handle.last_chunk_mut()?;
-            hex_decode(bytes_of(selector)?, place).then_some(())?;
-            Some((Handle::from_bytes(handle), entry_of(fields)?))
+            let handle = names::handle(names::of_tag(tag).as_bytes(), bytes_of(selector)?)?;
+            Some((handle, entry_of(fields)?))
         });
         Ok(listed.collect())
     }

@@ -1,19 +1,18 @@
 //! The copy of the bucket in this server's memory, and the feed that it is made from.
 
 use crate::UnixTime;
-use crate::encoding::{hex_decode, hex_encode};
 use crate::session::credential::{Handle, UserTag};
-use crate::session::row;
 use crate::session::store::{Entry, Epoch};
+use crate::session::{names, row};
 use async_nats::jetstream::kv::{self, Operation, Store};
 use core::ops::Bound::{Excluded, Included, Unbounded};
 use core::time::Duration;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::format;
 use std::string::String;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
-use std::{format, vec};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -248,32 +247,19 @@ enum Key {
     Epoch(UserTag),
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = vec![0; bytes.len().saturating_mul(2)];
-    hex_encode(bytes, &mut text);
-    text.iter().map(|byte| char::from(*byte)).collect()
-}
-
 pub(super) fn session_key(handle: Handle) -> String {
-    let (tag, selector) = handle.as_bytes().split_at(8);
-    format!("s.{}.{}", hex(tag), hex(selector))
+    format!("s.{}.{}", names::of_tag(handle.tag()), names::of_selector(handle))
 }
 
 pub(super) fn epoch_key(tag: UserTag) -> String {
-    format!("e.{}", hex(tag.as_bytes()))
+    format!("e.{}", names::of_tag(tag))
 }
 
 fn parse(key: &str) -> Option<Key> {
     let mut parts = key.split('.');
-    let (kind, tag, selector, rest) = (parts.next()?, parts.next()?, parts.next(), parts.next());
-    let mut handle = [0; 20];
-    let (tag_place, selector_place) = handle.split_at_mut(8);
-    let has_tag = hex_decode(tag.as_bytes(), tag_place);
-    match (kind, selector, rest) {
-        ("s", Some(selector), None) if has_tag && hex_decode(selector.as_bytes(), selector_place) => {
-            Some(Key::Session(Handle::from_bytes(handle)))
-        }
-        ("e", None, None) if has_tag => Some(Key::Epoch(Handle::from_bytes(handle).tag())),
+    match (parts.next()?, parts.next()?.as_bytes(), parts.next(), parts.next()) {
+        ("s", tag, Some(selector), None) => names::handle(tag, selector.as_bytes()).map(Key::Session),
+        ("e", tag, None, None) => names::tag(tag).map(Key::Epoch),
         _ => None,
     }
 }

@@ -1,0 +1,48 @@
+//! How stores on other machines name sessions, and tell one writing of them from another.
+
+use super::credential::{Handle, UserTag};
+use super::store::StoreError;
+use crate::encoding::{hex_decode, hex_encode};
+use std::string::String;
+use std::vec;
+
+/// Bytes of a tag; the rest of a handle is the selector.
+const TAG: usize = 8;
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = vec![0; bytes.len().saturating_mul(2)];
+    hex_encode(bytes, &mut text);
+    text.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// In hex, which sorts as the bytes do.
+pub(super) fn of_tag(tag: UserTag) -> String {
+    hex(tag.as_bytes())
+}
+
+/// What names a session among those of its user.
+pub(super) fn of_selector(handle: Handle) -> String {
+    hex(handle.as_bytes().get(TAG..).unwrap_or_default())
+}
+
+/// The handle of a tag and a selector.
+pub(super) fn handle(tag: &[u8], selector: &[u8]) -> Option<Handle> {
+    let mut handle = [0; 20];
+    let (tag_place, selector_place) = handle.split_at_mut(TAG);
+    (hex_decode(tag, tag_place) && hex_decode(selector, selector_place)).then_some(Handle::from_bytes(handle))
+}
+
+/// The tag of this name.
+#[cfg(feature = "nats")]
+pub(super) fn tag(tag: &[u8]) -> Option<UserTag> {
+    let mut handle = [0; 20];
+    let (place, _) = handle.split_at_mut(TAG);
+    hex_decode(tag, place).then(|| Handle::from_bytes(handle).tag())
+}
+
+/// A number that counts would be the same again after a failover that has lost a write.
+pub(super) fn new_version() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
+    Ok(u64::from_be_bytes(bytes))
+}
