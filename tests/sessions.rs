@@ -200,6 +200,24 @@ async fn nothing_goes_from_user_to_user() {
     assert_eq!(sessions.list("bob", NOW).await.unwrap()[0].label, "");
 }
 
+/// With room for two, a third one ends the one that was not seen for longest; nobody else's count.
+#[tokio::test]
+async fn a_user_has_so_many_sessions_and_no_more() {
+    let sessions = sessions().with_most(2);
+    let mut cookies = Vec::new();
+    for minute in 0..3 {
+        let mut session = sessions.begin(after(minute * 60)).unwrap();
+        sign_in(&sessions, &mut session, "alice", 1, after(minute * 60)).await.unwrap();
+        cookies.push(session.cookie());
+        signed_in(&sessions, &format!("user {minute}")).await;
+        // The first one is in use, the second one is not.
+        assert!(find(&sessions, &cookies[0], after(minute * 60 + 300)).await.is_some(), "{minute}");
+    }
+    assert!(find(&sessions, &cookies[1], after(400)).await.is_none());
+    assert!(find(&sessions, &cookies[2], after(400)).await.is_some());
+    assert_eq!(sessions.list("alice", after(400)).await.unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn a_session_is_ended_by_its_own_user_alone() {
     let sessions = sessions();

@@ -128,6 +128,7 @@ pub struct Sessions<S> {
     pepper: Pepper,
     lifetimes: Lifetimes,
     schema: u32,
+    most: usize,
     observer: fn(&Event),
     thefts: AtomicU64,
     unreadable: AtomicU64,
@@ -170,6 +171,7 @@ impl<S: SessionStore> Sessions<S> {
             pepper,
             lifetimes,
             schema: 0,
+            most: usize::MAX,
             observer: |_| {},
             thefts: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
@@ -181,6 +183,13 @@ impl<S: SessionStore> Sessions<S> {
     #[must_use]
     pub fn with_schema(mut self, schema: u32) -> Self {
         self.schema = schema;
+        self
+    }
+
+    /// Lets a user have so many sessions at once: signing in ends those that were not seen for longest. One more call of the store for each.
+    #[must_use]
+    pub fn with_most(mut self, most: usize) -> Self {
+        self.most = most;
         self
     }
 
@@ -379,12 +388,27 @@ impl<S: SessionStore> Sessions<S> {
                 Swapped::Done(version) => {
                     next.saved(version);
                     *session = next;
-                    return Ok(());
+                    return self.end_surplus(attempt, session.handle(), now).await;
                 }
                 Swapped::Gone => return Err(SessionError::Gone),
                 Swapped::Conflict => self.read_again(session, now).await?,
             }
         }
+    }
+
+    /// Ends what is too many of a user's sessions, but for one.
+    async fn end_surplus(&self, attempt: &Attempt, except: Handle, now: UnixTime) -> Result<(), SessionError> {
+        if self.most == usize::MAX {
+            return Ok(());
+        }
+        let mut listed = self.list(&attempt.user, now).await?;
+        listed.retain(|listed| listed.handle != except);
+        listed.sort_by_key(|listed| listed.last_seen);
+        let surplus = listed.len().saturating_add(1).saturating_sub(self.most);
+        for listed in listed.iter().take(surplus) {
+            self.store.delete(listed.handle, now).await?;
+        }
+        Ok(())
     }
 
     /// Gives the session a new verifier: a cookie that was copied before is of no use once the new one was seen and the grace is over, and its
