@@ -143,7 +143,7 @@ async fn a_copy_that_hears_nothing_is_not_believed() {
         assert!(ahead.delete(handle, NOW).await.unwrap());
         // Within the bound the old copy may still be read, and no longer.
         while behind.load(handle, NOW).await.is_ok_and(|found| found.is_some()) {
-            assert!(frozen.elapsed() < options.staleness * 3, "{mode:?}: it goes on believing");
+            assert!(frozen.elapsed() < options.staleness + options.answer, "{mode:?}: it goes on believing");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         println!("{mode:?}: not believed any more after {:.1?}, bound {:?}", frozen.elapsed(), options.staleness);
@@ -203,7 +203,7 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     let silent = second.split('~').next().unwrap();
     assert_eq!(send(&behind, "GET", silent).await.2, "1");
     let opening = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         link.set(Mode::Open).unwrap();
     };
     let start = Instant::now();
@@ -272,7 +272,9 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
         slowest = slowest.max(killed.elapsed());
         nats.restart(leader).unwrap();
         nats.wait_until_whole().unwrap();
-        for store in &stores {
+        // One that has written nothing itself, and so has everything from the bucket, beside those two.
+        let new = store(&nats.urls(), &options).await;
+        for store in stores.iter().chain([&new]) {
             while store.catch_up().await.is_err() {
                 assert!(killed.elapsed() < Duration::from_secs(90), "a copy does not catch up");
             }
@@ -286,7 +288,7 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
         }
     }
     println!(
-        "{KILLS} leaders killed: {acknowledged} acknowledged sessions read on two servers, {lost} lost, {revived} revived; writes back within {slowest:.1?}"
+        "{KILLS} leaders killed: {acknowledged} acknowledged sessions read on three servers, {lost} lost, {revived} revived; writes back within {slowest:.1?}"
     );
     assert_eq!((lost, revived), (0, 0));
     assert!(acknowledged > KILLS * 10, "hardly anything was written, so nothing was shown");
@@ -299,18 +301,21 @@ async fn without_a_quorum_it_says_so() {
     let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..patient(3) };
     let store = store(&nats.urls(), &options).await;
     let handle = session(&*store, Kind::SignedIn, b"data").await;
-    nats.kill(0);
-    nats.kill(1);
+    // The leader is the one that is left: it does not know yet that it is one no more.
+    let leader = nats.leader_of("KV_countersign").unwrap();
+    let others: Vec<_> = (0..3).filter(|node| *node != leader).collect();
+    others.iter().for_each(|node| nats.kill(*node));
     let killed = Instant::now();
     while store.load(handle, NOW).await.is_ok() {
-        assert!(killed.elapsed() < Duration::from_secs(30), "it goes on answering");
+        assert!(killed.elapsed() < options.staleness + options.answer * 2, "it goes on answering");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("without a quorum: reads say so after {:.1?}, bound {:?}", killed.elapsed(), options.staleness);
     let other = Credential::generate_anonymous().unwrap().handle();
     assert_eq!(store.create(other, content(Kind::SignedIn, b"data"), NOW).await, Err(StoreError::Unavailable));
-    nats.restart(0).unwrap();
-    nats.restart(1).unwrap();
+    for node in others {
+        nats.restart(node).unwrap();
+    }
     nats.wait_until_whole().unwrap();
     let back = Instant::now();
     while !store.load(handle, NOW).await.is_ok_and(|found| found.is_some()) {

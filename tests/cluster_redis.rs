@@ -38,7 +38,7 @@ fn single(address: &str, options: RedisOptions) -> RedisStore {
 
 fn sentinel(redis: &RedisWithSentinel, options: RedisOptions) -> RedisStore {
     let urls: Vec<_> = redis.sentinel_addresses().iter().map(|address| url(address)).collect();
-    RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, options).unwrap()
+    RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, options).unwrap()
 }
 
 fn cluster(redis: &RedisCluster, options: RedisOptions) -> RedisStore {

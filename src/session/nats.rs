@@ -41,18 +41,21 @@ pub struct NatsOptions {
     pub bucket: String,
     /// How many servers keep the bucket, when it is made: 1, or 3 so that one of them may fail.
     pub replicas: usize,
+    /// Bytes that the bucket may take, when it is made; every server of the application keeps as much in memory. Beyond that nothing new is
+    /// written.
+    pub max_bytes: i64,
     /// How long a call may take in all: then it is [`StoreError::Unavailable`].
     pub answer: Duration,
-    /// How long the feed may be silent before this copy is not believed any more: then reads go to the bucket itself, and where that does not
-    /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
+    /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where no majority of it
+    /// answers they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
     pub staleness: Duration,
 }
 
 impl Default for NatsOptions {
-    /// The bucket `countersign` on one server, one second for an answer, two of silence.
+    /// The bucket `countersign` on one server, 256 MiB, one second for an answer, two for the feed.
     fn default() -> Self {
         let (answer, staleness) = (Duration::from_secs(1), Duration::from_secs(2));
-        Self { bucket: "countersign".into(), replicas: 1, answer, staleness }
+        Self { bucket: "countersign".into(), replicas: 1, max_bytes: 256 << 20, answer, staleness }
     }
 }
 
@@ -98,7 +101,10 @@ impl NatsStore {
     ///
     /// # Errors
     /// [`NatsError`]
-    pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
+    pub async fn connect<'u>(
+        urls: impl IntoIterator<Item = &'u str>,
+        mut options: NatsOptions,
+    ) -> Result<Self, NatsError> {
         let urls: Vec<String> = urls.into_iter().map(String::from).collect();
         let failed = |error: &dyn fmt::Display| NatsError(error.to_string());
         let client = async_nats::ConnectOptions::new()
@@ -115,12 +121,17 @@ impl NatsStore {
                 context.get_key_value(&options.bucket).await.map_err(|error| failed(&error))?
             }
         };
+        let info = bucket.stream.get_info().await.map_err(|error| failed(&error))?;
+        // Who has made it has said how many servers keep it.
+        options.replicas = info.config.num_replicas;
+        let patience = options.answer.saturating_mul(10);
         let replica = Arc::new(Replica::new(options.staleness));
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
-        let beating = tokio::spawn(replica::beat(bucket.clone(), options.staleness));
+        let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
         let tasks = Vec::from([listening, beating]);
         let store = Self { bucket, replica, options, written: AtomicU64::new(0), tasks };
-        store.replica.has_heard_all().await;
+        let whole = timeout(patience, store.replica.has_heard_all());
+        whole.await.map_err(|_| NatsError("its feed says nothing".into()))?;
         Ok(store)
     }
 
@@ -172,18 +183,30 @@ impl NatsStore {
 
     /// The session as this server knows it, or as the bucket has it where that is not enough.
     async fn session(&self, handle: Handle) -> Result<Held, StoreError> {
-        match self.replica.session(handle).filter(|held| held.entry.is_some() && self.replica.is_fresh()) {
+        let is_fresh = self.replica.is_fresh();
+        match self.replica.session(handle).filter(|held| held.entry.is_some() && is_fresh) {
             Some(held) => Ok(held),
-            None => self.look_up_session(handle).await,
+            None => {
+                self.ask_all(is_fresh).await?;
+                self.look_up_session(handle).await
+            }
         }
+    }
+
+    /// Makes sure that the bucket is not one of a minority, which does not know it yet: a write needs the majority.
+    async fn ask_all(&self, is_fresh: bool) -> Result<(), StoreError> {
+        if is_fresh {
+            return Ok(());
+        }
+        self.bucket.put("h", Vec::new().into()).await.map(|_| ()).map_err(|_| StoreError::Unavailable)
     }
 
     async fn epoch_record(&self, tag: UserTag) -> Result<EpochRecord, StoreError> {
         if self.replica.is_fresh() {
-            Ok(self.replica.epoch(tag))
-        } else {
-            self.look_up_epoch(tag).await.map(|(_, record)| record)
+            return Ok(self.replica.epoch(tag));
         }
+        self.ask_all(false).await?;
+        self.look_up_epoch(tag).await.map(|(_, record)| record)
     }
 
     async fn look_up_epoch(&self, tag: UserTag) -> Result<(u64, EpochRecord), StoreError> {
@@ -193,12 +216,18 @@ impl NatsStore {
         Ok((revision, record))
     }
 
-    /// A live session of the present epoch.
+    /// A live session of the present epoch, as whoever reads it has it.
     async fn live(&self, handle: Handle, held: Held, now: UnixTime) -> Result<Option<(u64, Entry)>, StoreError> {
         let Some(entry) = held.entry.filter(|entry| entry.is_live(now)) else { return Ok(None) };
-        let counts = entry.content.kind == Kind::Anonymous
-            || self.epoch_record(handle.tag()).await?.admits(handle, entry.content.epoch);
-        Ok(counts.then_some((held.revision, entry)))
+        if entry.content.kind == Kind::Anonymous {
+            return Ok(Some((held.revision, entry)));
+        }
+        let mut record = self.epoch_record(handle.tag()).await?;
+        if record.epoch.number < entry.content.epoch {
+            // It is of an epoch that this server has not heard of.
+            (_, record) = self.look_up_epoch(handle.tag()).await?;
+        }
+        Ok(record.admits(handle, entry.content.epoch).then(|| (held.revision, record.raised(&entry))))
     }
 
     async fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, StoreError> {
@@ -229,6 +258,7 @@ impl NatsStore {
     async fn end(&self, handle: Handle, revision: u64) -> Result<bool, StoreError> {
         match self.bucket.delete_expect_revision(session_key(handle), Some(revision)).await {
             Ok(()) => {
+                self.written.fetch_max(revision.saturating_add(1), Ordering::Relaxed);
                 // That of the marker is at least this, and all before it are older.
                 self.replica.learn_session(handle, Held { revision: revision.saturating_add(1), entry: None });
                 Ok(true)
@@ -311,6 +341,7 @@ fn bucket_of(options: &NatsOptions) -> Config {
         description: Some("sessions of countersign".into()),
         max_messages_per_subject: 1,
         num_replicas: options.replicas,
+        max_bytes: options.max_bytes,
         discard: DiscardPolicy::New,
         allow_rollup: true,
         deny_delete: true,
@@ -346,6 +377,11 @@ impl SessionStore for NatsStore {
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
         self.in_time(async {
             let held = self.session(handle).await?;
+            if let Some((_, entry)) = self.live(handle, held, now).await? {
+                return Ok(Some(entry));
+            }
+            // It may have been touched elsewhere a moment ago.
+            let held = self.look_up_session(handle).await?;
             Ok(self.live(handle, held, now).await?.map(|(_, entry)| entry))
         })
         .await
@@ -454,14 +490,7 @@ impl SessionStore for NatsStore {
             // From here on all others are over; what follows only tidies up.
             let record = self.begin_epoch(tag, except, now).await?;
             for (handle, revision) in self.replica.of_user(tag) {
-                if Some(handle) == except {
-                    let raise = |entry: &Entry| {
-                        let mut raised = entry.clone();
-                        raised.content.epoch = record.epoch.number;
-                        Ok(Some(raised))
-                    };
-                    let _: Result<_, ()> = self.change(handle, now, (), raise).await?;
-                } else {
+                if Some(handle) != except {
                     self.end(handle, revision).await?;
                 }
             }
@@ -482,10 +511,13 @@ impl SessionStore for NatsStore {
                 swept = swept.saturating_add(1);
             }
         }
-        for key in self.replica.old_graves(limit) {
-            let subject = [self.bucket.prefix.as_str(), key.as_str()].concat();
+        for handle in self.replica.old_graves(limit) {
+            let subject = [self.bucket.prefix.as_str(), &session_key(handle)].concat();
             let purge = async { self.bucket.stream.purge().filter(subject).await.map_err(|_| StoreError::Unavailable) };
-            self.in_time(purge).await?;
+            if self.in_time(purge).await.is_err() {
+                self.replica.bury_again(handle);
+                break;
+            }
         }
         Ok(swept)
     }
@@ -500,12 +532,12 @@ impl SessionStore for NatsStore {
         Some(self.written.load(Ordering::Relaxed))
     }
 
+    /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
+    /// reached, and must lock nobody out.
     async fn reach(&self, position: u64) -> Result<(), StoreError> {
-        self.in_time(async {
-            self.replica.has_heard(position).await;
-            Ok(())
-        })
-        .await
+        let moment = Duration::from_millis(200).min(self.options.answer);
+        let _ = timeout(moment, self.replica.has_heard(position)).await;
+        Ok(())
     }
 }
 

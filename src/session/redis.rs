@@ -19,7 +19,7 @@ use super::store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };
 use crate::UnixTime;
-use connection::{Server, Servers};
+use connection::{Answer, Server, Servers};
 use core::fmt;
 use core::time::Duration;
 use redis::Value;
@@ -37,8 +37,9 @@ pub struct RedisOptions {
     pub answer: Duration,
     /// How many calls may be under way at once; more are refused, so that they do not queue up in front of a slow server.
     pub in_flight: usize,
-    /// How many replicas must have a revocation or a rotation before it is answered, within the time of an answer. With 0 a failover may
-    /// undo one that was answered.
+    /// How many replicas must have a revocation or the end of a session before it is answered, within the time of an answer; else the answer is
+    /// [`StoreError::NotReplicated`]. With 0 a failover may undo one that was answered; to be sure of every failover, name all replicas that may
+    /// become the primary. Signing in is answered in any case, as the old cookie is of no use any more.
     pub replicas: u32,
 }
 
@@ -63,7 +64,7 @@ impl Default for RedisOptions {
 /// use countersign::session::{RedisOptions, RedisStore};
 ///
 /// let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
-/// let store = RedisStore::sentinel(["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"], "sessions", options)?;
+/// let store = RedisStore::sentinel(["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"], "sessions", Some(("sessions", "a password")), options)?;
 /// # Ok::<(), countersign::session::RedisUrlError>(())
 /// ```
 pub struct RedisStore {
@@ -92,17 +93,19 @@ impl RedisStore {
         Ok(Self::on(Servers::single(url).map_err(|error| not_a_url(&error))?, options))
     }
 
-    /// On the primary that these sentinels name, which is asked for again whenever it does not answer or is none any more.
+    /// On the primary that these sentinels name, which is asked for again whenever it does not answer or is none any more. All of them are asked at
+    /// once, and the first answer counts. `login` is user and password at the primary; those of a sentinel are in its address.
     ///
     /// # Errors
     /// [`RedisUrlError`]
     pub fn sentinel<'u>(
         urls: impl IntoIterator<Item = &'u str>,
         primary: &str,
+        login: Option<(&str, &str)>,
         options: RedisOptions,
     ) -> Result<Self, RedisUrlError> {
         let urls = urls.into_iter().map(String::from).collect();
-        Ok(Self::on(Servers::sentinel(urls, primary).map_err(|error| not_a_url(&error))?, options))
+        Ok(Self::on(Servers::sentinel(urls, primary, login).map_err(|error| not_a_url(&error))?, options))
     }
 
     /// On a cluster that these nodes belong to.
@@ -120,12 +123,26 @@ impl RedisStore {
 
     /// Runs a script; `args` follow on the keys.
     async fn run(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, StoreError> {
-        self.server.run(script, keys, args, 0).await
+        self.server.run(script, keys, args, 0).await.map(|answer| answer.value)
     }
 
     /// The same for what must not be undone by a failover.
-    async fn run_replicated(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, StoreError> {
+    async fn run_replicated(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Answer, StoreError> {
         self.server.run(script, keys, args, self.replicas).await
+    }
+
+    /// Ends a session, if it has this version or if none is named: `done`, `gone` or `conflict`. Who asks a second time and finds it gone has
+    /// most likely ended it the first time.
+    async fn end(&self, handle: Handle, version: Option<u64>, now: UnixTime) -> Result<(Swapped, bool), StoreError> {
+        let args = [number(now), selector(handle), version.map(digits).unwrap_or_default()];
+        let Answer { value, is_second, is_replicated } = self.run_replicated(&DELETE, &keys(handle), &args).await?;
+        match said(&value) {
+            Some("done") => Ok((Swapped::Done(0), is_replicated)),
+            Some("gone") if is_second => Ok((Swapped::Done(0), is_replicated)),
+            Some("gone") => Ok((Swapped::Gone, true)),
+            Some("conflict") => Ok((Swapped::Conflict, true)),
+            _ => Err(StoreError::Unavailable),
+        }
     }
 
     /// Makes a session if its epoch is the user's.
@@ -156,17 +173,13 @@ impl RedisStore {
             Some(_) => {}
         }
         let Created::Done(made) = self.put(new, content, now).await? else { return Ok(Swapped::Gone) };
-        let args = [number(now), selector(old), digits(version)];
-        let ended = self.run_replicated(&DELETE, &keys(old), &args).await;
-        match ended.as_ref().map(said) {
-            Ok(Some("done")) => Ok(Swapped::Done(made)),
-            Ok(answer) => {
-                let outcome = if answer == Some("conflict") { Swapped::Conflict } else { Swapped::Gone };
+        // Nobody has the cookie of the new one: if the end of the old one fails, nothing is lost.
+        match self.end(old, Some(version), now).await? {
+            (Swapped::Done(_), _) => Ok(Swapped::Done(made)),
+            (refused, _) => {
                 self.delete(new, now).await?;
-                Ok(outcome)
+                Ok(refused)
             }
-            // Nobody knows whether the old one is over; nobody has the cookie of the new one.
-            Err(error) => Err(*error),
         }
     }
 }
@@ -260,7 +273,8 @@ impl SessionStore for RedisStore {
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        let answer = self.run(&LOAD, &keys(handle), &[]).await?;
+        let [session, _, _] = keys(handle);
+        let answer = self.run(&LOAD, &[session], &[]).await?;
         let Value::Array(fields) = answer else { return Err(StoreError::Unavailable) };
         Ok(entry_of(&fields).filter(|entry| entry.is_live(now)))
     }
@@ -283,8 +297,11 @@ impl SessionStore for RedisStore {
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        let args = [number(now), selector(handle), Vec::new()];
-        Ok(said(&self.run_replicated(&DELETE, &keys(handle), &args).await?) == Some("done"))
+        match self.end(handle, None, now).await? {
+            (Swapped::Done(_), true) => Ok(true),
+            (Swapped::Done(_), false) => Err(StoreError::NotReplicated),
+            _ => Ok(false),
+        }
     }
 
     async fn rotate(
@@ -305,7 +322,8 @@ impl SessionStore for RedisStore {
         let [old_key, _, _] = keys(old);
         let args = [number(now), selector(old), selector(new), digits(version), digits(next)];
         let args: Vec<_> = args.into_iter().chain(args_of(&content)).collect();
-        swapped(&self.run_replicated(&ROTATE, &[old_key, new_key, index, epoch], &args).await?, next)
+        // Whether replicas have it or not: who has signed in must get the new cookie, as the old one is of no use.
+        swapped(&self.run_replicated(&ROTATE, &[old_key, new_key, index, epoch], &args).await?.value, next)
     }
 
     async fn list_by_user(
@@ -335,8 +353,12 @@ impl SessionStore for RedisStore {
         let except = except.filter(|except| except.tag() == tag).map(selector).unwrap_or_default();
         let keys = [format!("{prefix}x"), format!("{prefix}e")];
         let args = [number(now), format!("{prefix}s:").into_bytes(), except];
-        let epoch = epoch_of(&self.run_replicated(&REVOKE, &keys, &args).await?);
-        if epoch.number == 0 { Err(StoreError::Unavailable) } else { Ok(epoch) }
+        let answer = self.run_replicated(&REVOKE, &keys, &args).await?;
+        match epoch_of(&answer.value) {
+            Epoch { number: 0, .. } => Err(StoreError::Unavailable),
+            _ if !answer.is_replicated => Err(StoreError::NotReplicated),
+            epoch => Ok(epoch),
+        }
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {

@@ -2,7 +2,7 @@
 
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Epoch};
+use crate::session::store::{Entry, Epoch, Kind};
 use crate::session::{names, row};
 use async_nats::jetstream::kv::{self, Operation, Store};
 use core::ops::Bound::{Excluded, Included, Unbounded};
@@ -14,10 +14,12 @@ use std::string::String;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// How long a marker of what was deleted stays in the bucket: longer than any feed may be behind.
 const GRAVE: Duration = Duration::from_secs(600);
+/// How long the feed may be silent before it is begun anew: a server that was away for longer than markers stay would miss the ends of sessions.
+const SILENCE: Duration = Duration::from_secs(120);
 /// How long it waits before the feed is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -28,36 +30,55 @@ pub(super) struct Held {
     pub(super) entry: Option<Entry>,
 }
 
-/// The epoch of a user, and the session that goes on from the one before.
+/// The epoch of a user, and the session that goes on from the ones before.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct EpochRecord {
     pub(super) epoch: Epoch,
-    kept: Option<Handle>,
+    /// Which one, and from which epoch on it counts.
+    kept: Option<(Handle, u64)>,
 }
 
 impl EpochRecord {
-    /// True for a session of this epoch, and for the one that was kept when it began.
+    /// True for a session of this epoch, and for the one that was kept.
     pub(super) fn admits(&self, handle: Handle, epoch: u64) -> bool {
-        let number = self.epoch.number;
-        epoch == number || (self.kept == Some(handle) && epoch.saturating_add(1) == number)
+        let is_kept = |(kept, from): (Handle, u64)| kept == handle && (from..=self.epoch.number).contains(&epoch);
+        epoch == self.epoch.number || self.kept.is_some_and(is_kept)
+    }
+
+    /// As whoever reads it has it: of this epoch, so that it can be written again.
+    pub(super) fn raised(&self, entry: &Entry) -> Entry {
+        let mut raised = entry.clone();
+        if raised.content.kind == Kind::SignedIn {
+            raised.content.epoch = self.epoch.number;
+        }
+        raised
     }
 
     pub(super) fn next(&self, kept: Option<Handle>, now: UnixTime) -> Self {
-        let number = self.epoch.number.saturating_add(1);
-        Self { epoch: Epoch { number, at: self.epoch.at.max(Some(now)) }, kept }
+        let number = self.epoch.number;
+        // Kept again, it counts from where it did.
+        let from = |handle| self.kept.filter(|(before, _)| *before == handle).map_or(number, |(_, from)| from);
+        let kept = kept.map(|handle| (handle, from(handle)));
+        Self { epoch: Epoch { number: number.saturating_add(1), at: self.epoch.at.max(Some(now)) }, kept }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut value = self.epoch.number.to_be_bytes().to_vec();
         value.extend_from_slice(&self.epoch.at.map_or(0, UnixTime::as_secs).to_be_bytes());
-        value.extend_from_slice(self.kept.as_ref().map_or(&[], |kept| kept.as_bytes().as_slice()));
+        if let Some((kept, from)) = &self.kept {
+            value.extend_from_slice(&from.to_be_bytes());
+            value.extend_from_slice(kept.as_bytes());
+        }
         value
     }
 
     pub(super) fn decode(value: &[u8]) -> Option<Self> {
         let (number, rest) = value.split_first_chunk()?;
-        let (at, kept) = rest.split_first_chunk()?;
-        let kept = if kept.is_empty() { None } else { Some(Handle::from_bytes(kept.try_into().ok()?)) };
+        let (at, rest) = rest.split_first_chunk()?;
+        let kept = match rest.split_first_chunk() {
+            None => None,
+            Some((from, kept)) => Some((Handle::from_bytes(kept.try_into().ok()?), u64::from_be_bytes(*from))),
+        };
         let at = Some(UnixTime::from_secs(u64::from_be_bytes(*at)));
         Some(Self { epoch: Epoch { number: u64::from_be_bytes(*number), at }, kept })
     }
@@ -70,7 +91,18 @@ struct Known {
     epochs: HashMap<UserTag, (u64, EpochRecord)>,
     /// What was deleted and when that was heard, oldest first.
     graves: VecDeque<(Instant, Handle)>,
-    heard_at: Option<Instant>,
+    /// Heartbeats of this server that were acknowledged and not heard yet: when each was sent, and its revision.
+    beats: VecDeque<(Instant, u64)>,
+    /// When the last one was sent that was heard: everything acknowledged before that was heard, too.
+    current_at: Option<Instant>,
+}
+
+impl Known {
+    fn hear_beats(&mut self, heard: u64) {
+        while self.beats.front().is_some_and(|(_, revision)| *revision <= heard) {
+            self.current_at = self.beats.pop_front().map(|(at, _)| at);
+        }
+    }
 }
 
 pub(super) struct Replica {
@@ -94,10 +126,25 @@ impl Replica {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if something was heard of lately, and nothing of the bucket is missing.
+    /// True if nothing is missing of what was acknowledged longer ago than the bound: a heartbeat that was sent since has come back. That other
+    /// messages come says nothing, as they may be old ones.
     pub(super) fn is_fresh(&self) -> bool {
         let is_whole = self.heard.borrow().is_some();
-        is_whole && self.read().heard_at.is_some_and(|at| at.elapsed() < self.staleness)
+        is_whole && self.read().current_at.is_some_and(|at| at.elapsed() < self.staleness)
+    }
+
+    /// A heartbeat was acknowledged, by as many as a write needs.
+    fn sent(&self, at: Instant, revision: u64) {
+        let heard = self.heard.borrow().unwrap_or(0);
+        let mut known = self.write();
+        known.beats.push_back((at, revision));
+        known.hear_beats(heard);
+    }
+
+    /// Forgets everything: the feed begins anew, and what ended meanwhile may have left no trace.
+    fn forget(&self) {
+        self.heard.send_replace(None);
+        *self.write() = Known::default();
     }
 
     pub(super) async fn has_heard_all(&self) {
@@ -154,7 +201,7 @@ impl Replica {
         let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
         let live = of_user.filter_map(|(handle, held)| {
             let entry = held.entry.as_ref()?;
-            (entry.is_live(now) && epoch.admits(*handle, entry.content.epoch)).then(|| (*handle, entry.clone()))
+            (entry.is_live(now) && epoch.admits(*handle, entry.content.epoch)).then(|| (*handle, epoch.raised(entry)))
         });
         live.take(limit).collect()
     }
@@ -174,18 +221,23 @@ impl Replica {
         dead.take(limit).map(|(handle, held)| (*handle, held.revision)).collect()
     }
 
-    /// Keys of what was deleted long ago; they are forgotten here.
-    pub(super) fn old_graves(&self, limit: usize) -> Vec<String> {
+    /// A marker that could not be removed, for the next time.
+    pub(super) fn bury_again(&self, handle: Handle) {
+        self.write().graves.push_front((Instant::now(), handle));
+    }
+
+    /// What was deleted long ago; it is forgotten here.
+    pub(super) fn old_graves(&self, limit: usize) -> Vec<Handle> {
         let mut known = self.write();
-        let mut keys = Vec::new();
-        while keys.len() < limit && known.graves.front().is_some_and(|(at, _)| at.elapsed() >= GRAVE) {
+        let mut handles = Vec::new();
+        while handles.len() < limit && known.graves.front().is_some_and(|(at, _)| at.elapsed() >= GRAVE) {
             let Some((_, handle)) = known.graves.pop_front() else { break };
-            if known.sessions.get(&handle).is_some_and(|held| held.entry.is_none()) {
+            if known.sessions.get(&handle).is_none_or(|held| held.entry.is_none()) {
                 known.sessions.remove(&handle);
-                keys.push(session_key(handle));
+                handles.push(handle);
             }
         }
-        keys
+        handles
     }
 
     /// Takes a message of the feed; the bucket is known as a whole once the revision that was its last has come.
@@ -202,7 +254,7 @@ impl Replica {
             }
             None => {}
         }
-        self.write().heard_at = Some(Instant::now());
+        self.write().hear_beats(message.revision);
         // Not by how many messages are left, which servers of 2.9 count wrong when one is replaced meanwhile.
         if message.revision >= last {
             self.heard.send_replace(Some(message.revision));
@@ -210,9 +262,10 @@ impl Replica {
     }
 }
 
-/// Hears of everything, from the beginning; begins anew when the feed ends.
+/// Hears of everything, from the beginning; begins anew when the feed ends, or is silent for so long that markers of what was ended may be gone.
 pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
     loop {
+        replica.forget();
         // In this order: what is written in between comes with the feed.
         if let Ok(mut feed) = bucket.watch_with_history(">").await
             && let Ok(info) = bucket.stream.get_info().await
@@ -221,24 +274,26 @@ pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
             if last == 0 {
                 replica.heard.send_replace(Some(0));
             }
-            while let Some(Ok(message)) = feed.next().await {
+            while let Ok(Some(Ok(message))) = timeout(SILENCE, feed.next()).await {
                 replica.hear(&message, last);
             }
         }
-        // Until all of it has come again, nothing here is believed.
-        replica.heard.send_replace(None);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Writes now and then, so that a feed in which nothing comes is one that is broken.
-pub(super) async fn beat(bucket: Store, staleness: Duration) {
+/// Writes now and then: what comes back says how far the feed is.
+pub(super) async fn beat(bucket: Store, replica: Arc<Replica>) {
+    let staleness = replica.staleness;
     let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
     let mut beats = tokio::time::interval(pace);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
-        let _ = tokio::time::timeout(staleness, bucket.put("h", Vec::new().into())).await;
+        let at = Instant::now();
+        if let Ok(Ok(revision)) = timeout(staleness, bucket.put("h", Vec::new().into())).await {
+            replica.sent(at, revision);
+        }
     }
 }
 

@@ -4,17 +4,22 @@ use super::RedisOptions;
 use super::scripts::Script;
 use crate::session::store::StoreError;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use redis::sentinel::{SentinelClient, SentinelServerType};
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, ServerErrorKind, Value,
+};
+use std::boxed::Box;
 use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use std::vec::Vec;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Failures in a row after which a connection is made anew, and the primary asked for again.
@@ -26,8 +31,10 @@ const PAUSE: u64 = 500;
 /// Where to connect to.
 pub(super) enum Servers {
     Single(Client),
-    Sentinel(tokio::sync::Mutex<SentinelClient>),
-    Cluster(ClusterClient),
+    /// One for each address: the first that answers counts, so that a silent one holds up nobody.
+    Sentinel(Vec<Arc<tokio::sync::Mutex<SentinelClient>>>),
+    /// And how many addresses it has.
+    Cluster(Box<ClusterClient>, usize),
 }
 
 impl Servers {
@@ -35,14 +42,46 @@ impl Servers {
         Client::open(url).map(Self::Single)
     }
 
-    pub(super) fn sentinel(urls: Vec<String>, primary: &str) -> RedisResult<Self> {
-        let client = SentinelClient::build(urls, primary.into(), None, SentinelServerType::Master)?;
-        Ok(Self::Sentinel(tokio::sync::Mutex::new(client)))
+    /// `login` is the user and the password at the primary; those of the sentinels are in their addresses.
+    pub(super) fn sentinel(urls: Vec<String>, primary: &str, login: Option<(&str, &str)>) -> RedisResult<Self> {
+        let mut clients = Vec::new();
+        for url in urls {
+            let address = url.as_str().into_connection_info()?;
+            let mut builder =
+                SentinelClientBuilder::new([address.addr().clone()], primary, SentinelServerType::Master)?;
+            let of_sentinel = address.redis_settings();
+            if let Some(user) = of_sentinel.username() {
+                builder = builder.set_client_to_sentinel_username(user);
+            }
+            if let Some(password) = of_sentinel.password() {
+                builder = builder.set_client_to_sentinel_password(password);
+            }
+            if let Some((user, password)) = login {
+                builder = builder.set_client_to_redis_username(user).set_client_to_redis_password(password);
+            }
+            clients.push(Arc::new(tokio::sync::Mutex::new(builder.build()?)));
+        }
+        Ok(Self::Sentinel(clients))
     }
 
     pub(super) fn cluster(urls: Vec<String>, options: &RedisOptions) -> RedisResult<Self> {
+        let nodes = urls.len();
         let builder = ClusterClient::builder(urls).retries(1);
-        builder.connection_timeout(options.connect).response_timeout(options.answer).build().map(Self::Cluster)
+        let builder = builder.connection_timeout(options.connect).response_timeout(options.answer);
+        Ok(Self::Cluster(Box::new(builder.build()?), nodes))
+    }
+
+    /// How long connecting may take in all.
+    fn patience(&self, options: &RedisOptions) -> Duration {
+        match self {
+            Self::Single(_) => options.connect,
+            // The sentinel, then the primary that it names.
+            Self::Sentinel(_) => options.connect.saturating_mul(4),
+            // One after the other, if the first are silent.
+            Self::Cluster(_, nodes) => {
+                options.connect.saturating_mul(u32::try_from(*nodes).unwrap_or(u32::MAX).saturating_add(2))
+            }
+        }
     }
 
     async fn connect(&self, options: &RedisOptions) -> RedisResult<Connection> {
@@ -53,10 +92,22 @@ impl Servers {
             Self::Single(client) => {
                 client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Plain)
             }
-            Self::Sentinel(client) => {
-                client.lock().await.get_async_connection_with_config(&config).await.map(Connection::Plain)
+            Self::Sentinel(clients) => {
+                let mut asking = JoinSet::new();
+                for client in clients {
+                    let (client, config) = (Arc::clone(client), config.clone());
+                    asking.spawn(async move { client.lock().await.get_async_connection_with_config(&config).await });
+                }
+                let mut last = Err(RedisError::from((ErrorKind::Io, "no sentinel answers")));
+                while let Some(answer) = asking.join_next().await {
+                    last = answer.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no sentinel answers"))));
+                    if last.is_ok() {
+                        break;
+                    }
+                }
+                last.map(Connection::Plain)
             }
-            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            Self::Cluster(client, _) => client.get_async_connection().await.map(Connection::Cluster),
         }
     }
 }
@@ -95,20 +146,22 @@ pub(super) struct Server {
     /// For calls that wait for replicas: the server holds up all that comes behind them on their connection.
     waiting: Arc<Link>,
     in_flight: Semaphore,
-    start: Instant,
-    failures: AtomicU32,
-    /// Milliseconds after the start until which calls fail at once.
-    paused_until: AtomicU64,
 }
 
-/// A connection, once there is one, and how often it has failed in a row.
+/// A connection, once there is one, and how often it has failed in a row. Each has its own pause: calls that wait for replicas must not stop
+/// those that do not.
 struct Link {
     servers: Arc<Servers>,
     options: RedisOptions,
     connection: Mutex<Option<Connection>>,
     is_connecting: AtomicBool,
     has_tried: Notify,
+    /// Of this connection, and since the last answer.
     failures: AtomicU32,
+    in_a_row: AtomicU32,
+    start: Instant,
+    /// Milliseconds after the start until which calls fail at once.
+    paused_until: AtomicU64,
 }
 
 impl Link {
@@ -120,6 +173,9 @@ impl Link {
             is_connecting: AtomicBool::new(false),
             has_tried: Notify::new(),
             failures: AtomicU32::new(0),
+            in_a_row: AtomicU32::new(0),
+            start: Instant::now(),
+            paused_until: AtomicU64::new(0),
         })
     }
 
@@ -136,14 +192,25 @@ impl Link {
         if !self.is_connecting.swap(true, Ordering::AcqRel) {
             let link = Arc::clone(self);
             tokio::spawn(async move {
-                let connecting = timeout(link.options.connect, link.servers.connect(&link.options));
-                *link.place() = connecting.await.ok().and_then(Result::ok);
-                link.is_connecting.store(false, Ordering::Release);
-                link.has_tried.notify_waiters();
+                // Also if the runtime ends before this does.
+                let link = Connecting(link);
+                let connecting =
+                    timeout(link.0.servers.patience(&link.0.options), link.0.servers.connect(&link.0.options));
+                let connection = connecting.await.ok().and_then(Result::ok);
+                *link.0.place() = connection;
             });
         }
         has_tried.await;
         self.place().clone().ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+    }
+}
+
+struct Connecting(Arc<Link>);
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        self.0.is_connecting.store(false, Ordering::Release);
+        self.0.has_tried.notify_waiters();
     }
 }
 
@@ -155,9 +222,6 @@ impl Server {
             shared: Link::new(&servers, options),
             waiting: Link::new(&servers, options),
             in_flight: Semaphore::new(options.in_flight),
-            start: Instant::now(),
-            failures: AtomicU32::new(0),
-            paused_until: AtomicU64::new(0),
         }
     }
 
@@ -168,18 +232,19 @@ impl Server {
         keys: &[String],
         args: &[Vec<u8>],
         replicas: u32,
-    ) -> Result<Value, StoreError> {
-        if self.is_paused() {
+    ) -> Result<Answer, StoreError> {
+        let link = if replicas > 0 { &self.waiting } else { &self.shared };
+        if link.is_paused() {
             return Err(StoreError::Unavailable);
         }
         let Ok(_permit) = self.in_flight.try_acquire() else { return Err(StoreError::Unavailable) };
-        let link = if replicas > 0 { &self.waiting } else { &self.shared };
         let call = async || {
             match self.call(link, script, keys, args, replicas).await {
                 // Closed while nobody used it, as after a failover. Every script may be run again.
                 Err(error) if error.is_connection_dropped() => {
                     *link.place() = None;
-                    self.call(link, script, keys, args, replicas).await
+                    let again = self.call(link, script, keys, args, replicas).await;
+                    again.map(|answer| Answer { is_second: true, ..answer })
                 }
                 outcome => outcome,
             }
@@ -187,14 +252,11 @@ impl Server {
         match timeout(self.options.answer, call()).await {
             Ok(Ok(answer)) => {
                 link.failures.store(0, Ordering::Relaxed);
-                self.failures.store(0, Ordering::Relaxed);
-                answer
+                link.in_a_row.store(0, Ordering::Relaxed);
+                Ok(answer)
             }
-            Ok(Err(error)) => Err(self.failed(link, &error)),
-            Err(_) => {
-                let error = RedisError::from((ErrorKind::Io, "no answer in time"));
-                Err(self.failed(link, &error))
-            }
+            Ok(Err(error)) => Err(link.failed(&error)),
+            Err(_) => Err(link.failed(&RedisError::from((ErrorKind::Io, "no answer in time")))),
         }
     }
 
@@ -205,14 +267,14 @@ impl Server {
         keys: &[String],
         args: &[Vec<u8>],
         replicas: u32,
-    ) -> RedisResult<Result<Value, StoreError>> {
+    ) -> RedisResult<Answer> {
         let mut connection = link.connection().await?;
         let command = |how: &str, what: &str| {
             let mut command = redis::cmd(how);
             command.arg(what).arg(keys.len()).arg(keys).arg(args);
             command
         };
-        let answer = match connection.query(&command("EVALSHA", &script.hash)).await {
+        let value = match connection.query(&command("EVALSHA", &script.hash)).await {
             // A server that has been restarted does not know it.
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 connection.query(&command("EVAL", &script.text)).await?
@@ -220,32 +282,44 @@ impl Server {
             other => other?,
         };
         if replicas == 0 {
-            return Ok(Ok(answer));
+            return Ok(Answer { value, is_second: false, is_replicated: true });
         }
         // A little less than the call may take in all, so that there is an answer.
         let patience = u64::try_from(self.options.answer.as_millis()).unwrap_or(u64::MAX).saturating_mul(4) / 5;
         let mut wait = redis::cmd("WAIT");
         wait.arg(replicas).arg(patience.max(1));
-        match connection.query_at(keys.first().map(String::as_str).unwrap_or_default(), &wait).await? {
-            Value::Int(reached) if reached >= i64::from(replicas) => Ok(Ok(answer)),
-            _ => Ok(Err(StoreError::NotReplicated)),
-        }
+        let reached = connection.query_at(keys.first().map(String::as_str).unwrap_or_default(), &wait).await?;
+        let is_replicated = matches!(reached, Value::Int(reached) if reached >= i64::from(replicas));
+        Ok(Answer { value, is_second: false, is_replicated })
     }
+}
 
+/// What came of a script.
+pub(super) struct Answer {
+    pub(super) value: Value,
+    /// It was run again, as nobody knows what came of the first time.
+    pub(super) is_second: bool,
+    /// As many replicas have it as were asked for.
+    pub(super) is_replicated: bool,
+}
+
+impl Link {
     /// Counts a failure, and draws the conclusions.
-    fn failed(&self, link: &Link, error: &RedisError) -> StoreError {
+    fn failed(&self, error: &RedisError) -> StoreError {
         if error.code() == Some("OOM") {
             return StoreError::Full;
         }
-        let is_of_no_use = !matches!(error.kind(), ErrorKind::Io | ErrorKind::Server(ServerErrorKind::TryAgain));
-        let of_link = link.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        // READONLY, a closed connection, or no answer again and again: the primary may be another one by now.
-        if is_of_no_use || error.is_connection_dropped() || of_link >= FAILURES_OF_A_CONNECTION {
-            link.failures.store(0, Ordering::Relaxed);
-            *link.place() = None;
+        let of_link = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        // Another one may be the primary by now. What a primary refuses for other reasons, it would refuse on any connection.
+        let is_no_primary = matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+        );
+        if is_no_primary || error.is_connection_dropped() || of_link >= FAILURES_OF_A_CONNECTION {
+            self.failures.store(0, Ordering::Relaxed);
+            *self.place() = None;
         }
-        let of_server = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if of_server >= FAILURES_OF_A_SERVER {
+        if self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= FAILURES_OF_A_SERVER {
             self.paused_until.store(self.now().saturating_add(PAUSE), Ordering::Relaxed);
         }
         StoreError::Unavailable
@@ -258,7 +332,7 @@ impl Server {
     /// True while the server is taken for away; lets one call through now and then, which finds out.
     fn is_paused(&self) -> bool {
         let (now, until) = (self.now(), self.paused_until.load(Ordering::Relaxed));
-        if self.failures.load(Ordering::Relaxed) < FAILURES_OF_A_SERVER {
+        if self.in_a_row.load(Ordering::Relaxed) < FAILURES_OF_A_SERVER {
             return false;
         }
         let next = now.saturating_add(PAUSE);

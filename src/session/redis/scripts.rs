@@ -1,5 +1,6 @@
 //! The scripts: each is one call of the store, and happens as a whole. They use what Redis 6.2 has. The version that a script is to write is
-//! its caller's, so that it may be run again by who does not know whether it was: what it finds done, it answers as done.
+//! its caller's, so that it may be run again by who does not know whether it was: what it finds written, it answers as done, and who has asked
+//! for an end twice takes the second answer for the first.
 
 use std::string::String;
 use std::sync::LazyLock;
@@ -27,6 +28,8 @@ local function ttl(i, a, now)
   local left = math.min(tonumber(i), tonumber(a)) - tonumber(now)
   return string.format('%.0f', (math.max(0, math.min(left, 315360000)) + 600) * 1000)
 end
+-- A full server looks for room before the first write of a script, and not after it. Ending sessions must go on there, and so begins with what
+-- needs none; making them must not, and so begins with what does.
 local function expire(key, ms)
   redis.call('PEXPIRE', key, ms)
 end
@@ -53,13 +56,12 @@ if not is_of_epoch(KEYS[3], k, e) then return 'revoked' end
 local found = redis.call('HMGET', KEYS[1], 'i', 'a', 'v')
 if is_live(found[1], found[2], now) then return found[3] == v and 'done' or 'exists' end
 local ms = ttl(i, a, now)
+redis.call('HSET', KEYS[1], 'v', v, 'i', i, 'a', a, 'e', e, 'k', k, 'd', d)
+expire(KEYS[1], ms)
 if k == '1' then
   redis.call('ZADD', KEYS[2], 0, selector)
   keep(KEYS[2], ms)
 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'v', v, 'i', i, 'a', a, 'e', e, 'k', k, 'd', d)
-expire(KEYS[1], ms)
 return 'done'
 ",
     )
@@ -94,8 +96,8 @@ if not is_live(found[1], found[2], now) then return 'gone' end
 if tonumber(idle) > tonumber(found[2]) then idle = found[2] end
 if tonumber(idle) > tonumber(found[1]) then
   local ms = ttl(idle, found[2], now)
-  redis.call('HSET', KEYS[1], 'i', idle)
   expire(KEYS[1], ms)
+  redis.call('HSET', KEYS[1], 'i', idle)
   if found[3] == '1' then keep(KEYS[2], ms) end
 end
 return 'done'
@@ -131,13 +133,12 @@ local found = redis.call('HMGET', KEYS[1], 'v', 'i', 'a')
 if not is_live(found[2], found[3], now) or not is_of_epoch(KEYS[4], k, e) then return 'gone' end
 if found[1] ~= v then return 'conflict' end
 local ms = ttl(i, a, now)
+redis.call('HSET', KEYS[2], 'v', next, 'i', i, 'a', a, 'e', e, 'k', k, 'd', d)
+expire(KEYS[2], ms)
 if k == '1' then
   redis.call('ZADD', KEYS[3], 0, new)
   keep(KEYS[3], ms)
 end
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'v', next, 'i', i, 'a', a, 'e', e, 'k', k, 'd', d)
-expire(KEYS[2], ms)
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[3], old)
 return 'done'
@@ -171,17 +172,18 @@ pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local now, prefix, except = unpack(ARGV)
-local n = redis.call('HINCRBY', KEYS[2], 'n', 1)
-local at = redis.call('HGET', KEYS[2], 'at')
-if not at or tonumber(at) < tonumber(now) then
-  at = now
-  redis.call('HSET', KEYS[2], 'at', at)
-end
+redis.call('DEL', prefix)
 for _, selector in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], '-', '+')) do
   if selector ~= except then
     redis.call('DEL', prefix .. selector)
     redis.call('ZREM', KEYS[1], selector)
   end
+end
+local n = redis.call('HINCRBY', KEYS[2], 'n', 1)
+local at = redis.call('HGET', KEYS[2], 'at')
+if not at or tonumber(at) < tonumber(now) then
+  at = now
+  redis.call('HSET', KEYS[2], 'at', at)
 end
 if except ~= '' and redis.call('EXISTS', prefix .. except) == 1 then
   redis.call('HSET', prefix .. except, 'e', tostring(n))
