@@ -1,9 +1,8 @@
 //! Stickiness: a client stays on the server that it was on, for as long as that one lives.
 //!
-//! A load balancer in front keeps to the name of a node that the cookie carries beside the credential, or to the client's address. Both are hints:
+//! A load balancer in front keeps to the name of a node in a cookie beside the credential's, or to the client's address. Both are hints:
 //! a session in a store that the servers share goes on wherever a request arrives, one in the memory of a server is gone with it.
 
-use crate::session::Session;
 use core::fmt;
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,11 +13,12 @@ use std::sync::Arc;
 /// Characters of the longest name of a node.
 pub const MAX_NODE_NAME: usize = 16;
 
-/// Puts the name of this node into the session's cookie, behind the credential: `<credential>.<node>`.
+/// Puts the name of this node into a cookie beside the session's: `__Host-at`, or `at` without TLS.
 ///
 /// The name is no secret and opens nothing: it is looked at by the balancer, and here to see whether a client has moved. A client that comes with
-/// the name of another node gets the cookie anew, so that it stays here; on a node that is draining it gets one without a name, so that the
-/// balancer chooses another.
+/// the name of another node gets that cookie anew, so that it stays here; on a node that is draining it gets one without a name, so that the
+/// balancer chooses. Take a draining node out of those that it chooses from. The credential is never set for this: an answer that is late could
+/// put an old one back.
 ///
 /// ```
 /// use countersign::web::Affinity;
@@ -66,33 +66,30 @@ impl Affinity {
         self.0.moved.load(Ordering::Relaxed)
     }
 
-    /// What stands behind a credential; `None` for what is no name.
-    pub(super) fn route(&self, suffix: &[u8]) -> Option<Route> {
-        match suffix.split_first() {
-            None => Some(Route::Unknown),
-            Some((b'.', name)) if name == self.0.name.as_bytes() => Some(Route::Here),
-            Some((b'.', name)) if is_name(name) => Some(Route::Elsewhere),
-            Some(_) => None,
+    /// What a cookie names; `None` for what is no name.
+    pub(super) fn route(&self, name: &[u8]) -> Option<Route> {
+        match name {
+            b"" => Some(Route::Unknown),
+            name if name == self.0.name.as_bytes() => Some(Route::Here),
+            name => is_name(name).then_some(Route::Elsewhere),
         }
     }
 
-    /// True if the browser's cookie has to be written anew for where the session is now.
-    pub(super) fn has_moved(&self, session: &Session, route: Route) -> bool {
-        if session.is_unsaved() {
-            return false;
-        }
+    /// True if the cookie has to say something else from now on.
+    pub(super) fn has_moved(&self, route: Route) -> bool {
         if route == Route::Elsewhere {
             self.0.moved.fetch_add(1, Ordering::Relaxed);
         }
-        let is_draining = self.0.is_draining.load(Ordering::Relaxed);
-        if is_draining { route != Route::Unknown } else { route != Route::Here }
+        if self.is_draining() { route != Route::Unknown } else { route != Route::Here }
     }
 
-    pub(super) fn name_node(&self, cookie: &mut String) {
-        if !self.0.is_draining.load(Ordering::Relaxed) {
-            cookie.push('.');
-            cookie.push_str(&self.0.name);
-        }
+    /// What the cookie has to name.
+    pub(super) fn name(&self) -> String {
+        if self.is_draining() { String::new() } else { self.0.name.clone() }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.0.is_draining.load(Ordering::Relaxed)
     }
 }
 
@@ -167,19 +164,17 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_credential_is_a_name_or_nothing() {
+    fn a_cookie_names_a_node_or_nothing() {
         let Some(affinity) = Affinity::new("a") else { return assert!(is_name(b"a")) };
-        for (suffix, route) in [
+        for (name, route) in [
             ("", Some(Route::Unknown)),
-            (".a", Some(Route::Here)),
-            (".b", Some(Route::Elsewhere)),
-            (".", None),
-            ("a", None),
-            (".A", None),
-            (".a.b", None),
-            (".aaaaaaaaaaaaaaaaa", None),
+            ("a", Some(Route::Here)),
+            ("b", Some(Route::Elsewhere)),
+            ("A", None),
+            ("a.b", None),
+            ("aaaaaaaaaaaaaaaaa", None),
         ] {
-            assert_eq!(affinity.route(suffix.as_bytes()), route, "{suffix}");
+            assert_eq!(affinity.route(name.as_bytes()), route, "{name}");
         }
     }
 

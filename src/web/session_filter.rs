@@ -1,7 +1,7 @@
 //! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
 
 use super::affinity::{Affinity, Route};
-use super::{CsrfGuard, SameSite, SetCookie};
+use super::{CsrfGuard, SameSite, SetCookie, cookies_named};
 use crate::UnixTime;
 use crate::session::{DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
 use core::future::poll_fn;
@@ -9,8 +9,10 @@ use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
-use http::HeaderValue;
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 use std::format;
+use std::string::String;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -30,22 +32,31 @@ impl Filter {
         if self.has_tls { "__Host-id" } else { "id" }
     }
 
-    /// What follows a credential in its cookie, `[.node][~position]`; `None` for what is no cookie of ours.
-    pub(super) fn hint(&self, suffix: &[u8]) -> Option<Hint> {
-        let mut parts = suffix.splitn(2, |byte| *byte == b'~');
+    const fn hint_name(&self) -> &'static str {
+        if self.has_tls { "__Host-at" } else { "at" }
+    }
+
+    /// What the cookie beside the credential says: the first that can be read.
+    pub(super) fn hint(&self, headers: &HeaderMap) -> Hint {
+        if self.affinity.is_none() && self.sessions.store().position().is_none() {
+            return Hint::NONE;
+        }
+        let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        let mut values = cookies_named(fields, self.hint_name().as_bytes());
+        values.find_map(|value| self.read_hint(value)).unwrap_or(Hint::NONE)
+    }
+
+    /// `[node][~position]`
+    fn read_hint(&self, value: &[u8]) -> Option<Hint> {
+        let mut parts = value.splitn(2, |byte| *byte == b'~');
         let (node, position) = (parts.next().unwrap_or_default(), parts.next());
         let route = match &self.affinity {
             Some(affinity) => affinity.route(node)?,
-            None if node.is_empty() => Route::Unknown,
-            None => return None,
+            // Of a server that has one, while a change is rolled out.
+            None => Route::Unknown,
         };
-        let position = match position {
-            None => None,
-            Some(digits) if (1..=16).contains(&digits.len()) => {
-                Some(u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?)
-            }
-            Some(_) => return None,
-        };
+        let number = |digits: &[u8]| u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok();
+        let position = position.filter(|digits| (1..=16).contains(&digits.len())).and_then(number);
         Some(Hint { route, position })
     }
 
@@ -73,37 +84,51 @@ impl Filter {
         answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
     }
 
-    /// The cookie of a session, if the browser has not got it, or has it with the name of another node, or if this request has written.
-    pub(super) fn new_cookie(&self, session: &Session, hint: Hint, has_written: bool) -> Option<HeaderValue> {
-        let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(session, hint.route));
-        let position = self.sessions.store().position();
-        let is_ahead = has_written && position.is_some() && !session.is_unsaved();
-        if !session.has_new_cookie() && !has_moved && !is_ahead {
-            return None;
+    /// The cookies that the browser has not: that of a new credential, and the one beside it if the client has moved or this request has written.
+    /// They are two, so that an answer that is late never puts an old credential back.
+    pub(super) fn new_cookies(&self, session: &Session, hint: Hint, has_written: bool) -> Cookies {
+        if session.is_unsaved() {
+            return Cookies::default();
+        }
+        let credential = session.has_new_cookie().then(|| session.cookie());
+        let beside = self.beside(hint, has_written);
+        if credential.is_none() && beside.is_none() {
+            return Cookies::default();
         }
         let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
-        let mut value = session.cookie();
-        if let Some(affinity) = &self.affinity {
-            affinity.name_node(&mut value);
+        Cookies {
+            credential: credential.and_then(|value| self.set_cookie("id", &value, seconds)),
+            beside: beside.and_then(|value| self.set_cookie("at", &value, seconds)),
         }
+    }
+
+    /// What the cookie beside the credential has to say from now on, if it has to be said.
+    fn beside(&self, hint: Hint, has_written: bool) -> Option<String> {
+        let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(hint.route));
+        let position = self.sessions.store().position();
+        let is_ahead = has_written && position.is_some();
+        if !has_moved && !is_ahead {
+            return None;
+        }
+        let mut value = self.affinity.as_ref().map(Affinity::name).unwrap_or_default();
         if let Some(position) = position {
             value.push_str(&format!("~{position:x}"));
         }
-        self.set_cookie(&value, seconds)
+        Some(value)
     }
 
     /// What takes the cookie away.
-    pub(super) fn no_cookie(&self) -> Option<HeaderValue> {
-        self.set_cookie("", 0)
+    pub(super) fn no_cookie(&self) -> Cookies {
+        Cookies { credential: self.set_cookie("id", "", 0), beside: None }
     }
 
     /// A `Set-Cookie` value that a browser keeps for so many seconds.
-    fn set_cookie(&self, value: &str, max_age: u64) -> Option<HeaderValue> {
+    fn set_cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
         let mut out = [0; 256];
         let written = if self.has_tls {
-            SetCookie::host("id", value).http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+            SetCookie::host(name, value).http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
         } else {
-            SetCookie::new("id", value).path("/").http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+            SetCookie::new(name, value).path("/").http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
         };
         let mut value = HeaderValue::from_str(written.ok()?).ok()?;
         value.set_sensitive(true);
@@ -111,7 +136,14 @@ impl Filter {
     }
 }
 
-/// What a cookie says beside its credential: neither is a secret, and neither opens anything.
+/// Cookies that an answer sets.
+#[derive(Default)]
+pub(super) struct Cookies {
+    pub(super) credential: Option<HeaderValue>,
+    pub(super) beside: Option<HeaderValue>,
+}
+
+/// What the cookie beside the credential says: neither is a secret, and neither opens anything.
 #[derive(Clone, Copy)]
 pub(super) struct Hint {
     pub(super) route: Route,

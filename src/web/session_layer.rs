@@ -95,7 +95,7 @@ impl<B> SessionLayer<B> {
         self.with(|filter| filter.page = Some(page))
     }
 
-    /// Puts the name of this node into the cookie, for a balancer that keeps clients on theirs.
+    /// Puts the name of this node into a cookie beside the session's, for a balancer that keeps clients on theirs.
     #[must_use]
     pub fn with_affinity(self, affinity: Affinity) -> Self {
         self.with(|filter| filter.affinity = Some(affinity))
@@ -234,8 +234,8 @@ where
                     }
                     match slot.close() {
                         Closing::Untouched => return Poll::Ready(Ok(response)),
-                        Closing::Answer(cookie) => {
-                            make_personal(response.headers_mut(), cookie);
+                        Closing::Answer(cookies) => {
+                            make_personal(response.headers_mut(), cookies);
                             return Poll::Ready(Ok(response));
                         }
                         Closing::Write(write) => {

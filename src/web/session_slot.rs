@@ -1,6 +1,6 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
-use super::session_filter::{Filter, Hint, Spent};
+use super::session_filter::{Cookies, Filter, Hint, Spent};
 use super::{cookies_named, problem};
 use crate::UnixTime;
 use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions};
@@ -25,7 +25,7 @@ struct Inside {
     filter: Arc<Filter>,
     /// Those that could be a credential.
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
-    /// What the last of them says beside.
+    /// What is said beside them.
     hint: Hint,
     /// Something was written for this request.
     has_written: AtomicBool,
@@ -85,15 +85,8 @@ impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let mut hint = Hint::NONE;
-        let cookies: Vec<_> = values
-            .filter_map(|value| {
-                let (credential, suffix) = value.split_first_chunk::<CREDENTIAL_LEN>()?;
-                hint = filter.hint(suffix)?;
-                Some(*credential)
-            })
-            .take(MAX_TRIED)
-            .collect();
+        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        let hint = if cookies.is_empty() { Hint::NONE } else { filter.hint(headers) };
         let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
@@ -142,7 +135,7 @@ impl SessionSlot {
     }
 
     /// The same for a form, whose hidden field has this token ([`Sessions::form_token`]): for browsers that do not say where a request comes
-    /// from, with [`CsrfGuard::letting_forms_vouch`].
+    /// from, with [`CsrfGuard::letting_forms_vouch`](super::CsrfGuard::letting_forms_vouch).
     ///
     /// # Errors
     /// As [`open`](SessionSlot::open), and [`SlotError::Unvouched`] for the token of another session.
@@ -186,28 +179,28 @@ impl SessionSlot {
         match core::mem::replace(&mut *self.state(), State::InUse) {
             State::Unread => Closing::Untouched,
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
-            State::InUse => Closing::Answer(None),
+            State::InUse => Closing::Answer(Cookies::default()),
             State::Ended => Closing::Answer(filter.no_cookie()),
-            State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(None),
+            State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(Cookies::default()),
             State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
-            State::Open(session) => Closing::Answer(self.new_cookie(&session)),
+            State::Open(session) => Closing::Answer(self.new_cookies(&session)),
         }
     }
 
-    fn new_cookie(&self, session: &Session) -> Option<HeaderValue> {
+    fn new_cookies(&self, session: &Session) -> Cookies {
         let Inside { filter, hint, has_written, .. } = &*self.0;
-        filter.new_cookie(session, *hint, has_written.load(Ordering::Relaxed))
+        filter.new_cookies(session, *hint, has_written.load(Ordering::Relaxed))
     }
 
     /// Writes what has changed. The cookie that the browser has not yet goes with every answer but that the session has ended: signing in may
     /// have been written, and what came after it not.
-    async fn write(self, mut session: Session) -> (Result<(), SessionError>, Option<HeaderValue>) {
+    async fn write(self, mut session: Session) -> (Result<(), SessionError>, Cookies) {
         let Inside { filter, spent, .. } = &*self.0;
         let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await;
         let is_over = matches!(outcome, Err(SessionError::Gone | SessionError::Revoked));
         self.0.has_written.store(true, Ordering::Relaxed);
-        let cookie = if is_over { None } else { self.new_cookie(&session) };
-        (outcome, cookie)
+        let cookies = if is_over { Cookies::default() } else { self.new_cookies(&session) };
+        (outcome, cookies)
     }
 }
 
@@ -232,17 +225,17 @@ impl Drop for PutBack<'_> {
 pub(super) enum Closing {
     /// Nobody has asked for the session: the answer is as it is.
     Untouched,
-    /// The answer gets this cookie, if there is one.
-    Answer(Option<HeaderValue>),
+    /// The answer gets these cookies.
+    Answer(Cookies),
     /// This is written first.
     Write(Write),
 }
 
-/// A write under way; what comes of it, and the cookie that the browser has not yet.
-pub(super) type Write = Pin<Box<dyn Future<Output = (Result<(), SessionError>, Option<HeaderValue>)> + Send>>;
+/// A write under way; what comes of it, and the cookies that the browser has not yet.
+pub(super) type Write = Pin<Box<dyn Future<Output = (Result<(), SessionError>, Cookies)> + Send>>;
 
 /// The answer is this person's: no cache keeps it, or mixes it up.
-pub(super) fn make_personal(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
+pub(super) fn make_personal(headers: &mut HeaderMap, cookies: Cookies) {
     const COOKIE_VARIES: HeaderValue = HeaderValue::from_static("Cookie");
     match headers.entry(VARY) {
         Entry::Vacant(place) => drop(place.insert(COOKIE_VARIES)),
@@ -250,7 +243,7 @@ pub(super) fn make_personal(headers: &mut HeaderMap, cookie: Option<HeaderValue>
         Entry::Occupied(mut place) => place.append(COOKIE_VARIES),
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(cookie) = cookie {
+    for cookie in [cookies.credential, cookies.beside].into_iter().flatten() {
         headers.append(SET_COOKIE, cookie);
     }
 }
