@@ -112,6 +112,70 @@ async fn the_user_of_the_guide_is_enough() {
     assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
 }
 
+/// A server without room makes no session any more, of strangers neither, and goes on ending them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_still_signs_people_out() {
+    let redis = Redis::with(&["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]).unwrap();
+    let store = single(&redis.address(), PATIENT);
+    let (first, second) =
+        (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::SignedIn, b"data").await);
+    let mut strangers = 0;
+    let full = loop {
+        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        match store.create(handle, content(Kind::Anonymous, &[b'x'; 4000]), NOW).await {
+            Ok(_) => strangers += 1,
+            Err(error) => break error,
+        }
+        assert!(strangers < 5000, "strangers are let in without end");
+    };
+    assert_eq!(full, StoreError::Full);
+    // What was freed for the last one may be room for a small one.
+    let mut known = 0;
+    loop {
+        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
+            Ok(_) => known += 1,
+            Err(error) => break assert_eq!(error, StoreError::Full),
+        }
+        assert!(known < 5000, "users are let in without end");
+    }
+    assert!(store.load(first, NOW).await.unwrap().is_some());
+    assert_eq!(store.touch(first, countersign::UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
+    assert_eq!(store.delete(first, NOW).await, Ok(true));
+    assert!(store.revoke_user(second.tag(), None, NOW).await.is_ok());
+    assert!(store.load(second, NOW).await.unwrap().is_none());
+    println!("a full server: {strangers} strangers, then none; logouts go on");
+}
+
+/// A sentinel that takes everything and says nothing holds up nobody, wherever it stands in the list; nor does such a node of a cluster.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_address_holds_up_nobody() {
+    let (watched, many) = (RedisWithSentinel::start().unwrap(), RedisCluster::start().unwrap());
+    let silent = Link::to(&watched.sentinel_addresses()[0]).unwrap();
+    silent.set(Mode::Frozen).unwrap();
+    let addresses =
+        |real: Vec<String>| [silent.address()].into_iter().chain(real).map(|address| url(&address)).collect::<Vec<_>>();
+    let of_sentinel = addresses(watched.sentinel_addresses());
+    let of_cluster = addresses(many.addresses());
+    let stores = [
+        RedisStore::sentinel(of_sentinel.iter().map(String::as_str), PRIMARY_NAME, None, RedisOptions::default())
+            .unwrap(),
+        RedisStore::cluster(of_cluster.iter().map(String::as_str), RedisOptions::default()).unwrap(),
+    ];
+    for store in stores {
+        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        let start = Instant::now();
+        while !matches!(
+            store.create(handle, content(Kind::SignedIn, b"data"), NOW).await,
+            Ok(Created::Done(_) | Created::Exists)
+        ) {
+            assert!(start.elapsed() < Duration::from_secs(20), "it never connects");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        println!("with a silent address in front: connected after {:.1?}", start.elapsed());
+    }
+}
+
 /// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_outlives_its_end_by_more_than_clocks_differ() {
