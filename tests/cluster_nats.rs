@@ -166,6 +166,35 @@ async fn a_copy_that_hears_nothing_is_not_believed() {
     }
 }
 
+/// A server is away while a session is ended, and for so long that the marker of that is gone when it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ended_without_a_trace_is_over_when_a_server_is_back() {
+    let nats = Nats::single().unwrap();
+    let link = Link::to(&nats.address()).unwrap();
+    let options = NatsOptions { answer: Duration::from_millis(500), staleness: Duration::from_secs(1), ..patient() };
+    let away = store(&[format!("nats://{}", link.address())], &options).await;
+    let ahead = store(&[nats.url()], &options).await;
+    for mode in [Mode::Cut, Mode::Frozen] {
+        let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+        away.catch_up().await.unwrap();
+        assert!(away.load(handle, NOW).await.unwrap().is_some());
+        link.set(mode).unwrap();
+        assert!(ahead.delete(handle, NOW).await.unwrap());
+        let purged =
+            nats.request("$JS.API.STREAM.PURGE.KV_countersign", r#"{"filter":"$KV.countersign.s.>"}"#).unwrap();
+        assert_eq!(purged["success"], true, "{purged}");
+        tokio::time::sleep(options.staleness * 3).await;
+        link.set(Mode::Open).unwrap();
+        let back = Instant::now();
+        while !away.is_fresh() || away.catch_up().await.is_err() {
+            assert!(back.elapsed() < Duration::from_secs(30), "{mode:?}: it does not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(away.load(handle, NOW).await.unwrap().is_none(), "{mode:?}: it is there again");
+        assert!(away.list_by_user(handle.tag(), None, 9, NOW).await.unwrap().is_empty(), "{mode:?}");
+    }
+}
+
 /// What a request has written on one server, the next one finds on another, which has not heard of it yet: the cookie says how far to wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_reads_what_it_has_written_on_another_server() {

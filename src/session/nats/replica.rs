@@ -18,9 +18,7 @@ use tokio::time::{Instant, timeout};
 
 /// How long a marker of what was deleted stays in the bucket: longer than any feed may be behind.
 const GRAVE: Duration = Duration::from_secs(600);
-/// How long the feed may be silent before it is begun anew: a server that was away for longer than markers stay would miss the ends of sessions.
-const SILENCE: Duration = Duration::from_secs(120);
-/// How long it waits before the feed is asked for again.
+/// How long it waits before the feed is asked for again, and how often it looks whether it is behind.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A session as it is known: in this revision, and over if there is no entry.
@@ -131,6 +129,12 @@ impl Replica {
     pub(super) fn is_fresh(&self) -> bool {
         let is_whole = self.heard.borrow().is_some();
         is_whole && self.read().current_at.is_some_and(|at| at.elapsed() < self.staleness)
+    }
+
+    /// True if no heartbeat has come back for twice the bound.
+    fn has_been_away(&self, began: Instant) -> bool {
+        let last = self.read().current_at.unwrap_or(began);
+        last.elapsed() > self.staleness.saturating_mul(2)
     }
 
     /// A heartbeat was acknowledged, by as many as a write needs.
@@ -262,7 +266,8 @@ impl Replica {
     }
 }
 
-/// Hears of everything, from the beginning; begins anew when the feed ends, or is silent for so long that markers of what was ended may be gone.
+/// Hears of everything, from the beginning; begins anew when the feed ends, or was behind: the client's own would go on where it was, and what
+/// was ended meanwhile may have left no trace.
 pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
     loop {
         replica.forget();
@@ -274,8 +279,16 @@ pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
             if last == 0 {
                 replica.heard.send_replace(Some(0));
             }
-            while let Ok(Some(Ok(message))) = timeout(SILENCE, feed.next()).await {
-                replica.hear(&message, last);
+            let began = Instant::now();
+            loop {
+                match timeout(PAUSE, feed.next()).await {
+                    Ok(Some(Ok(message))) => replica.hear(&message, last),
+                    Ok(_) => break,
+                    Err(_) => {}
+                }
+                if replica.has_been_away(began) {
+                    break;
+                }
             }
         }
         tokio::time::sleep(PAUSE).await;
