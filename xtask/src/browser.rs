@@ -87,16 +87,22 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// True as soon as the element shows this text among others, false if it never does.
+    /// True as soon as the element shows this text among others, false if it never does. While the browser goes from one page to the next, the
+    /// element may be gone, or not there yet.
     pub(crate) fn wait_for_text(&self, selector: &str, expected: &str) -> Outcome<bool> {
         let start = Instant::now();
+        let mut shown = Ok(String::new());
         while start.elapsed() < PATIENCE {
-            if self.text_of(selector)?.contains(expected) {
-                return Ok(true);
+            shown = self.text_of(selector);
+            match &shown {
+                Ok(text) if text.contains(expected) => return Ok(true),
+                Err(error) if !error.contains("stale element") && !error.contains("no such element") => {
+                    return shown.map(|_| false);
+                }
+                _ => std::thread::sleep(Duration::from_millis(20)),
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
-        println!("  {selector} shows {:?}", self.text_of(selector)?);
+        println!("  {selector} shows {:?}", shown?);
         Ok(false)
     }
 
