@@ -57,7 +57,7 @@ impl core::error::Error for OpenError {}
 /// chosen by an attacker. A crash at any moment loses nothing that was answered.
 ///
 /// Anonymous sessions push out those of them that would be over first; a signed-in one is never dropped before its time: without room a new
-/// one is refused with [`StoreError::Full`], after what is over has made way. The file is larger than the sessions in it, about twice as large,
+/// one is refused with [`StoreError::Full`], after what is over has made way. The file is larger than the sessions in it, about half as large again,
 /// and shrinks with [`compact`](DiskStore::compact). Epochs, a few bytes for each user who was ever signed out everywhere, are in no budget.
 ///
 /// Reads go to the file on the thread of their caller: 64 MiB of it are cached here, more by the system.

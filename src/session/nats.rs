@@ -44,8 +44,8 @@ pub struct NatsOptions {
     pub max_bytes: i64,
     /// How long a call may take in all: then it is [`StoreError::Unavailable`].
     pub answer: Duration,
-    /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where no majority of it
-    /// answers they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
+    /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where that does not
+    /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
     pub staleness: Duration,
 }
 
@@ -69,11 +69,11 @@ impl fmt::Display for NatsError {
 
 impl core::error::Error for NatsError {}
 
-/// A store on NATS JetStream (server 2.9 or newer), replicated to every server of the application.
+/// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application.
 ///
 /// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
-/// the feed is behind. A write is answered once the bucket has it; NATS flushes to disk every two minutes by default, so a loss of power may undo
-/// the last writes.
+/// the feed is behind. A write is answered once the bucket has it; NATS flushes to disk once in a minute or two, so a loss of power may undo the
+/// last writes.
 ///
 /// One server of NATS keeps the bucket. One that several keep is refused: there, of two writes under one revision that come at the same moment,
 /// servers of 2.9 take both, and a logout can come undone.
@@ -150,7 +150,7 @@ impl NatsStore {
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         self.in_time(async {
             // A write of its own, behind all others: what is heard in order has heard those, too.
-            let behind = self.bucket.put("h", Vec::new().into()).await.map_err(|_| StoreError::Unavailable)?;
+            let behind = replica::send_beat(&self.bucket).await?;
             self.replica.has_heard(behind).await;
             Ok(())
         })
@@ -195,12 +195,10 @@ impl NatsStore {
         }
     }
 
-    /// Makes sure that the bucket is not one of a minority, which does not know it yet: a write needs the majority.
+    /// Makes sure that the bucket still takes writes: if it was given to several servers since it was opened, one of a minority answers reads for
+    /// a while, and knows nothing of what the others have ended.
     async fn ask_all(&self, is_fresh: bool) -> Result<(), StoreError> {
-        if is_fresh {
-            return Ok(());
-        }
-        self.bucket.put("h", Vec::new().into()).await.map(|_| ()).map_err(|_| StoreError::Unavailable)
+        if is_fresh { Ok(()) } else { replica::send_beat(&self.bucket).await.map(drop) }
     }
 
     async fn epoch_record(&self, tag: UserTag) -> Result<EpochRecord, StoreError> {
@@ -238,20 +236,27 @@ impl NatsStore {
 
     /// Writes over what has this revision; false if it has another one by now.
     async fn put(&self, handle: Handle, entry: &Entry, revision: u64) -> Result<bool, StoreError> {
-        let (key, row) = (session_key(handle), row::encode(entry));
-        let written = if revision == 0 {
-            self.bucket.create(&key, row.into()).await.map_err(|error| error.kind() == CreateErrorKind::AlreadyExists)
+        let Some(revision) = self.write(&session_key(handle), row::encode(entry), revision).await? else {
+            return Ok(false);
+        };
+        self.replica.learn_session(handle, Held { revision, entry: Some(entry.clone()) });
+        Ok(true)
+    }
+
+    /// Writes a value over one of this revision, 0 for none; the revision that it got, or `None` if another one is there.
+    async fn write(&self, key: &str, value: Vec<u8>, over: u64) -> Result<Option<u64>, StoreError> {
+        let written = if over == 0 {
+            self.bucket.create(key, value.into()).await.map_err(|error| error.kind() == CreateErrorKind::AlreadyExists)
         } else {
-            let updated = self.bucket.update(&key, row.into(), revision).await;
+            let updated = self.bucket.update(key, value.into(), over).await;
             updated.map_err(|error| error.kind() == UpdateErrorKind::WrongLastRevision)
         };
         match written {
             Ok(revision) => {
                 self.written.fetch_max(revision, Ordering::Relaxed);
-                self.replica.learn_session(handle, Held { revision, entry: Some(entry.clone()) });
-                Ok(true)
+                Ok(Some(revision))
             }
-            Err(true) => Ok(false),
+            Err(true) => Ok(None),
             Err(false) => Err(StoreError::Unavailable),
         }
     }
@@ -311,24 +316,9 @@ impl NatsStore {
         for _ in 0..ATTEMPTS {
             let (revision, before) = self.look_up_epoch(tag).await?;
             let record = before.next(except, now);
-            let (key, value) = (epoch_key(tag), record.encode());
-            let written = if revision == 0 {
-                self.bucket
-                    .create(&key, value.into())
-                    .await
-                    .map_err(|error| error.kind() == CreateErrorKind::AlreadyExists)
-            } else {
-                let updated = self.bucket.update(&key, value.into(), revision).await;
-                updated.map_err(|error| error.kind() == UpdateErrorKind::WrongLastRevision)
-            };
-            match written {
-                Ok(revision) => {
-                    self.written.fetch_max(revision, Ordering::Relaxed);
-                    self.replica.learn_epoch(tag, revision, record);
-                    return Ok(record);
-                }
-                Err(true) => {}
-                Err(false) => return Err(StoreError::Unavailable),
+            if let Some(revision) = self.write(&epoch_key(tag), record.encode(), revision).await? {
+                self.replica.learn_epoch(tag, revision, record);
+                return Ok(record);
             }
         }
         Err(StoreError::Unavailable)
@@ -525,8 +515,12 @@ impl SessionStore for NatsStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let durability = Durability::Accepted;
-        Capabilities { survives_restart: true, is_shared: true, expires_by_itself: false, durability }
+        Capabilities {
+            survives_restart: true,
+            is_shared: true,
+            expires_by_itself: false,
+            durability: Durability::Accepted,
+        }
     }
 
     fn position(&self) -> Option<u64> {

@@ -51,7 +51,7 @@ impl Default for RedisOptions {
     }
 }
 
-/// A store on Redis (6.2 or newer) or Valkey, for any number of servers.
+/// A store on Redis, for any number of servers: written for 6.2 and newer and for Valkey, tested on 7.0.
 ///
 /// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`StoreError::Unavailable`], and calls fail
 /// at once while a server is known to be away. A signed-in session is never dropped before its time if the server's `maxmemory-policy` is
@@ -131,16 +131,16 @@ impl RedisStore {
         self.server.run(script, keys, args, self.replicas).await
     }
 
-    /// Ends a session, if it has this version or if none is named: `done`, `gone` or `conflict`. Who asks a second time and finds it gone has
-    /// most likely ended it the first time.
-    async fn end(&self, handle: Handle, version: Option<u64>, now: UnixTime) -> Result<(Swapped, bool), StoreError> {
+    /// Ends a session, if it has this version or if none is named. Who asks a second time and finds it gone has most likely ended it the first
+    /// time.
+    async fn end(&self, handle: Handle, version: Option<u64>, now: UnixTime) -> Result<End, StoreError> {
         let args = [number(now), selector(handle), version.map(digits).unwrap_or_default()];
         let Answer { value, is_second, is_replicated } = self.run_replicated(&DELETE, &keys(handle), &args).await?;
         match said(&value) {
-            Some("done") => Ok((Swapped::Done(0), is_replicated)),
-            Some("gone") if is_second => Ok((Swapped::Done(0), is_replicated)),
-            Some("gone") => Ok((Swapped::Gone, true)),
-            Some("conflict") => Ok((Swapped::Conflict, true)),
+            Some("done") => Ok(End::Done { is_replicated }),
+            Some("gone") if is_second => Ok(End::Done { is_replicated }),
+            Some("gone") => Ok(End::Gone),
+            Some("conflict") => Ok(End::Conflict),
             _ => Err(StoreError::Unavailable),
         }
     }
@@ -174,14 +174,21 @@ impl RedisStore {
         }
         let Created::Done(made) = self.put(new, content, now).await? else { return Ok(Swapped::Gone) };
         // Nobody has the cookie of the new one: if the end of the old one fails, nothing is lost.
-        match self.end(old, Some(version), now).await? {
-            (Swapped::Done(_), _) => Ok(Swapped::Done(made)),
-            (refused, _) => {
-                self.delete(new, now).await?;
-                Ok(refused)
-            }
-        }
+        let refused = match self.end(old, Some(version), now).await? {
+            End::Done { .. } => return Ok(Swapped::Done(made)),
+            End::Gone => Swapped::Gone,
+            End::Conflict => Swapped::Conflict,
+        };
+        self.delete(new, now).await?;
+        Ok(refused)
     }
+}
+
+/// What came of ending a session.
+enum End {
+    Done { is_replicated: bool },
+    Gone,
+    Conflict,
 }
 
 fn not_a_url(error: &redis::RedisError) -> RedisUrlError {
@@ -298,9 +305,9 @@ impl SessionStore for RedisStore {
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
         match self.end(handle, None, now).await? {
-            (Swapped::Done(_), true) => Ok(true),
-            (Swapped::Done(_), false) => Err(StoreError::NotReplicated),
-            _ => Ok(false),
+            End::Done { is_replicated: true } => Ok(true),
+            End::Done { is_replicated: false } => Err(StoreError::NotReplicated),
+            End::Gone | End::Conflict => Ok(false),
         }
     }
 

@@ -2,7 +2,6 @@
 //! ends with its value: keep none of them in a `static`, which is never dropped.
 
 #![allow(dead_code, reason = "no test program needs all of it")]
-#![allow(clippy::doc_markdown, reason = "HAProxy and JetStream are names, not code")]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

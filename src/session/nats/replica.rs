@@ -2,7 +2,7 @@
 
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Epoch, Kind};
+use crate::session::store::{Entry, Epoch, Kind, StoreError};
 use crate::session::{names, row};
 use async_nats::jetstream::kv::{self, Operation, Store};
 use core::ops::Bound::{Excluded, Included, Unbounded};
@@ -137,7 +137,7 @@ impl Replica {
         last.elapsed() > self.staleness.saturating_mul(2)
     }
 
-    /// A heartbeat was acknowledged, by as many as a write needs.
+    /// A heartbeat was acknowledged.
     fn sent(&self, at: Instant, revision: u64) {
         let heard = self.heard.borrow().unwrap_or(0);
         let mut known = self.write();
@@ -304,10 +304,15 @@ pub(super) async fn beat(bucket: Store, replica: Arc<Replica>) {
     loop {
         beats.tick().await;
         let at = Instant::now();
-        if let Ok(Ok(revision)) = timeout(staleness, bucket.put("h", Vec::new().into())).await {
+        if let Ok(Ok(revision)) = timeout(staleness, send_beat(&bucket)).await {
             replica.sent(at, revision);
         }
     }
+}
+
+/// Sends a heartbeat, and says in which revision.
+pub(super) async fn send_beat(bucket: &Store) -> Result<u64, StoreError> {
+    bucket.put("h", Vec::new().into()).await.map_err(|_| StoreError::Unavailable)
 }
 
 enum Key {
