@@ -20,7 +20,7 @@ use cluster_kit::link::{Link, Mode};
 use cluster_kit::nats::{Nats, NatsCluster};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Created, Credential, DynStore, Kind, Lifetimes, NatsOptions, NatsStore, Pepper, SessionError, SessionStore,
+    Created, Credential, DynStore, Handle, Kind, Lifetimes, NatsOptions, NatsStore, Pepper, SessionError, SessionStore,
     Sessions, StoreError,
 };
 use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
@@ -40,47 +40,64 @@ async fn store(urls: &[String], options: &NatsOptions) -> Arc<NatsStore> {
     Arc::new(NatsStore::connect(urls.iter().map(String::as_str), options.clone()).await.unwrap())
 }
 
+/// The bucket is kept by three servers.
+fn by_three() -> NatsOptions {
+    NatsOptions { replicas: 3, ..patient() }
+}
+
+/// Three servers of an application, each with a connection to a server of NATS of its own if there are three.
+async fn three_stores(urls: &[String], options: &NatsOptions) -> Vec<Arc<NatsStore>> {
+    let mut stores = Vec::new();
+    for server in 0..3 {
+        stores.push(store(&urls[server % urls.len()..][..1], options).await);
+    }
+    stores
+}
+
+async fn obeys(name: &str, store: &NatsStore) {
+    for law in Law::ALL {
+        assert_eq!(laws::check_one(store, law).await, Ok(()), "{law}");
+        println!("{:<40} {name} obeys", law.to_string());
+    }
+    assert_eq!(laws::check_deadline(store, Duration::from_secs(6)).await, Ok(()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_obeys() {
     let nats = Nats::single().unwrap();
-    let store = store(&[nats.url()], &patient()).await;
-    for law in Law::ALL {
-        assert_eq!(laws::check_one(&*store, law).await, Ok(()), "{law}");
-        println!("{:<40} nats obeys", law.to_string());
-    }
-    assert_eq!(laws::check_deadline(&*store, Duration::from_secs(6)).await, Ok(()));
+    obeys("nats", &*store(&[nats.url()], &patient()).await).await;
 }
 
-/// Several servers that keep one bucket take two writes under one revision, if they come at once. So such a bucket is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bucket_that_several_servers_keep_is_refused() {
-    let mut nats = NatsCluster::start().unwrap();
-    let bucket = r#"{"name":"KV_countersign","subjects":["$KV.countersign.>"],"num_replicas":3,"max_msgs_per_subject":1,"storage":"file","retention":"limits","discard":"new","max_bytes":-1,"max_age":0,"max_msg_size":-1,"max_msgs":-1,"max_consumers":-1,"allow_rollup_hdrs":true,"deny_delete":true}"#;
-    let made = nats.request("$JS.API.STREAM.CREATE.KV_countersign", bucket).unwrap();
-    assert!(made.get("error").is_none(), "{made}");
-    let urls = nats.urls();
-    let refusal = NatsStore::connect(urls.iter().map(String::as_str), patient()).await.unwrap_err();
-    assert!(refusal.to_string().contains("make it with one replica"), "{refusal}");
+async fn it_obeys_on_three_servers() {
+    let nats = NatsCluster::start().unwrap();
+    obeys("nats, three servers", &*store(&nats.urls(), &by_three()).await).await;
+}
+
+async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
+    let start = Instant::now();
+    assert_eq!(count_together(stores, Kind::SignedIn).await, 12_800);
+    println!("{name}: 12 800 increments through three servers, {:.1?}", start.elapsed());
+    let start = Instant::now();
+    // What a server is asked right after another one has written, it may not have heard of: it is asked once it has.
+    let heard = async |store: Arc<NatsStore>| store.catch_up().await.unwrap();
+    assert_eq!(revivals_after(stores, Kind::SignedIn, 10_000, heard).await, 0);
+    println!(
+        "{name}: 10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_have_copies_without_loss() {
     let nats = Nats::single().unwrap();
-    let mut stores = Vec::new();
-    for _ in 0..3 {
-        stores.push(store(&[nats.url()], &patient()).await);
-    }
-    let start = Instant::now();
-    assert_eq!(count_together(&stores, Kind::SignedIn).await, 12_800);
-    println!("12 800 increments, through three servers: {:.1?}", start.elapsed());
-    let start = Instant::now();
-    // What a server is asked right after another one has written, it may not have heard of: it is asked once it has.
-    let heard = async |store: Arc<NatsStore>| store.catch_up().await.unwrap();
-    assert_eq!(revivals_after(&stores, Kind::SignedIn, 10_000, heard).await, 0);
-    println!(
-        "10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
-        start.elapsed()
-    );
+    lose_nothing("one server of NATS", &three_stores(&[nats.url()], &patient()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_servers_keep_a_bucket_without_loss() {
+    let nats = NatsCluster::start().unwrap();
+    lose_nothing("three servers of NATS", &three_stores(&nats.urls(), &by_three()).await).await;
 }
 
 /// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
@@ -257,8 +274,80 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     }
 }
 
-/// How often the server of the bucket is killed.
+/// How often a server of the bucket is killed.
 const KILLS: usize = 20;
+
+/// What was acknowledged: sessions that were made, and others that were made and ended again.
+#[derive(Default)]
+struct Acknowledged {
+    made: Vec<Handle>,
+    ended: Vec<Handle>,
+}
+
+impl Acknowledged {
+    /// Eight writers, for as long as is said; of an end that was not answered nobody knows.
+    async fn written_to(stores: &[Arc<NatsStore>], time: Duration) -> Self {
+        let writers: Vec<_> = (0..8)
+            .map(|writer| {
+                let store = Arc::clone(&stores[writer % stores.len()]);
+                tokio::spawn(async move {
+                    let mut acknowledged = Self::default();
+                    let start = Instant::now();
+                    while start.elapsed() < time {
+                        let handle = Credential::generate_anonymous().unwrap().handle();
+                        let content = content(Kind::SignedIn, b"data");
+                        if !matches!(store.create(handle, content, NOW).await, Ok(Created::Done(_))) {
+                            continue;
+                        }
+                        if handle.as_bytes()[19].is_multiple_of(2) {
+                            acknowledged.made.push(handle);
+                        } else if store.delete(handle, NOW).await == Ok(true) {
+                            acknowledged.ended.push(handle);
+                        }
+                    }
+                    acknowledged
+                })
+            })
+            .collect();
+        let mut all = Self::default();
+        for writer in writers {
+            all.add(writer.await.unwrap());
+        }
+        all
+    }
+
+    fn add(&mut self, more: Self) {
+        self.made.extend(more.made);
+        self.ended.extend(more.ended);
+    }
+
+    /// How many were read, how many of those are lost and how many came back.
+    async fn read_from(&self, store: &NatsStore) -> [usize; 3] {
+        let [mut read, mut lost, mut revived] = [0; 3];
+        for handle in &self.ended {
+            revived += usize::from(store.load(*handle, NOW).await.unwrap().is_some());
+            read += 1;
+        }
+        for handle in &self.made {
+            lost += usize::from(store.load(*handle, NOW).await.unwrap().is_none());
+            read += 1;
+        }
+        [read, lost, revived]
+    }
+}
+
+fn sum(a: [usize; 3], b: [usize; 3]) -> [usize; 3] {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+}
+
+/// Waits until a copy knows all that was written, and with that until writes are answered.
+async fn caught_up(store: &NatsStore) {
+    let start = Instant::now();
+    while store.catch_up().await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(60), "a copy does not catch up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
 
 /// Whatever was acknowledged is there after `kill -9` of the server, and whatever was ended is not; meanwhile reads say that they cannot know.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -266,42 +355,16 @@ async fn no_acknowledged_write_is_lost_with_the_server() {
     let mut nats = Nats::single().unwrap();
     let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..patient() };
     let stores = [store(&[nats.url()], &options).await, store(&[nats.url()], &options).await];
-    let (mut acknowledged, mut lost, mut revived, mut slowest) = (0, 0, 0, Duration::ZERO);
+    let (mut all, mut found, mut slowest) = (Acknowledged::default(), [0; 3], Duration::ZERO);
     for kill in 0..KILLS {
-        let writing: Vec<_> = (0..8)
-            .map(|writer| {
-                let store = Arc::clone(&stores[writer % 2]);
-                tokio::spawn(async move {
-                    let (mut made, mut ended) = (Vec::new(), Vec::new());
-                    let start = Instant::now();
-                    while start.elapsed() < Duration::from_millis(400) {
-                        let handle = Credential::generate_anonymous().unwrap().handle();
-                        let content = content(Kind::SignedIn, b"data");
-                        if !matches!(store.create(handle, content, NOW).await, Ok(Created::Done(_))) {
-                            continue;
-                        }
-                        // Every other one is ended again; of an end that was not answered nobody knows.
-                        if handle.as_bytes()[19].is_multiple_of(2) {
-                            made.push(handle);
-                        } else if store.delete(handle, NOW).await == Ok(true) {
-                            ended.push(handle);
-                        }
-                    }
-                    (made, ended)
-                })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(100 + kill as u64 * 10)).await;
-        nats.kill();
-        let killed = Instant::now();
-        let (mut made, mut ended) = (Vec::new(), Vec::new());
-        for writer in writing {
-            let (of_made, of_ended) = writer.await.unwrap();
-            made.extend(of_made);
-            ended.extend(of_ended);
-        }
+        let killing = async {
+            tokio::time::sleep(Duration::from_millis(100 + kill as u64 * 10)).await;
+            nats.kill();
+            Instant::now()
+        };
+        let (written, killed) = tokio::join!(Acknowledged::written_to(&stores, Duration::from_millis(400)), killing);
         if kill == 0 {
-            while stores[0].load(made[0], NOW).await.is_ok() {
+            while stores[0].load(written.made[0], NOW).await.is_ok() {
                 assert!(killed.elapsed() < options.staleness + options.answer * 2, "it goes on answering");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -312,23 +375,63 @@ async fn no_acknowledged_write_is_lost_with_the_server() {
         // One that has written nothing itself, and so has everything from the bucket, beside those two.
         let new = store(&[nats.url()], &options).await;
         for store in stores.iter().chain([&new]) {
-            while store.catch_up().await.is_err() {
-                assert!(restarted.elapsed() < Duration::from_secs(60), "a copy does not catch up");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            caught_up(store).await;
             slowest = slowest.max(restarted.elapsed());
-            for handle in &ended {
-                revived += usize::from(store.load(*handle, NOW).await.unwrap().is_some());
-            }
-            for handle in &made {
-                acknowledged += 1;
-                lost += usize::from(store.load(*handle, NOW).await.unwrap().is_none());
-            }
+            found = sum(found, written.read_from(store).await);
         }
+        all.add(written);
     }
+    found = sum(found, all.read_from(&*store(&[nats.url()], &options).await).await);
+    let [read, lost, revived] = found;
     println!(
-        "the server killed {KILLS} times: {acknowledged} acknowledged sessions read on three servers, {lost} lost, {revived} revived; writes back within {slowest:.1?} of its return"
+        "the server killed {KILLS} times: {read} reads of what was acknowledged, {lost} lost, {revived} revived; writes back within {slowest:.1?} of its return"
     );
     assert_eq!((lost, revived), (0, 0));
-    assert!(acknowledged > KILLS * 10, "hardly anything was written, so nothing was shown");
+    assert!(read > KILLS * 100, "hardly anything was written, so nothing was shown");
+}
+
+/// The leader of three is killed: the others go on with all that was acknowledged, and nothing that was ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_with_the_leader() {
+    let mut nats = NatsCluster::start().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(2), ..by_three() };
+    let urls = nats.urls();
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(store(&urls, &options).await);
+    }
+    let (mut all, mut found, mut outages) = (Acknowledged::default(), [0; 3], Vec::new());
+    for kill in 0..KILLS {
+        let leader = nats.leader_of("KV_countersign").unwrap();
+        let killing = async {
+            tokio::time::sleep(Duration::from_millis(100 + kill as u64 * 10)).await;
+            nats.kill(leader);
+            Instant::now()
+        };
+        let (written, killed) = tokio::join!(Acknowledged::written_to(&stores, Duration::from_millis(400)), killing);
+        for store in &stores {
+            caught_up(store).await;
+        }
+        outages.push(killed.elapsed());
+        // On two servers first, and then on whoever took the third's place.
+        for store in &stores {
+            found = sum(found, written.read_from(store).await);
+        }
+        nats.restart(leader).unwrap();
+        nats.wait_until_whole().unwrap();
+        all.add(written);
+    }
+    let new = store(&urls, &options).await;
+    caught_up(&new).await;
+    found = sum(found, all.read_from(&new).await);
+    outages.sort();
+    let [read, lost, revived] = found;
+    println!(
+        "the leader killed {KILLS} times: {read} reads of what was acknowledged, {lost} lost, {revived} revived; writes back after {:.1?}, at most {:.1?}",
+        outages[KILLS / 2],
+        outages[KILLS - 1]
+    );
+    assert_eq!((lost, revived), (0, 0));
+    assert!(read > KILLS * 100, "hardly anything was written, so nothing was shown");
+    assert!(outages[KILLS - 1] < Duration::from_secs(10), "writes were away for {:.1?}", outages[KILLS - 1]);
 }

@@ -10,6 +10,7 @@
 //! A revocation is one write, that of the epoch: sessions of another epoch are over wherever it has been heard. Deadlines are compared with the
 //! caller's time; the server removes nothing by itself.
 
+mod bucket;
 mod replica;
 
 use super::credential::{Handle, UserTag};
@@ -17,15 +18,13 @@ use super::names::new_version;
 use super::row;
 use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
-use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind};
+use bucket::{Bucket, Value};
 use core::fmt;
 use core::future::Future;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use replica::{EpochRecord, Held, Replica, epoch_key, session_key};
-use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 use tokio::task::JoinHandle;
@@ -42,6 +41,8 @@ pub struct NatsOptions {
     /// Bytes that the bucket may take, when it is made; every server of the application keeps as much in memory. Beyond that nothing new is
     /// written.
     pub max_bytes: i64,
+    /// How many servers of NATS keep the bucket, when it is made: 1, 3 or 5. Of three one may fail and of five two; a write waits for most of them.
+    pub replicas: usize,
     /// How long a call may take in all: then it is [`StoreError::Unavailable`].
     pub answer: Duration,
     /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where that does not
@@ -50,10 +51,10 @@ pub struct NatsOptions {
 }
 
 impl Default for NatsOptions {
-    /// The bucket `countersign`, 256 MiB, one second for an answer, two for the feed.
+    /// The bucket `countersign`, 256 MiB on one server, one second for an answer, two for the feed.
     fn default() -> Self {
         let (answer, staleness) = (Duration::from_secs(1), Duration::from_secs(2));
-        Self { bucket: "countersign".into(), max_bytes: 256 << 20, answer, staleness }
+        Self { bucket: "countersign".into(), max_bytes: 256 << 20, replicas: 1, answer, staleness }
     }
 }
 
@@ -72,11 +73,8 @@ impl core::error::Error for NatsError {}
 /// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application.
 ///
 /// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
-/// the feed is behind. A write is answered once the bucket has it; NATS flushes to disk once in a minute or two, so a loss of power may undo the
-/// last writes.
-///
-/// One server of NATS keeps the bucket. One that several keep is refused: there, of two writes under one revision that come at the same moment,
-/// servers of 2.9 take both, and a logout can come undone.
+/// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several; NATS flushes to disk once in a
+/// minute or two, so a loss of power on those may undo the last writes.
 ///
 /// ```no_run
 /// use countersign::session::{NatsOptions, NatsStore};
@@ -88,7 +86,7 @@ impl core::error::Error for NatsError {}
 /// # }).unwrap();
 /// ```
 pub struct NatsStore {
-    bucket: Store,
+    bucket: Bucket,
     replica: Arc<Replica>,
     options: NatsOptions,
     /// The last revision that was written here.
@@ -103,29 +101,7 @@ impl NatsStore {
     /// [`NatsError`]
     pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
         let urls: Vec<String> = urls.into_iter().map(String::from).collect();
-        let failed = |error: &dyn fmt::Display| NatsError(error.to_string());
-        let client = async_nats::ConnectOptions::new()
-            .request_timeout(Some(options.answer))
-            .connect(urls)
-            .await
-            .map_err(|error| failed(&error))?;
-        let context = async_nats::jetstream::new(client);
-        let bucket = match context.get_key_value(&options.bucket).await {
-            Ok(bucket) => bucket,
-            Err(_) => {
-                // If another server makes it at the same moment, it makes the same.
-                context.create_stream(bucket_of(&options)).await.map_err(|error| failed(&error))?;
-                context.get_key_value(&options.bucket).await.map_err(|error| failed(&error))?
-            }
-        };
-        let info = bucket.stream.get_info().await.map_err(|error| failed(&error))?;
-        // Measured: of two writes under one revision that come at once, such a bucket takes both on servers of 2.9.
-        if info.config.num_replicas > 1 {
-            return Err(NatsError(
-                "several servers keep it, and then revisions are not compared reliably: make it with one replica"
-                    .into(),
-            ));
-        }
+        let bucket = Bucket::open(urls, &options).await?;
         let patience = options.answer.saturating_mul(10);
         let replica = Arc::new(Replica::new(options.staleness));
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
@@ -150,7 +126,7 @@ impl NatsStore {
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         self.in_time(async {
             // A write of its own, behind all others: what is heard in order has heard those, too.
-            let behind = replica::send_beat(&self.bucket).await?;
+            let behind = self.bucket.beat().await?;
             self.replica.has_heard(behind).await;
             Ok(())
         })
@@ -161,26 +137,11 @@ impl NatsStore {
         timeout(self.options.answer, call).await.unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// What is in the bucket under a key: its revision, and the value unless that was deleted.
-    async fn look_up(&self, key: &str) -> Result<(u64, Option<Vec<u8>>), StoreError> {
-        let subject = [self.bucket.prefix.as_str(), key].concat();
-        match self.bucket.stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(message) => {
-                // Markers of deletion say what they are.
-                let is_put = message.headers.get("KV-Operation").is_none();
-                Ok((message.sequence, is_put.then(|| message.payload.to_vec())))
-            }
-            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok((0, None)),
-            Err(_) => Err(StoreError::Unavailable),
-        }
-    }
-
-    /// The session as the bucket has it.
+    /// The session as the bucket has it, unless something later was heard of.
     async fn look_up_session(&self, handle: Handle) -> Result<Held, StoreError> {
-        let (revision, value) = self.look_up(&session_key(handle)).await?;
+        let (revision, value) = self.bucket.look_up(&session_key(handle)).await?;
         let held = Held { revision, entry: value.and_then(|value| row::decode(&value)) };
-        self.replica.learn_session(handle, held.clone());
-        Ok(held)
+        Ok(self.replica.learn_session(handle, held))
     }
 
     /// The session as this server knows it, or as the bucket has it where that is not enough.
@@ -195,10 +156,10 @@ impl NatsStore {
         }
     }
 
-    /// Makes sure that the bucket still takes writes: if it was given to several servers since it was opened, one of a minority answers reads for
-    /// a while, and knows nothing of what the others have ended.
+    /// Makes sure that the bucket still takes writes: where several servers keep it, one that is cut off from the others answers reads for a
+    /// while, and knows nothing of what they have ended.
     async fn ask_all(&self, is_fresh: bool) -> Result<(), StoreError> {
-        if is_fresh { Ok(()) } else { replica::send_beat(&self.bucket).await.map(drop) }
+        if is_fresh { Ok(()) } else { self.bucket.beat().await.map(drop) }
     }
 
     async fn epoch_record(&self, tag: UserTag) -> Result<EpochRecord, StoreError> {
@@ -210,10 +171,9 @@ impl NatsStore {
     }
 
     async fn look_up_epoch(&self, tag: UserTag) -> Result<(u64, EpochRecord), StoreError> {
-        let (revision, value) = self.look_up(&epoch_key(tag)).await?;
+        let (revision, value) = self.bucket.look_up(&epoch_key(tag)).await?;
         let record = value.and_then(|value| EpochRecord::decode(&value)).unwrap_or_default();
-        self.replica.learn_epoch(tag, revision, record);
-        Ok((revision, record))
+        Ok(self.replica.learn_epoch(tag, revision, record))
     }
 
     /// A live session of the present epoch, as whoever reads it has it.
@@ -235,44 +195,29 @@ impl NatsStore {
     }
 
     /// Writes over what has this revision; false if it has another one by now.
-    async fn put(&self, handle: Handle, entry: &Entry, revision: u64) -> Result<bool, StoreError> {
-        let Some(revision) = self.write(&session_key(handle), row::encode(entry), revision).await? else {
-            return Ok(false);
-        };
-        self.replica.learn_session(handle, Held { revision, entry: Some(entry.clone()) });
-        Ok(true)
-    }
-
-    /// Writes a value over one of this revision, 0 for none; the revision that it got, or `None` if another one is there.
-    async fn write(&self, key: &str, value: Vec<u8>, over: u64) -> Result<Option<u64>, StoreError> {
-        let written = if over == 0 {
-            self.bucket.create(key, value.into()).await.map_err(|error| error.kind() == CreateErrorKind::AlreadyExists)
-        } else {
-            let updated = self.bucket.update(key, value.into(), over).await;
-            updated.map_err(|error| error.kind() == UpdateErrorKind::WrongLastRevision)
-        };
-        match written {
-            Ok(revision) => {
-                self.written.fetch_max(revision, Ordering::Relaxed);
-                Ok(Some(revision))
-            }
-            Err(true) => Ok(None),
-            Err(false) => Err(StoreError::Unavailable),
-        }
+    async fn put(&self, handle: Handle, entry: &Entry, over: u64) -> Result<bool, StoreError> {
+        let revision = self.write(&session_key(handle), Value::Is(row::encode(entry)), over).await?;
+        Ok(self.written(handle, revision, Some(entry.clone())))
     }
 
     /// Ends what has this revision; false if it has another one by now.
-    async fn end(&self, handle: Handle, revision: u64) -> Result<bool, StoreError> {
-        match self.bucket.delete_expect_revision(session_key(handle), Some(revision)).await {
-            Ok(()) => {
-                self.written.fetch_max(revision.saturating_add(1), Ordering::Relaxed);
-                // That of the marker is at least this, and all before it are older.
-                self.replica.learn_session(handle, Held { revision: revision.saturating_add(1), entry: None });
-                Ok(true)
-            }
-            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => Ok(false),
-            Err(_) => Err(StoreError::Unavailable),
+    async fn end(&self, handle: Handle, over: u64) -> Result<bool, StoreError> {
+        let revision = self.write(&session_key(handle), Value::Deleted, over).await?;
+        Ok(self.written(handle, revision, None))
+    }
+
+    fn written(&self, handle: Handle, revision: Option<u64>, entry: Option<Entry>) -> bool {
+        if let Some(revision) = revision {
+            self.replica.learn_session(handle, Held { revision, entry });
         }
+        revision.is_some()
+    }
+
+    /// [`Bucket::write`], and notes how far this server has written.
+    async fn write(&self, key: &str, value: Value, over: u64) -> Result<Option<u64>, StoreError> {
+        let revision = self.bucket.write(key, value, over).await?;
+        self.written.fetch_max(revision.unwrap_or(0), Ordering::Relaxed);
+        Ok(revision)
     }
 
     /// Changes a live session under the revision that was read, again and again while others are faster. `change` says what to write, or what to
@@ -316,28 +261,12 @@ impl NatsStore {
         for _ in 0..ATTEMPTS {
             let (revision, before) = self.look_up_epoch(tag).await?;
             let record = before.next(except, now);
-            if let Some(revision) = self.write(&epoch_key(tag), record.encode(), revision).await? {
+            if let Some(revision) = self.write(&epoch_key(tag), Value::Is(record.encode()), revision).await? {
                 self.replica.learn_epoch(tag, revision, record);
                 return Ok(record);
             }
         }
         Err(StoreError::Unavailable)
-    }
-}
-
-/// The stream behind a bucket: made by hand, as the client's own call asks servers of 2.9 for what they do not know.
-fn bucket_of(options: &NatsOptions) -> Config {
-    Config {
-        name: format!("KV_{}", options.bucket),
-        subjects: Vec::from([format!("$KV.{}.>", options.bucket)]),
-        description: Some("sessions of countersign".into()),
-        max_messages_per_subject: 1,
-        num_replicas: 1,
-        max_bytes: options.max_bytes,
-        discard: DiscardPolicy::New,
-        allow_rollup: true,
-        deny_delete: true,
-        ..Config::default()
     }
 }
 
@@ -504,9 +433,7 @@ impl SessionStore for NatsStore {
             }
         }
         for handle in self.replica.old_graves(limit) {
-            let subject = [self.bucket.prefix.as_str(), &session_key(handle)].concat();
-            let purge = async { self.bucket.stream.purge().filter(subject).await.map_err(|_| StoreError::Unavailable) };
-            if self.in_time(purge).await.is_err() {
+            if self.in_time(self.bucket.purge(&session_key(handle))).await.is_err() {
                 self.replica.bury_again(handle);
                 break;
             }

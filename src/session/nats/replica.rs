@@ -1,10 +1,11 @@
 //! The copy of the bucket in this server's memory, and the feed that it is made from.
 
+use super::bucket::Bucket;
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Epoch, Kind, StoreError};
+use crate::session::store::{Entry, Epoch, Kind};
 use crate::session::{names, row};
-use async_nats::jetstream::kv::{self, Operation, Store};
+use async_nats::jetstream::kv::{self, Operation};
 use core::ops::Bound::{Excluded, Included, Unbounded};
 use core::time::Duration;
 use futures_util::StreamExt;
@@ -167,28 +168,32 @@ impl Replica {
         self.read().epochs.get(&tag).map_or_else(EpochRecord::default, |(_, record)| *record)
     }
 
-    /// What was written or looked up here, or heard of; the newest counts, in whatever order it comes. What never was is not kept: whoever makes
-    /// names up fills no memory.
-    pub(super) fn learn_session(&self, handle: Handle, held: Held) {
-        if held.revision == 0 {
-            return;
-        }
+    /// What was written or looked up here, or heard of; the newest counts, in whatever order it comes, and is the answer. What never was is not
+    /// kept: whoever makes names up fills no memory.
+    pub(super) fn learn_session(&self, handle: Handle, held: Held) -> Held {
         let mut known = self.write();
-        if known.sessions.get(&handle).is_none_or(|before| before.revision < held.revision) {
-            if held.entry.is_none() {
-                known.graves.push_back((Instant::now(), handle));
+        match known.sessions.get(&handle) {
+            Some(before) if before.revision >= held.revision => before.clone(),
+            None if held.revision == 0 => held,
+            _ => {
+                if held.entry.is_none() {
+                    known.graves.push_back((Instant::now(), handle));
+                }
+                known.sessions.insert(handle, held.clone());
+                held
             }
-            known.sessions.insert(handle, held);
         }
     }
 
-    pub(super) fn learn_epoch(&self, tag: UserTag, revision: u64, record: EpochRecord) {
-        if revision == 0 {
-            return;
-        }
+    pub(super) fn learn_epoch(&self, tag: UserTag, revision: u64, record: EpochRecord) -> (u64, EpochRecord) {
         let mut known = self.write();
-        if known.epochs.get(&tag).is_none_or(|(before, _)| *before < revision) {
-            known.epochs.insert(tag, (revision, record));
+        match known.epochs.get(&tag) {
+            Some(before) if before.0 >= revision => *before,
+            None if revision == 0 => (revision, record),
+            _ => {
+                known.epochs.insert(tag, (revision, record));
+                (revision, record)
+            }
         }
     }
 
@@ -268,12 +273,12 @@ impl Replica {
 
 /// Hears of everything, from the beginning; begins anew when the feed ends, or was behind: the client's own would go on where it was, and what
 /// was ended meanwhile may have left no trace.
-pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
+pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
     loop {
         replica.forget();
         // In this order: what is written in between comes with the feed.
-        if let Ok(mut feed) = bucket.watch_with_history(">").await
-            && let Ok(info) = bucket.stream.get_info().await
+        if let Ok(mut feed) = bucket.store.watch_with_history(">").await
+            && let Ok(info) = bucket.store.stream.get_info().await
         {
             let last = info.state.last_sequence;
             if last == 0 {
@@ -296,7 +301,7 @@ pub(super) async fn listen(bucket: Store, replica: Arc<Replica>) {
 }
 
 /// Writes now and then: what comes back says how far the feed is.
-pub(super) async fn beat(bucket: Store, replica: Arc<Replica>) {
+pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
     let staleness = replica.staleness;
     let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
     let mut beats = tokio::time::interval(pace);
@@ -304,15 +309,10 @@ pub(super) async fn beat(bucket: Store, replica: Arc<Replica>) {
     loop {
         beats.tick().await;
         let at = Instant::now();
-        if let Ok(Ok(revision)) = timeout(staleness, send_beat(&bucket)).await {
+        if let Ok(Ok(revision)) = timeout(staleness, bucket.beat()).await {
             replica.sent(at, revision);
         }
     }
-}
-
-/// Sends a heartbeat, and says in which revision.
-pub(super) async fn send_beat(bucket: &Store) -> Result<u64, StoreError> {
-    bucket.put("h", Vec::new().into()).await.map_err(|_| StoreError::Unavailable)
 }
 
 enum Key {
