@@ -18,7 +18,8 @@ use cluster_kit::redis::{Redis, RedisCluster};
 use cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Created, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore, Sessions, StoreError,
+    Created, Credential, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
+    Sessions, StoreError, Swapped,
 };
 use races::{NOW, content, count_together, outlived, revivals, session};
 use std::sync::Arc;
@@ -121,7 +122,7 @@ async fn a_full_server_still_signs_people_out() {
         (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::SignedIn, b"data").await);
     let mut strangers = 0;
     let full = loop {
-        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        let handle = Credential::generate_anonymous().unwrap().handle();
         match store.create(handle, content(Kind::Anonymous, &[b'x'; 4000]), NOW).await {
             Ok(_) => strangers += 1,
             Err(error) => break error,
@@ -132,7 +133,7 @@ async fn a_full_server_still_signs_people_out() {
     // What was freed for the last one may be room for a small one.
     let mut known = 0;
     loop {
-        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        let handle = Credential::generate_anonymous().unwrap().handle();
         match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
             Ok(_) => known += 1,
             Err(error) => break assert_eq!(error, StoreError::Full),
@@ -163,7 +164,7 @@ async fn a_silent_address_holds_up_nobody() {
         RedisStore::cluster(of_cluster.iter().map(String::as_str), RedisOptions::default()).unwrap(),
     ];
     for store in stores {
-        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        let handle = Credential::generate_anonymous().unwrap().handle();
         let start = Instant::now();
         while !matches!(
             store.create(handle, content(Kind::SignedIn, b"data"), NOW).await,
@@ -285,7 +286,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
             out.extend(logout.await.unwrap());
         }
         // A write that is answered: the application is back.
-        let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+        let handle = Credential::generate_anonymous().unwrap().handle();
         while !matches!(
             store.create(handle, content(Kind::SignedIn, b"back"), NOW).await,
             Ok(Created::Done(_) | Created::Exists)
@@ -328,6 +329,16 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
         assert_eq!(careless.delete(*handle, NOW).await, Ok(true));
     }
     assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
+    // Asked again, it is gone from the primary, and still on the replica: on a new connection, which has not written it, as well.
+    assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
+    let again = single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT });
+    assert_eq!(again.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
+    assert_eq!(again.revoke_user(handles[11].tag(), None, NOW).await, Err(StoreError::NotReplicated));
+    // Who signs in gets his cookie in any case: the old one is of no use any more.
+    let entry = careful.load(handles[12], NOW).await.unwrap().unwrap();
+    let renewed = Credential::generate(handles[12].tag()).unwrap().handle();
+    let rotated = careful.rotate(handles[12], entry.version, renewed, entry.content, NOW).await;
+    assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
     drop(primary);
     replica.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
     let promoted = single(&replica.address(), PATIENT);
@@ -338,4 +349,51 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     println!("control, 10 logouts answered by a primary alone, which is then lost: {undone} undone");
     assert_eq!(undone, 10);
     assert!(promoted.load(handles[19], NOW).await.unwrap().is_none(), "the one that was replicated");
+}
+
+/// Asks until it is confirmed: replicas that have just come say nothing for a moment.
+async fn deleted(store: &RedisStore, handle: Handle) {
+    let start = Instant::now();
+    while store.delete(handle, NOW).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is never confirmed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A primary that is cut off from its replicas and from the sentinels, and goes on answering those who still reach it: it confirms no logout.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_cut_off_confirms_nothing() {
+    let mut redis = RedisWithSentinel::start_behind_links().unwrap();
+    let careful = RedisOptions { answer: Duration::from_millis(500), replicas: 1, ..RedisOptions::default() };
+    let ahead = sentinel(&redis, RedisOptions { replicas: 2, ..careful });
+    let mut handles = Vec::new();
+    for _ in 0..3 {
+        handles.push(session(&ahead, Kind::SignedIn, b"data").await);
+    }
+    // Behind all of them, and on both replicas.
+    deleted(&ahead, handles[2]).await;
+    let (old, its_own) = redis.isolate_primary().unwrap();
+    let (left, careless) = (single(&its_own, careful), single(&its_own, RedisOptions { replicas: 0, ..careful }));
+    let mut refused = 0;
+    for _ in 0..4 {
+        let (deleted, revoked) =
+            (left.delete(handles[0], NOW).await, left.revoke_user(handles[0].tag(), None, NOW).await);
+        assert!(deleted.is_err() && revoked.is_err(), "{deleted:?}, {revoked:?}");
+        refused += 2;
+    }
+    // Control: who waits for nobody is told that it is done.
+    assert_eq!(careless.delete(handles[1], NOW).await, Ok(true));
+    let new = redis.wait_for_failover(&old, Duration::from_secs(15)).unwrap();
+    let promoted = single(&new, careful);
+    for handle in &handles[..2] {
+        assert!(promoted.load(*handle, NOW).await.unwrap().is_some(), "the others know nothing of it");
+    }
+    assert_eq!(left.delete(handles[0], NOW).await, Err(StoreError::NotReplicated));
+    println!(
+        "a primary that is cut off: {refused} logouts, none confirmed; one that nobody was waited for with, undone"
+    );
+    redis.heal().unwrap();
+    deleted(&ahead, handles[0]).await;
+    assert!(ahead.load(handles[0], NOW).await.unwrap().is_none());
+    assert!(ahead.load(handles[1], NOW).await.unwrap().is_some(), "what the careless one has ended");
 }

@@ -134,12 +134,13 @@ impl RedisStore {
     /// Ends a session, if it has this version or if none is named. Who asks a second time and finds it gone has most likely ended it the first
     /// time.
     async fn end(&self, handle: Handle, version: Option<u64>, now: UnixTime) -> Result<End, StoreError> {
-        let args = [number(now), selector(handle), version.map(digits).unwrap_or_default()];
+        let is_awaited = digits(u64::from(self.replicas > 0));
+        let args = [number(now), selector(handle), version.map(digits).unwrap_or_default(), is_awaited];
         let Answer { value, is_second, is_replicated } = self.run_replicated(&DELETE, &keys(handle), &args).await?;
         match said(&value) {
             Some("done") => Ok(End::Done { is_replicated }),
             Some("gone") if is_second => Ok(End::Done { is_replicated }),
-            Some("gone") => Ok(End::Gone),
+            Some("gone") => Ok(End::Gone { is_replicated }),
             Some("conflict") => Ok(End::Conflict),
             _ => Err(StoreError::Unavailable),
         }
@@ -176,7 +177,7 @@ impl RedisStore {
         // Nobody has the cookie of the new one: if the end of the old one fails, nothing is lost.
         let refused = match self.end(old, Some(version), now).await? {
             End::Done { .. } => return Ok(Swapped::Done(made)),
-            End::Gone => Swapped::Gone,
+            End::Gone { .. } => Swapped::Gone,
             End::Conflict => Swapped::Conflict,
         };
         self.delete(new, now).await?;
@@ -186,8 +187,13 @@ impl RedisStore {
 
 /// What came of ending a session.
 enum End {
-    Done { is_replicated: bool },
-    Gone,
+    Done {
+        is_replicated: bool,
+    },
+    /// It was gone already, maybe since a call whose answer was not waited for.
+    Gone {
+        is_replicated: bool,
+    },
     Conflict,
 }
 
@@ -305,9 +311,9 @@ impl SessionStore for RedisStore {
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
         match self.end(handle, None, now).await? {
+            End::Done { is_replicated: false } | End::Gone { is_replicated: false } => Err(StoreError::NotReplicated),
             End::Done { is_replicated: true } => Ok(true),
-            End::Done { is_replicated: false } => Err(StoreError::NotReplicated),
-            End::Gone | End::Conflict => Ok(false),
+            End::Gone { is_replicated: true } | End::Conflict => Ok(false),
         }
     }
 

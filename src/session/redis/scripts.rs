@@ -105,13 +105,22 @@ return 'done'
     )
 });
 
-/// Keys: session, index, epoch. Arguments: now, selector, and the version that it must have, or nothing.
+/// Keys: session, index, epoch. Arguments: now, selector, the version that it must have, or nothing, and whether replicas are waited for. What
+/// is gone may be gone since a moment ago, and not on the replicas: a write behind that, which changes nothing, is what is waited for, as from 7.2
+/// on a server waits for nothing but what the connection itself has written.
 pub(super) static DELETE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local now, selector, v = unpack(ARGV)
+local now, selector, v, is_awaited = unpack(ARGV)
 local found = redis.call('HMGET', KEYS[1], 'v', 'i', 'a')
-if not is_live(found[2], found[3], now) then return 'gone' end
+if not is_live(found[2], found[3], now) then
+  if is_awaited == '1' then
+    redis.call('DEL', KEYS[1])
+    redis.call('ZADD', KEYS[2], 0, selector)
+    redis.call('ZREM', KEYS[2], selector)
+  end
+  return 'gone'
+end
 if v ~= '' and found[1] ~= v then return 'conflict' end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], selector)
