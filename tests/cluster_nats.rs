@@ -161,6 +161,37 @@ async fn no_session_can_be_fixed() {
     }
 }
 
+/// A flood of strangers is refused while there is room for those who sign in; and those are signed out when there is none for anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_bucket_still_signs_people_out() {
+    let nats = Nats::single().unwrap();
+    let options = NatsOptions { max_bytes: 4 << 20, staleness: Duration::from_millis(400), ..patient() };
+    let store = store(&[nats.url()], &options).await;
+    let (first, second) =
+        (session(&*store, Kind::SignedIn, b"data").await, session(&*store, Kind::SignedIn, b"data").await);
+    let mut let_in = [0; 2];
+    for (count, kind) in let_in.iter_mut().zip([Kind::Anonymous, Kind::SignedIn]) {
+        let refusal = loop {
+            let handle = Credential::generate_anonymous().unwrap().handle();
+            match store.create(handle, content(kind, &[b'x'; 4000]), NOW).await {
+                Ok(_) => *count += 1,
+                Err(error) => break error,
+            }
+            assert!(*count < 5000, "they are let in without end");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        };
+        assert_eq!(refusal, StoreError::Full);
+    }
+    let [strangers, known] = let_in;
+    assert!(strangers > 500 && known > 100, "{let_in:?}");
+    assert!(store.load(first, NOW).await.unwrap().is_some());
+    assert_eq!(store.touch(first, countersign::UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
+    assert_eq!(store.delete(first, NOW).await, Ok(true));
+    assert!(store.revoke_user(second.tag(), None, NOW).await.is_ok());
+    assert!(store.load(second, NOW).await.unwrap().is_none());
+    println!("a full bucket: {strangers} strangers, then {known} users, then none; logouts go on");
+}
+
 // ---------------------------------------------------------------------------------------------- failures
 
 /// The feed is frozen: the server notices within its bound, and does not read from its copy any more; it says so rather than lie.

@@ -33,13 +33,19 @@ use tokio::time::timeout;
 /// Writes that others were faster with, before a call gives up.
 const ATTEMPTS: usize = 100;
 
+/// Hundredths of the bucket that sessions of nobody may fill, and all sessions together: what is left is for epochs and for markers of deletion, so
+/// that who cannot sign in can still be signed out.
+const FOR_ANONYMOUS: u64 = 75;
+const FOR_SESSIONS: u64 = 95;
+
 /// How the store speaks to its servers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NatsOptions {
     /// The bucket: letters, digits, `-` and `_`.
     pub bucket: String,
-    /// Bytes that the bucket may take, when it is made; every server of the application keeps as much in memory. Beyond that nothing new is
-    /// written.
+    /// Bytes that the bucket may take, when it is made; every server of the application keeps as much in memory. Sessions of nobody are refused
+    /// with [`StoreError::Full`] when three quarters are taken, and all new ones when hardly anything is left. Counted every other second, so
+    /// leave room for what comes in meanwhile.
     pub max_bytes: i64,
     /// How many servers of NATS keep the bucket, when it is made: 1, 3 or 5. Of three one may fail and of five two; a write waits for most of them.
     pub replicas: usize,
@@ -275,6 +281,10 @@ impl SessionStore for NatsStore {
         self.in_time(async {
             if !self.is_of_epoch(handle, &content).await? {
                 return Ok(Created::Revoked);
+            }
+            let may_fill = if content.kind == Kind::Anonymous { FOR_ANONYMOUS } else { FOR_SESSIONS };
+            if self.replica.fill() >= may_fill {
+                return Err(StoreError::Full);
             }
             let entry = Entry { version: new_version()?, content };
             if self.put(handle, &entry, 0).await? {

@@ -112,6 +112,13 @@ impl Bucket {
         self.store.put("h", Vec::new().into()).await.map_err(|_| StoreError::Unavailable)
     }
 
+    /// How many hundredths of its room are taken; 0 if it has no limit.
+    pub(super) async fn fill(&self) -> Result<u64, StoreError> {
+        let info = self.store.stream.get_info().await.map_err(|_| StoreError::Unavailable)?;
+        let room = u64::try_from(info.config.max_bytes).unwrap_or(0);
+        Ok(info.state.bytes.saturating_mul(100).checked_div(room).unwrap_or(0))
+    }
+
     /// Removes what is there under a key, so that nobody hears of it.
     pub(super) async fn purge(&self, key: &str) -> Result<(), StoreError> {
         let purge = self.store.stream.purge().filter(self.subject(key));

@@ -7,6 +7,7 @@ use crate::session::store::{Entry, Epoch, Kind};
 use crate::session::{names, row};
 use async_nats::jetstream::kv::{self, Operation};
 use core::ops::Bound::{Excluded, Included, Unbounded};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -21,6 +22,9 @@ use tokio::time::{Instant, timeout};
 const GRAVE: Duration = Duration::from_secs(600);
 /// How long it waits before the feed is asked for again, and how often it looks whether it is behind.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Heartbeats from one look at how full the bucket is to the next.
+const BEATS_PER_LOOK: usize = 4;
 
 /// A session as it is known: in this revision, and over if there is no entry.
 #[derive(Clone, Debug)]
@@ -109,11 +113,13 @@ pub(super) struct Replica {
     staleness: Duration,
     /// The last revision that was heard of, once the whole bucket was.
     heard: watch::Sender<Option<u64>>,
+    /// How many hundredths of the bucket's room are taken, as it was said last.
+    fill: AtomicU64,
 }
 
 impl Replica {
     pub(super) fn new(staleness: Duration) -> Self {
-        Self { known: RwLock::default(), staleness, heard: watch::Sender::new(None) }
+        Self { known: RwLock::default(), staleness, heard: watch::Sender::new(None), fill: AtomicU64::new(0) }
     }
 
     // Every change is one step: what a panicking thread has left behind is whole.
@@ -130,6 +136,10 @@ impl Replica {
     pub(super) fn is_fresh(&self) -> bool {
         let is_whole = self.heard.borrow().is_some();
         is_whole && self.read().current_at.is_some_and(|at| at.elapsed() < self.staleness)
+    }
+
+    pub(super) fn fill(&self) -> u64 {
+        self.fill.load(Ordering::Relaxed)
     }
 
     /// True if no heartbeat has come back for twice the bound.
@@ -300,14 +310,19 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
     }
 }
 
-/// Writes now and then: what comes back says how far the feed is.
+/// Writes now and then: what comes back says how far the feed is. Asks less often how full the bucket is.
 pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
     let staleness = replica.staleness;
     let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
     let mut beats = tokio::time::interval(pace);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for count in 0usize.. {
         beats.tick().await;
+        if count.is_multiple_of(BEATS_PER_LOOK)
+            && let Ok(Ok(fill)) = timeout(staleness, bucket.fill()).await
+        {
+            replica.fill.store(fill, Ordering::Relaxed);
+        }
         let at = Instant::now();
         if let Ok(Ok(revision)) = timeout(staleness, bucket.beat()).await {
             replica.sent(at, revision);
