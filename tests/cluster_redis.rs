@@ -113,7 +113,7 @@ async fn the_user_of_the_guide_is_enough() {
     assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
 }
 
-/// A server without room makes no session any more, of strangers neither, and goes on ending them.
+/// A flood of strangers is refused while there is room for those who sign in; and a server without any makes no session, and goes on ending them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_server_still_signs_people_out() {
     let redis = Redis::with(&["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]).unwrap();
@@ -128,24 +128,26 @@ async fn a_full_server_still_signs_people_out() {
             Err(error) => break error,
         }
         assert!(strangers < 5000, "strangers are let in without end");
+        // Its memory is looked at once in a second.
+        tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert_eq!(full, StoreError::Full);
-    // What was freed for the last one may be room for a small one.
     let mut known = 0;
     loop {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
+        match store.create(handle, content(Kind::SignedIn, &[b'x'; 4000]), NOW).await {
             Ok(_) => known += 1,
             Err(error) => break assert_eq!(error, StoreError::Full),
         }
         assert!(known < 5000, "users are let in without end");
     }
+    assert!(strangers > 100 && known > 50, "{strangers} strangers, {known} users");
     assert!(store.load(first, NOW).await.unwrap().is_some());
     assert_eq!(store.touch(first, countersign::UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
     assert_eq!(store.delete(first, NOW).await, Ok(true));
     assert!(store.revoke_user(second.tag(), None, NOW).await.is_ok());
     assert!(store.load(second, NOW).await.unwrap().is_none());
-    println!("a full server: {strangers} strangers, then none; logouts go on");
+    println!("a full server: {strangers} strangers, then {known} users, then none; logouts go on");
 }
 
 /// A sentinel that takes everything and says nothing holds up nobody, wherever it stands in the list; nor does such a node of a cluster.

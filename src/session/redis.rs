@@ -27,6 +27,10 @@ use scripts::{CREATE, DELETE, LIST, LOAD, REVOKE, ROTATE, SWAP, Script, TOUCH};
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
+use tokio::time::timeout;
+
+/// Hundredths of the server's memory that sessions of nobody may fill: the rest is for those who sign in.
+const FOR_ANONYMOUS: u64 = 75;
 
 /// How the store speaks to its servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,7 +59,7 @@ impl Default for RedisOptions {
 ///
 /// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`StoreError::Unavailable`], and calls fail
 /// at once while a server is known to be away. A signed-in session is never dropped before its time if the server's `maxmemory-policy` is
-/// `noeviction`: then a full one answers [`StoreError::Full`].
+/// `noeviction`: then a full one answers [`StoreError::Full`], to sessions of nobody when three quarters of its `maxmemory` are used.
 ///
 /// Rotating a session of nobody into one of a user touches two slots: the new one is made first, then the old one ended. A crash in between
 /// leaves the old one, and a new one whose cookie nobody has.
@@ -70,6 +74,7 @@ impl Default for RedisOptions {
 pub struct RedisStore {
     server: Server,
     replicas: u32,
+    answer: Duration,
 }
 
 /// An address that cannot be one.
@@ -118,7 +123,7 @@ impl RedisStore {
     }
 
     fn on(servers: Servers, options: RedisOptions) -> Self {
-        Self { server: Server::new(servers, options), replicas: options.replicas }
+        Self { server: Server::new(servers, options), replicas: options.replicas, answer: options.answer }
     }
 
     /// Runs a script; `args` follow on the keys.
@@ -282,7 +287,17 @@ fn epoch_of(answer: &Value) -> Epoch {
 
 impl SessionStore for RedisStore {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        self.put(handle, &content, now).await
+        if content.kind == Kind::SignedIn {
+            return self.put(handle, &content, now).await;
+        }
+        let [session, _, _] = keys(handle);
+        let making = async {
+            match self.server.fill(&session).await? {
+                FOR_ANONYMOUS.. => Err(StoreError::Full),
+                _ => self.put(handle, &content, now).await,
+            }
+        };
+        timeout(self.answer, making).await.unwrap_or(Err(StoreError::Unavailable))
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {

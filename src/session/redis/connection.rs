@@ -28,6 +28,9 @@ const FAILURES_OF_A_CONNECTION: u32 = 2;
 const FAILURES_OF_A_SERVER: u32 = 8;
 const PAUSE: u64 = 500;
 
+/// Milliseconds from one look at how full the server is to the next.
+const LOOK: u64 = 1000;
+
 /// Where to connect to.
 pub(super) enum Servers {
     Single(Client),
@@ -146,6 +149,9 @@ pub(super) struct Server {
     /// For calls that wait for replicas: the server holds up all that comes behind them on their connection.
     waiting: Arc<Link>,
     in_flight: Semaphore,
+    /// How full the server is, and when that was asked: milliseconds after the start, 0 for never.
+    fill: AtomicU64,
+    looked_at: AtomicU64,
 }
 
 /// A connection, once there is one, and how often it has failed in a row. Each has its own pause: calls that wait for replicas must not stop
@@ -222,6 +228,8 @@ impl Server {
             shared: Link::new(&servers, options),
             waiting: Link::new(&servers, options),
             in_flight: Semaphore::new(options.in_flight),
+            fill: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
         }
     }
 
@@ -291,6 +299,29 @@ impl Server {
         let reached = connection.query_at(keys.first().map(String::as_str).unwrap_or_default(), &wait).await?;
         let is_replicated = matches!(reached, Value::Int(reached) if reached >= i64::from(replicas));
         Ok(Answer { value, is_second: false, is_replicated })
+    }
+}
+
+impl Server {
+    /// How many hundredths of the memory that it may use the server with this key uses, as it was a moment ago; 0 if that has no limit.
+    pub(super) async fn fill(&self, key: &str) -> Result<u64, StoreError> {
+        let (now, before) = (self.shared.now(), self.looked_at.load(Ordering::Relaxed));
+        let is_old = before == 0 || now.saturating_sub(before) >= LOOK;
+        let is_mine = || self.looked_at.compare_exchange(before, now.max(1), Ordering::Relaxed, Ordering::Relaxed);
+        if is_old && is_mine().is_ok() {
+            let fill = self.look(key).await.map_err(|error| self.shared.failed(&error))?;
+            self.fill.store(fill, Ordering::Relaxed);
+        }
+        Ok(self.fill.load(Ordering::Relaxed))
+    }
+
+    async fn look(&self, key: &str) -> RedisResult<u64> {
+        let mut info = redis::cmd("INFO");
+        info.arg("memory");
+        let answer: redis::InfoDict =
+            redis::from_redis_value(self.shared.connection().await?.query_at(key, &info).await?)?;
+        let bytes = |name| answer.get::<u64>(name).unwrap_or(0);
+        Ok(bytes("used_memory").saturating_mul(100).checked_div(bytes("maxmemory")).unwrap_or(0))
     }
 }
 
