@@ -74,6 +74,78 @@ async fn it_obeys_on_three_servers() {
     obeys("nats, three servers", &*store(&nats.urls(), &by_three()).await).await;
 }
 
+/// Markers of what was ended leave the bucket, and what they marked stays ended: for whoever has heard of it, and for whoever comes later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn markers_leave_the_bucket() {
+    let nats = NatsCluster::start().unwrap();
+    let short = Duration::from_millis(100);
+    let options = NatsOptions { staleness: Duration::from_secs(1), markers: short, ..by_three() };
+    let stores = three_stores(&nats.urls(), &options).await;
+    let (mut ended, mut kept) = (Vec::new(), Vec::new());
+    for number in 0..100 {
+        let handle = session(&*stores[number % 3], Kind::SignedIn, b"data").await;
+        if number % 4 > 0 {
+            assert_eq!(stores[0].delete(handle, NOW).await, Ok(true));
+            ended.push(handle);
+        } else {
+            kept.push(handle);
+        }
+    }
+    let messages = || {
+        let info = cluster_kit::nats::request(&nats.addresses()[0], "$JS.API.STREAM.INFO.KV_countersign", "").unwrap();
+        info["state"]["messages"].as_u64().unwrap()
+    };
+    // Beside the sessions there is the heartbeat.
+    assert_eq!(messages(), 101);
+    assert_eq!(stores[0].sweep(NOW, 1000).await, Ok(0));
+    assert_eq!(messages(), 101, "they stay for a while, in any case");
+    tokio::time::sleep(options.staleness * 8).await;
+    assert_eq!(stores[0].sweep(NOW, 10).await, Ok(0));
+    assert_eq!(messages(), 91, "no more at once than was asked for");
+    assert_eq!(stores[0].sweep(NOW, 1000).await, Ok(0));
+    assert_eq!(messages(), 26);
+    let later = store(&nats.urls(), &options).await;
+    for store in stores.iter().chain([&later]) {
+        store.catch_up().await.unwrap();
+        for handle in &ended {
+            assert!(store.load(*handle, NOW).await.unwrap().is_none());
+        }
+        for handle in &kept {
+            assert!(store.load(*handle, NOW).await.unwrap().is_some());
+        }
+    }
+    // The handle is free again, as if it had never been.
+    assert!(matches!(stores[1].create(ended[0], content(Kind::SignedIn, b"new"), NOW).await, Ok(Created::Done(_))));
+    stores[2].catch_up().await.unwrap();
+    assert!(stores[2].load(ended[0], NOW).await.unwrap().is_some());
+}
+
+/// Three servers on the configuration of the examples: its user may do what the store does, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_user_of_the_example_is_enough() {
+    let config = include_str!("../examples/cluster/nats.conf").replace("PASSWORD", "obvious-test-password");
+    let nats = NatsCluster::start_as(&config).unwrap();
+    let log_in = |login: &str| -> Vec<String> {
+        nats.addresses().iter().map(|address| format!("nats://{login}@{address}")).collect()
+    };
+    let urls = log_in("sessions:obvious-test-password");
+    obeys("nats, the user of the example", &*store(&urls, &by_three()).await).await;
+    // Found and opened by those who come later.
+    let later = store(&urls, &by_three()).await;
+    let handle = session(&*later, Kind::SignedIn, b"data").await;
+    assert!(later.load(handle, NOW).await.unwrap().is_some());
+    let address = &nats.addresses()[0];
+    for forbidden in ["$JS.API.STREAM.DELETE.KV_countersign", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.CREATE.other"] {
+        let refusal = cluster_kit::nats::request(address, forbidden, "").unwrap_err().to_string();
+        assert!(refusal.contains("Permissions Violation"), "{forbidden}: {refusal}");
+    }
+    for login in ["sessions:wrong", "nobody"] {
+        let urls = log_in(login);
+        let refusal = NatsStore::connect(urls.iter().map(String::as_str), by_three()).await.unwrap_err();
+        assert!(!refusal.to_string().contains("wrong"), "{refusal}");
+    }
+}
+
 async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
     let start = Instant::now();
     assert_eq!(count_together(stores, Kind::SignedIn).await, 12_800);

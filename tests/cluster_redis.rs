@@ -14,6 +14,7 @@ mod cluster_kit;
 mod races;
 
 use cluster_kit::link::{Link, Mode};
+use cluster_kit::process::Folder;
 use cluster_kit::redis::{Redis, RedisCluster};
 use cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
 use countersign::session::laws::{self, Law};
@@ -82,21 +83,65 @@ async fn three_servers_share_without_loss() {
     );
 }
 
-/// The user that the guide names has what the store needs, and nothing else.
+const LOGIN: &str = "sessions:obvious-test-password";
+
+/// A server on the configuration of the examples, and the folder where that is.
+fn as_in_the_example() -> (Redis, Folder) {
+    let config = include_str!("../examples/cluster/redis.conf").replace("PASSWORD", "obvious-test-password");
+    let folder = Folder::new("redis-example").unwrap();
+    let file = folder.path().join("redis.conf");
+    std::fs::write(&file, config).unwrap();
+    (Redis::with(&["--include", &file.display().to_string()]).unwrap(), folder)
+}
+
+/// What was answered is there after `kill -9`, if Redis is told to keep it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_user_of_the_guide_is_enough() {
-    let redis = Redis::single().unwrap();
-    let guide = include_str!("../docs/CLUSTER.md");
-    let rules = guide.lines().find_map(|line| line.strip_prefix("user sessions ")).expect("the guide has a user");
-    let rules = rules.replace("PASSWORD", "obvious-test-password");
-    let words: Vec<_> = ["ACL", "SETUSER", "sessions"].into_iter().chain(rules.split(' ')).collect();
-    redis.ask(&words).unwrap();
-    let store = single(&format!("sessions:obvious-test-password@{}", redis.address()), PATIENT);
+async fn a_server_that_keeps_its_log_keeps_sessions() {
+    let (mut redis, _folder) = as_in_the_example();
+    let store = single(&format!("{LOGIN}@{}", redis.address()), PATIENT);
+    let (mut made, mut ended, mut lost, mut revived) = (Vec::new(), Vec::new(), 0, 0);
+    for kill in 0..5 {
+        for number in 0..100 {
+            let handle = session(&store, Kind::SignedIn, b"data").await;
+            match number % 4 {
+                0 => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
+                1 => assert!(store.revoke_user(handle.tag(), None, NOW).await.is_ok()),
+                _ => {}
+            }
+            if number % 4 < 2 { ended.push(handle) } else { made.push(handle) }
+        }
+        redis.kill();
+        redis.restart().unwrap();
+        let restarted = Instant::now();
+        while store.load(made[0], NOW).await.is_err() {
+            assert!(restarted.elapsed() < Duration::from_secs(10), "kill {kill}: it does not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for handle in &made {
+            lost += usize::from(store.load(*handle, NOW).await.unwrap().is_none());
+        }
+        for handle in &ended {
+            revived += usize::from(store.load(*handle, NOW).await.unwrap().is_some());
+        }
+    }
+    println!(
+        "killed 5 times, with its log on disk: of {} sessions {lost} lost, of {} ended ones {revived} revived",
+        made.len(),
+        ended.len()
+    );
+    assert_eq!((lost, revived), (0, 0));
+}
+
+/// The user of the example has what the store needs, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_user_of_the_example_is_enough() {
+    let (redis, _folder) = as_in_the_example();
+    let store = single(&format!("{LOGIN}@{}", redis.address()), PATIENT);
     for law in Law::ALL {
         assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
     }
     let careful = single(
-        &format!("sessions:obvious-test-password@{}", redis.address()),
+        &format!("{LOGIN}@{}", redis.address()),
         RedisOptions { replicas: 1, answer: Duration::from_millis(500), ..PATIENT },
     );
     let handle = session(&careful, Kind::SignedIn, b"data").await;

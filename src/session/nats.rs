@@ -54,13 +54,22 @@ pub struct NatsOptions {
     /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where that does not
     /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
     pub staleness: Duration,
+    /// How long the marker of a session that was ended stays in the bucket, at least; then [`SessionStore::sweep`] removes it.
+    pub markers: Duration,
 }
 
 impl Default for NatsOptions {
-    /// The bucket `countersign`, 256 MiB on one server, one second for an answer, two for the feed.
+    /// The bucket `countersign`, 256 MiB on one server, one second for an answer, two for the feed, ten minutes for markers.
     fn default() -> Self {
         let (answer, staleness) = (Duration::from_secs(1), Duration::from_secs(2));
-        Self { bucket: "countersign".into(), max_bytes: 256 << 20, replicas: 1, answer, staleness }
+        Self {
+            bucket: "countersign".into(),
+            max_bytes: 256 << 20,
+            replicas: 1,
+            answer,
+            staleness,
+            markers: Duration::from_secs(600),
+        }
     }
 }
 
@@ -101,13 +110,23 @@ pub struct NatsStore {
 }
 
 impl NatsStore {
-    /// Opens the bucket, or makes it, and waits until all of it has been heard.
+    /// Opens the bucket, or makes it, and waits until all of it has been heard. `nats://user:password@host:port` signs in, `tls://host:port` asks for
+    /// TLS, by the roots that the system trusts.
     ///
     /// # Errors
     /// [`NatsError`]
     pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
-        let urls: Vec<String> = urls.into_iter().map(String::from).collect();
-        let bucket = Bucket::open(urls, &options).await?;
+        let urls = urls.into_iter().map(String::from).collect();
+        let client = bucket::client_of(urls, &options).await?;
+        Self::with_client(client, options).await
+    }
+
+    /// The same with a client of your own, for what an address does not say: credentials in a file, a key, roots of your own.
+    ///
+    /// # Errors
+    /// [`NatsError`]
+    pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
+        let bucket = Bucket::open(client, &options).await?;
         let patience = options.answer.saturating_mul(10);
         let replica = Arc::new(Replica::new(options.staleness));
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
@@ -442,7 +461,9 @@ impl SessionStore for NatsStore {
                 swept = swept.saturating_add(1);
             }
         }
-        for handle in self.replica.old_graves(limit) {
+        // A copy that was away for longer than the bound begins anew: nobody else can have missed them.
+        let age = self.options.markers.max(self.options.staleness.saturating_mul(8));
+        for handle in self.replica.old_graves(age, limit) {
             if self.in_time(self.bucket.purge(&session_key(handle))).await.is_err() {
                 self.replica.bury_again(handle);
                 break;

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a leader says that it is one.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// For servers that ask who it is; others do not look at it.
+const LOGIN: &str = r#""user":"sessions","pass":"obvious-test-password""#;
+
 /// A port that refuses, as nobody may listen below 1024 for nothing.
 const NOWHERE: &str = "127.0.0.1:1";
 
@@ -51,7 +54,7 @@ impl Connection {
         let inbox = format!("_INBOX.kit-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // With headers, as the server says only by one that nobody listens.
         let said = format!(
-            "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true}}\r\nSUB {inbox} 1\r\n\
+            "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true,{LOGIN}}}\r\nSUB {inbox} 1\r\n\
              PUB {subject} {inbox} {}\r\n{body}\r\n",
             body.len()
         );
@@ -169,17 +172,26 @@ pub(crate) struct Node {
 impl NatsCluster {
     /// Waits until all three are there and one leads.
     pub(crate) fn start() -> Outcome<Self> {
-        Self::start_with(false)
+        Self::start_with(false, None)
+    }
+
+    /// The same on this configuration, in which `{name}` and the like stand for what is different in each.
+    pub(crate) fn start_as(config: &str) -> Outcome<Self> {
+        Self::start_with(false, Some(config))
     }
 
     /// The servers reach each other through links, so that [`Self::isolate`] can part them; clients reach all of them.
     pub(crate) fn start_behind_links() -> Outcome<Self> {
-        Self::start_with(true)
+        Self::start_with(true, None)
     }
 
-    fn start_with(is_behind_links: bool) -> Outcome<Self> {
+    fn start_with(is_behind_links: bool, config: Option<&str>) -> Outcome<Self> {
         with_free_ports(|ports: [u16; 9]| {
-            let nodes = (0..3).map(|i| Node::start(i, &ports, is_behind_links)).collect::<Outcome<_>>()?;
+            let start = |node| match config {
+                None => Node::start(node, &ports, is_behind_links),
+                Some(config) => Node::start_as(config, node, &ports),
+            };
+            let nodes = (0..3).map(start).collect::<Outcome<_>>()?;
             let mut cluster = Self { nodes };
             cluster.wait_until_whole()?;
             Ok(cluster)
@@ -315,6 +327,26 @@ impl Node {
             routes.join(", ")
         );
         Ok(Self { server: start(client, &name(node), &config)?, monitor, links })
+    }
+
+    fn start_as(config: &str, node: usize, ports: &[u16; 9]) -> Outcome<Self> {
+        let [client, own, monitor] = [0, 3, 6].map(|first| ports[first + node]);
+        let routes = ports[3..6].iter().map(|port| format!("\"nats-route://{}\"", local(*port))).collect::<Vec<_>>();
+        let server = Server::start(&NATS, client, |folder| {
+            let file = folder.join("nats.conf");
+            let text = [
+                ("{name}", name(node)),
+                ("{client}", local(client)),
+                ("{cluster}", local(own)),
+                ("{monitor}", local(monitor)),
+                ("{routes}", routes.join(", ")),
+                ("{store}", folder.join("store").display().to_string()),
+            ];
+            let text = text.iter().fold(config.to_owned(), |config, (name, value)| config.replace(name, value));
+            fs::write(&file, text)?;
+            Ok(vec!["-c".to_owned(), file.display().to_string()])
+        })?;
+        Ok(Self { server, monitor, links: Vec::new() })
     }
 
     /// What it knows of JetStream.

@@ -13,6 +13,7 @@ use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{Client, ConnectOptions, ServerAddr};
 use core::error::Error;
 use core::fmt::Display;
 use core::time::Duration;
@@ -32,6 +33,22 @@ pub(super) enum Value {
     Deleted,
 }
 
+/// A client of these servers. User and password may be in an address, which the client does not look for itself.
+pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
+    let addresses: Vec<ServerAddr> =
+        urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| failed(&error))?;
+    let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
+    let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
+    if let Some((user, password)) = login {
+        connecting = connecting.user_and_password(user.into(), password.into());
+    }
+    connecting.connect(addresses).await.map_err(|error| failed(&error))
+}
+
+fn failed(error: &dyn Display) -> NatsError {
+    NatsError(error.to_string())
+}
+
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) store: Store,
@@ -40,13 +57,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Opens it, or makes it.
-    pub(super) async fn open(urls: Vec<String>, options: &NatsOptions) -> Result<Self, NatsError> {
-        let failed = |error: &dyn Display| NatsError(error.to_string());
-        let client = async_nats::ConnectOptions::new()
-            .request_timeout(Some(options.answer))
-            .connect(urls)
-            .await
-            .map_err(|error| failed(&error))?;
+    pub(super) async fn open(client: Client, options: &NatsOptions) -> Result<Self, NatsError> {
         let mut context = jetstream::new(client);
         context.set_timeout(options.answer);
         let store = match context.get_key_value(&options.bucket).await {

@@ -18,8 +18,6 @@ use std::vec::Vec;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// How long a marker of what was deleted stays in the bucket: longer than any feed may be behind.
-const GRAVE: Duration = Duration::from_secs(600);
 /// How long it waits before the feed is asked for again, and how often it looks whether it is behind.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -246,10 +244,10 @@ impl Replica {
     }
 
     /// What was deleted long ago; it is forgotten here.
-    pub(super) fn old_graves(&self, limit: usize) -> Vec<Handle> {
+    pub(super) fn old_graves(&self, age: Duration, limit: usize) -> Vec<Handle> {
         let mut known = self.write();
         let mut handles = Vec::new();
-        while handles.len() < limit && known.graves.front().is_some_and(|(at, _)| at.elapsed() >= GRAVE) {
+        while handles.len() < limit && known.graves.front().is_some_and(|(at, _)| at.elapsed() >= age) {
             let Some((_, handle)) = known.graves.pop_front() else { break };
             if known.sessions.get(&handle).is_none_or(|held| held.entry.is_none()) {
                 known.sessions.remove(&handle);
