@@ -90,7 +90,8 @@ impl fmt::Display for RedisUrlError {
 impl core::error::Error for RedisUrlError {}
 
 impl RedisStore {
-    /// On one server. No connection is made before the first call.
+    /// On one server. No connection is made before the first call. `rediss://` asks for TLS, by the roots that the system trusts, with feature
+    /// `redis-tls`.
     ///
     /// # Errors
     /// [`RedisUrlError`]
@@ -99,7 +100,8 @@ impl RedisStore {
     }
 
     /// On the primary that these sentinels name, which is asked for again whenever it does not answer or is none any more. All of them are asked at
-    /// once, and the first answer counts. `login` is user and password at the primary; those of a sentinel are in its address.
+    /// once, and the first answer counts. `login` is user and password at the primary; those of a sentinel are in its address. Where a sentinel is
+    /// spoken to over TLS, so is the primary that it names.
     ///
     /// # Errors
     /// [`RedisUrlError`]

@@ -3,6 +3,7 @@
 use super::link::{Link, Mode};
 use super::net::{connect, http_get, local, with_free_ports};
 use super::process::{Program, Server};
+use super::redis::Certificate;
 use super::{Outcome, fail, wait_for};
 use serde_json::Value;
 use std::fs;
@@ -124,6 +125,16 @@ pub(crate) struct Nats {
 impl Nats {
     pub(crate) fn single() -> Outcome<Self> {
         let server = with_free_ports(|[port]| start(port, "single", ""))?;
+        let nats = Self { server };
+        nats.wait_for_jetstream()?;
+        Ok(nats)
+    }
+
+    /// With TLS for those who ask for it.
+    pub(crate) fn over_tls(certificate: &Certificate) -> Outcome<Self> {
+        let Certificate { certificate, key, .. } = certificate;
+        let tls = format!("tls {{ cert_file: \"{certificate}\", key_file: \"{key}\" }}\nallow_non_tls: true\n");
+        let server = with_free_ports(|[port]| start(port, "single", &tls))?;
         let nats = Self { server };
         nats.wait_for_jetstream()?;
         Ok(nats)

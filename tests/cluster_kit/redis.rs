@@ -1,7 +1,7 @@
 //! Redis alone and as a cluster, and what it takes to talk to it; nothing is written to disk.
 
 use super::link::Link;
-use super::net::{connect, with_free_ports};
+use super::net::{connect, local, with_free_ports};
 use super::process::{Program, Server};
 use super::{Outcome, fail, wait_for};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -112,6 +112,16 @@ impl Redis {
         with_free_ports(|[port]| Self::at(port, options, None))
     }
 
+    /// Alone, with a second port for TLS; returns the address there.
+    pub(crate) fn over_tls(certificate: &Certificate) -> Outcome<(Self, String)> {
+        with_free_ports(|[port, over_tls]| {
+            let (second, certificate) = (over_tls.to_string(), certificate.options("--"));
+            let options: Vec<_> =
+                ["--tls-port", &second].into_iter().chain(certificate.iter().map(String::as_str)).collect();
+            Ok((Self::at(port, &options, None)?, local(over_tls)))
+        })
+    }
+
     /// A copy of the primary at this address, which may be that of a [`Link`]; waits for the first copy.
     pub(crate) fn replica_of(address: &str) -> Outcome<Self> {
         let mut replica = Self::single()?;
@@ -159,6 +169,26 @@ impl Redis {
             let info = self.ask(&["INFO", "replication"])?;
             if info.text().contains("master_link_status:up") { Ok(()) } else { fail(info.text()) }
         })
+    }
+}
+
+/// Files of a certificate, its key, and the root that has signed it.
+pub(crate) struct Certificate {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    pub(crate) root: String,
+}
+
+impl Certificate {
+    /// Names and values for Redis and Sentinel, which ask their clients for none.
+    pub(super) fn options(&self, prefix: &str) -> Vec<String> {
+        let options = [
+            ("tls-cert-file", self.certificate.as_str()),
+            ("tls-key-file", &self.key),
+            ("tls-ca-cert-file", &self.root),
+            ("tls-auth-clients", "no"),
+        ];
+        options.iter().flat_map(|(name, value)| [format!("{prefix}{name}"), (*value).to_owned()]).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::link::{Link, Mode};
 use super::net::{local, with_free_ports};
 use super::process::{Program, Server};
-use super::redis::{Redis, Reply, ask, pongs};
+use super::redis::{Certificate, Redis, Reply, ask, pongs};
 use super::{Outcome, fail, wait_for};
 use std::fs;
 use std::path::Path;
@@ -157,6 +157,23 @@ fn check_view_of(sentinel: &str) -> Outcome {
 /// A value in the list of names and values that Sentinel answers with.
 fn field<'a>(list: &'a Reply, name: &str) -> &'a str {
     list.list().chunks_exact(2).find(|pair| pair[0].text() == name).map_or("", |pair| pair[1].text())
+}
+
+/// One sentinel that speaks TLS, and is enough to name this primary, which does, too; returns its address.
+pub(crate) fn over_tls(primary: &str, certificate: &Certificate) -> Outcome<(Server, String)> {
+    with_free_ports(|[port, over_tls]| {
+        let sentinel = Server::start(&SENTINEL, port, |folder| {
+            let arguments = sentinel_arguments(folder, port, primary)?;
+            let mut text = fs::read_to_string(&arguments[0])?;
+            text += &format!("tls-port {over_tls}\ntls-replication yes\n");
+            for pair in certificate.options("").chunks_exact(2) {
+                text += &format!("{}\n", pair.join(" "));
+            }
+            fs::write(&arguments[0], text)?;
+            Ok(arguments)
+        })?;
+        Ok((sentinel, local(over_tls)))
+    })
 }
 
 fn start_sentinel(port: u16, primary: &str) -> Outcome<Server> {

@@ -11,7 +11,8 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
+    ServerErrorKind, TlsMode, Value,
 };
 use std::boxed::Box;
 use std::string::String;
@@ -40,18 +41,35 @@ pub(super) enum Servers {
     Cluster(Box<ClusterClient>, usize),
 }
 
+/// TLS needs somebody to compute for it: if the process has chosen nobody and could choose several, the first connection would panic.
+fn prepare<'u>(urls: impl IntoIterator<Item = &'u String>) {
+    #[cfg(feature = "redis-tls")]
+    if urls.into_iter().any(|url| url.starts_with("rediss:")) && rustls::crypto::CryptoProvider::get_default().is_none()
+    {
+        // If another thread was faster, there is one now.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    #[cfg(not(feature = "redis-tls"))]
+    drop(urls);
+}
+
 impl Servers {
     pub(super) fn single(url: &str) -> RedisResult<Self> {
+        prepare([&String::from(url)]);
         Client::open(url).map(Self::Single)
     }
 
     /// `login` is the user and the password at the primary; those of the sentinels are in their addresses.
     pub(super) fn sentinel(urls: Vec<String>, primary: &str, login: Option<(&str, &str)>) -> RedisResult<Self> {
+        prepare(&urls);
         let mut clients = Vec::new();
         for url in urls {
             let address = url.as_str().into_connection_info()?;
             let mut builder =
                 SentinelClientBuilder::new([address.addr().clone()], primary, SentinelServerType::Master)?;
+            if matches!(address.addr(), ConnectionAddr::TcpTls { .. }) {
+                builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+            }
             let of_sentinel = address.redis_settings();
             if let Some(user) = of_sentinel.username() {
                 builder = builder.set_client_to_sentinel_username(user);
@@ -68,6 +86,7 @@ impl Servers {
     }
 
     pub(super) fn cluster(urls: Vec<String>, options: &RedisOptions) -> RedisResult<Self> {
+        prepare(&urls);
         let nodes = urls.len();
         let builder = ClusterClient::builder(urls).retries(1);
         let builder = builder.connection_timeout(options.connect).response_timeout(options.answer);
