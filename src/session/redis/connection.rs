@@ -34,7 +34,7 @@ const LOOK: u64 = 1000;
 
 /// Where to connect to.
 pub(super) enum Servers {
-    Single(Client),
+    Single(Box<Client>),
     /// One for each address: the first that answers counts, so that a silent one holds up nobody.
     Sentinel(Vec<Arc<tokio::sync::Mutex<SentinelClient>>>),
     /// And how many addresses it has.
@@ -56,7 +56,7 @@ fn prepare<'u>(urls: impl IntoIterator<Item = &'u String>) {
 impl Servers {
     pub(super) fn single(url: &str) -> RedisResult<Self> {
         prepare([&String::from(url)]);
-        Client::open(url).map(Self::Single)
+        Client::open(url).map(|client| Self::Single(Box::new(client)))
     }
 
     /// `login` is the user and the password at the primary; those of the sentinels are in their addresses.
