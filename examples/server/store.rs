@@ -7,6 +7,9 @@ use std::time::Duration;
 
 const ANONYMOUS_BYTES: u64 = 1 << 20;
 const SIGNED_IN_BYTES: u32 = 64 << 20;
+/// What the addresses of sentinels begin with.
+#[cfg(feature = "redis")]
+const SENTINELS: &str = "sentinels://";
 /// How many sessions that are over are removed in one commit.
 const SWEEP: usize = 1000;
 
@@ -20,13 +23,26 @@ pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn st
             use countersign::session::{RedisOptions, RedisStore};
             Ok(DynStore::new(RedisStore::single(url, RedisOptions::default())?))
         }
+        #[cfg(feature = "redis")]
+        url if url.starts_with(SENTINELS) => {
+            use countersign::session::{RedisOptions, RedisStore};
+            let (sentinels, primary) =
+                url.trim_start_matches(SENTINELS).rsplit_once('/').ok_or("sentinels end with /NAME of the primary")?;
+            let urls: Vec<_> = sentinels.split(',').map(|sentinel| format!("redis://{sentinel}")).collect();
+            let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
+            Ok(DynStore::new(RedisStore::sentinel(urls.iter().map(String::as_str), primary, None, options)?))
+        }
         #[cfg(feature = "nats")]
-        url if url.starts_with("nats://") => {
+        urls if urls.starts_with("nats://") => {
             use countersign::session::{NatsOptions, NatsStore};
-            Ok(DynStore::new(NatsStore::connect([url], NatsOptions::default()).await?))
+            let urls: Vec<_> = urls.split(',').collect();
+            // As many as are named keep the bucket, if there are three or five.
+            let replicas = if matches!(urls.len(), 3 | 5) { urls.len() } else { 1 };
+            let options = NatsOptions { replicas, ..NatsOptions::default() };
+            Ok(DynStore::new(NatsStore::connect(urls, options).await?))
         }
         other => Err(format!(
-            "no store is called {other}: disk, memory, and with the features of that name redis://host:port and nats://host:port"
+            "no store is called {other}: disk, memory, and with the features of that name redis://host:port, sentinels://host:port,…/NAME and nats://host:port,…"
         )
         .into()),
     }

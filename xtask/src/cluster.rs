@@ -3,10 +3,11 @@
 use crate::browser::Browser;
 use crate::cluster_kit::Failure;
 use crate::cluster_kit::balancer::{HaProxy, Nginx};
-use crate::cluster_kit::nats::Nats;
+use crate::cluster_kit::nats::{Nats, NatsCluster};
 use crate::cluster_kit::net::with_free_ports;
 use crate::cluster_kit::process::Folder;
 use crate::cluster_kit::redis::Redis;
+use crate::cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
 use crate::shell::{Outcome, Tally, command, root, stdout_of};
 use crate::tools;
 use std::io::{BufRead, BufReader};
@@ -19,7 +20,7 @@ const PASSWORD: &str = "obvious-demo-password";
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const HELP: &str = "a, b or c: kills or revives that server.  s: kills or revives the store.  q: ends all of it.";
+const HELP: &str = "a, b or c: kills or revives that server.  s: kills or revives the store, of several servers the one that leads.  q: ends all of it.";
 
 /// For a person: takes lines from the terminal.
 pub(crate) fn by_hand(store: &str, balancer: &str) -> Outcome {
@@ -46,8 +47,10 @@ pub(crate) fn check(tally: &mut Tally) -> Outcome {
     tools::chromium()?;
     tools::cluster_servers()?;
     build()?;
-    for (store, balancer, survives) in [("memory", "nginx", false), ("redis", "haproxy", true), ("nats", "nginx", true)]
+    for (store, balancer) in
+        [("memory", "nginx"), ("redis", "haproxy"), ("sentinel", "nginx"), ("nats", "nginx"), ("nats-three", "haproxy")]
     {
+        let survives = store != "memory";
         let mut cluster = Cluster::start(store, balancer)?;
         let browser = Browser::start()?;
         browser.open(&format!("{}/", cluster.url))?;
@@ -69,6 +72,12 @@ pub(crate) fn check(tally: &mut Tally) -> Outcome {
             continue;
         }
         cluster.press("s")?;
+        if matches!(cluster.store, Store::Sentinel(..) | Store::NatsThree(..)) {
+            tally.expect(comes_to(&browser, "503")?, &what("the server that leads is killed: 503"));
+            tally.expect(comes_to(&browser, "200 admitted")?, &what("the others go on: 200 admitted"));
+            cluster.press("s")?;
+            continue;
+        }
         tally.expect(comes_to(&browser, "503")?, &what("the store is killed: 503"));
         cluster.press("s")?;
         // The cookie was kept; this Redis keeps nothing on disk, NATS does.
@@ -81,7 +90,8 @@ pub(crate) fn check(tally: &mut Tally) -> Outcome {
 /// Asks for the session until this is the answer, or patience has run out.
 fn comes_to(browser: &Browser, status: &str) -> Outcome<bool> {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    // A store of several servers may choose twice, if votes are split.
+    while start.elapsed() < PATIENCE * 3 {
         browser.evaluate("document.getElementById('session-answer').replaceChildren()")?;
         browser.click("#session-me")?;
         if browser.wait_for_text("#session-answer", " ")? && browser.text_of("#session-answer")?.starts_with(status) {
@@ -110,6 +120,10 @@ enum Store {
     None,
     Redis(Redis, bool),
     Nats(Nats, bool),
+    /// And whether all of its servers run.
+    Sentinel(RedisWithSentinel, bool),
+    /// And which of its servers is killed.
+    NatsThree(NatsCluster, Option<usize>),
 }
 
 enum Balancer {
@@ -150,7 +164,17 @@ impl Cluster {
                 let url = nats.url();
                 (Store::Nats(nats, true), url)
             }
-            other => return Err(format!("no store is called {other}: memory, redis, nats")),
+            "sentinel" => {
+                let redis = RedisWithSentinel::start().map_err(failed)?;
+                let url = format!("sentinels://{}/{PRIMARY_NAME}", redis.sentinel_addresses().join(","));
+                (Store::Sentinel(redis, true), url)
+            }
+            "nats-three" => {
+                let nats = NatsCluster::start().map_err(failed)?;
+                let urls = nats.urls().join(",");
+                (Store::NatsThree(nats, None), urls)
+            }
+            other => return Err(format!("no store is called {other}: memory, redis, sentinel, nats, nats-three")),
         };
         let ports = with_free_ports(|ports: [u16; 3]| Ok(ports)).map_err(failed)?;
         let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
@@ -204,6 +228,28 @@ impl Store {
                     nats.restart().map_err(failed)?
                 }
                 is_up
+            }
+            Self::Sentinel(redis, is_whole) => {
+                if *is_whole {
+                    redis.kill_primary().map_err(failed)?;
+                } else {
+                    redis.heal().map_err(failed)?;
+                }
+                is_whole
+            }
+            Self::NatsThree(nats, killed) => {
+                return match killed.take() {
+                    Some(node) => {
+                        nats.restart(node).map_err(failed)?;
+                        Ok("the store is whole again".to_owned())
+                    }
+                    None => {
+                        let leader = nats.leader_of("KV_countersign").map_err(failed)?;
+                        nats.kill(leader);
+                        *killed = Some(leader);
+                        Ok("the server that leads is killed: two others choose another one".to_owned())
+                    }
+                };
             }
         };
         *is_up = !*is_up;

@@ -38,7 +38,7 @@ usage: cargo xtask COMMAND
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
   interop               JWTs to and from PyJWT, jose and HAProxy
-  cluster [memory|redis|nats] [nginx|haproxy]
+  cluster [memory|redis|sentinel|nats|nats-three] [nginx|haproxy]
                         three demo servers behind a balancer, and keys that kill and revive them; with --check a browser presses them
   demo                  starts the demo, pastes its own lines, runs the device, clicks through its pages in two browsers
 ";
