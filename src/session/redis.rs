@@ -23,7 +23,7 @@ use connection::{Answer, Server, Servers};
 use core::fmt;
 use core::time::Duration;
 use redis::Value;
-use scripts::{CREATE, DELETE, LIST, LOAD, REVOKE, ROTATE, SWAP, Script, TOUCH};
+use scripts::{CREATE, DELETE, LIST, REVOKE, ROTATE, SWAP, Script, TOUCH};
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -304,7 +304,7 @@ impl SessionStore for RedisStore {
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
         let [session, _, _] = keys(handle);
-        let answer = self.run(&LOAD, &[session], &[]).await?;
+        let answer = self.server.read(redis::cmd("HMGET").arg(session).arg(&["v", "i", "a", "e", "k", "d"])).await?;
         let Value::Array(fields) = answer else { return Err(StoreError::Unavailable) };
         Ok(entry_of(&fields).filter(|entry| entry.is_live(now)))
     }
@@ -392,7 +392,8 @@ impl SessionStore for RedisStore {
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        Ok(epoch_of(&self.run(&scripts::EPOCH, &[format!("{}e", prefix(tag))], &[]).await?))
+        let key = format!("{}e", prefix(tag));
+        Ok(epoch_of(&self.server.read(redis::cmd("HMGET").arg(key).arg(&["n", "at"])).await?))
     }
 
     /// Nothing is left to do: the server removes what is over by itself, within ten minutes.

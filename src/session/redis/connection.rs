@@ -3,6 +3,7 @@
 use super::RedisOptions;
 use super::scripts::Script;
 use crate::session::store::StoreError;
+use core::future::Future;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -261,22 +262,37 @@ impl Server {
         replicas: u32,
     ) -> Result<Answer, StoreError> {
         let link = if replicas > 0 { &self.waiting } else { &self.shared };
+        let (answer, is_second) = self.within_limits(link, || self.call(link, script, keys, args, replicas)).await?;
+        Ok(Answer { is_second, ..answer })
+    }
+
+    /// Asks what changes nothing.
+    pub(super) async fn read(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let ask = async || self.shared.connection().await?.query(command).await;
+        self.within_limits(&self.shared, ask).await.map(|(value, _)| value)
+    }
+
+    /// Calls in time, while the server is not taken for away and not too many do; true for one that had to be made again.
+    async fn within_limits<T, F: Future<Output = RedisResult<T>>>(
+        &self,
+        link: &Link,
+        call: impl Fn() -> F,
+    ) -> Result<(T, bool), StoreError> {
         if link.is_paused() {
             return Err(StoreError::Unavailable);
         }
         let Ok(_permit) = self.in_flight.try_acquire() else { return Err(StoreError::Unavailable) };
-        let call = async || {
-            match self.call(link, script, keys, args, replicas).await {
-                // Closed while nobody used it, as after a failover. Every script may be run again.
+        let calling = async {
+            match call().await {
+                // Closed while nobody used it, as after a failover. Every call may be made again.
                 Err(error) if error.is_connection_dropped() => {
                     *link.place() = None;
-                    let again = self.call(link, script, keys, args, replicas).await;
-                    again.map(|answer| Answer { is_second: true, ..answer })
+                    call().await.map(|answer| (answer, true))
                 }
-                outcome => outcome,
+                outcome => outcome.map(|answer| (answer, false)),
             }
         };
-        match timeout(self.options.answer, call()).await {
+        match timeout(self.options.answer, calling).await {
             Ok(Ok(answer)) => {
                 link.failures.store(0, Ordering::Relaxed);
                 link.in_a_row.store(0, Ordering::Relaxed);

@@ -41,12 +41,6 @@ local function is_of_epoch(key, kind, e)
 end
 ";
 
-pub(super) static LOAD: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('HMGET', KEYS[1], 'v', 'i', 'a', 'e', 'k', 'd')"));
-
-pub(super) static EPOCH: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('HMGET', KEYS[1], 'n', 'at')"));
-
 /// Keys: session, index, epoch. Arguments: now, selector, version, idle, absolute, epoch, kind, record.
 pub(super) static CREATE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
