@@ -1,51 +1,60 @@
-//! Sessions on NATS JetStream: a bucket that every server has a copy of. Reads are local, writes go to the bucket's leader under the revision that
-//! was read, so nothing is overwritten and nothing comes back.
+//! Sessions on NATS JetStream: a bucket that every server has a copy of. Reads are local; a write names the revision that it is over, and counts if
+//! that is still the present one, so nothing is overwritten and nothing comes back ([`log`]).
 //!
 //! ```text
-//! s.tag.selector    a session: kind, version, deadlines, epoch, record
+//! s.tag.selector    a session, or that it was ended
 //! e.tag             the epoch of a user, and the session that was kept when it began
-//! h                 a heartbeat: whoever hears it knows that the feed runs
+//! h                 heartbeats: a server that hears its own knows that its feed runs
 //! ```
 //!
 //! A revocation is one write, that of the epoch: sessions of another epoch are over wherever it has been heard. Deadlines are compared with the
 //! caller's time; the server removes nothing by itself.
 
 mod bucket;
+mod epoch;
+mod log;
 mod replica;
+mod turns;
 
 use super::credential::{Handle, UserTag};
 use super::names::new_version;
-use super::row;
 use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
-use bucket::{Bucket, Value};
+use bucket::Bucket;
 use core::fmt;
 use core::future::Future;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use replica::{EpochRecord, Held, Replica, epoch_key, session_key};
-use std::string::String;
-use std::sync::Arc;
+use epoch::EpochRecord;
+use log::{Body, Key, Message, Place};
+use replica::{Held, Outcome, Replica, Session};
+use std::string::{String, ToString};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
+use turns::Turns;
 
 /// Writes that others were faster with, before a call gives up.
 const ATTEMPTS: usize = 100;
-
-/// Hundredths of the bucket that sessions of nobody may fill, and all sessions together: what is left is for epochs and for markers of deletion, so
-/// that who cannot sign in can still be signed out.
+/// How long a write waits for the feed before it asks the bucket what became of it.
+const FEED: Duration = Duration::from_millis(100);
+/// Messages of a key after which the earlier ones are removed.
+const UNTIDY: u32 = 8;
+/// Hundredths of the bucket that writes of sessions of nobody may fill, those of all sessions, and those that only push a deadline on. What is left
+/// is for epochs and for the ends of sessions, so that who cannot sign in can still be signed out.
 const FOR_ANONYMOUS: u64 = 75;
 const FOR_SESSIONS: u64 = 95;
+const FOR_TOUCHES: u64 = 100;
 
 /// How the store speaks to its servers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NatsOptions {
     /// The bucket: letters, digits, `-` and `_`.
     pub bucket: String,
-    /// Bytes that the bucket may take, when it is made; every server of the application keeps as much in memory. Sessions of nobody are refused
-    /// with [`StoreError::Full`] when three quarters are taken, and all new ones when hardly anything is left. Counted every other second, so
-    /// leave room for what comes in meanwhile.
+    /// Bytes that sessions may take in the bucket, when it is made; every server of the application keeps about as much in memory. Sessions of nobody
+    /// are refused with [`StoreError::Full`] when three quarters are taken, and all new or larger ones when hardly anything is left; a quarter
+    /// more is kept for logouts. Counted once in a quarter of `staleness`, so leave room for what comes in meanwhile.
     pub max_bytes: i64,
     /// How many servers of NATS keep the bucket, when it is made: 1, 3 or 5. Of three one may fail and of five two; a write waits for most of them.
     pub replicas: usize,
@@ -54,22 +63,13 @@ pub struct NatsOptions {
     /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where that does not
     /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
     pub staleness: Duration,
-    /// How long the marker of a session that was ended stays in the bucket, at least; then [`SessionStore::sweep`] removes it.
-    pub markers: Duration,
 }
 
 impl Default for NatsOptions {
-    /// The bucket `countersign`, 256 MiB on one server, one second for an answer, two for the feed, ten minutes for markers.
+    /// The bucket `countersign`, 256 MiB on one server, one second for an answer, two for the feed.
     fn default() -> Self {
         let (answer, staleness) = (Duration::from_secs(1), Duration::from_secs(2));
-        Self {
-            bucket: "countersign".into(),
-            max_bytes: 256 << 20,
-            replicas: 1,
-            answer,
-            staleness,
-            markers: Duration::from_secs(600),
-        }
+        Self { bucket: "countersign".into(), max_bytes: 256 << 20, replicas: 1, answer, staleness }
     }
 }
 
@@ -85,11 +85,14 @@ impl fmt::Display for NatsError {
 
 impl core::error::Error for NatsError {}
 
-/// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application.
+/// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application, of which there
+/// may be a few dozen.
 ///
 /// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
-/// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several; NATS flushes to disk once in a
-/// minute or two, so a loss of power on those may undo the last writes.
+/// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once it is known to count; NATS
+/// flushes to disk once in a minute or two, so a loss of power on those may undo the last writes.
+///
+/// A session that was ended leaves a message of a hundred bytes until its absolute deadline: [`SessionStore::sweep`] removes it then.
 ///
 /// ```no_run
 /// use countersign::session::{NatsOptions, NatsStore};
@@ -101,12 +104,20 @@ impl core::error::Error for NatsError {}
 /// # }).unwrap();
 /// ```
 pub struct NatsStore {
+    log: Arc<Log>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The log, and what is known of it here.
+struct Log {
     bucket: Bucket,
     replica: Arc<Replica>,
     options: NatsOptions,
+    turns: Turns,
     /// The last revision that was written here.
     written: AtomicU64,
-    tasks: Vec<JoinHandle<()>>,
+    /// When the bucket was last asked whether it takes writes, and did.
+    proven_at: Mutex<Option<Instant>>,
 }
 
 impl NatsStore {
@@ -127,21 +138,21 @@ impl NatsStore {
     /// [`NatsError`]
     pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
         let bucket = Bucket::open(client, &options).await?;
-        let patience = options.answer.saturating_mul(10);
-        let replica = Arc::new(Replica::new(options.staleness));
+        let replica = Replica::new(options.staleness).map_err(|error| NatsError(error.to_string()))?;
+        let replica = Arc::new(replica);
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
         let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
         let tasks = Vec::from([listening, beating]);
-        let store = Self { bucket, replica, options, written: AtomicU64::new(0), tasks };
-        let whole = timeout(patience, store.replica.has_heard_all());
-        whole.await.map_err(|_| NatsError("its feed says nothing".into()))?;
-        Ok(store)
+        let (turns, written, proven_at) = (Turns::default(), AtomicU64::new(0), Mutex::default());
+        let log = Arc::new(Log { bucket, replica, options, turns, written, proven_at });
+        let store = Self { log, tasks };
+        if store.log.replica.has_heard_all().await { Ok(store) } else { Err(NatsError("its feed says nothing".into())) }
     }
 
     /// True while the feed runs, and reads are local.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.replica.is_fresh()
+        self.log.replica.is_fresh()
     }
 
     /// Waits until this copy has heard of everything that was written before the call, wherever.
@@ -149,122 +160,220 @@ impl NatsStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if that takes longer than an answer may.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
-        self.in_time(async {
-            // A write of its own, behind all others: what is heard in order has heard those, too.
-            let behind = self.bucket.beat().await?;
-            self.replica.has_heard(behind).await;
+        // A message of its own, behind all others: what is heard in order has heard those, too.
+        let log = &self.log;
+        log.in_time(async {
+            let behind = log.bucket.append(Key::Beat, &Message::ANY_BEAT).await?;
+            log.replica.has_heard(behind).await;
             Ok(())
         })
         .await
     }
+}
 
+impl Log {
     async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         timeout(self.options.answer, call).await.unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// The session as the bucket has it, unless something later was heard of.
+    /// Makes sure that the bucket takes writes, unless that is known: one of its servers that is cut off from the others answers reads for a while,
+    /// and knows nothing of what they have ended. Those who ask at the same time, and shortly after, ask together.
+    async fn ask_all(&self) -> Result<(), StoreError> {
+        let was_proven = || {
+            let proven_at = self.proven_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let half = self.options.staleness.checked_div(2).unwrap_or_default();
+            proven_at.is_some_and(|at| at.elapsed() < half)
+        };
+        if self.replica.is_fresh() || was_proven() {
+            return Ok(());
+        }
+        let _turn = self.turns.take("h").await;
+        if was_proven() {
+            return Ok(());
+        }
+        let at = Instant::now();
+        self.bucket.append(Key::Beat, &Message::ANY_BEAT).await?;
+        *self.proven_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        Ok(())
+    }
+
+    /// Waits until this copy has what the bucket has of a key; false if it is not believed, or the feed takes too long.
+    async fn has_all_of(&self, key: Key) -> Result<bool, StoreError> {
+        if !self.replica.is_fresh() {
+            return Ok(false);
+        }
+        let last = self.bucket.last_of(key).await?;
+        let has_heard = timeout(FEED, self.replica.has_heard(last)).await.is_ok();
+        Ok(has_heard && self.replica.is_fresh())
+    }
+
+    /// Reads the log of a key in the bucket: what it holds by that.
+    async fn read_all<T: Clone>(
+        &self,
+        key: Key,
+        value_of: impl Fn(Body) -> Option<T>,
+    ) -> Result<Option<Place<T>>, StoreError> {
+        self.ask_all().await?;
+        let (mut place, mut from) = (None, 0);
+        // No further: while others write there is always more.
+        let last = self.bucket.last_of(key).await?;
+        while from <= last {
+            let Some((revision, message)) = self.bucket.next(key, from).await? else { break };
+            from = revision.saturating_add(1);
+            let Some(Message { id, over, body }) = message else { continue };
+            let Some(value) = value_of(body) else { continue };
+            let counts = Place::take(&mut place, revision, over, value);
+            let messages = place.as_ref().map_or(0, |place| place.messages);
+            self.replica.tell(id, Outcome { revision, counts, messages });
+            self.replica.has_seen(revision);
+        }
+        Ok(place)
+    }
+
+    /// The session as the bucket has it.
     async fn look_up_session(&self, handle: Handle) -> Result<Held, StoreError> {
-        let (revision, value) = self.bucket.look_up(&session_key(handle)).await?;
-        let held = Held { revision, entry: value.and_then(|value| row::decode(&value)) };
-        Ok(self.replica.learn_session(handle, held))
+        if self.has_all_of(Key::Session(handle)).await? {
+            return Ok(self.replica.session(handle));
+        }
+        self.read_all(Key::Session(handle), replica::session_of).await
+    }
+
+    async fn look_up_epoch(&self, tag: UserTag) -> Result<Option<Place<EpochRecord>>, StoreError> {
+        if self.has_all_of(Key::Epoch(tag)).await? {
+            return Ok(self.replica.epoch(tag));
+        }
+        self.read_all(Key::Epoch(tag), |body| if let Body::Epoch(record) = body { Some(record) } else { None }).await
     }
 
     /// The session as this server knows it, or as the bucket has it where that is not enough.
     async fn session(&self, handle: Handle) -> Result<Held, StoreError> {
-        let is_fresh = self.replica.is_fresh();
-        match self.replica.session(handle).filter(|held| held.entry.is_some() && is_fresh) {
-            Some(held) => Ok(held),
-            None => {
-                self.ask_all(is_fresh).await?;
-                self.look_up_session(handle).await
-            }
+        let is_there = |place: &Place<Session>| place.value.entry().is_some();
+        match self.replica.session(handle).filter(is_there) {
+            Some(place) if self.replica.is_fresh() => Ok(Some(place)),
+            _ => self.look_up_session(handle).await,
         }
-    }
-
-    /// Makes sure that the bucket still takes writes: where several servers keep it, one that is cut off from the others answers reads for a
-    /// while, and knows nothing of what they have ended.
-    async fn ask_all(&self, is_fresh: bool) -> Result<(), StoreError> {
-        if is_fresh { Ok(()) } else { self.bucket.beat().await.map(drop) }
     }
 
     async fn epoch_record(&self, tag: UserTag) -> Result<EpochRecord, StoreError> {
-        if self.replica.is_fresh() {
-            return Ok(self.replica.epoch(tag));
-        }
-        self.ask_all(false).await?;
-        self.look_up_epoch(tag).await.map(|(_, record)| record)
+        let place = if self.replica.is_fresh() { self.replica.epoch(tag) } else { self.look_up_epoch(tag).await? };
+        Ok(place.map(|place| place.value).unwrap_or_default())
     }
 
-    async fn look_up_epoch(&self, tag: UserTag) -> Result<(u64, EpochRecord), StoreError> {
-        let (revision, value) = self.bucket.look_up(&epoch_key(tag)).await?;
-        let record = value.and_then(|value| EpochRecord::decode(&value)).unwrap_or_default();
-        Ok(self.replica.learn_epoch(tag, revision, record))
-    }
-
-    /// A live session of the present epoch, as whoever reads it has it.
-    async fn live(&self, handle: Handle, held: Held, now: UnixTime) -> Result<Option<(u64, Entry)>, StoreError> {
-        let Some(entry) = held.entry.filter(|entry| entry.is_live(now)) else { return Ok(None) };
+    /// A live session of the present epoch, as whoever reads it has it, and its revision.
+    async fn live(&self, handle: Handle, held: &Held, now: UnixTime) -> Result<Option<(u64, Entry)>, StoreError> {
+        let Some(place) = held else { return Ok(None) };
+        let Some(entry) = place.value.entry().filter(|entry| entry.is_live(now)) else { return Ok(None) };
         if entry.content.kind == Kind::Anonymous {
-            return Ok(Some((held.revision, entry)));
+            return Ok(Some((place.revision, entry.clone())));
         }
         let mut record = self.epoch_record(handle.tag()).await?;
         if record.epoch.number < entry.content.epoch {
             // It is of an epoch that this server has not heard of.
-            (_, record) = self.look_up_epoch(handle.tag()).await?;
+            record = self.look_up_epoch(handle.tag()).await?.map(|place| place.value).unwrap_or_default();
         }
-        Ok(record.admits(handle, entry.content.epoch).then(|| (held.revision, record.raised(&entry))))
+        Ok(record.admits(handle, entry.content.epoch).then(|| (place.revision, record.raised(entry))))
     }
 
     async fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, StoreError> {
         Ok(content.kind == Kind::Anonymous || self.epoch_record(handle.tag()).await?.epoch.number == content.epoch)
     }
 
-    /// Writes over what has this revision; false if it has another one by now.
-    async fn put(&self, handle: Handle, entry: &Entry, over: u64) -> Result<bool, StoreError> {
-        let revision = self.write(&session_key(handle), Value::Is(row::encode(entry)), over).await?;
-        Ok(self.written(handle, revision, Some(entry.clone())))
+    /// Writes over a revision, 0 for none; true if it counts. It goes on when nobody waits for it any more: whoever stops in the middle of a turn
+    /// would hold up all others.
+    async fn write(self: &Arc<Self>, key: Key, body: Body, over: u64) -> Result<bool, StoreError> {
+        let log = Arc::clone(self);
+        let patience = self.options.answer.saturating_mul(2);
+        let writing = tokio::spawn(async move { timeout(patience, log.write_in_turn(key, body, over)).await });
+        // It has neither panicked nor been aborted, unless the runtime ends.
+        writing.await.map_or(Err(StoreError::Unavailable), |written| written.unwrap_or(Err(StoreError::Unavailable)))
     }
 
-    /// Ends what has this revision; false if it has another one by now.
-    async fn end(&self, handle: Handle, over: u64) -> Result<bool, StoreError> {
-        let revision = self.write(&session_key(handle), Value::Deleted, over).await?;
-        Ok(self.written(handle, revision, None))
-    }
-
-    fn written(&self, handle: Handle, revision: Option<u64>, entry: Option<Entry>) -> bool {
-        if let Some(revision) = revision {
-            self.replica.learn_session(handle, Held { revision, entry });
+    async fn write_in_turn(&self, key: Key, body: Body, over: u64) -> Result<bool, StoreError> {
+        // Nothing is sent into a connection that is away: it would come late, and stand in the log behind what counts.
+        self.ask_all().await?;
+        let _turn = self.turns.take(&key.name()).await;
+        // What this server knows to be another revision by now is not even tried.
+        if self.replica.is_fresh() && self.replica.revision_of(key) > over {
+            return Ok(false);
         }
-        revision.is_some()
+        let is_end = matches!(body, Body::Ended(_));
+        let mut expected = self.replica.expect();
+        let appended = self.bucket.append(key, &Message { id: expected.id, over, body }).await?;
+        let outcome = match timeout(FEED, expected.outcome()).await {
+            Ok(outcome) => outcome?,
+            // The feed is behind: the bucket says what became of it.
+            Err(_) => {
+                match key {
+                    Key::Session(handle) => self.look_up_session(handle).await.map(drop)?,
+                    Key::Epoch(tag) => self.look_up_epoch(tag).await.map(drop)?,
+                    Key::Beat => {}
+                }
+                // If it has left the log before it was read, nobody knows.
+                timeout(FEED, expected.outcome()).await.unwrap_or(Err(StoreError::Unavailable))?
+            }
+        };
+        if !outcome.counts {
+            return Ok(false);
+        }
+        self.written.fetch_max(appended, Ordering::Relaxed);
+        if outcome.messages >= UNTIDY || is_end {
+            self.tidy(key, outcome.revision);
+        }
+        Ok(true)
     }
 
-    /// [`Bucket::write`], and notes how far this server has written.
-    async fn write(&self, key: &str, value: Value, over: u64) -> Result<Option<u64>, StoreError> {
-        let revision = self.bucket.write(key, value, over).await?;
-        self.written.fetch_max(revision.unwrap_or(0), Ordering::Relaxed);
-        Ok(revision)
+    /// Removes what was there before this revision, later: those who have written it may not have heard yet what became of it.
+    fn tidy(&self, key: Key, revision: u64) {
+        self.replica.tidied(key);
+        let bucket = self.bucket.clone();
+        let age = self.options.answer.saturating_mul(4).max(self.options.staleness);
+        tokio::spawn(async move {
+            sleep(age).await;
+            // If it fails, the next one removes more.
+            let _ = bucket.purge(key, revision).await;
+        });
+    }
+
+    /// Writes a session over a revision, if there is room for it; true if it counts.
+    async fn put(
+        self: &Arc<Self>,
+        handle: Handle,
+        entry: &Entry,
+        over: u64,
+        may_fill: u64,
+    ) -> Result<bool, StoreError> {
+        if self.replica.fill() >= may_fill {
+            return Err(StoreError::Full);
+        }
+        self.write(Key::Session(handle), Body::Session(entry.clone()), over).await
+    }
+
+    /// Ends a session that has this revision; true if that counts.
+    async fn end(self: &Arc<Self>, handle: Handle, entry: &Entry, revision: u64) -> Result<bool, StoreError> {
+        self.write(Key::Session(handle), Body::Ended(entry.content.deadlines.absolute), revision).await
     }
 
     /// Changes a live session under the revision that was read, again and again while others are faster. `change` says what to write, or what to
     /// answer instead.
     async fn change<T>(
-        &self,
+        self: &Arc<Self>,
         handle: Handle,
         now: UnixTime,
         over: T,
+        may_fill: impl Fn(&Entry) -> u64,
         change: impl Fn(&Entry) -> Result<Option<Entry>, T>,
     ) -> Result<Result<Option<Entry>, T>, StoreError> {
         let mut held = self.session(handle).await?;
         for attempt in 0..ATTEMPTS {
             let was_looked_up = attempt > 0;
-            match self.live(handle, held, now).await? {
+            match self.live(handle, &held, now).await? {
                 Some((revision, entry)) => match change(&entry) {
                     // What this server knows may be old: the bucket has the last word.
                     Err(_) if !was_looked_up => {}
                     Err(answer) => return Ok(Err(answer)),
                     Ok(None) => return Ok(Ok(None)),
                     Ok(Some(next)) => {
-                        if self.put(handle, &next, revision).await? {
+                        if self.put(handle, &next, revision, may_fill(&entry)).await? {
                             return Ok(Ok(Some(next)));
                         }
                     }
@@ -278,63 +387,110 @@ impl NatsStore {
     }
 
     async fn begin_epoch(
-        &self,
+        self: &Arc<Self>,
         tag: UserTag,
         except: Option<Handle>,
         now: UnixTime,
     ) -> Result<EpochRecord, StoreError> {
         for _ in 0..ATTEMPTS {
-            let (revision, before) = self.look_up_epoch(tag).await?;
-            let record = before.next(except, now);
-            if let Some(revision) = self.write(&epoch_key(tag), Value::Is(record.encode()), revision).await? {
-                self.replica.learn_epoch(tag, revision, record);
+            let place = self.look_up_epoch(tag).await?;
+            let revision = place.as_ref().map_or(0, |place| place.revision);
+            let record = place.map(|place| place.value).unwrap_or_default().next(except, now);
+            if self.write(Key::Epoch(tag), Body::Epoch(record), revision).await? {
                 return Ok(record);
             }
         }
         Err(StoreError::Unavailable)
     }
+
+    /// Makes a session in a place that nobody lives in.
+    async fn make(self: &Arc<Self>, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+        if !self.is_of_epoch(handle, &content).await? {
+            return Ok(Created::Revoked);
+        }
+        let may_fill = room_for(content.kind);
+        let entry = Entry { version: new_version()?, content };
+        let mut held = self.replica.session(handle);
+        for _ in 0..ATTEMPTS {
+            if self.live(handle, &held, now).await?.is_some() {
+                return Ok(Created::Exists);
+            }
+            let revision = held.as_ref().map_or(0, |place| place.revision);
+            if self.put(handle, &entry, revision, may_fill).await? {
+                return Ok(Created::Done(entry.version));
+            }
+            held = self.look_up_session(handle).await?;
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    /// Ends a live session; false if there is none.
+    async fn end_live(self: &Arc<Self>, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        let mut held = self.session(handle).await?;
+        for attempt in 0..ATTEMPTS {
+            match self.live(handle, &held, now).await? {
+                Some((revision, entry)) if self.end(handle, &entry, revision).await? => return Ok(true),
+                Some(_) => {}
+                // Not there, as far as this server knows.
+                None if attempt > 0 => return Ok(false),
+                None => {}
+            }
+            held = self.look_up_session(handle).await?;
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    async fn change_handle(
+        self: &Arc<Self>,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        // What is refused anyway makes nothing.
+        let held = self.look_up_session(old).await?;
+        let Some((revision, entry)) = self.live(old, &held, now).await? else { return Ok(Swapped::Gone) };
+        if entry.version != version {
+            return Ok(Swapped::Conflict);
+        }
+        // The new one first: nobody has its cookie before this is answered.
+        let Created::Done(made) = self.make(new, content, now).await? else { return Ok(Swapped::Gone) };
+        if self.end(old, &entry, revision).await? {
+            return Ok(Swapped::Done(made));
+        }
+        self.end_live(new, now).await?;
+        let held = self.look_up_session(old).await?;
+        let is_live = self.live(old, &held, now).await?.is_some();
+        Ok(if is_live { Swapped::Conflict } else { Swapped::Gone })
+    }
+}
+
+/// Hundredths of the bucket that may be taken when a session of this kind is made, or grows.
+const fn room_for(kind: Kind) -> u64 {
+    match kind {
+        Kind::Anonymous => FOR_ANONYMOUS,
+        Kind::SignedIn => FOR_SESSIONS,
+    }
 }
 
 impl SessionStore for NatsStore {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        self.in_time(async {
-            if !self.is_of_epoch(handle, &content).await? {
-                return Ok(Created::Revoked);
-            }
-            let may_fill = if content.kind == Kind::Anonymous { FOR_ANONYMOUS } else { FOR_SESSIONS };
-            if self.replica.fill() >= may_fill {
-                return Err(StoreError::Full);
-            }
-            let entry = Entry { version: new_version()?, content };
-            if self.put(handle, &entry, 0).await? {
-                return Ok(Created::Done(entry.version));
-            }
-            for _ in 0..ATTEMPTS {
-                let held = self.look_up_session(handle).await?;
-                let revision = held.revision;
-                if self.live(handle, held, now).await?.is_some() {
-                    return Ok(Created::Exists);
-                }
-                if self.put(handle, &entry, revision).await? {
-                    return Ok(Created::Done(entry.version));
-                }
-            }
-            Err(StoreError::Unavailable)
-        })
-        .await
+        self.log.in_time(self.log.make(handle, content, now)).await
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        self.in_time(async {
-            let held = self.session(handle).await?;
-            if let Some((_, entry)) = self.live(handle, held, now).await? {
-                return Ok(Some(entry));
-            }
-            // It may have been touched elsewhere a moment ago.
-            let held = self.look_up_session(handle).await?;
-            Ok(self.live(handle, held, now).await?.map(|(_, entry)| entry))
-        })
-        .await
+        self.log
+            .in_time(async {
+                let held = self.log.session(handle).await?;
+                if let Some((_, entry)) = self.log.live(handle, &held, now).await? {
+                    return Ok(Some(entry));
+                }
+                // It may have been touched elsewhere a moment ago.
+                let held = self.log.look_up_session(handle).await?;
+                Ok(self.log.live(handle, &held, now).await?.map(|(_, entry)| entry))
+            })
+            .await
     }
 
     async fn compare_and_swap(
@@ -344,20 +500,28 @@ impl SessionStore for NatsStore {
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
-        self.in_time(async {
-            let (is_of_epoch, next) = (self.is_of_epoch(handle, &content).await?, new_version()?);
-            let swap = |entry: &Entry| {
-                if entry.version != version || !is_of_epoch {
-                    return Err(Swapped::Conflict);
-                }
-                Ok(Some(entry.successor(next, content.clone())))
-            };
-            Ok(match self.change(handle, now, Swapped::Gone, swap).await? {
-                Ok(_) => Swapped::Done(next),
-                Err(answer) => answer,
+        self.log
+            .in_time(async {
+                let (is_of_epoch, next) = (self.log.is_of_epoch(handle, &content).await?, new_version()?);
+                let may_fill = |entry: &Entry| {
+                    if content.bytes.len() > entry.content.bytes.len() {
+                        room_for(entry.content.kind)
+                    } else {
+                        FOR_TOUCHES
+                    }
+                };
+                let swap = |entry: &Entry| {
+                    if entry.version != version || !is_of_epoch {
+                        return Err(Swapped::Conflict);
+                    }
+                    Ok(Some(entry.successor(next, content.clone())))
+                };
+                Ok(match self.log.change(handle, now, Swapped::Gone, may_fill, swap).await? {
+                    Ok(_) => Swapped::Done(next),
+                    Err(answer) => answer,
+                })
             })
-        })
-        .await
+            .await
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
@@ -365,30 +529,11 @@ impl SessionStore for NatsStore {
             let touched = entry.touched(idle);
             Ok((touched.content.deadlines != entry.content.deadlines).then_some(touched))
         };
-        self.in_time(async { Ok(self.change(handle, now, (), touch).await?.is_ok()) }).await
+        self.log.in_time(async { Ok(self.log.change(handle, now, (), |_| FOR_TOUCHES, touch).await?.is_ok()) }).await
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        self.in_time(async {
-            let mut held = self.session(handle).await?;
-            for _ in 0..ATTEMPTS {
-                if let Some((revision, _)) = self.live(handle, held, now).await? {
-                    if self.end(handle, revision).await? {
-                        return Ok(true);
-                    }
-                    held = self.look_up_session(handle).await?;
-                    continue;
-                }
-                // Not there, as far as this server knows.
-                let looked_up = self.look_up_session(handle).await?;
-                if self.live(handle, looked_up.clone(), now).await?.is_none() {
-                    return Ok(false);
-                }
-                held = looked_up;
-            }
-            Err(StoreError::Unavailable)
-        })
-        .await
+        self.log.in_time(self.log.end_live(handle, now)).await
     }
 
     async fn rotate(
@@ -402,21 +547,7 @@ impl SessionStore for NatsStore {
         if old == new {
             return Ok(Swapped::Gone);
         }
-        // What is refused anyway makes nothing.
-        let held = self.in_time(self.look_up_session(old)).await?;
-        let Some((revision, entry)) = self.in_time(self.live(old, held, now)).await? else { return Ok(Swapped::Gone) };
-        if entry.version != version {
-            return Ok(Swapped::Conflict);
-        }
-        // The new one first: nobody has its cookie before this is answered.
-        let Created::Done(made) = self.create(new, content, now).await? else { return Ok(Swapped::Gone) };
-        if self.in_time(self.end(old, revision)).await? {
-            return Ok(Swapped::Done(made));
-        }
-        self.delete(new, now).await?;
-        let held = self.in_time(self.look_up_session(old)).await?;
-        let is_live = self.in_time(self.live(old, held, now)).await?.is_some();
-        Ok(if is_live { Swapped::Conflict } else { Swapped::Gone })
+        self.log.in_time(self.log.change_handle(old, version, new, content, now)).await
     }
 
     async fn list_by_user(
@@ -427,8 +558,8 @@ impl SessionStore for NatsStore {
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
         // A list is as good as this copy.
-        if self.replica.is_fresh() {
-            Ok(self.replica.list(tag, after, limit, now))
+        if self.log.replica.is_fresh() {
+            Ok(self.log.replica.list(tag, after, limit, now))
         } else {
             Err(StoreError::Unavailable)
         }
@@ -436,38 +567,27 @@ impl SessionStore for NatsStore {
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
         let except = except.filter(|except| except.tag() == tag);
-        self.in_time(async {
-            // From here on all others are over; what follows only tidies up.
-            let record = self.begin_epoch(tag, except, now).await?;
-            for (handle, revision) in self.replica.of_user(tag) {
-                if Some(handle) != except {
-                    self.end(handle, revision).await?;
-                }
-            }
-            Ok(record.epoch)
-        })
-        .await
+        // From here on all others are over; sweeping tidies up.
+        self.log.in_time(async { Ok(self.log.begin_epoch(tag, except, now).await?.epoch) }).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        self.in_time(async { Ok(self.epoch_record(tag).await?.epoch) }).await
+        self.log.in_time(async { Ok(self.log.epoch_record(tag).await?.epoch) }).await
     }
 
-    /// Ends what is over, as far as this server knows, and removes what was ended long ago from the bucket.
+    /// Ends what is over, as far as this server knows, and removes from the bucket what was ended and would be over by now in any case.
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let mut swept = 0usize;
-        for (handle, revision) in self.replica.dead(now, limit) {
-            if self.in_time(self.end(handle, revision)).await? {
+        for (handle, place) in self.log.replica.dead(now, limit) {
+            let Session::Is(entry) = &place.value else { continue };
+            if self.log.in_time(self.log.end(handle, entry, place.revision)).await? {
                 swept = swept.saturating_add(1);
             }
         }
-        // A copy that was away for longer than the bound begins anew: nobody else can have missed them.
-        let age = self.options.markers.max(self.options.staleness.saturating_mul(8));
-        for handle in self.replica.old_graves(age, limit) {
-            if self.in_time(self.bucket.purge(&session_key(handle))).await.is_err() {
-                self.replica.bury_again(handle);
-                break;
-            }
+        for (handle, place) in self.log.replica.markers(now, limit) {
+            let behind = place.revision.saturating_add(1);
+            self.log.in_time(self.log.bucket.purge(Key::Session(handle), behind)).await?;
+            self.log.replica.drop_marker(handle, place.revision);
         }
         Ok(swept)
     }
@@ -482,14 +602,14 @@ impl SessionStore for NatsStore {
     }
 
     fn position(&self) -> Option<u64> {
-        Some(self.written.load(Ordering::Relaxed))
+        Some(self.log.written.load(Ordering::Relaxed))
     }
 
     /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
     /// reached, and must lock nobody out.
     async fn reach(&self, position: u64) -> Result<(), StoreError> {
-        let moment = Duration::from_millis(200).min(self.options.answer);
-        let _ = timeout(moment, self.replica.has_heard(position)).await;
+        let moment = Duration::from_millis(200).min(self.log.options.answer);
+        let _ = timeout(moment, self.log.replica.has_heard(position)).await;
         Ok(())
     }
 }
@@ -503,6 +623,6 @@ impl Drop for NatsStore {
 
 impl fmt::Debug for NatsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsStore").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("NatsStore").field("options", &self.log.options).finish_non_exhaustive()
     }
 }

@@ -1,37 +1,26 @@
-//! The bucket of JetStream: a message for each key, and writes that name the revision that they are over.
-//!
-//! Of two writes over one revision that come at the same moment, a bucket that several servers keep takes both (measured on 2.9.10): its leader
-//! compares revisions when a write comes in, and then the first may still be on its way to the others. What every server compares when it takes a
-//! write out of the log is the message id. So all writes over one revision have one id here: the second is a duplicate of the first, and is not
-//! taken. In the log no write over a later revision can come before it, as the leader takes that one only once it has the revision itself: it is
-//! enough that the servers remember the last write of a key, and they do for as long as the bucket's duplicate window.
+//! The bucket of JetStream: where the log is.
 
+use super::log::{HISTORY, Key, Message};
 use super::{NatsError, NatsOptions};
 use crate::session::store::StoreError;
-use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
-use async_nats::jetstream::kv::Store;
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind};
+use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
+use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::context::{Context, PublishErrorKind};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream,
+};
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use core::error::Error;
 use core::fmt::Display;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// How long servers remember the ids of messages; what a bucket of several servers has at least.
-const DUPLICATES: Duration = Duration::from_secs(120);
-/// Servers of 2.11 and newer say so if a write over the same revision is on its way.
-const IS_ON_ITS_WAY: ErrorCode = ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT;
-
-/// What a key is to hold.
-pub(super) enum Value {
-    Is(Vec<u8>),
-    /// A marker, so that those who have a copy hear of it.
-    Deleted,
-}
+/// How long a server may take to open a large bucket, and to begin a feed of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client of these servers. User and password may be in an address, which the client does not look for itself.
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
@@ -51,113 +40,160 @@ fn failed(error: &dyn Display) -> NatsError {
 
 #[derive(Clone)]
 pub(super) struct Bucket {
-    pub(super) store: Store,
+    client: Client,
     context: Context,
+    /// Asks for as long as the options say.
+    stream: Stream<()>,
+    /// And this one for as long as a feed may take to begin.
+    patient: Stream<()>,
+    prefix: String,
+    /// Bytes that sessions may take.
+    room: Option<u64>,
 }
 
 impl Bucket {
     /// Opens it, or makes it.
     pub(super) async fn open(client: Client, options: &NatsOptions) -> Result<Self, NatsError> {
-        let mut context = jetstream::new(client);
+        let (mut context, mut patient) = (jetstream::new(client.clone()), jetstream::new(client.clone()));
         context.set_timeout(options.answer);
-        let store = match context.get_key_value(&options.bucket).await {
-            Ok(store) => store,
-            Err(_) => {
-                // If another server makes it at the same moment, it makes the same.
-                context.create_stream(config_of(options)).await.map_err(|error| failed(&error))?;
-                context.get_key_value(&options.bucket).await.map_err(|error| failed(&error))?
-            }
+        patient.set_timeout(PATIENCE);
+        let name = format!("KV_{}", options.bucket);
+        // If another server makes it at the same moment, it makes the same; one that is there stays as it is.
+        let info = match patient.get_stream(&name).await {
+            Ok(stream) => stream.cached_info().clone(),
+            Err(_) => match patient.create_stream(config_of(options)).await {
+                Ok(stream) => stream.cached_info().clone(),
+                Err(error) => patient.get_stream(&name).await.map_err(|_| failed(&error))?.cached_info().clone(),
+            },
         };
-        let config = store.stream.get_info().await.map_err(|error| failed(&error))?.config;
-        if config.num_replicas > 1 && config.duplicate_window < DUPLICATES {
-            return Err(NatsError(format!(
-                "servers that keep it together tell writes apart by their ids, and forget those after {:?}: make its duplicate window {DUPLICATES:?}",
-                config.duplicate_window
-            )));
-        }
-        Ok(Self { store, context })
+        check(&info.config, options)?;
+        Ok(Self {
+            client,
+            stream: context.get_stream_no_info(&name).await.map_err(|error| failed(&error))?,
+            patient: patient.get_stream_no_info(&name).await.map_err(|error| failed(&error))?,
+            context,
+            prefix: format!("$KV.{}.", options.bucket),
+            room: u64::try_from(info.config.max_bytes).ok().filter(|bytes| *bytes > 0).map(without_reserve),
+        })
     }
 
-    /// What is there under a key: its revision, and the value unless that was deleted.
-    pub(super) async fn look_up(&self, key: &str) -> Result<(u64, Option<Vec<u8>>), StoreError> {
-        match self.store.stream.get_last_raw_message_by_subject(&self.subject(key)).await {
-            Ok(message) => {
-                // Markers of deletion say what they are.
-                let is_put = message.headers.get("KV-Operation").is_none();
-                Ok((message.sequence, is_put.then(|| message.payload.to_vec())))
-            }
-            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok((0, None)),
+    /// How often the connection was made.
+    pub(super) fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn info(&self) -> Result<Info, StoreError> {
+        self.stream.get_info().await.map_err(|_| StoreError::Unavailable)
+    }
+
+    /// How many hundredths of its room are taken; 0 if it has no limit.
+    pub(super) fn fill(&self, info: &Info) -> u64 {
+        self.room.and_then(|room| info.state.bytes.saturating_mul(100).checked_div(room)).unwrap_or(0)
+    }
+
+    /// When a message was written; nothing if it is not there.
+    pub(super) async fn time_of(&self, revision: u64) -> Result<Option<i128>, StoreError> {
+        match self.stream.get_raw_message(revision).await {
+            Ok(message) => Ok(Some(message.time.unix_timestamp_nanos())),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
             Err(_) => Err(StoreError::Unavailable),
         }
     }
 
-    /// Writes over a value of this revision, 0 for none; the revision that it got, or `None` if another one is there.
-    pub(super) async fn write(&self, key: &str, value: Value, over: u64) -> Result<Option<u64>, StoreError> {
-        let mut message = PublishMessage::build().expected_last_subject_sequence(over);
-        // Over nothing there may be two: the one before was deleted and its marker removed. That case every server compares by itself.
-        if over > 0 {
-            message = message.message_id(format!("{key}:{over}"));
+    /// The revision of the last message of a key, 0 if there is none.
+    pub(super) async fn last_of(&self, key: Key) -> Result<u64, StoreError> {
+        match self.stream.get_last_raw_message_by_subject(&self.subject(key)).await {
+            Ok(message) => Ok(message.sequence),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
+            Err(_) => Err(StoreError::Unavailable),
         }
-        message = match value {
-            Value::Is(value) => message.payload(value.into()),
-            Value::Deleted => message.header("KV-Operation", "DEL"),
-        };
-        let sent = self.context.send_publish(self.subject(key), message).await;
+    }
+
+    /// The next message of a key from this revision on.
+    pub(super) async fn next(&self, key: Key, from: u64) -> Result<Option<(u64, Option<Message>)>, StoreError> {
+        match self.stream.get_first_raw_message_by_subject(&self.subject(key), from.max(1)).await {
+            Ok(message) => Ok(Some((message.sequence, Message::decode(&message.payload)))),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(_) => Err(StoreError::Unavailable),
+        }
+    }
+
+    /// Writes a message behind all others; the revision that it got, once most of the servers have it.
+    pub(super) async fn append(&self, key: Key, message: &Message) -> Result<u64, StoreError> {
+        let sent = self.context.publish(self.subject(key), message.encode().into()).await;
         let answer = match sent {
             Ok(answer) => answer.await,
             Err(error) => Err(error),
         };
-        match answer {
-            Ok(answer) => Ok((!answer.duplicate).then_some(answer.sequence)),
-            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
-            Err(error) => match code_of(&error) {
-                Some(IS_ON_ITS_WAY) => Ok(None),
-                Some(ErrorCode::STREAM_STORE_FAILED) => Err(StoreError::Full),
-                _ => Err(StoreError::Unavailable),
-            },
-        }
+        answer.map(|answer| answer.sequence).map_err(|error| {
+            let said = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+            let is_full = error.kind() == PublishErrorKind::Other
+                && said.is_some_and(|said| said.error_code() == ErrorCode::STREAM_STORE_FAILED);
+            if is_full { StoreError::Full } else { StoreError::Unavailable }
+        })
     }
 
-    /// Writes a heartbeat, which is behind all that was written before it, and says in which revision.
-    pub(super) async fn beat(&self) -> Result<u64, StoreError> {
-        self.store.put("h", Vec::new().into()).await.map_err(|_| StoreError::Unavailable)
-    }
-
-    /// How many hundredths of its room are taken; 0 if it has no limit.
-    pub(super) async fn fill(&self) -> Result<u64, StoreError> {
-        let info = self.store.stream.get_info().await.map_err(|_| StoreError::Unavailable)?;
-        let room = u64::try_from(info.config.max_bytes).unwrap_or(0);
-        Ok(info.state.bytes.saturating_mul(100).checked_div(room).unwrap_or(0))
-    }
-
-    /// Removes what is there under a key, so that nobody hears of it.
-    pub(super) async fn purge(&self, key: &str) -> Result<(), StoreError> {
-        let purge = self.store.stream.purge().filter(self.subject(key));
+    /// Removes the messages of a key before this revision.
+    pub(super) async fn purge(&self, key: Key, before: u64) -> Result<(), StoreError> {
+        let purge = self.stream.purge().filter(self.subject(key)).sequence(before);
         purge.await.map(drop).map_err(|_| StoreError::Unavailable)
     }
 
-    fn subject(&self, key: &str) -> String {
-        [self.store.prefix.as_str(), key].concat()
+    /// Everything from the beginning on, in order.
+    pub(super) async fn feed(&self) -> Result<Ordered, StoreError> {
+        let config = OrderedConfig {
+            deliver_subject: self.client.new_inbox(),
+            filter_subject: [&self.prefix, ">"].concat(),
+            deliver_policy: DeliverPolicy::All,
+            replay_policy: ReplayPolicy::Instant,
+            ..OrderedConfig::default()
+        };
+        let consumer = self.patient.create_consumer(config).await.map_err(|_| StoreError::Unavailable)?;
+        consumer.messages().await.map_err(|_| StoreError::Unavailable)
+    }
+
+    pub(super) fn key_of(&self, subject: &str) -> Option<Key> {
+        subject.strip_prefix(self.prefix.as_str()).and_then(Key::parse)
+    }
+
+    fn subject(&self, key: Key) -> String {
+        [self.prefix.as_str(), &key.name()].concat()
     }
 }
 
-/// What the server says went wrong.
-fn code_of(error: &PublishError) -> Option<ErrorCode> {
-    error.source()?.downcast_ref::<jetstream::Error>().map(jetstream::Error::error_code)
+/// A fifth of it is for logouts: a server that has no room refuses some of the log, and may take that when it reads it again after a crash.
+fn without_reserve(bytes: u64) -> u64 {
+    bytes.saturating_sub(bytes.checked_div(5).unwrap_or(0))
 }
 
-/// The stream behind a bucket: made by hand, as the client's own call asks servers of 2.9 for what they do not know.
+/// Refuses a bucket that would forget what must not be forgotten.
+fn check(config: &Config, options: &NatsOptions) -> Result<(), NatsError> {
+    let wrong = [
+        (config.max_messages_per_subject < HISTORY, format!("its history is shorter than {HISTORY}")),
+        (!config.max_age.is_zero(), "it forgets by age".into()),
+        (config.max_messages > 0, "it forgets by number".into()),
+        (config.discard != DiscardPolicy::New, "it makes room by forgetting".into()),
+        (
+            config.num_replicas < options.replicas,
+            format!("{} servers keep it, and not {}", config.num_replicas, options.replicas),
+        ),
+    ];
+    match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+        Some((_, why)) => Err(NatsError(format!("{why}: let the store make it"))),
+        None => Ok(()),
+    }
+}
+
 fn config_of(options: &NatsOptions) -> Config {
+    let reserve = options.max_bytes.checked_div(4).unwrap_or(0);
     Config {
         name: format!("KV_{}", options.bucket),
         subjects: Vec::from([format!("$KV.{}.>", options.bucket)]),
         description: Some("sessions of countersign".into()),
-        max_messages_per_subject: 1,
+        max_messages_per_subject: HISTORY,
         num_replicas: options.replicas,
-        max_bytes: options.max_bytes,
-        duplicate_window: DUPLICATES,
+        max_bytes: options.max_bytes.saturating_add(reserve),
         discard: DiscardPolicy::New,
-        allow_rollup: true,
         deny_delete: true,
         ..Config::default()
     }

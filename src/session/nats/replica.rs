@@ -1,109 +1,63 @@
 //! The copy of the bucket in this server's memory, and the feed that it is made from.
 
 use super::bucket::Bucket;
+use super::epoch::EpochRecord;
+use super::log::{Body, Id, Key, Message, Place};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Epoch, Kind};
-use crate::session::{names, row};
-use async_nats::jetstream::kv::{self, Operation};
+use crate::session::names::new_version;
+use crate::session::store::{Entry, Kind, StoreError};
 use core::ops::Bound::{Excluded, Included, Unbounded};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use futures_util::StreamExt;
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::format;
-use std::string::String;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 /// How long it waits before the feed is asked for again, and how often it looks whether it is behind.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long a feed may say nothing while it brings what is there already.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Seconds that a marker stays after what it marks would be over: clocks differ.
+const MARGIN: u64 = 600;
 
-/// Heartbeats from one look at how full the bucket is to the next.
-const BEATS_PER_LOOK: usize = 4;
-
-/// A session as it is known: in this revision, and over if there is no entry.
+/// A session as the log has it.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) enum Session {
+    Is(Entry),
+    /// It was ended, and would be over by then anyway.
+    Ended(UnixTime),
+}
+
+impl Session {
+    pub(super) fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Is(entry) => Some(entry),
+            Self::Ended(_) => None,
+        }
+    }
+}
+
+pub(super) type Held = Option<Place<Session>>;
+
+/// What became of a message: the revision that it got, whether it counts, and how many of its key there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outcome {
     pub(super) revision: u64,
-    pub(super) entry: Option<Entry>,
-}
-
-/// The epoch of a user, and the session that goes on from the ones before.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct EpochRecord {
-    pub(super) epoch: Epoch,
-    /// Which one, and from which epoch on it counts.
-    kept: Option<(Handle, u64)>,
-}
-
-impl EpochRecord {
-    /// True for a session of this epoch, and for the one that was kept.
-    pub(super) fn admits(&self, handle: Handle, epoch: u64) -> bool {
-        let is_kept = |(kept, from): (Handle, u64)| kept == handle && (from..=self.epoch.number).contains(&epoch);
-        epoch == self.epoch.number || self.kept.is_some_and(is_kept)
-    }
-
-    /// As whoever reads it has it: of this epoch, so that it can be written again.
-    pub(super) fn raised(&self, entry: &Entry) -> Entry {
-        let mut raised = entry.clone();
-        if raised.content.kind == Kind::SignedIn {
-            raised.content.epoch = self.epoch.number;
-        }
-        raised
-    }
-
-    pub(super) fn next(&self, kept: Option<Handle>, now: UnixTime) -> Self {
-        let number = self.epoch.number;
-        // Kept again, it counts from where it did.
-        let from = |handle| self.kept.filter(|(before, _)| *before == handle).map_or(number, |(_, from)| from);
-        let kept = kept.map(|handle| (handle, from(handle)));
-        Self { epoch: Epoch { number: number.saturating_add(1), at: self.epoch.at.max(Some(now)) }, kept }
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut value = self.epoch.number.to_be_bytes().to_vec();
-        value.extend_from_slice(&self.epoch.at.map_or(0, UnixTime::as_secs).to_be_bytes());
-        if let Some((kept, from)) = &self.kept {
-            value.extend_from_slice(&from.to_be_bytes());
-            value.extend_from_slice(kept.as_bytes());
-        }
-        value
-    }
-
-    pub(super) fn decode(value: &[u8]) -> Option<Self> {
-        let (number, rest) = value.split_first_chunk()?;
-        let (at, rest) = rest.split_first_chunk()?;
-        let kept = match rest.split_first_chunk() {
-            None => None,
-            Some((from, kept)) => Some((Handle::from_bytes(kept.try_into().ok()?), u64::from_be_bytes(*from))),
-        };
-        let at = Some(UnixTime::from_secs(u64::from_be_bytes(*at)));
-        Some(Self { epoch: Epoch { number: u64::from_be_bytes(*number), at }, kept })
-    }
+    pub(super) counts: bool,
+    pub(super) messages: u32,
 }
 
 #[derive(Default)]
 struct Known {
     /// In the order of handles, and so by user.
     sessions: BTreeMap<Handle, Held>,
-    epochs: HashMap<UserTag, (u64, EpochRecord)>,
-    /// What was deleted and when that was heard, oldest first.
-    graves: VecDeque<(Instant, Handle)>,
-    /// Heartbeats of this server that were acknowledged and not heard yet: when each was sent, and its revision.
-    beats: VecDeque<(Instant, u64)>,
-    /// When the last one was sent that was heard: everything acknowledged before that was heard, too.
+    epochs: HashMap<UserTag, Option<Place<EpochRecord>>>,
+    /// When the last heartbeat of this server was sent that was heard: everything acknowledged before that was heard, too.
     current_at: Option<Instant>,
-}
-
-impl Known {
-    fn hear_beats(&mut self, heard: u64) {
-        while self.beats.front().is_some_and(|(_, revision)| *revision <= heard) {
-            self.current_at = self.beats.pop_front().map(|(at, _)| at);
-        }
-    }
 }
 
 pub(super) struct Replica {
@@ -111,13 +65,35 @@ pub(super) struct Replica {
     staleness: Duration,
     /// The last revision that was heard of, once the whole bucket was.
     heard: watch::Sender<Option<u64>>,
-    /// How many hundredths of the bucket's room are taken, as it was said last.
+    /// The last message that was heard: its revision and when it was written. If that is another one by now, the servers have lost some.
+    last: Mutex<Option<(u64, i128)>>,
+    /// Counts messages, so that one can see whether more come.
+    messages: AtomicU64,
+    must_begin_anew: AtomicBool,
+    /// What was seen in the bucket: before that was heard, this copy is behind what was answered already.
+    must_hear: AtomicU64,
+    /// Hundredths of the bucket's room that are taken, as was said last.
     fill: AtomicU64,
+    writer: u64,
+    expected: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
+    next: AtomicU64,
 }
 
 impl Replica {
-    pub(super) fn new(staleness: Duration) -> Self {
-        Self { known: RwLock::default(), staleness, heard: watch::Sender::new(None), fill: AtomicU64::new(0) }
+    pub(super) fn new(staleness: Duration) -> Result<Self, StoreError> {
+        Ok(Self {
+            known: RwLock::default(),
+            staleness,
+            heard: watch::Sender::new(None),
+            last: Mutex::default(),
+            messages: AtomicU64::new(0),
+            must_begin_anew: AtomicBool::new(false),
+            must_hear: AtomicU64::new(0),
+            fill: AtomicU64::new(0),
+            writer: new_version()?,
+            expected: Mutex::default(),
+            next: AtomicU64::new(0),
+        })
     }
 
     // Every change is one step: what a panicking thread has left behind is whole.
@@ -129,80 +105,126 @@ impl Replica {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn expected(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Outcome>>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(u64, i128)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// True if nothing is missing of what was acknowledged longer ago than the bound: a heartbeat that was sent since has come back. That other
     /// messages come says nothing, as they may be old ones.
     pub(super) fn is_fresh(&self) -> bool {
-        let is_whole = self.heard.borrow().is_some();
+        let must_hear = self.must_hear.load(Ordering::Relaxed);
+        let is_whole = self.heard.borrow().is_some_and(|heard| heard >= must_hear);
         is_whole && self.read().current_at.is_some_and(|at| at.elapsed() < self.staleness)
+    }
+
+    /// This revision was seen in the bucket.
+    pub(super) fn has_seen(&self, revision: u64) {
+        self.must_hear.fetch_max(revision, Ordering::Relaxed);
     }
 
     pub(super) fn fill(&self) -> u64 {
         self.fill.load(Ordering::Relaxed)
     }
 
-    /// True if no heartbeat has come back for twice the bound.
-    fn has_been_away(&self, began: Instant) -> bool {
-        let last = self.read().current_at.unwrap_or(began);
-        last.elapsed() > self.staleness.saturating_mul(2)
+    /// A name for a message that is to be written, and what tells once it was heard.
+    pub(super) fn expect(self: &Arc<Self>) -> Expected {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (tell, outcome) = oneshot::channel();
+        self.expected().insert(number, tell);
+        Expected { replica: Arc::clone(self), id: Id { writer: self.writer, number }, outcome }
     }
 
-    /// A heartbeat was acknowledged.
-    fn sent(&self, at: Instant, revision: u64) {
-        let heard = self.heard.borrow().unwrap_or(0);
-        let mut known = self.write();
-        known.beats.push_back((at, revision));
-        known.hear_beats(heard);
+    /// Tells who waits for this message what became of it.
+    pub(super) fn tell(&self, id: Id, outcome: Outcome) {
+        if id.writer == self.writer
+            && let Some(tell) = self.expected().remove(&id.number)
+        {
+            // It may have stopped waiting.
+            let _ = tell.send(outcome);
+        }
     }
 
     /// Forgets everything: the feed begins anew, and what ended meanwhile may have left no trace.
     fn forget(&self) {
         self.heard.send_replace(None);
         *self.write() = Known::default();
+        self.must_hear.store(0, Ordering::Relaxed);
+        self.must_begin_anew.store(false, Ordering::Relaxed);
     }
 
-    pub(super) async fn has_heard_all(&self) {
-        let _ = self.heard.subscribe().wait_for(Option::is_some).await;
+    /// Waits until all of the bucket was heard; false if nothing more comes.
+    pub(super) async fn has_heard_all(&self) -> bool {
+        let mut heard = self.heard.subscribe();
+        loop {
+            let before = self.messages.load(Ordering::Relaxed);
+            if timeout(SILENCE, heard.wait_for(Option::is_some)).await.is_ok() {
+                return true;
+            }
+            if self.messages.load(Ordering::Relaxed) == before {
+                return false;
+            }
+        }
     }
 
     pub(super) async fn has_heard(&self, revision: u64) {
         let _ = self.heard.subscribe().wait_for(|heard| heard.is_some_and(|heard| heard >= revision)).await;
     }
 
-    pub(super) fn session(&self, handle: Handle) -> Option<Held> {
-        self.read().sessions.get(&handle).cloned()
+    pub(super) fn session(&self, handle: Handle) -> Held {
+        self.read().sessions.get(&handle).cloned().flatten()
     }
 
-    pub(super) fn epoch(&self, tag: UserTag) -> EpochRecord {
-        self.read().epochs.get(&tag).map_or_else(EpochRecord::default, |(_, record)| *record)
+    pub(super) fn epoch(&self, tag: UserTag) -> Option<Place<EpochRecord>> {
+        self.read().epochs.get(&tag).cloned().flatten()
     }
 
-    /// What was written or looked up here, or heard of; the newest counts, in whatever order it comes, and is the answer. What never was is not
-    /// kept: whoever makes names up fills no memory.
-    pub(super) fn learn_session(&self, handle: Handle, held: Held) -> Held {
-        let mut known = self.write();
-        match known.sessions.get(&handle) {
-            Some(before) if before.revision >= held.revision => before.clone(),
-            None if held.revision == 0 => held,
-            _ => {
-                if held.entry.is_none() {
-                    known.graves.push_back((Instant::now(), handle));
-                }
-                known.sessions.insert(handle, held.clone());
-                held
+    /// The revision that a key has here.
+    pub(super) fn revision_of(&self, key: Key) -> u64 {
+        let known = self.read();
+        match key {
+            Key::Session(handle) => {
+                known.sessions.get(&handle).and_then(Option::as_ref).map_or(0, |place| place.revision)
             }
+            Key::Epoch(tag) => known.epochs.get(&tag).and_then(Option::as_ref).map_or(0, |place| place.revision),
+            Key::Beat => 0,
         }
     }
 
-    pub(super) fn learn_epoch(&self, tag: UserTag, revision: u64, record: EpochRecord) -> (u64, EpochRecord) {
-        let mut known = self.write();
-        match known.epochs.get(&tag) {
-            Some(before) if before.0 >= revision => *before,
-            None if revision == 0 => (revision, record),
-            _ => {
-                known.epochs.insert(tag, (revision, record));
-                (revision, record)
+    fn take(&self, key: Key, revision: u64, message: Message) {
+        let Message { id, over, body } = message;
+        let outcome = match (key, body) {
+            (Key::Session(handle), body) => {
+                let Some(session) = session_of(body) else { return };
+                let mut known = self.write();
+                let place = known.sessions.entry(handle).or_default();
+                let counts = Place::take(place, revision, over, session);
+                Outcome { revision, counts, messages: place.as_ref().map_or(0, |place| place.messages) }
             }
-        }
+            (Key::Epoch(tag), Body::Epoch(record)) => {
+                let mut known = self.write();
+                let place = known.epochs.entry(tag).or_default();
+                let counts = Place::take(place, revision, over, record);
+                Outcome { revision, counts, messages: place.as_ref().map_or(0, |place| place.messages) }
+            }
+            _ => Outcome { revision, counts: true, messages: 0 },
+        };
+        self.tell(id, outcome);
+    }
+
+    /// Earlier messages of a key will be removed.
+    pub(super) fn tidied(&self, key: Key) {
+        let mut known = self.write();
+        match key {
+            Key::Session(handle) => {
+                known.sessions.get_mut(&handle).and_then(Option::as_mut).map(|place| place.messages = 1)
+            }
+            Key::Epoch(tag) => known.epochs.get_mut(&tag).and_then(Option::as_mut).map(|place| place.messages = 1),
+            Key::Beat => None,
+        };
     }
 
     pub(super) fn list(
@@ -212,70 +234,103 @@ impl Replica {
         limit: usize,
         now: UnixTime,
     ) -> Vec<(Handle, Entry)> {
-        let epoch = self.epoch(tag);
+        let epoch = self.epoch(tag).map(|place| place.value).unwrap_or_default();
         let known = self.read();
         let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
         let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
         let live = of_user.filter_map(|(handle, held)| {
-            let entry = held.entry.as_ref()?;
+            let entry = held.as_ref()?.value.entry()?;
             (entry.is_live(now) && epoch.admits(*handle, entry.content.epoch)).then(|| (*handle, epoch.raised(entry)))
         });
         live.take(limit).collect()
     }
 
-    /// All sessions of a user that are there, over or not, and their revisions.
-    pub(super) fn of_user(&self, tag: UserTag) -> Vec<(Handle, u64)> {
+    /// What is over and still there: by its deadlines, or of an epoch that is.
+    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
+        self.some(limit, |known, handle, place| {
+            let Some(entry) = place.value.entry() else { return false };
+            let of_user = known.epochs.get(&handle.tag()).and_then(Option::as_ref).map(|place| &place.value);
+            let is_revoked = of_user.is_some_and(|record| {
+                let epoch = entry.content.epoch;
+                entry.content.kind == Kind::SignedIn && epoch < record.epoch.number && !record.admits(handle, epoch)
+            });
+            is_revoked || !entry.is_live(now)
+        })
+    }
+
+    /// What was ended and would be over by now in any case.
+    pub(super) fn markers(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
+        self.some(limit, |_, _, place| match place.value {
+            Session::Ended(until) => until.as_secs().saturating_add(MARGIN) <= now.as_secs(),
+            Session::Is(_) => false,
+        })
+    }
+
+    fn some(
+        &self,
+        limit: usize,
+        is_wanted: impl Fn(&Known, Handle, &Place<Session>) -> bool,
+    ) -> Vec<(Handle, Place<Session>)> {
         let known = self.read();
-        let of_user = known.sessions.range(Handle::first_of(tag)..).take_while(|(handle, _)| handle.tag() == tag);
-        of_user.filter(|(_, held)| held.entry.is_some()).map(|(handle, held)| (*handle, held.revision)).collect()
+        let there = known.sessions.iter().filter_map(|(handle, held)| Some((*handle, held.as_ref()?)));
+        let wanted = there.filter(|(handle, place)| is_wanted(&known, *handle, place));
+        wanted.take(limit).map(|(handle, place)| (handle, place.clone())).collect()
     }
 
-    /// What is over and still there.
-    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, u64)> {
-        let known = self.read();
-        let dead =
-            known.sessions.iter().filter(|(_, held)| held.entry.as_ref().is_some_and(|entry| !entry.is_live(now)));
-        dead.take(limit).map(|(handle, held)| (*handle, held.revision)).collect()
-    }
-
-    /// A marker that could not be removed, for the next time.
-    pub(super) fn bury_again(&self, handle: Handle) {
-        self.write().graves.push_front((Instant::now(), handle));
-    }
-
-    /// What was deleted long ago; it is forgotten here.
-    pub(super) fn old_graves(&self, age: Duration, limit: usize) -> Vec<Handle> {
+    /// A marker has left the bucket.
+    pub(super) fn drop_marker(&self, handle: Handle, revision: u64) {
         let mut known = self.write();
-        let mut handles = Vec::new();
-        while handles.len() < limit && known.graves.front().is_some_and(|(at, _)| at.elapsed() >= age) {
-            let Some((_, handle)) = known.graves.pop_front() else { break };
-            if known.sessions.get(&handle).is_none_or(|held| held.entry.is_none()) {
-                known.sessions.remove(&handle);
-                handles.push(handle);
-            }
+        if known.sessions.get(&handle).is_some_and(|held| held.as_ref().is_none_or(|place| place.revision == revision))
+        {
+            known.sessions.remove(&handle);
         }
-        handles
     }
 
     /// Takes a message of the feed; the bucket is known as a whole once the revision that was its last has come.
-    fn hear(&self, message: &kv::Entry, last: u64) {
-        let value = (message.operation == Operation::Put).then_some(&message.value);
-        match parse(&message.key) {
-            Some(Key::Session(handle)) => {
-                let entry = value.and_then(|value| row::decode(value));
-                self.learn_session(handle, Held { revision: message.revision, entry });
-            }
-            Some(Key::Epoch(tag)) => {
-                let record = value.and_then(|value| EpochRecord::decode(value)).unwrap_or_default();
-                self.learn_epoch(tag, message.revision, record);
-            }
-            None => {}
+    fn hear(&self, key: Option<Key>, revision: u64, time: i128, payload: &[u8], last: u64) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        // What nobody here has written changes nothing.
+        if let (Some(key), Some(message)) = (key, Message::decode(payload)) {
+            self.take(key, revision, message);
         }
-        self.write().hear_beats(message.revision);
-        // Not by how many messages are left, which servers of 2.9 count wrong when one is replaced meanwhile.
-        if message.revision >= last {
-            self.heard.send_replace(Some(message.revision));
+        *self.last() = Some((revision, time));
+        if revision >= last {
+            self.heard.send_replace(Some(revision));
         }
+    }
+
+    /// False if the bucket was made anew or its servers have lost some of it: what is known here may never have been.
+    async fn is_of(&self, bucket: &Bucket) -> Result<bool, StoreError> {
+        let Some((revision, time)) = *self.last() else { return Ok(true) };
+        Ok(bucket.time_of(revision).await? == Some(time))
+    }
+}
+
+/// What a key of a session holds, if it is that.
+pub(super) fn session_of(body: Body) -> Option<Session> {
+    match body {
+        Body::Session(entry) => Some(Session::Is(entry)),
+        Body::Ended(until) => Some(Session::Ended(until)),
+        Body::Epoch(_) | Body::Beat => None,
+    }
+}
+
+/// Waits for a message of this server's own; forgets that when it is dropped.
+pub(super) struct Expected {
+    replica: Arc<Replica>,
+    pub(super) id: Id,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Expected {
+    pub(super) async fn outcome(&mut self) -> Result<Outcome, StoreError> {
+        (&mut self.outcome).await.map_err(|_| StoreError::Unavailable)
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.replica.expected().remove(&self.id.number);
     }
 }
 
@@ -285,21 +340,37 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
     loop {
         replica.forget();
         // In this order: what is written in between comes with the feed.
-        if let Ok(mut feed) = bucket.store.watch_with_history(">").await
-            && let Ok(info) = bucket.store.stream.get_info().await
+        if let Ok(mut feed) = bucket.feed().await
+            && let Ok(info) = bucket.info().await
         {
             let last = info.state.last_sequence;
             if last == 0 {
                 replica.heard.send_replace(Some(0));
             }
-            let began = Instant::now();
+            let (mut heard_at, mut whole_at) = (Instant::now(), None);
             loop {
                 match timeout(PAUSE, feed.next()).await {
-                    Ok(Some(Ok(message))) => replica.hear(&message, last),
+                    Ok(Some(Ok(message))) => {
+                        let Ok(info) = message.info() else { break };
+                        let (revision, time) = (info.stream_sequence, info.published.unix_timestamp_nanos());
+                        replica.hear(bucket.key_of(&message.subject), revision, time, &message.payload, last);
+                        heard_at = Instant::now();
+                    }
                     Ok(_) => break,
                     Err(_) => {}
                 }
-                if replica.has_been_away(began) {
+                if whole_at.is_none() && replica.heard.borrow().is_some() {
+                    whole_at = Some(Instant::now());
+                }
+                // While all of it comes no heartbeat can: that something comes is enough.
+                let is_behind = match whole_at {
+                    None => heard_at.elapsed() > SILENCE,
+                    Some(at) => {
+                        let current = replica.read().current_at.map_or(at, |current| current.max(at));
+                        current.elapsed() > replica.staleness.saturating_mul(2)
+                    }
+                };
+                if is_behind || replica.must_begin_anew.load(Ordering::Relaxed) {
                     break;
                 }
             }
@@ -308,44 +379,50 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
     }
 }
 
-/// Writes now and then: what comes back says how far the feed is. Asks less often how full the bucket is.
+/// Writes now and then: what comes back says how far the feed is. And looks whether the bucket is still the same, and how full it is.
 pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
     let staleness = replica.staleness;
     let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
     let mut beats = tokio::time::interval(pace);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for count in 0usize.. {
+    let mut connects = bucket.connects();
+    loop {
         beats.tick().await;
-        if count.is_multiple_of(BEATS_PER_LOOK)
-            && let Ok(Ok(fill)) = timeout(staleness, bucket.fill()).await
-        {
-            replica.fill.store(fill, Ordering::Relaxed);
+        let now = bucket.connects();
+        if now != connects {
+            match timeout(staleness, replica.is_of(&bucket)).await {
+                Ok(Ok(true)) => connects = now,
+                Ok(Ok(false)) => {
+                    connects = now;
+                    replica.must_begin_anew.store(true, Ordering::Relaxed);
+                }
+                // Asked again.
+                _ => continue,
+            }
         }
-        let at = Instant::now();
-        if let Ok(Ok(revision)) = timeout(staleness, bucket.beat()).await {
-            replica.sent(at, revision);
+        // Before it is asked: messages may come in the meantime.
+        let last = *replica.last();
+        if let Ok(Ok(info)) = timeout(staleness, bucket.info()).await {
+            replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
+            if last.is_some_and(|(last, _)| info.state.last_sequence < last) {
+                replica.must_begin_anew.store(true, Ordering::Relaxed);
+            }
         }
-    }
-}
-
-enum Key {
-    Session(Handle),
-    Epoch(UserTag),
-}
-
-pub(super) fn session_key(handle: Handle) -> String {
-    format!("s.{}.{}", names::of_tag(handle.tag()), names::of_selector(handle))
-}
-
-pub(super) fn epoch_key(tag: UserTag) -> String {
-    format!("e.{}", names::of_tag(tag))
-}
-
-fn parse(key: &str) -> Option<Key> {
-    let mut parts = key.split('.');
-    match (parts.next()?, parts.next()?.as_bytes(), parts.next(), parts.next()) {
-        ("s", tag, Some(selector), None) => names::handle(tag, selector.as_bytes()).map(Key::Session),
-        ("e", tag, None, None) => names::tag(tag).map(Key::Epoch),
-        _ => None,
+        let replica = Arc::clone(&replica);
+        let bucket = bucket.clone();
+        // It may be heard long after the next one was sent.
+        tokio::spawn(async move {
+            let at = Instant::now();
+            let mut expected = replica.expect();
+            let message = Message { id: expected.id, over: 0, body: Body::Beat };
+            let beating = async {
+                bucket.append(Key::Beat, &message).await?;
+                expected.outcome().await
+            };
+            if matches!(timeout(staleness, beating).await, Ok(Ok(_))) {
+                let mut known = replica.write();
+                known.current_at = known.current_at.max(Some(at));
+            }
+        });
     }
 }
