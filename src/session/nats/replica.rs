@@ -8,7 +8,7 @@ use crate::session::credential::{Handle, UserTag};
 use crate::session::names::new_version;
 use crate::session::store::{Entry, Kind, StoreError};
 use core::ops::Bound::{Excluded, Included, Unbounded};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +69,6 @@ pub(super) struct Replica {
     last: Mutex<Option<(u64, i128)>>,
     /// Counts messages, so that one can see whether more come.
     messages: AtomicU64,
-    must_begin_anew: AtomicBool,
     /// What was seen in the bucket: before that was heard, this copy is behind what was answered already.
     must_hear: AtomicU64,
     /// Hundredths of the bucket's room that are taken, as was said last.
@@ -87,7 +86,6 @@ impl Replica {
             heard: watch::Sender::new(None),
             last: Mutex::default(),
             messages: AtomicU64::new(0),
-            must_begin_anew: AtomicBool::new(false),
             must_hear: AtomicU64::new(0),
             fill: AtomicU64::new(0),
             writer: new_version()?,
@@ -153,7 +151,7 @@ impl Replica {
         self.heard.send_replace(None);
         *self.write() = Known::default();
         self.must_hear.store(0, Ordering::Relaxed);
-        self.must_begin_anew.store(false, Ordering::Relaxed);
+        *self.last() = None;
     }
 
     /// Waits until all of the bucket was heard; false if nothing more comes.
@@ -347,12 +345,23 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
             if last == 0 {
                 replica.heard.send_replace(Some(0));
             }
-            let (mut heard_at, mut whole_at) = (Instant::now(), None);
+            let (mut heard_at, mut whole_at, mut connects) = (Instant::now(), None, bucket.connects());
             loop {
-                match timeout(PAUSE, feed.next()).await {
+                let next = timeout(PAUSE, feed.next()).await;
+                if bucket.connects() != connects {
+                    // Before anything of the new connection is taken: it may be from servers that have lost something.
+                    connects = bucket.connects();
+                    if !matches!(timeout(replica.staleness, replica.is_of(&bucket)).await, Ok(Ok(true))) {
+                        break;
+                    }
+                }
+                match next {
                     Ok(Some(Ok(message))) => {
                         let Ok(info) = message.info() else { break };
                         let (revision, time) = (info.stream_sequence, info.published.unix_timestamp_nanos());
+                        if replica.last().is_some_and(|(last, _)| revision <= last) {
+                            break;
+                        }
                         replica.hear(bucket.key_of(&message.subject), revision, time, &message.payload, last);
                         heard_at = Instant::now();
                     }
@@ -370,7 +379,7 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
                         current.elapsed() > replica.staleness.saturating_mul(2)
                     }
                 };
-                if is_behind || replica.must_begin_anew.load(Ordering::Relaxed) {
+                if is_behind {
                     break;
                 }
             }
@@ -379,34 +388,16 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
     }
 }
 
-/// Writes now and then: what comes back says how far the feed is. And looks whether the bucket is still the same, and how full it is.
+/// Writes now and then: what comes back says how far the feed is. And looks how full the bucket is.
 pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
     let staleness = replica.staleness;
     let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
     let mut beats = tokio::time::interval(pace);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut connects = bucket.connects();
     loop {
         beats.tick().await;
-        let now = bucket.connects();
-        if now != connects {
-            match timeout(staleness, replica.is_of(&bucket)).await {
-                Ok(Ok(true)) => connects = now,
-                Ok(Ok(false)) => {
-                    connects = now;
-                    replica.must_begin_anew.store(true, Ordering::Relaxed);
-                }
-                // Asked again.
-                _ => continue,
-            }
-        }
-        // Before it is asked: messages may come in the meantime.
-        let last = *replica.last();
         if let Ok(Ok(info)) = timeout(staleness, bucket.info()).await {
             replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
-            if last.is_some_and(|(last, _)| info.state.last_sequence < last) {
-                replica.must_begin_anew.store(true, Ordering::Relaxed);
-            }
         }
         let replica = Arc::clone(&replica);
         let bucket = bucket.clone();
