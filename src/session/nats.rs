@@ -23,6 +23,7 @@ use crate::UnixTime;
 use bucket::Bucket;
 use core::fmt;
 use core::future::Future;
+use core::pin::pin;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use epoch::EpochRecord;
@@ -37,7 +38,7 @@ use turns::Turns;
 
 /// Writes that others were faster with, before a call gives up.
 const ATTEMPTS: usize = 100;
-/// How long a write waits for the feed before it asks the bucket what became of it.
+/// How often whoever waits for the feed looks whether it is still believed.
 const FEED: Duration = Duration::from_millis(100);
 /// Messages of a key after which the earlier ones are removed.
 const UNTIDY: u32 = 8;
@@ -197,14 +198,24 @@ impl Log {
         Ok(())
     }
 
-    /// Waits until this copy has what the bucket has of a key; false if it is not believed, or the feed takes too long.
+    /// Waits for the feed, for as long as it is believed: it brings more at once than one can ask for.
+    async fn while_fresh<T>(&self, heard: impl Future<Output = T>) -> Option<T> {
+        let mut heard = pin!(heard);
+        while self.replica.is_fresh() {
+            if let Ok(heard) = timeout(FEED, &mut heard).await {
+                return Some(heard);
+            }
+        }
+        None
+    }
+
+    /// Waits until this copy has what the bucket has of a key; false if it is not believed.
     async fn has_all_of(&self, key: Key) -> Result<bool, StoreError> {
         if !self.replica.is_fresh() {
             return Ok(false);
         }
         let last = self.bucket.last_of(key).await?;
-        let has_heard = timeout(FEED, self.replica.has_heard(last)).await.is_ok();
-        Ok(has_heard && self.replica.is_fresh())
+        Ok(self.while_fresh(self.replica.has_heard(last)).await.is_some())
     }
 
     /// Reads the log of a key in the bucket: what it holds by that.
@@ -299,10 +310,10 @@ impl Log {
         let is_end = matches!(body, Body::Ended(_));
         let mut expected = self.replica.expect();
         let appended = self.bucket.append(key, &Message { id: expected.id, over, body }).await?;
-        let outcome = match timeout(FEED, expected.outcome()).await {
-            Ok(outcome) => outcome?,
+        let outcome = match self.while_fresh(expected.outcome()).await {
+            Some(outcome) => outcome?,
             // The feed is behind: the bucket says what became of it.
-            Err(_) => {
+            None => {
                 match key {
                     Key::Session(handle) => self.look_up_session(handle).await.map(drop)?,
                     Key::Epoch(tag) => self.look_up_epoch(tag).await.map(drop)?,
