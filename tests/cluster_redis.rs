@@ -27,8 +27,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Patient, as the machine that the tests run on may be busy.
-const PATIENT: RedisOptions =
-    RedisOptions { connect: Duration::from_secs(2), answer: Duration::from_secs(2), in_flight: 1024, replicas: 0 };
+const PATIENT: RedisOptions = RedisOptions {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(2),
+    in_flight: 1024,
+    replicas: 0,
+    staleness: Duration::from_secs(10),
+};
 
 fn url(address: &str) -> String {
     format!("redis://{address}")
