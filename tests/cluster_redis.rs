@@ -16,7 +16,7 @@ mod races;
 use cluster_kit::link::{Link, Mode};
 use cluster_kit::process::Folder;
 use cluster_kit::redis::{Redis, RedisCluster};
-use cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
+use cluster_kit::sentinel::{self as sentinels, PRIMARY_NAME, RedisWithSentinel};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
     Created, Credential, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
@@ -38,6 +38,10 @@ const PATIENT: RedisOptions = RedisOptions {
     replicas: 0,
     staleness: Duration::from_secs(10),
 };
+
+fn awaiting(replicas: u32) -> RedisOptions {
+    RedisOptions { replicas, ..PATIENT }
+}
 
 fn url(address: &str) -> String {
     format!("redis://{address}")
@@ -231,6 +235,33 @@ async fn a_silent_address_holds_up_nobody() {
         }
         println!("with a silent address in front: connected after {:.1?}", start.elapsed());
     }
+}
+
+/// A sentinel that has missed a failover, or that somebody has set up wrongly, names another primary: what most of them name counts, not who
+/// answers first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_sentinel_alone_is_not_believed() {
+    let (watched, other) = (RedisWithSentinel::start().unwrap(), Redis::single().unwrap());
+    let liar = sentinels::alone(&other.address()).unwrap();
+    let urls: Vec<_> =
+        [liar.address()].into_iter().chain(watched.sentinel_addresses()).map(|address| url(&address)).collect();
+    for _ in 0..50 {
+        let store =
+            RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, RedisOptions::default()).unwrap();
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let start = Instant::now();
+        while store.create(handle, content(Kind::SignedIn, b"data"), NOW).await.is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it never connects");
+        }
+    }
+    let made_there = other.ask(&["DBSIZE"]).unwrap();
+    println!("50 stores, one of four sentinels names another primary: {made_there:?} keys there");
+    assert_eq!(made_there, cluster_kit::redis::Reply::Number(0));
+    // Two of four are not most of them.
+    let urls = [&urls[0], &urls[0], &urls[1], &urls[2]].map(String::as_str);
+    let store = RedisStore::sentinel(urls, PRIMARY_NAME, None, RedisOptions::default()).unwrap();
+    let handle = Credential::generate_anonymous().unwrap().handle();
+    assert_eq!(store.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
 }
 
 /// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
@@ -439,7 +470,7 @@ async fn a_call_of_several_questions_ends_in_time() {
         "300 ms for a question, {answer:?} for a call: a rotation takes {rotation:.1?}, a stranger's swap {swap:.1?}"
     );
     assert_eq!((rotated, swapped), (Err(StoreError::Unavailable), Err(StoreError::Unavailable)));
-    assert!(rotation.max(swap) < answer + Duration::from_millis(100));
+    assert!(rotation.max(swap) < answer + Duration::from_millis(300));
 }
 
 /// Strangers' sessions do not grow past the limit either that new ones are refused from; and while nobody knows how full it is, none is let in.
@@ -491,8 +522,7 @@ async fn strangers_do_not_grow_past_their_limit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_replica_turns_no_logout_off() {
     let redis = Redis::single().unwrap();
-    let options = RedisOptions { answer: Duration::from_millis(500), replicas: 1, ..RedisOptions::default() };
-    let store = Arc::new(single(&redis.address(), options));
+    let store = Arc::new(single(&redis.address(), RedisOptions { answer: Duration::from_secs(1), ..awaiting(1) }));
     let mut handles = Vec::new();
     for _ in 0..300 {
         handles.push(session(&*store, Kind::SignedIn, b"data").await);
@@ -560,7 +590,7 @@ async fn a_revocation_that_is_waited_for_is_one() {
     println!(
         "500 revocations, each one epoch; of those who signed in at once, {between} before it was confirmed, {lost} are out"
     );
-    assert_eq!(lost, 0);
+    assert!(lost == 0 && between > 0, "{lost} lost, {between} in between");
 }
 
 /// In a cluster, too: it is waited for on the node that has it, by the connection that has written it.
@@ -568,8 +598,7 @@ async fn a_revocation_that_is_waited_for_is_one() {
 async fn a_cluster_confirms_what_its_replicas_have() {
     let mut redis = RedisCluster::start().unwrap();
     redis.add_replicas().unwrap();
-    let options = RedisOptions { answer: Duration::from_millis(500), replicas: 1, ..RedisOptions::default() };
-    let store = Arc::new(cluster(&redis, options));
+    let store = Arc::new(cluster(&redis, awaiting(1)));
     let mut handles = Vec::new();
     for _ in 0..90 {
         handles.push(session(&*store, Kind::SignedIn, b"data").await);
@@ -849,7 +878,8 @@ async fn a_primary_that_is_none_any_more_is_not_believed_for_long() {
         logged_out - cut,
         staleness + answer
     );
-    assert!(!far_read.is_zero() && far_read < staleness + answer, "{far_read:?}");
+    // The task that reads may have to wait for a processor.
+    assert!(!far_read.is_zero() && far_read < staleness + answer + Duration::from_millis(300), "{far_read:?}");
     assert_eq!(far_said, Err(StoreError::Unavailable));
     assert!(near_read < staleness + answer, "{near_read:?}");
     assert_eq!(near_said, Ok(false));

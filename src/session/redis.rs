@@ -32,6 +32,9 @@ use tokio::time::Instant;
 /// Hundredths of the server's memory that sessions of nobody may fill: the rest is for those who sign in.
 const FOR_ANONYMOUS: u64 = 75;
 
+/// Nobody waits longer, whatever is asked for: the sum is a time.
+const PATIENCE: Duration = Duration::from_secs(86_400);
+
 /// How the store speaks to its servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RedisOptions {
@@ -144,7 +147,7 @@ impl RedisStore {
     /// When a call that begins now must have been answered.
     fn deadline(&self) -> Instant {
         let now = Instant::now();
-        now.checked_add(self.answer).unwrap_or(now)
+        now.checked_add(self.answer.min(PATIENCE)).unwrap_or(now)
     }
 
     /// Runs a script; `args` follow on the keys.

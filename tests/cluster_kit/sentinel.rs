@@ -191,6 +191,11 @@ pub(crate) fn over_tls(primary: &str, certificate: &Certificate) -> Outcome<(Ser
     })
 }
 
+/// One sentinel, which knows no other and names this primary.
+pub(crate) fn alone(primary: &str) -> Outcome<Server> {
+    with_free_ports(|[port]| start_sentinel(port, primary))
+}
+
 fn start_sentinel(port: u16, primary: &str) -> Outcome<Server> {
     let sentinel = Server::start(&SENTINEL, port, |folder| sentinel_arguments(folder, port, primary))?;
     set_pace(&sentinel)?;

@@ -101,11 +101,18 @@ impl Servers {
         Ok(Made { connection, address, at: Instant::now() })
     }
 
-    /// Where the primary is, if somebody has to say so.
-    async fn primary(&self) -> RedisResult<Option<Address>> {
+    /// Hears of the primary, if somebody has to say where that is.
+    async fn listen(&self) {
+        if let Self::Sentinel(sentinels) = self {
+            sentinels.listen().await;
+        }
+    }
+
+    /// Whether this is a connection to the primary, as far as anybody has said lately.
+    fn is_believed(&self, made: &Made) -> RedisResult<bool> {
         match self {
-            Self::Sentinel(sentinels) => sentinels.primary().await.map(Some),
-            Self::Single(_) | Self::Cluster(..) => Ok(None),
+            Self::Sentinel(sentinels) => sentinels.primary().map(|primary| made.address == Some(primary)),
+            Self::Single(_) | Self::Cluster(..) => Ok(true),
         }
     }
 }
@@ -190,8 +197,8 @@ impl Sentinels {
         Ok(Self { sentinels, primary: primary.into(), login, is_over_tls, options, belief, asking })
     }
 
-    /// The primary, if most have named it lately. They are asked anew well before that is too long ago, and waited for only when it is.
-    async fn primary(self: &Arc<Self>) -> RedisResult<Address> {
+    /// They are asked anew well before it is too long ago that they have been, and waited for only when it is.
+    async fn listen(self: &Arc<Self>) {
         let has_asked = self.asking.has_ended.notified();
         let age = self.believed().map(|(_, age)| age);
         if age.is_none_or(|age| age >= self.options.staleness.checked_div(4).unwrap_or_default()) {
@@ -200,7 +207,6 @@ impl Sentinels {
         if age.is_none_or(|age| age >= self.options.staleness) {
             has_asked.await;
         }
-        self.fresh()
     }
 
     /// Connects to whatever most of them name now.
@@ -208,7 +214,7 @@ impl Sentinels {
         let has_asked = self.asking.has_ended.notified();
         self.ask();
         has_asked.await;
-        let address = self.fresh()?;
+        let address = self.primary()?;
         let (host, port) = (address.0.clone(), address.1);
         let place = if self.is_over_tls {
             ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
@@ -265,7 +271,8 @@ impl Sentinels {
         self.belief().as_ref().map(|belief| (Arc::clone(&belief.address), belief.at.elapsed()))
     }
 
-    fn fresh(&self) -> RedisResult<Address> {
+    /// The primary, if most have named it lately.
+    fn primary(&self) -> RedisResult<Address> {
         match self.believed() {
             Some((address, age)) if age < self.options.staleness => Ok(address),
             _ => Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "most sentinels do not agree"))),
@@ -407,12 +414,10 @@ impl Link {
     /// The connection, or one that is made now: to the primary that is believed in, and to no other. Making one goes on when the call that
     /// waits for it has run out of time.
     async fn connection(self: &Arc<Self>) -> RedisResult<Connection> {
-        let primary = self.servers.primary().await?;
+        self.servers.listen().await;
         let has_tried = self.connecting.has_ended.notified();
-        if let Some(made) = &*self.place()
-            && made.address == primary
-        {
-            return Ok(made.connection.clone());
+        if let Some(connection) = self.believed()? {
+            return Ok(connection);
         }
         let link = Arc::clone(self);
         self.connecting.begin(async move {
@@ -421,9 +426,13 @@ impl Link {
             *link.place() = made;
         });
         has_tried.await;
+        self.believed()?.ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+    }
+
+    fn believed(&self) -> RedisResult<Option<Connection>> {
         let made = self.place();
-        let connection = made.as_ref().map(|made| made.connection.clone());
-        connection.ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+        let Some(made) = &*made else { return Ok(None) };
+        Ok(self.servers.is_believed(made)?.then(|| made.connection.clone()))
     }
 }
 
