@@ -753,11 +753,11 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     let promoted = single(&replica.address(), PATIENT);
     let mut undone = 0;
     for handle in &handles[..10] {
-        undone += usize::from(promoted.load(*handle, NOW).await.unwrap().is_some());
+        undone += usize::from(is_live(&promoted, *handle).await);
     }
     println!("control, 10 logouts answered by a primary alone, which is then lost: {undone} undone");
     assert_eq!(undone, 10);
-    assert!(promoted.load(handles[19], NOW).await.unwrap().is_none(), "the one that was replicated");
+    assert!(!is_live(&promoted, handles[19]).await, "the one that was replicated");
 }
 
 /// Asks until it is confirmed: replicas that have just come say nothing for a moment.
@@ -795,7 +795,7 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     let new = redis.wait_for_failover(&old, Duration::from_secs(15)).unwrap();
     let promoted = single(&new, careful);
     for handle in &handles[..2] {
-        assert!(promoted.load(*handle, NOW).await.unwrap().is_some(), "the others know nothing of it");
+        assert!(is_live(&promoted, *handle).await, "the others know nothing of it");
     }
     assert_eq!(left.delete(handles[0], NOW).await, Err(StoreError::NotReplicated));
     println!(
@@ -803,8 +803,8 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     );
     redis.heal().unwrap();
     deleted(&ahead, handles[0]).await;
-    assert!(ahead.load(handles[0], NOW).await.unwrap().is_none());
-    assert!(ahead.load(handles[1], NOW).await.unwrap().is_some(), "what the careless one has ended");
+    assert!(!is_live(&ahead, handles[0]).await);
+    assert!(is_live(&ahead, handles[1]).await, "what the careless one has ended");
 }
 
 /// Reads a session again and again; when it was read last, and what was said at last.
