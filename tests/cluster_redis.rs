@@ -16,7 +16,7 @@ mod races;
 use cluster_kit::link::{Link, Mode};
 use cluster_kit::process::Folder;
 use cluster_kit::redis::{Redis, RedisCluster};
-use cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
+use cluster_kit::sentinel::{self as sentinels, PRIMARY_NAME, RedisWithSentinel};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
     Created, Credential, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
@@ -24,11 +24,24 @@ use countersign::session::{
 };
 use races::{NOW, content, count_together, outlived, revivals, session};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// Patient, as the machine that the tests run on may be busy.
-const PATIENT: RedisOptions =
-    RedisOptions { connect: Duration::from_secs(2), answer: Duration::from_secs(2), in_flight: 1024, replicas: 0 };
+const PATIENT: RedisOptions = RedisOptions {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(2),
+    in_flight: 1024,
+    replicas: 0,
+    staleness: Duration::from_secs(10),
+};
+
+fn awaiting(replicas: u32) -> RedisOptions {
+    RedisOptions { replicas, ..PATIENT }
+}
 
 fn url(address: &str) -> String {
     format!("redis://{address}")
@@ -224,6 +237,33 @@ async fn a_silent_address_holds_up_nobody() {
     }
 }
 
+/// A sentinel that has missed a failover, or that somebody has set up wrongly, names another primary: what most of them name counts, not who
+/// answers first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_sentinel_alone_is_not_believed() {
+    let (watched, other) = (RedisWithSentinel::start().unwrap(), Redis::single().unwrap());
+    let liar = sentinels::alone(&other.address()).unwrap();
+    let urls: Vec<_> =
+        [liar.address()].into_iter().chain(watched.sentinel_addresses()).map(|address| url(&address)).collect();
+    for _ in 0..50 {
+        let store =
+            RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, RedisOptions::default()).unwrap();
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let start = Instant::now();
+        while store.create(handle, content(Kind::SignedIn, b"data"), NOW).await.is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it never connects");
+        }
+    }
+    let made_there = other.ask(&["DBSIZE"]).unwrap();
+    println!("50 stores, one of four sentinels names another primary: {made_there:?} keys there");
+    assert_eq!(made_there, cluster_kit::redis::Reply::Number(0));
+    // Two of four are not most of them.
+    let urls = [&urls[0], &urls[0], &urls[1], &urls[2]].map(String::as_str);
+    let store = RedisStore::sentinel(urls, PRIMARY_NAME, None, RedisOptions::default()).unwrap();
+    let handle = Credential::generate_anonymous().unwrap().handle();
+    assert_eq!(store.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
+}
+
 /// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_outlives_its_end_by_more_than_clocks_differ() {
@@ -294,6 +334,328 @@ async fn a_server_that_says_nothing_is_unavailable_in_time() {
     }
 }
 
+/// Asks until it is answered: a server that has just been chosen, or a machine that is busy, may take its time.
+async fn is_live(store: &RedisStore, handle: Handle) -> bool {
+    let start = Instant::now();
+    loop {
+        match store.load(handle, NOW).await {
+            Ok(found) => return found.is_some(),
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "no answer within 20 s: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Passes on questions and answers, slowly if need be, until the script comes that it is to lose.
+#[derive(Default)]
+struct Lossy {
+    /// Milliseconds in front of every answer.
+    delay: AtomicU64,
+    /// How many scripts it is until the one that is lost; 0 for none.
+    loses: AtomicUsize,
+    /// It is done, and its answer is lost; else it is never done.
+    is_done: AtomicBool,
+    has_lost: Notify,
+    may_close: Notify,
+}
+
+impl Lossy {
+    /// Returns the address where it listens.
+    async fn start(self: &Arc<Self>, target: String) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (lossy, address) = (Arc::clone(self), listener.local_addr().unwrap().to_string());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (lossy, target) = (Arc::clone(&lossy), target.clone());
+                tokio::spawn(async move { lossy.pass_on(client, &target).await });
+            }
+        });
+        address
+    }
+
+    async fn pass_on(&self, mut client: TcpStream, target: &str) -> std::io::Result<()> {
+        let mut server = TcpStream::connect(target).await?;
+        let (mut question, mut answer) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+        loop {
+            tokio::select! {
+                count = client.read(&mut question) => match count? {
+                    0 => return Ok(()),
+                    count if self.is_lost(&question[..count]) => {
+                        if self.is_done.load(Ordering::SeqCst) {
+                            server.write_all(&question[..count]).await?;
+                            let _ = server.read(&mut answer).await?;
+                        }
+                        self.has_lost.notify_one();
+                        self.may_close.notified().await;
+                        return Ok(());
+                    }
+                    count => server.write_all(&question[..count]).await?,
+                },
+                count = server.read(&mut answer) => match count? {
+                    0 => return Ok(()),
+                    count => {
+                        tokio::time::sleep(Duration::from_millis(self.delay.load(Ordering::SeqCst))).await;
+                        client.write_all(&answer[..count]).await?;
+                    }
+                },
+            }
+        }
+    }
+
+    fn is_lost(&self, question: &[u8]) -> bool {
+        let is_script = question.windows(7).any(|word| word == b"EVALSHA");
+        let less = |left: usize| left.checked_sub(1);
+        is_script && self.loses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) == Ok(1)
+    }
+}
+
+/// A connection that drops in the middle: a script is run again. What it finds gone then, a logout takes for its own work; a rotation does not, as
+/// somebody else may have logged out in between, and a live session in the place of that one would undo it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_brings_back_nothing_that_others_have_ended() {
+    let redis = Redis::single().unwrap();
+    let lossy = Arc::new(Lossy::default());
+    let store = Arc::new(single(&lossy.start(redis.address()).await, PATIENT));
+    let direct = single(&redis.address(), PATIENT);
+    // All scripts are known afterwards.
+    let first = session(&*store, Kind::SignedIn, b"data").await;
+    assert_eq!(direct.delete(first, NOW).await, Ok(true));
+
+    let old = session(&direct, Kind::SignedIn, b"data").await;
+    let entry = store.load(old, NOW).await.unwrap().unwrap();
+    let new = Credential::generate_anonymous().unwrap().handle();
+    // It makes the new one, and then ends the old one.
+    lossy.loses.store(2, Ordering::SeqCst);
+    let rotating = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.rotate(old, entry.version, new, entry.content, NOW).await }
+    });
+    lossy.has_lost.notified().await;
+    assert_eq!(direct.delete(old, NOW).await, Ok(true), "somebody else logs out");
+    lossy.may_close.notify_one();
+    let rotated = rotating.await.unwrap();
+    let is_back = is_live(&direct, new).await;
+    println!("logged out in the middle of a rotation: {rotated:?}, the new session is live: {is_back}");
+    assert_eq!((rotated, is_back), (Ok(Swapped::Gone), false));
+
+    // Control: a logout whose answer was lost is one.
+    let other = session(&direct, Kind::SignedIn, b"data").await;
+    lossy.is_done.store(true, Ordering::SeqCst);
+    lossy.loses.store(1, Ordering::SeqCst);
+    lossy.may_close.notify_one();
+    assert_eq!(store.delete(other, NOW).await, Ok(true));
+}
+
+/// The time of an answer is that of a whole call, however many questions it consists of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_several_questions_ends_in_time() {
+    let redis = Redis::single().unwrap();
+    let lossy = Arc::new(Lossy::default());
+    let answer = Duration::from_millis(500);
+    let store = single(&lossy.start(redis.address()).await, RedisOptions { answer, ..PATIENT });
+    let (old, stranger) =
+        (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::Anonymous, b"data").await);
+    let (entry, strange) =
+        (store.load(old, NOW).await.unwrap().unwrap(), store.load(stranger, NOW).await.unwrap().unwrap());
+    lossy.delay.store(300, Ordering::SeqCst);
+    let new = Credential::generate_anonymous().unwrap().handle();
+    let start = Instant::now();
+    let rotated = store.rotate(old, entry.version, new, entry.content, NOW).await;
+    let rotation = start.elapsed();
+    // Its memory is looked at again.
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let start = Instant::now();
+    let swapped = store.compare_and_swap(stranger, strange.version, strange.content, NOW).await;
+    let swap = start.elapsed();
+    println!(
+        "300 ms for a question, {answer:?} for a call: a rotation takes {rotation:.1?}, a stranger's swap {swap:.1?}"
+    );
+    assert_eq!((rotated, swapped), (Err(StoreError::Unavailable), Err(StoreError::Unavailable)));
+    assert!(rotation.max(swap) < answer + Duration::from_millis(300));
+}
+
+/// Strangers' sessions do not grow past the limit either that new ones are refused from; and while nobody knows how full it is, none is let in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_do_not_grow_past_their_limit() {
+    let redis = Redis::with(&["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]).unwrap();
+    let store = single(&redis.address(), PATIENT);
+    let mut strangers = Vec::new();
+    for _ in 0..600 {
+        strangers.push(session(&store, Kind::Anonymous, b"small").await);
+    }
+    let mut grown = 0;
+    let full = loop {
+        let handle = strangers[grown];
+        let entry = store.load(handle, NOW).await.unwrap().unwrap();
+        match store.compare_and_swap(handle, entry.version, content(Kind::Anonymous, &[b'x'; 6000]), NOW).await {
+            Ok(outcome) => assert!(matches!(outcome, Swapped::Done(_)), "{outcome:?}"),
+            Err(error) => break error,
+        }
+        grown += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(full, StoreError::Full);
+    let mut known = 0;
+    while known < 20 {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let made = store.create(handle, content(Kind::SignedIn, &[b'x'; 4000]), NOW).await;
+        assert!(matches!(made, Ok(Created::Done(_))), "after {known} users: {made:?}");
+        known += 1;
+    }
+    println!("600 small strangers, of whom {grown} grow until they are refused; {known} users sign in after that");
+
+    // As that of the example, but it may not ask for the memory.
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    let rights = ["ACL", "SETUSER", "blind", "on", ">secret", "~*", "+@all", "-info"];
+    redis.ask(&rights).unwrap();
+    let blind = single(&format!("blind:secret@{}", redis.address()), PATIENT);
+    for _ in 0..3 {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let outcome = blind.create(handle, content(Kind::Anonymous, b"data"), NOW).await;
+        assert_eq!(outcome, Err(StoreError::Unavailable));
+    }
+    session(&blind, Kind::SignedIn, b"data").await;
+}
+
+// ---------------------------------------------------------------------------------------------- replicas
+
+/// A replica that is missing costs the promise that it confirms, and nothing else: every logout is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_replica_turns_no_logout_off() {
+    let redis = Redis::single().unwrap();
+    let store = Arc::new(single(&redis.address(), RedisOptions { answer: Duration::from_secs(1), ..awaiting(1) }));
+    let mut handles = Vec::new();
+    for _ in 0..300 {
+        handles.push(session(&*store, Kind::SignedIn, b"data").await);
+    }
+    let mut logouts = Vec::new();
+    for (number, handle) in handles.iter().copied().enumerate() {
+        let store = Arc::clone(&store);
+        logouts.push(tokio::spawn(async move {
+            match number % 3 {
+                0 => store.revoke_user(handle.tag(), None, NOW).await.map(drop),
+                _ => store.delete(handle, NOW).await.map(drop),
+            }
+        }));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (mut not_replicated, mut others) = (0, Vec::new());
+    for logout in logouts {
+        match logout.await.unwrap() {
+            Err(StoreError::NotReplicated) => not_replicated += 1,
+            other => others.push(other),
+        }
+    }
+    let mut live = 0;
+    for handle in &handles {
+        live += usize::from(is_live(&store, *handle).await);
+    }
+    println!(
+        "300 logouts at 100/s without the replica that is waited for: {not_replicated} NotReplicated, {live} still live"
+    );
+    assert_eq!((not_replicated, live), (300, 0), "{others:?}");
+    let last = session(&*store, Kind::SignedIn, b"data").await;
+    let _replica = Redis::replica_of(&redis.address()).unwrap();
+    let start = Instant::now();
+    deleted(&store, last).await;
+    println!("with a replica the next one is confirmed, after {:.1?}", start.elapsed());
+}
+
+/// A revocation runs twice where replicas are waited for: it is one epoch, and who signs in between the two stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_is_waited_for_is_one() {
+    let primary = Redis::single().unwrap();
+    let _replica = Redis::replica_of(&primary.address()).unwrap();
+    let store = Arc::new(single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT }));
+    let other = single(&primary.address(), PATIENT);
+    let handle = session(&*store, Kind::SignedIn, b"data").await;
+    deleted(&store, handle).await;
+    let (tag, mut lost, mut between) = (handle.tag(), 0, 0);
+    for round in 1..=500 {
+        let stale = Credential::generate(tag).unwrap().handle();
+        let old = countersign::session::Content { epoch: round - 1, ..content(Kind::SignedIn, b"data") };
+        assert!(matches!(other.create(stale, old, NOW).await, Ok(Created::Done(_))));
+        let revoking = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.revoke_user(tag, None, NOW).await }
+        });
+        while other.epoch(tag).await.unwrap().number < round {}
+        let new = Credential::generate(tag).unwrap().handle();
+        let fresh = countersign::session::Content { epoch: round, ..content(Kind::SignedIn, b"data") };
+        assert!(matches!(other.create(new, fresh, NOW).await, Ok(Created::Done(_))), "round {round}");
+        between += usize::from(!revoking.is_finished());
+        assert_eq!(revoking.await.unwrap().map(|epoch| epoch.number), Ok(round));
+        assert!(!is_live(&other, stale).await);
+        lost += usize::from(!is_live(&other, new).await);
+    }
+    println!(
+        "500 revocations, each one epoch; of those who signed in at once, {between} before it was confirmed, {lost} are out"
+    );
+    assert!(lost == 0 && between > 0, "{lost} lost, {between} in between");
+}
+
+/// In a cluster, too: it is waited for on the node that has it, by the connection that has written it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_confirms_what_its_replicas_have() {
+    let mut redis = RedisCluster::start().unwrap();
+    redis.add_replicas().unwrap();
+    let store = Arc::new(cluster(&redis, awaiting(1)));
+    let mut handles = Vec::new();
+    for _ in 0..90 {
+        handles.push(session(&*store, Kind::SignedIn, b"data").await);
+    }
+    for handle in handles.drain(..30) {
+        deleted(&store, handle).await;
+    }
+    println!("30 logouts on three nodes that have their replicas: all confirmed");
+    // Asleep, they are no less connected, and a connection that has written nothing would be told that they have it all.
+    let asleep: Vec<_> = redis.replicas.iter().map(|replica| replica.server.address()).collect();
+    for address in asleep {
+        std::thread::spawn(move || drop(cluster_kit::redis::ask(&address, &["DEBUG", "SLEEP", "60"])));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let cutters: Vec<_> = redis.nodes.iter().map(|node| cut_off_who_waits(node, &is_over)).collect();
+    let (mut confirmed, mut not_replicated) = (0, 0);
+    for handles in handles.chunks(3) {
+        let logouts = handles.iter().copied().map(|handle| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.delete(handle, NOW).await })
+        });
+        for logout in logouts.collect::<Vec<_>>() {
+            let outcome = logout.await.unwrap();
+            confirmed += usize::from(outcome.is_ok());
+            not_replicated += usize::from(outcome == Err(StoreError::NotReplicated));
+        }
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let cuts: usize = cutters.into_iter().map(|cutter| cutter.join().unwrap()).sum();
+    println!(
+        "60 logouts, replicas asleep, waiting connections cut {cuts} times: {confirmed} confirmed, {not_replicated} NotReplicated"
+    );
+    assert_eq!((confirmed, not_replicated), (0, 60));
+    assert!(cuts > 10);
+}
+
+/// Closes every connection to this node that is waiting for replicas, until it is over; how many it was.
+fn cut_off_who_waits(node: &Redis, is_over: &Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
+    let (address, is_over) = (node.server.address(), Arc::clone(is_over));
+    std::thread::spawn(move || {
+        let mut connection = cluster_kit::redis::Connection::to(&address).unwrap();
+        let mut cuts = 0;
+        while !is_over.load(Ordering::SeqCst) {
+            let clients = connection.ask(&["CLIENT", "LIST"]).unwrap();
+            for line in clients.text().lines().filter(|line| line.contains("flags=b")) {
+                let id = line.split(' ').find_map(|word| word.strip_prefix("id=")).unwrap();
+                // It may have gone by itself.
+                cuts += usize::from(connection.ask(&["CLIENT", "KILL", "ID", id]).is_ok());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        cuts
+    })
+}
+
 // ---------------------------------------------------------------------------------------------- failover
 
 /// How often the primary is killed.
@@ -344,7 +706,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
         slowest = slowest.max(killed.elapsed());
         confirmed += out.len();
         for handle in out {
-            undone += usize::from(store.load(handle, NOW).await.unwrap().is_some());
+            undone += usize::from(is_live(&store, handle).await);
         }
         redis.wait_for_failover(&old, Duration::from_secs(30)).unwrap();
         redis.heal().unwrap();
@@ -391,11 +753,11 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     let promoted = single(&replica.address(), PATIENT);
     let mut undone = 0;
     for handle in &handles[..10] {
-        undone += usize::from(promoted.load(*handle, NOW).await.unwrap().is_some());
+        undone += usize::from(is_live(&promoted, *handle).await);
     }
     println!("control, 10 logouts answered by a primary alone, which is then lost: {undone} undone");
     assert_eq!(undone, 10);
-    assert!(promoted.load(handles[19], NOW).await.unwrap().is_none(), "the one that was replicated");
+    assert!(!is_live(&promoted, handles[19]).await, "the one that was replicated");
 }
 
 /// Asks until it is confirmed: replicas that have just come say nothing for a moment.
@@ -433,7 +795,7 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     let new = redis.wait_for_failover(&old, Duration::from_secs(15)).unwrap();
     let promoted = single(&new, careful);
     for handle in &handles[..2] {
-        assert!(promoted.load(*handle, NOW).await.unwrap().is_some(), "the others know nothing of it");
+        assert!(is_live(&promoted, *handle).await, "the others know nothing of it");
     }
     assert_eq!(left.delete(handles[0], NOW).await, Err(StoreError::NotReplicated));
     println!(
@@ -441,6 +803,89 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     );
     redis.heal().unwrap();
     deleted(&ahead, handles[0]).await;
-    assert!(ahead.load(handles[0], NOW).await.unwrap().is_none());
-    assert!(ahead.load(handles[1], NOW).await.unwrap().is_some(), "what the careless one has ended");
+    assert!(!is_live(&ahead, handles[0]).await);
+    assert!(is_live(&ahead, handles[1]).await, "what the careless one has ended");
+}
+
+/// Reads a session again and again; when it was read last, and what was said at last.
+struct Reader {
+    is_over: Arc<AtomicBool>,
+    reading: tokio::task::JoinHandle<(Instant, Result<bool, StoreError>)>,
+}
+
+impl Reader {
+    fn of(store: RedisStore, handle: Handle) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&is_over);
+        let reading = tokio::spawn(async move {
+            let (mut last_read, mut last) = (Instant::now(), Ok(true));
+            while !until.load(Ordering::SeqCst) {
+                last = store.load(handle, NOW).await.map(|found| found.is_some());
+                if last == Ok(true) {
+                    last_read = Instant::now();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            (last_read, last)
+        });
+        Self { is_over, reading }
+    }
+
+    async fn end(self) -> (Instant, Result<bool, StoreError>) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.reading.await.unwrap()
+    }
+}
+
+/// A primary that is none any more for all but those who are connected to it: they go by what most sentinels say, and if they cannot hear that,
+/// they stop reading in time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_none_any_more_is_not_believed_for_long() {
+    let mut redis = RedisWithSentinel::start().unwrap();
+    let links: Vec<_> = redis.sentinel_addresses().iter().map(|address| Link::to(address).unwrap()).collect();
+    let (answer, staleness) = (Duration::from_millis(500), Duration::from_secs(4));
+    let options = RedisOptions { answer, staleness, ..RedisOptions::default() };
+    let behind_links = || {
+        let urls: Vec<_> = links.iter().map(|link| url(&link.address())).collect();
+        RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, options).unwrap()
+    };
+    let ahead = sentinel(&redis, RedisOptions { replicas: 2, ..options });
+    let (handle, last) =
+        (session(&ahead, Kind::SignedIn, b"data").await, session(&ahead, Kind::SignedIn, b"data").await);
+    // Behind it, and on both replicas.
+    deleted(&ahead, last).await;
+    let (far, near, returning) = (behind_links(), sentinel(&redis, options), behind_links());
+    for store in [&far, &near, &returning] {
+        assert!(is_live(store, handle).await);
+    }
+    let (far, near) = (Reader::of(far, handle), Reader::of(near, handle));
+    // One is left, which is not most of them, whatever it says.
+    for link in &links[1..] {
+        link.set(Mode::Cut).unwrap();
+    }
+    let cut = Instant::now();
+    let old = redis.seclude_primary().unwrap();
+    let new = redis.wait_for_failover(&old, Duration::from_secs(20)).unwrap();
+    assert_eq!(single(&new, options).delete(handle, NOW).await, Ok(true));
+    let logged_out = Instant::now();
+    // Longer than the bound after both.
+    tokio::time::sleep(staleness + answer + Duration::from_secs(1)).await;
+    let ((far_read, far_said), (near_read, near_said)) = (far.end().await, near.end().await);
+    let (far_read, near_read) =
+        (far_read.saturating_duration_since(cut), near_read.saturating_duration_since(logged_out));
+    println!(
+        "a new primary, a logout there {:.1?} after the cut: who hears one of three sentinels reads for {far_read:.1?} after the cut, bound {:.1?}, \
+         and then {far_said:?}; who hears all, for {near_read:.1?} after the logout, and then {near_said:?}",
+        logged_out - cut,
+        staleness + answer
+    );
+    // The task that reads may have to wait for a processor.
+    assert!(!far_read.is_zero() && far_read < staleness + answer + Duration::from_millis(300), "{far_read:?}");
+    assert_eq!(far_said, Err(StoreError::Unavailable));
+    assert!(near_read < staleness + answer, "{near_read:?}");
+    assert_eq!(near_said, Ok(false));
+    for link in &links {
+        link.set(Mode::Open).unwrap();
+    }
+    assert!(!is_live(&returning, handle).await, "once it hears them again");
 }

@@ -19,7 +19,7 @@ use super::store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };
 use crate::UnixTime;
-use connection::{Answer, Server, Servers};
+use connection::{Answer, Call, Server, Servers};
 use core::fmt;
 use core::time::Duration;
 use redis::Value;
@@ -27,31 +27,41 @@ use scripts::{CREATE, DELETE, LIST, REVOKE, ROTATE, SWAP, Script, TOUCH};
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 /// Hundredths of the server's memory that sessions of nobody may fill: the rest is for those who sign in.
 const FOR_ANONYMOUS: u64 = 75;
+
+/// Nobody waits longer, whatever is asked for: the sum is a time.
+const PATIENCE: Duration = Duration::from_secs(86_400);
 
 /// How the store speaks to its servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RedisOptions {
     /// How long making a connection may take.
     pub connect: Duration,
-    /// How long an answer may take, and how long a call may take in all: then it is [`StoreError::Unavailable`].
+    /// How long a call may take in all, with all that it asks the servers: then it is [`StoreError::Unavailable`].
     pub answer: Duration,
-    /// How many calls may be under way at once; more are refused, so that they do not queue up in front of a slow server.
+    /// How many calls may be under way at once; more are refused, so that they do not queue up in front of a slow server. Those that wait for
+    /// replicas are counted on their own.
     pub in_flight: usize,
-    /// How many replicas must have a revocation or the end of a session before it is answered, within the time of an answer; else the answer is
-    /// [`StoreError::NotReplicated`]. With 0 a failover may undo one that was answered; to be sure of every failover, name all replicas that may
-    /// become the primary. Signing in is answered in any case, as the old cookie is of no use any more.
+    /// How many replicas must have a revocation or the end of a session before it is answered, within what is left of the time of an answer; else
+    /// the answer is [`StoreError::NotReplicated`]. On the primary it is over in any case: a replica that is missing costs the promise, not the
+    /// logout. With 0 a failover may undo one that was answered; to be sure of every failover, name all replicas that may become the primary.
+    /// Signing in is answered in any case, as the old cookie is of no use any more.
     pub replicas: u32,
+    /// With [`sentinels`](RedisStore::sentinel) only: how long a primary is believed to be one, after most of the sentinels that are named have
+    /// said so. They are asked four times as often. A session that was ended elsewhere may be read for so long, and the time of an answer, if the
+    /// network is cut at that moment; after it, calls are [`StoreError::Unavailable`] until most sentinels answer again. Longer than it takes to ask
+    /// them.
+    pub staleness: Duration,
 }
 
 impl Default for RedisOptions {
-    /// 500 ms to connect, 250 ms for an answer, 1024 calls at once, no replica that is waited for.
+    /// 500 ms to connect, 250 ms for an answer, 1024 calls at once, no replica that is waited for, a primary that is believed for 5 s.
     fn default() -> Self {
         let (connect, answer) = (Duration::from_millis(500), Duration::from_millis(250));
-        Self { connect, answer, in_flight: 1024, replicas: 0 }
+        Self { connect, answer, in_flight: 1024, replicas: 0, staleness: Duration::from_secs(5) }
     }
 }
 
@@ -59,7 +69,11 @@ impl Default for RedisOptions {
 ///
 /// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`StoreError::Unavailable`], and calls fail
 /// at once while a server is known to be away. A signed-in session is never dropped before its time if the server's `maxmemory-policy` is
-/// `noeviction`: then a full one answers [`StoreError::Full`], to sessions of nobody when three quarters of its `maxmemory` are used.
+/// `noeviction`: then a full one answers [`StoreError::Full`], to sessions of nobody when three quarters of its `maxmemory` are used, new
+/// ones and what is written into old ones.
+///
+/// What replicas are waited for with runs twice: at once, and again on a connection of its own, together with the waiting. The first time ends the
+/// session, the second time tells whether a failover may undo that.
 ///
 /// Rotating a session of nobody into one of a user touches two slots: the new one is made first, then the old one ended. A crash in between
 /// leaves the old one, and a new one whose cookie nobody has.
@@ -68,7 +82,8 @@ impl Default for RedisOptions {
 /// use countersign::session::{RedisOptions, RedisStore};
 ///
 /// let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
-/// let store = RedisStore::sentinel(["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"], "sessions", Some(("sessions", "a password")), options)?;
+/// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
+/// let store = RedisStore::sentinel(sentinels, "sessions", Some(("sessions", "a password")), options)?;
 /// # Ok::<(), countersign::session::RedisUrlError>(())
 /// ```
 pub struct RedisStore {
@@ -99,9 +114,9 @@ impl RedisStore {
         Ok(Self::on(Servers::single(url).map_err(|error| not_a_url(&error))?, options))
     }
 
-    /// On the primary that these sentinels name, which is asked for again whenever it does not answer or is none any more. All of them are asked at
-    /// once, and the first answer counts. `login` is user and password at the primary; those of a sentinel are in its address. Where a sentinel is
-    /// spoken to over TLS, so is the primary that it names.
+    /// On the primary that most of these sentinels name. They are asked all at once, now and then and whenever it does not answer or is none any
+    /// more: name all, as of two both would have to agree. `login` is user and password at the primary; those of a sentinel are in its address. Where
+    /// sentinels are spoken to over TLS, so is the primary.
     ///
     /// # Errors
     /// [`RedisUrlError`]
@@ -111,8 +126,9 @@ impl RedisStore {
         login: Option<(&str, &str)>,
         options: RedisOptions,
     ) -> Result<Self, RedisUrlError> {
-        let urls = urls.into_iter().map(String::from).collect();
-        Ok(Self::on(Servers::sentinel(urls, primary, login).map_err(|error| not_a_url(&error))?, options))
+        let urls: Vec<_> = urls.into_iter().map(String::from).collect();
+        let servers = Servers::sentinel(&urls, primary, login, options).map_err(|error| not_a_url(&error))?;
+        Ok(Self::on(servers, options))
     }
 
     /// On a cluster that these nodes belong to.
@@ -128,41 +144,122 @@ impl RedisStore {
         Self { server: Server::new(servers, options), replicas: options.replicas, answer: options.answer }
     }
 
+    /// When a call that begins now must have been answered.
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.answer.min(PATIENCE)).unwrap_or(now)
+    }
+
     /// Runs a script; `args` follow on the keys.
-    async fn run(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, StoreError> {
-        self.server.run(script, keys, args, 0).await.map(|answer| answer.value)
+    async fn run(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[Vec<u8>],
+        until: Instant,
+    ) -> Result<Answer, StoreError> {
+        self.server.run(Call { script, keys, args }, until).await
     }
 
-    /// The same for what must not be undone by a failover.
-    async fn run_replicated(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Answer, StoreError> {
-        self.server.run(script, keys, args, self.replicas).await
+    /// The same once more for what must not be undone by a failover: what it answers, once the replicas have it.
+    async fn run_replicated(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[Vec<u8>],
+        until: Instant,
+    ) -> Option<Value> {
+        self.server.run_replicated(Call { script, keys, args }, self.replicas, until).await
     }
 
-    /// Ends a session, if it has this version or if none is named. Who asks a second time and finds it gone has most likely ended it the first
-    /// time.
-    async fn end(&self, handle: Handle, version: Option<u64>, now: UnixTime) -> Result<End, StoreError> {
-        let is_awaited = digits(u64::from(self.replicas > 0));
-        let args = [number(now), selector(handle), version.map(digits).unwrap_or_default(), is_awaited];
-        let Answer { value, is_second, is_replicated } = self.run_replicated(&DELETE, &keys(handle), &args).await?;
+    async fn read(&self, handle: Handle, now: UnixTime, until: Instant) -> Result<Option<Entry>, StoreError> {
+        let [session, _, _] = keys(handle);
+        let command = [&session, "v", "i", "a", "e", "k", "d"];
+        let answer = self.server.read(redis::cmd("HMGET").arg(&command), until).await?;
+        let Value::Array(fields) = answer else { return Err(StoreError::Unavailable) };
+        Ok(entry_of(&fields).filter(|entry| entry.is_live(now)))
+    }
+
+    /// Whether what is written of this session may take room: strangers must leave some for those who sign in.
+    async fn make_room(&self, handle: Handle, content: &Content, until: Instant) -> Result<(), StoreError> {
+        if content.kind == Kind::SignedIn {
+            return Ok(());
+        }
+        let [session, _, _] = keys(handle);
+        match self.server.fill(&session, until).await? {
+            FOR_ANONYMOUS.. => Err(StoreError::Full),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a session, if it has this version or if none is named.
+    async fn end(
+        &self,
+        handle: Handle,
+        version: Option<u64>,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<End, StoreError> {
+        let args = [number(now), selector(handle), version.map(digits).unwrap_or_default(), Vec::new()];
+        let Answer { value, is_second } = self.run(&DELETE, &keys(handle), &args, until).await?;
         match said(&value) {
-            Some("done") => Ok(End::Done { is_replicated }),
-            Some("gone") if is_second => Ok(End::Done { is_replicated }),
-            Some("gone") => Ok(End::Gone { is_replicated }),
+            Some("done") => Ok(End::Done),
+            Some("gone") => Ok(End::Gone { is_second }),
             Some("conflict") => Ok(End::Conflict),
             _ => Err(StoreError::Unavailable),
         }
     }
 
+    /// True once a session that has been ended is so on the replicas. Whatever version another primary may have of it, it is over.
+    async fn has_ended(&self, handle: Handle, now: UnixTime, until: Instant) -> bool {
+        if self.replicas == 0 {
+            return true;
+        }
+        let args = [number(now), selector(handle), Vec::new(), IS_AWAITED.to_vec()];
+        let answer = self.run_replicated(&DELETE, &keys(handle), &args, until).await;
+        matches!(answer.as_ref().and_then(said), Some("done" | "gone"))
+    }
+
     /// Makes a session if its epoch is the user's.
-    async fn put(&self, handle: Handle, content: &Content, now: UnixTime) -> Result<Created, StoreError> {
+    async fn put(
+        &self,
+        handle: Handle,
+        content: &Content,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Created, StoreError> {
         let version = new_version()?;
         let args = [number(now), selector(handle), digits(version)].into_iter().chain(args_of(content));
-        match said(&self.run(&CREATE, &keys(handle), &args.collect::<Vec<_>>()).await?) {
+        match said(&self.run(&CREATE, &keys(handle), &args.collect::<Vec<_>>(), until).await?.value) {
             Some("done") => Ok(Created::Done(version)),
             Some("exists") => Ok(Created::Exists),
             Some("revoked") => Ok(Created::Revoked),
             _ => Err(StoreError::Unavailable),
         }
+    }
+
+    /// A rotation whose two sessions are in the same slot.
+    async fn rotate_within(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: &Content,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Swapped, StoreError> {
+        let (next, [new_key, index, epoch]) = (new_version()?, keys(new));
+        let [old_key, _, _] = keys(old);
+        let keys = [old_key, new_key, index, epoch];
+        let args = [number(now), selector(old), selector(new), digits(version), digits(next)];
+        let mut args: Vec<_> = args.into_iter().chain(args_of(content)).collect();
+        let outcome = swapped(&self.run(&ROTATE, &keys, &args, until).await?.value, next)?;
+        if self.replicas > 0 && matches!(outcome, Swapped::Done(_)) {
+            args.push(IS_AWAITED.to_vec());
+            // Whether replicas have it or not: who has signed in must get the new cookie, as the old one is of no use.
+            let _ = self.run_replicated(&ROTATE, &keys, &args, until).await;
+        }
+        Ok(outcome)
     }
 
     /// A rotation whose two sessions are in different slots.
@@ -173,36 +270,42 @@ impl RedisStore {
         new: Handle,
         content: &Content,
         now: UnixTime,
+        until: Instant,
     ) -> Result<Swapped, StoreError> {
         // What is refused anyway makes nothing.
-        match self.load(old, now).await? {
+        match self.read(old, now, until).await? {
             None => return Ok(Swapped::Gone),
             Some(entry) if entry.version != version => return Ok(Swapped::Conflict),
             Some(_) => {}
         }
-        let Created::Done(made) = self.put(new, content, now).await? else { return Ok(Swapped::Gone) };
+        let Created::Done(made) = self.put(new, content, now, until).await? else { return Ok(Swapped::Gone) };
         // Nobody has the cookie of the new one: if the end of the old one fails, nothing is lost.
-        let refused = match self.end(old, Some(version), now).await? {
-            End::Done { .. } => return Ok(Swapped::Done(made)),
+        let refused = match self.end(old, Some(version), now, until).await? {
+            End::Done => {
+                let _ = self.has_ended(old, now, until).await;
+                return Ok(Swapped::Done(made));
+            }
+            // Also when asked a second time: it may have been somebody else who has ended it in between, and what others end is not renewed.
             End::Gone { .. } => Swapped::Gone,
             End::Conflict => Swapped::Conflict,
         };
-        self.delete(new, now).await?;
+        self.end(new, None, now, until).await?;
         Ok(refused)
     }
 }
 
 /// What came of ending a session.
 enum End {
-    Done {
-        is_replicated: bool,
-    },
+    Done,
     /// It was gone already, maybe since a call whose answer was not waited for.
     Gone {
-        is_replicated: bool,
+        is_second: bool,
     },
     Conflict,
 }
+
+/// What a script is told that replicas are waited for with.
+const IS_AWAITED: &[u8] = b"1";
 
 fn not_a_url(error: &redis::RedisError) -> RedisUrlError {
     // The address itself may have a password in it.
@@ -289,24 +392,13 @@ fn epoch_of(answer: &Value) -> Epoch {
 
 impl SessionStore for RedisStore {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        if content.kind == Kind::SignedIn {
-            return self.put(handle, &content, now).await;
-        }
-        let [session, _, _] = keys(handle);
-        let making = async {
-            match self.server.fill(&session).await? {
-                FOR_ANONYMOUS.. => Err(StoreError::Full),
-                _ => self.put(handle, &content, now).await,
-            }
-        };
-        timeout(self.answer, making).await.unwrap_or(Err(StoreError::Unavailable))
+        let until = self.deadline();
+        self.make_room(handle, &content, until).await?;
+        self.put(handle, &content, now, until).await
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        let [session, _, _] = keys(handle);
-        let answer = self.server.read(redis::cmd("HMGET").arg(session).arg(&["v", "i", "a", "e", "k", "d"])).await?;
-        let Value::Array(fields) = answer else { return Err(StoreError::Unavailable) };
-        Ok(entry_of(&fields).filter(|entry| entry.is_live(now)))
+        self.read(handle, now, self.deadline()).await
     }
 
     async fn compare_and_swap(
@@ -316,22 +408,28 @@ impl SessionStore for RedisStore {
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
-        let next = new_version()?;
+        let (next, until) = (new_version()?, self.deadline());
+        self.make_room(handle, &content, until).await?;
         let args = [number(now), selector(handle), digits(version), digits(next)].into_iter().chain(args_of(&content));
-        swapped(&self.run(&SWAP, &keys(handle), &args.collect::<Vec<_>>()).await?, next)
+        swapped(&self.run(&SWAP, &keys(handle), &args.collect::<Vec<_>>(), until).await?.value, next)
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
         let args = [number(now), selector(handle), number(idle)];
-        Ok(said(&self.run(&TOUCH, &keys(handle), &args).await?) == Some("done"))
+        let Answer { value, .. } = self.run(&TOUCH, &keys(handle), &args, self.deadline()).await?;
+        Ok(said(&value) == Some("done"))
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        match self.end(handle, None, now).await? {
-            End::Done { is_replicated: false } | End::Gone { is_replicated: false } => Err(StoreError::NotReplicated),
-            End::Done { is_replicated: true } => Ok(true),
-            End::Gone { is_replicated: true } | End::Conflict => Ok(false),
-        }
+        let until = self.deadline();
+        let was_live = match self.end(handle, None, now, until).await? {
+            End::Done => true,
+            // Who asks a second time and finds it gone has most likely ended it the first time.
+            End::Gone { is_second } => is_second,
+            End::Conflict => return Ok(false),
+        };
+        // Also if it was gone: who has ended it may not have waited until the replicas had it.
+        if self.has_ended(handle, now, until).await { Ok(was_live) } else { Err(StoreError::NotReplicated) }
     }
 
     async fn rotate(
@@ -342,18 +440,16 @@ impl SessionStore for RedisStore {
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
+        let until = self.deadline();
         if old == new {
             return Ok(Swapped::Gone);
         }
-        if old.tag() != new.tag() {
-            return self.rotate_across(old, version, new, &content, now).await;
+        self.make_room(new, &content, until).await?;
+        if old.tag() == new.tag() {
+            self.rotate_within(old, version, new, &content, now, until).await
+        } else {
+            self.rotate_across(old, version, new, &content, now, until).await
         }
-        let (next, [new_key, index, epoch]) = (new_version()?, keys(new));
-        let [old_key, _, _] = keys(old);
-        let args = [number(now), selector(old), selector(new), digits(version), digits(next)];
-        let args: Vec<_> = args.into_iter().chain(args_of(&content)).collect();
-        // Whether replicas have it or not: who has signed in must get the new cookie, as the old one is of no use.
-        swapped(&self.run_replicated(&ROTATE, &[old_key, new_key, index, epoch], &args).await?.value, next)
     }
 
     async fn list_by_user(
@@ -367,8 +463,8 @@ impl SessionStore for RedisStore {
         let after = after.map_or_else(|| b"-".to_vec(), |after| format!("({}", names::of_selector(after)).into_bytes());
         let limit = limit.to_string().into_bytes();
         let args = [number(now), format!("{prefix}s:").into_bytes(), after, limit];
-        let answer = self.run(&LIST, &[format!("{prefix}x")], &args).await?;
-        let Value::Array(rows) = answer else { return Err(StoreError::Unavailable) };
+        let answer = self.run(&LIST, &[format!("{prefix}x")], &args, self.deadline()).await?;
+        let Value::Array(rows) = answer.value else { return Err(StoreError::Unavailable) };
         let listed = rows.iter().filter_map(|row| {
             let Value::Array(fields) = row else { return None };
             let (selector, fields) = fields.split_first()?;
@@ -382,18 +478,26 @@ impl SessionStore for RedisStore {
         let prefix = prefix(tag);
         let except = except.filter(|except| except.tag() == tag).map(selector).unwrap_or_default();
         let keys = [format!("{prefix}x"), format!("{prefix}e")];
-        let args = [number(now), format!("{prefix}s:").into_bytes(), except];
-        let answer = self.run_replicated(&REVOKE, &keys, &args).await?;
-        match epoch_of(&answer.value) {
-            Epoch { number: 0, .. } => Err(StoreError::Unavailable),
-            _ if !answer.is_replicated => Err(StoreError::NotReplicated),
-            epoch => Ok(epoch),
+        let until = self.deadline();
+        let mut args = [number(now), format!("{prefix}s:").into_bytes(), except, Vec::new()];
+        let epoch = epoch_of(&self.run(&REVOKE, &keys, &args, until).await?.value);
+        if epoch.number == 0 {
+            return Err(StoreError::Unavailable);
+        }
+        if self.replicas == 0 {
+            return Ok(epoch);
+        }
+        let [.., begun] = &mut args;
+        *begun = digits(epoch.number);
+        match self.run_replicated(&REVOKE, &keys, &args, until).await.as_ref().map(epoch_of) {
+            Some(replicated) if replicated.number >= epoch.number => Ok(epoch),
+            _ => Err(StoreError::NotReplicated),
         }
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
         let key = format!("{}e", prefix(tag));
-        Ok(epoch_of(&self.server.read(redis::cmd("HMGET").arg(key).arg(&["n", "at"])).await?))
+        Ok(epoch_of(&self.server.read(redis::cmd("HMGET").arg(key).arg(&["n", "at"]), self.deadline()).await?))
     }
 
     /// Nothing is left to do: the server removes what is over by itself, within ten minutes.

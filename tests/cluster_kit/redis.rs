@@ -192,6 +192,15 @@ impl Certificate {
     }
 }
 
+/// On a port and a second one for the other nodes: by default that is the first plus 10 000, which may be above all ports.
+fn start_node(ports: &[u16]) -> Outcome<Redis> {
+    let bus = ports[1].to_string();
+    let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", &bus];
+    // A test may put it to sleep.
+    let debug = ["--enable-debug-command", "local"];
+    Redis::at(ports[0], &[options.as_slice(), &debug].concat(), None)
+}
+
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -210,22 +219,18 @@ fn base_options<'a>(port: &'a str, announced: &'a str) -> [[&'a str; 2]; 8] {
     ]
 }
 
-/// Three primaries that share the keys, without replicas.
+/// Three primaries that share the keys, without replicas at first.
 pub(crate) struct RedisCluster {
     pub(crate) nodes: Vec<Redis>,
+    /// Of the node in the same place.
+    pub(crate) replicas: Vec<Redis>,
 }
 
 impl RedisCluster {
     pub(crate) fn start() -> Outcome<Self> {
         with_free_ports(|ports: [u16; 6]| {
-            // By default the second port of a node is the first plus 10 000, which may be above all ports.
-            let start = |pair: &[u16]| {
-                let bus = pair[1].to_string();
-                let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", &bus];
-                Redis::at(pair[0], &options, None)
-            };
-            let nodes = ports.chunks_exact(2).map(start).collect::<Outcome<_>>()?;
-            let cluster = Self { nodes };
+            let nodes = ports.chunks_exact(2).map(start_node).collect::<Outcome<_>>()?;
+            let cluster = Self { nodes, replicas: Vec::new() };
             cluster.join()?;
             cluster.wait_until_whole()?;
             Ok(cluster)
@@ -234,6 +239,21 @@ impl RedisCluster {
 
     pub(crate) fn addresses(&self) -> Vec<String> {
         self.nodes.iter().map(Redis::address).collect()
+    }
+
+    /// Gives every primary a replica.
+    pub(crate) fn add_replicas(&mut self) -> Outcome {
+        for node in &self.nodes {
+            let replica = with_free_ports(|ports: [u16; 2]| start_node(&ports))?;
+            let (port, id) = (node.server.port().to_string(), node.ask(&["CLUSTER", "MYID"])?);
+            let bus = node.ask(&["CONFIG", "GET", "cluster-port"])?;
+            replica.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, bus.list()[1].text()])?;
+            // Until it has heard of it.
+            wait_for("a replica of a cluster", PATIENCE, || replica.ask(&["CLUSTER", "REPLICATE", id.text()]))?;
+            replica.wait_for_copy()?;
+            self.replicas.push(replica);
+        }
+        self.wait_until_whole()
     }
 
     pub(crate) fn kill(&mut self, node: usize) {
@@ -262,11 +282,11 @@ impl RedisCluster {
 
     /// Every node thinks that every slot is served.
     pub(crate) fn wait_until_whole(&self) -> Outcome {
+        let known = format!("cluster_known_nodes:{}", self.nodes.len() + self.replicas.len());
         wait_for("the cluster is whole", PATIENCE, || {
             for node in &self.nodes {
                 let info = node.ask(&["CLUSTER", "INFO"])?;
-                let is_whole =
-                    ["cluster_state:ok", "cluster_known_nodes:3"].iter().all(|line| info.text().contains(line));
+                let is_whole = ["cluster_state:ok", known.as_str()].iter().all(|line| info.text().contains(line));
                 if !is_whole {
                     return fail(format!("{}: {}", node.address(), info.text()));
                 }

@@ -3,7 +3,7 @@
 use super::link::{Link, Mode};
 use super::net::{local, with_free_ports};
 use super::process::{Program, Server};
-use super::redis::{Certificate, Redis, Reply, ask, pongs};
+use super::redis::{Certificate, Connection, Redis, Reply, ask, pongs};
 use super::{Outcome, fail, wait_for};
 use std::fs;
 use std::path::Path;
@@ -84,6 +84,21 @@ impl RedisWithSentinel {
         let primary = self.primary()?;
         primary.link.as_ref().ok_or("there are no links")?.set(Mode::Cut)?;
         Ok((primary.address(), primary.server.address()))
+    }
+
+    /// Takes the primary away from its replicas and from the sentinels, but not from the clients that are connected to it, which notice nothing;
+    /// returns its address. It lets in nobody from now on.
+    pub(crate) fn seclude_primary(&mut self) -> Outcome<String> {
+        let address = self.primary()?.server.address();
+        let mut connection = Connection::to(&address)?;
+        connection.ask(&["CONFIG", "SET", "requirepass", "that nobody knows"])?;
+        let clients = connection.ask(&["CLIENT", "LIST"])?;
+        let of_others = |line: &&str| ["name=sentinel-", "flags=S"].iter().any(|mark| line.contains(mark));
+        for line in clients.text().lines().filter(of_others) {
+            let id = line.split(' ').find_map(|word| word.strip_prefix("id=")).ok_or("a client without a number")?;
+            connection.ask(&["CLIENT", "KILL", "ID", id])?;
+        }
+        Ok(address)
     }
 
     fn primary(&mut self) -> Outcome<&mut Redis> {
@@ -174,6 +189,11 @@ pub(crate) fn over_tls(primary: &str, certificate: &Certificate) -> Outcome<(Ser
         })?;
         Ok((sentinel, local(over_tls)))
     })
+}
+
+/// One sentinel, which knows no other and names this primary.
+pub(crate) fn alone(primary: &str) -> Outcome<Server> {
+    with_free_ports(|[port]| start_sentinel(port, primary))
 }
 
 fn start_sentinel(port: u16, primary: &str) -> Outcome<Server> {

@@ -10,19 +10,17 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
-    ServerErrorKind, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
+    RedisError, RedisResult, ServerErrorKind, Value,
 };
 use std::boxed::Box;
+use std::collections::BTreeMap;
 use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 use std::vec::Vec;
-use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Failures in a row after which a connection is made anew, and the primary asked for again.
 const FAILURES_OF_A_CONNECTION: u32 = 2;
@@ -30,14 +28,13 @@ const FAILURES_OF_A_CONNECTION: u32 = 2;
 const FAILURES_OF_A_SERVER: u32 = 8;
 const PAUSE: u64 = 500;
 
-/// Milliseconds from one look at how full the server is to the next.
-const LOOK: u64 = 1000;
+/// From one look at how full the server is to the next.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Where to connect to.
 pub(super) enum Servers {
     Single(Box<Client>),
-    /// One for each address: the first that answers counts, so that a silent one holds up nobody.
-    Sentinel(Vec<Arc<tokio::sync::Mutex<SentinelClient>>>),
+    Sentinel(Arc<Sentinels>),
     /// And how many addresses it has.
     Cluster(Box<ClusterClient>, usize),
 }
@@ -61,29 +58,14 @@ impl Servers {
     }
 
     /// `login` is the user and the password at the primary; those of the sentinels are in their addresses.
-    pub(super) fn sentinel(urls: Vec<String>, primary: &str, login: Option<(&str, &str)>) -> RedisResult<Self> {
-        prepare(&urls);
-        let mut clients = Vec::new();
-        for url in urls {
-            let address = url.as_str().into_connection_info()?;
-            let mut builder =
-                SentinelClientBuilder::new([address.addr().clone()], primary, SentinelServerType::Master)?;
-            if matches!(address.addr(), ConnectionAddr::TcpTls { .. }) {
-                builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-            }
-            let of_sentinel = address.redis_settings();
-            if let Some(user) = of_sentinel.username() {
-                builder = builder.set_client_to_sentinel_username(user);
-            }
-            if let Some(password) = of_sentinel.password() {
-                builder = builder.set_client_to_sentinel_password(password);
-            }
-            if let Some((user, password)) = login {
-                builder = builder.set_client_to_redis_username(user).set_client_to_redis_password(password);
-            }
-            clients.push(Arc::new(tokio::sync::Mutex::new(builder.build()?)));
-        }
-        Ok(Self::Sentinel(clients))
+    pub(super) fn sentinel(
+        urls: &[String],
+        primary: &str,
+        login: Option<(&str, &str)>,
+        options: RedisOptions,
+    ) -> RedisResult<Self> {
+        prepare(urls);
+        Ok(Self::Sentinel(Arc::new(Sentinels::new(urls, primary, login, options)?)))
     }
 
     pub(super) fn cluster(urls: Vec<String>, options: &RedisOptions) -> RedisResult<Self> {
@@ -98,7 +80,7 @@ impl Servers {
     fn patience(&self, options: &RedisOptions) -> Duration {
         match self {
             Self::Single(_) => options.connect,
-            // The sentinel, then the primary that it names.
+            // The sentinels, then the primary that they name.
             Self::Sentinel(_) => options.connect.saturating_mul(4),
             // One after the other, if the first are silent.
             Self::Cluster(_, nodes) => {
@@ -107,31 +89,220 @@ impl Servers {
         }
     }
 
-    async fn connect(&self, options: &RedisOptions) -> RedisResult<Connection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(options.connect))
-            .set_response_timeout(Some(options.answer));
-        match self {
-            Self::Single(client) => {
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Plain)
+    async fn connect(&self, options: &RedisOptions) -> RedisResult<Made> {
+        let (connection, address) = match self {
+            Self::Single(client) => (Connection::Plain(connect(client, options).await?), None),
+            Self::Sentinel(sentinels) => {
+                let (connection, address) = sentinels.connect().await?;
+                (Connection::Plain(connection), Some(address))
             }
-            Self::Sentinel(clients) => {
-                let mut asking = JoinSet::new();
-                for client in clients {
-                    let (client, config) = (Arc::clone(client), config.clone());
-                    asking.spawn(async move { client.lock().await.get_async_connection_with_config(&config).await });
-                }
-                let mut last = Err(RedisError::from((ErrorKind::Io, "no sentinel answers")));
-                while let Some(answer) = asking.join_next().await {
-                    last = answer.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no sentinel answers"))));
-                    if last.is_ok() {
-                        break;
-                    }
-                }
-                last.map(Connection::Plain)
-            }
-            Self::Cluster(client, _) => client.get_async_connection().await.map(Connection::Cluster),
+            Self::Cluster(client, _) => (Connection::Cluster(client.get_async_connection().await?), None),
+        };
+        Ok(Made { connection, address, at: Instant::now() })
+    }
+
+    /// Hears of the primary, if somebody has to say where that is.
+    async fn listen(&self) {
+        if let Self::Sentinel(sentinels) = self {
+            sentinels.listen().await;
         }
+    }
+
+    /// Whether this is a connection to the primary, as far as anybody has said lately.
+    fn is_believed(&self, made: &Made) -> RedisResult<bool> {
+        match self {
+            Self::Sentinel(sentinels) => sentinels.primary().map(|primary| made.address == Some(primary)),
+            Self::Single(_) | Self::Cluster(..) => Ok(true),
+        }
+    }
+}
+
+async fn connect(client: &Client, options: &RedisOptions) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(options.connect))
+        .set_response_timeout(Some(options.answer));
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Something that is done by one for all who need it, and goes on when they have run out of time.
+#[derive(Default)]
+struct Errand {
+    is_under_way: AtomicBool,
+    has_ended: Notify,
+}
+
+struct UnderWay(Arc<Errand>);
+
+/// Also if the runtime ends before the errand does.
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.is_under_way.store(false, Ordering::Release);
+        self.0.has_ended.notify_waiters();
+    }
+}
+
+impl Errand {
+    /// Begins it, unless it is under way.
+    fn begin(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        if !self.is_under_way.swap(true, Ordering::AcqRel) {
+            let under_way = UnderWay(Arc::clone(self));
+            tokio::spawn(async move {
+                let _under_way = under_way;
+                work.await;
+            });
+        }
+    }
+}
+
+/// Host and port.
+type Address = Arc<(String, u16)>;
+
+/// All sentinels that are named, and what most of them agree on. One alone may be on the side of a primary that is none any more.
+pub(super) struct Sentinels {
+    sentinels: Vec<Arc<Sentinel>>,
+    primary: Arc<str>,
+    login: RedisConnectionInfo,
+    is_over_tls: bool,
+    options: RedisOptions,
+    belief: Mutex<Option<Belief>>,
+    asking: Arc<Errand>,
+}
+
+/// Which primary most of them have named, when they were asked at this time.
+struct Belief {
+    address: Address,
+    at: Instant,
+}
+
+struct Sentinel {
+    client: Client,
+    /// While nobody asks on it.
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Sentinels {
+    fn new(urls: &[String], primary: &str, login: Option<(&str, &str)>, options: RedisOptions) -> RedisResult<Self> {
+        let (mut sentinels, mut is_over_tls) = (Vec::new(), false);
+        for url in urls {
+            let address = url.as_str().into_connection_info()?;
+            is_over_tls |= matches!(address.addr(), ConnectionAddr::TcpTls { .. });
+            // A sentinel has no databases to choose from.
+            let settings = address.redis_settings().clone().set_db(0);
+            let client = Client::open(address.set_redis_settings(settings))?;
+            sentinels.push(Arc::new(Sentinel { client, connection: Mutex::default() }));
+        }
+        let nobody = RedisConnectionInfo::default();
+        let login = login.map_or(nobody.clone(), |(user, password)| nobody.set_username(user).set_password(password));
+        let (belief, asking) = (Mutex::default(), Arc::default());
+        Ok(Self { sentinels, primary: primary.into(), login, is_over_tls, options, belief, asking })
+    }
+
+    /// They are asked anew well before it is too long ago that they have been, and waited for only when it is.
+    async fn listen(self: &Arc<Self>) {
+        let has_asked = self.asking.has_ended.notified();
+        let age = self.believed().map(|(_, age)| age);
+        if age.is_none_or(|age| age >= self.options.staleness.checked_div(4).unwrap_or_default()) {
+            self.ask();
+        }
+        if age.is_none_or(|age| age >= self.options.staleness) {
+            has_asked.await;
+        }
+    }
+
+    /// Connects to whatever most of them name now.
+    async fn connect(self: &Arc<Self>) -> RedisResult<(MultiplexedConnection, Address)> {
+        let has_asked = self.asking.has_ended.notified();
+        self.ask();
+        has_asked.await;
+        let address = self.primary()?;
+        let (host, port) = (address.0.clone(), address.1);
+        let place = if self.is_over_tls {
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host, port)
+        };
+        let client = Client::open(place.into_connection_info()?.set_redis_settings(self.login.clone()))?;
+        let mut connection = connect(&client, &self.options).await?;
+        // One that has just been chosen may not know it yet. Who may not ask finds out by the first write.
+        let role = connection.req_packed_command(&redis::cmd("ROLE")).await?;
+        if matches!(&role, Value::Array(role) if role.first().and_then(super::said) != Some("master")) {
+            return Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "not a primary yet")));
+        }
+        Ok((connection, address))
+    }
+
+    fn ask(self: &Arc<Self>) {
+        let sentinels = Arc::clone(self);
+        self.asking.begin(async move {
+            let at = Instant::now();
+            if let Some(address) = sentinels.agreed().await {
+                *sentinels.belief() = Some(Belief { address, at });
+            }
+        });
+    }
+
+    /// What most of those that are named name. Who is silent is not waited for once enough have spoken, and never for long.
+    async fn agreed(&self) -> Option<Address> {
+        let (say, mut said) = mpsc::unbounded_channel();
+        for sentinel in &self.sentinels {
+            let (sentinel, primary, say) = (Arc::clone(sentinel), Arc::clone(&self.primary), say.clone());
+            let options = self.options;
+            tokio::spawn(async move { say.send(sentinel.names(&primary, &options).await) });
+        }
+        drop(say);
+        let mut votes = BTreeMap::<_, usize>::new();
+        while let Some(answer) = said.recv().await {
+            let Some(address) = answer else { continue };
+            let count = votes.entry(Arc::clone(&address)).or_default();
+            *count = count.saturating_add(1);
+            if count.saturating_mul(2) > self.sentinels.len() {
+                return Some(address);
+            }
+        }
+        None
+    }
+
+    fn belief(&self) -> MutexGuard<'_, Option<Belief>> {
+        self.belief.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// And for how long.
+    fn believed(&self) -> Option<(Address, Duration)> {
+        self.belief().as_ref().map(|belief| (Arc::clone(&belief.address), belief.at.elapsed()))
+    }
+
+    /// The primary, if most have named it lately.
+    fn primary(&self) -> RedisResult<Address> {
+        match self.believed() {
+            Some((address, age)) if age < self.options.staleness => Ok(address),
+            _ => Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "most sentinels do not agree"))),
+        }
+    }
+}
+
+impl Sentinel {
+    fn place(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn names(&self, primary: &str, options: &RedisOptions) -> Option<Address> {
+        let kept = self.place().take();
+        if let Some(connection) = kept
+            && let Ok(address) = self.ask(connection, primary).await
+        {
+            return address;
+        }
+        let connection = connect(&self.client, options).await.ok()?;
+        self.ask(connection, primary).await.ok()?
+    }
+
+    async fn ask(&self, mut connection: MultiplexedConnection, primary: &str) -> RedisResult<Option<Address>> {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("GET-MASTER-ADDR-BY-NAME").arg(primary);
+        let answer: Option<(String, u16)> =
+            redis::from_redis_value(connection.req_packed_command(&command).await?.extract_error()?)?;
+        *self.place() = Some(connection);
+        Ok(answer.map(Arc::new))
     }
 }
 
@@ -155,33 +326,64 @@ impl Connection {
         match self {
             Self::Plain(_) => self.query(command).await,
             Self::Cluster(connection) => {
-                let node = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
-                connection.route_command(command.clone(), RoutingInfo::SingleNode(node)).await?.extract_error()
+                let node = RoutingInfo::SingleNode(primary_of(key));
+                connection.route_command(command.clone(), node).await?.extract_error()
             }
         }
     }
+
+    /// Two commands, one behind the other on one connection to the primary that has this key.
+    async fn query_both(&mut self, key: &str, first: &Cmd, second: &Cmd) -> RedisResult<(Value, Value)> {
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(first.clone()).add_command(second.clone());
+        let answers = match self {
+            Self::Plain(connection) => connection.req_packed_commands(&both, 0, 2).await?,
+            Self::Cluster(connection) => connection.route_pipeline(both, 0, 2, primary_of(key)).await?,
+        };
+        let mut answers = answers.into_iter().map(Value::extract_error);
+        match (answers.next(), answers.next()) {
+            (Some(first), Some(second)) => Ok((first?, second?)),
+            _ => Err(RedisError::from((ErrorKind::UnexpectedReturnType, "not two answers"))),
+        }
+    }
+}
+
+fn primary_of(key: &str) -> SingleNodeRoutingInfo {
+    SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master))
+}
+
+/// A connection, and to which primary, if sentinels have named it.
+struct Made {
+    connection: Connection,
+    address: Option<Address>,
+    at: Instant,
 }
 
 pub(super) struct Server {
     options: RedisOptions,
     /// What most calls share.
     shared: Arc<Link>,
-    /// For calls that wait for replicas: the server holds up all that comes behind them on their connection.
+    /// For waiting for replicas: the server holds up all that comes behind it on the same connection.
     waiting: Arc<Link>,
-    in_flight: Semaphore,
-    /// How full the server is, and when that was asked: milliseconds after the start, 0 for never.
-    fill: AtomicU64,
-    looked_at: AtomicU64,
+    fill: Mutex<Option<Fill>>,
+    is_looking: AtomicBool,
 }
 
-/// A connection, once there is one, and how often it has failed in a row. Each has its own pause: calls that wait for replicas must not stop
-/// those that do not.
+/// How full the server was at this time.
+#[derive(Clone, Copy)]
+struct Fill {
+    hundredths: u64,
+    at: Instant,
+}
+
+/// A connection, once there is one, and how often it has failed in a row. Each has its own count of calls under way: those that wait for
+/// replicas must not stop those that do not.
 struct Link {
     servers: Arc<Servers>,
     options: RedisOptions,
-    connection: Mutex<Option<Connection>>,
-    is_connecting: AtomicBool,
-    has_tried: Notify,
+    connection: Mutex<Option<Made>>,
+    connecting: Arc<Errand>,
+    in_flight: Semaphore,
     /// Of this connection, and since the last answer.
     failures: AtomicU32,
     in_a_row: AtomicU32,
@@ -196,8 +398,8 @@ impl Link {
             servers: Arc::clone(servers),
             options,
             connection: Mutex::default(),
-            is_connecting: AtomicBool::new(false),
-            has_tried: Notify::new(),
+            connecting: Arc::default(),
+            in_flight: Semaphore::new(options.in_flight),
             failures: AtomicU32::new(0),
             in_a_row: AtomicU32::new(0),
             start: Instant::now(),
@@ -205,94 +407,102 @@ impl Link {
         })
     }
 
-    fn place(&self) -> MutexGuard<'_, Option<Connection>> {
+    fn place(&self) -> MutexGuard<'_, Option<Made>> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, or one that is made now. Making one goes on when the call that waits for it has run out of time.
+    /// The connection, or one that is made now: to the primary that is believed in, and to no other. Making one goes on when the call that
+    /// waits for it has run out of time.
     async fn connection(self: &Arc<Self>) -> RedisResult<Connection> {
-        let has_tried = self.has_tried.notified();
-        if let Some(connection) = &*self.place() {
-            return Ok(connection.clone());
+        self.servers.listen().await;
+        let has_tried = self.connecting.has_ended.notified();
+        if let Some(connection) = self.believed()? {
+            return Ok(connection);
         }
-        if !self.is_connecting.swap(true, Ordering::AcqRel) {
-            let link = Arc::clone(self);
-            tokio::spawn(async move {
-                // Also if the runtime ends before this does.
-                let link = Connecting(link);
-                let connecting =
-                    timeout(link.0.servers.patience(&link.0.options), link.0.servers.connect(&link.0.options));
-                let connection = connecting.await.ok().and_then(Result::ok);
-                *link.0.place() = connection;
-            });
-        }
+        let link = Arc::clone(self);
+        self.connecting.begin(async move {
+            let connecting = timeout(link.servers.patience(&link.options), link.servers.connect(&link.options));
+            let made = connecting.await.ok().and_then(Result::ok);
+            *link.place() = made;
+        });
         has_tried.await;
-        self.place().clone().ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+        self.believed()?.ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+    }
+
+    fn believed(&self) -> RedisResult<Option<Connection>> {
+        let made = self.place();
+        let Some(made) = &*made else { return Ok(None) };
+        Ok(self.servers.is_believed(made)?.then(|| made.connection.clone()))
     }
 }
 
-struct Connecting(Arc<Link>);
+/// A script, its keys, and what follows on them.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'c> {
+    pub(super) script: &'c Script,
+    pub(super) keys: &'c [String],
+    pub(super) args: &'c [Vec<u8>],
+}
 
-impl Drop for Connecting {
-    fn drop(&mut self) {
-        self.0.is_connecting.store(false, Ordering::Release);
-        self.0.has_tried.notify_waiters();
+impl Call<'_> {
+    fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
     }
+
+    /// A server that has been restarted does not know it.
+    fn by_text(&self) -> Cmd {
+        self.command("EVAL", &self.script.text)
+    }
+
+    fn command(&self, how: &str, what: &str) -> Cmd {
+        let mut command = redis::cmd(how);
+        command.arg(what).arg(self.keys.len()).arg(self.keys).arg(self.args);
+        command
+    }
+}
+
+fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 impl Server {
     pub(super) fn new(servers: Servers, options: RedisOptions) -> Self {
         let servers = Arc::new(servers);
-        Self {
-            options,
-            shared: Link::new(&servers, options),
-            waiting: Link::new(&servers, options),
-            in_flight: Semaphore::new(options.in_flight),
-            fill: AtomicU64::new(0),
-            looked_at: AtomicU64::new(0),
-        }
+        let (shared, waiting) = (Link::new(&servers, options), Link::new(&servers, options));
+        Self { options, shared, waiting, fill: Mutex::default(), is_looking: AtomicBool::new(false) }
     }
 
-    /// Runs a script where its first key is, and waits for so many replicas to have what it has written.
-    pub(super) async fn run(
-        &self,
-        script: &Script,
-        keys: &[String],
-        args: &[Vec<u8>],
-        replicas: u32,
-    ) -> Result<Answer, StoreError> {
-        let link = if replicas > 0 { &self.waiting } else { &self.shared };
-        let (answer, is_second) = self.within_limits(link, || self.call(link, script, keys, args, replicas)).await?;
-        Ok(Answer { is_second, ..answer })
+    /// Runs a script where its first key is.
+    pub(super) async fn run(&self, call: Call<'_>, until: Instant) -> Result<Answer, StoreError> {
+        let ask = async || {
+            let mut connection = self.shared.connection().await?;
+            match connection.query(&call.by_hash()).await {
+                Err(error) if is_unknown(&error) => connection.query(&call.by_text()).await,
+                outcome => outcome,
+            }
+        };
+        let (value, is_second) = self.within_limits(until, ask).await?;
+        Ok(Answer { value, is_second })
     }
 
     /// Asks what changes nothing.
-    pub(super) async fn read(&self, command: &Cmd) -> Result<Value, StoreError> {
+    pub(super) async fn read(&self, command: &Cmd, until: Instant) -> Result<Value, StoreError> {
         let ask = async || self.shared.connection().await?.query(command).await;
-        self.within_limits(&self.shared, ask).await.map(|(value, _)| value)
+        self.within_limits(until, ask).await.map(|(value, _)| value)
     }
 
     /// Calls in time, while the server is not taken for away and not too many do; true for one that had to be made again.
     async fn within_limits<T, F: Future<Output = RedisResult<T>>>(
         &self,
-        link: &Link,
+        until: Instant,
         call: impl Fn() -> F,
     ) -> Result<(T, bool), StoreError> {
+        let link = &self.shared;
         if link.is_paused() {
             return Err(StoreError::Unavailable);
         }
-        let Ok(_permit) = self.in_flight.try_acquire() else { return Err(StoreError::Unavailable) };
-        let calling = async {
-            match call().await {
-                // Closed while nobody used it, as after a failover. Every call may be made again.
-                Err(error) if error.is_connection_dropped() => {
-                    *link.place() = None;
-                    call().await.map(|answer| (answer, true))
-                }
-                outcome => outcome.map(|answer| (answer, false)),
-            }
-        };
-        match timeout(self.options.answer, calling).await {
+        let Ok(_permit) = link.in_flight.try_acquire() else { return Err(StoreError::Unavailable) };
+        match timeout_at(until, link.twice(call)).await {
             Ok(Ok(answer)) => {
                 link.failures.store(0, Ordering::Relaxed);
                 link.in_a_row.store(0, Ordering::Relaxed);
@@ -303,60 +513,102 @@ impl Server {
         }
     }
 
-    async fn call(
-        &self,
-        link: &Arc<Link>,
-        script: &Script,
-        keys: &[String],
-        args: &[Vec<u8>],
-        replicas: u32,
-    ) -> RedisResult<Answer> {
-        let mut connection = link.connection().await?;
-        let command = |how: &str, what: &str| {
-            let mut command = redis::cmd(how);
-            command.arg(what).arg(keys.len()).arg(keys).arg(args);
-            command
-        };
-        let value = match connection.query(&command("EVALSHA", &script.hash)).await {
-            // A server that has been restarted does not know it.
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                connection.query(&command("EVAL", &script.text)).await?
+    /// Runs a script again that has been answered, and waits behind it for so many replicas: what it answers, once they have it. Whatever it is
+    /// that fails, nothing is said of the server with it: most likely replicas are missing, which is no reason not to ask it for other things.
+    pub(super) async fn run_replicated(&self, call: Call<'_>, replicas: u32, until: Instant) -> Option<Value> {
+        let link = &self.waiting;
+        let _permit = link.in_flight.try_acquire().ok()?;
+        let outcome = timeout_at(until, link.twice(async || self.wait(call, replicas, until).await)).await;
+        match outcome {
+            Ok(Ok(((value, has_reached), _))) => has_reached.then_some(value),
+            Ok(Err(error)) => {
+                if is_no_primary(&error) || error.is_connection_dropped() {
+                    *link.place() = None;
+                }
+                None
             }
-            other => other?,
-        };
-        if replicas == 0 {
-            return Ok(Answer { value, is_second: false, is_replicated: true });
+            Err(_) => {
+                // What waits on it is in front of all that follows. A connection that is younger than the call has held up nobody.
+                let is_old = |made: &mut Made| made.at.elapsed() >= self.options.answer;
+                let _ = link.place().take_if(is_old);
+                None
+            }
         }
-        // A little less than the call may take in all, so that there is an answer.
-        let patience = u64::try_from(self.options.answer.as_millis()).unwrap_or(u64::MAX).saturating_mul(4) / 5;
-        let mut wait = redis::cmd("WAIT");
-        wait.arg(replicas).arg(patience.max(1));
-        let reached = connection.query_at(keys.first().map(String::as_str).unwrap_or_default(), &wait).await?;
-        let is_replicated = matches!(reached, Value::Int(reached) if reached >= i64::from(replicas));
-        Ok(Answer { value, is_second: false, is_replicated })
+    }
+
+    async fn wait(&self, call: Call<'_>, replicas: u32, until: Instant) -> RedisResult<(Value, bool)> {
+        let mut connection = self.waiting.connection().await?;
+        let key = call.keys.first().map(String::as_str).unwrap_or_default();
+        let (value, reached) = match connection.query_both(key, &call.by_hash(), &wait_for(replicas, until)).await {
+            Err(error) if is_unknown(&error) => {
+                connection.query_both(key, &call.by_text(), &wait_for(replicas, until)).await?
+            }
+            outcome => outcome?,
+        };
+        let has_reached = matches!(reached, Value::Int(reached) if reached >= i64::from(replicas));
+        Ok((value, has_reached))
     }
 }
 
+/// A little less than is left, so that there is an answer.
+fn wait_for(replicas: u32, until: Instant) -> Cmd {
+    let left = until.saturating_duration_since(Instant::now()).as_millis();
+    let patience = u64::try_from(left).unwrap_or(u64::MAX).saturating_mul(4) / 5;
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(replicas).arg(patience.max(1));
+    wait
+}
+
+/// Another one may be the primary by now.
+fn is_no_primary(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+    )
+}
+
 impl Server {
-    /// How many hundredths of the memory that it may use the server with this key uses, as it was a moment ago; 0 if that has no limit.
-    pub(super) async fn fill(&self, key: &str) -> Result<u64, StoreError> {
-        let (now, before) = (self.shared.now(), self.looked_at.load(Ordering::Relaxed));
-        let is_old = before == 0 || now.saturating_sub(before) >= LOOK;
-        let is_mine = || self.looked_at.compare_exchange(before, now.max(1), Ordering::Relaxed, Ordering::Relaxed);
-        if is_old && is_mine().is_ok() {
-            let fill = self.look(key).await.map_err(|error| self.shared.failed(&error))?;
-            self.fill.store(fill, Ordering::Relaxed);
+    /// How many hundredths of the memory that it may use the server with this key uses, as it was a moment ago; 0 if that has no limit. While
+    /// it does not say, nobody knows.
+    pub(super) async fn fill(&self, key: &str, until: Instant) -> Result<u64, StoreError> {
+        // While one looks again, the others go by what is known, if that is not from long ago.
+        let is_fresh = |fill: &Fill| match fill.at.elapsed() {
+            age if age < LOOK => true,
+            age => age < LOOK.saturating_mul(2) && self.is_looking.swap(true, Ordering::AcqRel),
+        };
+        let known = *self.known_fill();
+        if let Some(fill) = known.filter(is_fresh) {
+            return Ok(fill.hundredths);
         }
-        Ok(self.fill.load(Ordering::Relaxed))
+        // One that is dropped on the way has stopped looking, too.
+        let _looking = Looking(&self.is_looking);
+        let looked = self.look(key, until).await;
+        let at = Instant::now();
+        *self.known_fill() = looked.as_ref().ok().map(|hundredths| Fill { hundredths: *hundredths, at });
+        looked
     }
 
-    async fn look(&self, key: &str) -> RedisResult<u64> {
+    async fn look(&self, key: &str, until: Instant) -> Result<u64, StoreError> {
         let mut info = redis::cmd("INFO");
         info.arg("memory");
-        let answer: redis::InfoDict =
-            redis::from_redis_value(self.shared.connection().await?.query_at(key, &info).await?)?;
-        let bytes = |name| answer.get::<u64>(name).unwrap_or(0);
-        Ok(bytes("used_memory").saturating_mul(100).checked_div(bytes("maxmemory")).unwrap_or(0))
+        let ask = async || self.shared.connection().await?.query_at(key, &info).await;
+        let (answer, _) = self.within_limits(until, ask).await?;
+        let answer = redis::from_redis_value::<redis::InfoDict>(answer).map_err(|_| StoreError::Unavailable)?;
+        let used = answer.get::<u64>("used_memory").ok_or(StoreError::Unavailable)?;
+        let most = answer.get::<u64>("maxmemory").unwrap_or(0);
+        Ok(used.saturating_mul(100).checked_div(most).unwrap_or(0))
+    }
+
+    fn known_fill(&self) -> MutexGuard<'_, Option<Fill>> {
+        self.fill.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Looking<'s>(&'s AtomicBool);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -365,23 +617,29 @@ pub(super) struct Answer {
     pub(super) value: Value,
     /// It was run again, as nobody knows what came of the first time.
     pub(super) is_second: bool,
-    /// As many replicas have it as were asked for.
-    pub(super) is_replicated: bool,
 }
 
 impl Link {
+    /// Calls, and if the connection turns out to have been closed, as after a failover, once more on another one: true then. Every call may be
+    /// made again.
+    async fn twice<T, F: Future<Output = RedisResult<T>>>(&self, call: impl Fn() -> F) -> RedisResult<(T, bool)> {
+        match call().await {
+            Err(error) if error.is_connection_dropped() => {
+                *self.place() = None;
+                call().await.map(|answer| (answer, true))
+            }
+            outcome => outcome.map(|answer| (answer, false)),
+        }
+    }
+
     /// Counts a failure, and draws the conclusions.
     fn failed(&self, error: &RedisError) -> StoreError {
         if error.code() == Some("OOM") {
             return StoreError::Full;
         }
         let of_link = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        // Another one may be the primary by now. What a primary refuses for other reasons, it would refuse on any connection.
-        let is_no_primary = matches!(
-            error.kind(),
-            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
-        );
-        if is_no_primary || error.is_connection_dropped() || of_link >= FAILURES_OF_A_CONNECTION {
+        // What a primary refuses for other reasons, it would refuse on any connection.
+        if is_no_primary(error) || error.is_connection_dropped() || of_link >= FAILURES_OF_A_CONNECTION {
             self.failures.store(0, Ordering::Relaxed);
             *self.place() = None;
         }

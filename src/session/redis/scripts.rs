@@ -1,6 +1,7 @@
 //! The scripts: each is one call of the store, and happens as a whole. They use what Redis 6.2 has. The version that a script is to write is
 //! its caller's, so that it may be run again by who does not know whether it was: what it finds written, it answers as done, and who has asked
-//! for an end twice takes the second answer for the first.
+//! for an end twice takes the second answer for the first. What replicas are waited for with runs twice in any case, the second time on the
+//! connection that waits.
 
 use std::string::String;
 use std::sync::LazyLock;
@@ -38,6 +39,16 @@ local function keep(key, ms)
 end
 local function is_of_epoch(key, kind, e)
   return kind ~= '1' or (redis.call('HGET', key, 'n') or '0') == e
+end
+-- Who waits for replicas waits, from 7.2 on, for nothing but what his own connection has written. What he asks for may have been done by another
+-- one a moment ago: so he writes what changes nothing, behind it. Nothing has the name that goes first, for a full server.
+local function unchanged(word, is_awaited, index)
+  if is_awaited == '1' then
+    redis.call('DEL', index .. ':')
+    redis.call('ZADD', index, 0, '')
+    redis.call('ZREM', index, '')
+  end
+  return word
 end
 ";
 
@@ -99,23 +110,14 @@ return 'done'
     )
 });
 
-/// Keys: session, index, epoch. Arguments: now, selector, the version that it must have, or nothing, and whether replicas are waited for. What
-/// is gone may be gone since a moment ago, and not on the replicas: a write behind that, which changes nothing, is what is waited for, as from 7.2
-/// on a server waits for nothing but what the connection itself has written.
+/// Keys: session, index, epoch. Arguments: now, selector, the version that it must have, or nothing, and 1 if replicas are waited for.
 pub(super) static DELETE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local now, selector, v, is_awaited = unpack(ARGV)
 local found = redis.call('HMGET', KEYS[1], 'v', 'i', 'a')
-if not is_live(found[2], found[3], now) then
-  if is_awaited == '1' then
-    redis.call('DEL', KEYS[1])
-    redis.call('ZADD', KEYS[2], 0, selector)
-    redis.call('ZREM', KEYS[2], selector)
-  end
-  return 'gone'
-end
-if v ~= '' and found[1] ~= v then return 'conflict' end
+if not is_live(found[2], found[3], now) then return unchanged('gone', is_awaited, KEYS[2]) end
+if v ~= '' and found[1] ~= v then return unchanged('conflict', is_awaited, KEYS[2]) end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], selector)
 return 'done'
@@ -124,17 +126,19 @@ return 'done'
 });
 
 /// Keys: old session, new session, index, epoch. Arguments: now, old selector, new selector, version, next version, idle, absolute, epoch, kind,
-/// record.
+/// record, and 1 if replicas are waited for.
 pub(super) static ROTATE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local now, old, new, v, next, i, a, e, k, d = unpack(ARGV)
+local now, old, new, v, next, i, a, e, k, d, is_awaited = unpack(ARGV)
 local there = redis.call('HMGET', KEYS[2], 'v', 'i', 'a')
-if there[1] == next then return 'done' end
-if is_live(there[2], there[3], now) then return 'gone' end
+if there[1] == next then return unchanged('done', is_awaited, KEYS[3]) end
+if is_live(there[2], there[3], now) then return unchanged('gone', is_awaited, KEYS[3]) end
 local found = redis.call('HMGET', KEYS[1], 'v', 'i', 'a')
-if not is_live(found[2], found[3], now) or not is_of_epoch(KEYS[4], k, e) then return 'gone' end
-if found[1] ~= v then return 'conflict' end
+if not is_live(found[2], found[3], now) or not is_of_epoch(KEYS[4], k, e) then
+  return unchanged('gone', is_awaited, KEYS[3])
+end
+if found[1] ~= v then return unchanged('conflict', is_awaited, KEYS[3]) end
 local ms = ttl(i, a, now)
 redis.call('HSET', KEYS[2], 'v', next, 'i', i, 'a', a, 'e', e, 'k', k, 'd', d)
 expire(KEYS[2], ms)
@@ -170,28 +174,36 @@ return listed
     )
 });
 
-/// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, the selector that is kept, or nothing.
+/// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, the selector that is kept, or nothing, and the epoch that has been
+/// answered already, or nothing. With one no other epoch begins, on whatever server, and what was made in it stays; its number is written in any
+/// case, for who waits for replicas.
 pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local now, prefix, except = unpack(ARGV)
+local now, prefix, except, answered = unpack(ARGV)
 redis.call('DEL', prefix)
+local n = tonumber(redis.call('HGET', KEYS[2], 'n') or '0')
+answered = tonumber(answered) or 0
+local is_begun = answered > 0 and n >= answered
 for _, selector in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], '-', '+')) do
-  if selector ~= except then
+  local is_newer = is_begun and tonumber(redis.call('HGET', prefix .. selector, 'e') or '0') >= answered
+  if selector ~= except and not is_newer then
     redis.call('DEL', prefix .. selector)
     redis.call('ZREM', KEYS[1], selector)
   end
 end
-local n = redis.call('HINCRBY', KEYS[2], 'n', 1)
+if not is_begun then n = math.max(n + 1, answered) end
+local digits = string.format('%.0f', n)
+redis.call('HSET', KEYS[2], 'n', digits)
 local at = redis.call('HGET', KEYS[2], 'at')
 if not at or tonumber(at) < tonumber(now) then
   at = now
   redis.call('HSET', KEYS[2], 'at', at)
 end
 if except ~= '' and redis.call('EXISTS', prefix .. except) == 1 then
-  redis.call('HSET', prefix .. except, 'e', tostring(n))
+  redis.call('HSET', prefix .. except, 'e', digits)
 end
-return { tostring(n), at }
+return { digits, at }
 ",
     )
 });
