@@ -40,8 +40,8 @@ use turns::Turns;
 const ATTEMPTS: usize = 100;
 /// How often whoever waits for the feed looks whether it is still believed.
 const FEED: Duration = Duration::from_millis(100);
-/// Messages of a key after which the earlier ones are removed.
-const UNTIDY: u32 = 8;
+/// Messages of a key that are of no use, before they are removed.
+const UNTIDY: usize = 8;
 /// Hundredths of the bucket that writes of sessions of nobody may fill, those of all sessions, and those that only push a deadline on. What is left
 /// is for epochs and for the ends of sessions, so that who cannot sign in can still be signed out.
 const FOR_ANONYMOUS: u64 = 75;
@@ -234,8 +234,7 @@ impl Log {
             let Some(Message { id, over, body }) = message else { continue };
             let Some(value) = value_of(body) else { continue };
             let counts = Place::take(&mut place, revision, over, value);
-            let messages = place.as_ref().map_or(0, |place| place.messages);
-            self.replica.tell(id, Outcome { revision, counts, messages });
+            self.replica.tell(id, Outcome { counts, others: 0 });
             self.replica.has_seen(revision);
         }
         Ok(place)
@@ -327,21 +326,23 @@ impl Log {
             return Ok(false);
         }
         self.written.fetch_max(appended, Ordering::Relaxed);
-        if outcome.messages >= UNTIDY || is_end {
-            self.tidy(key, outcome.revision);
+        if outcome.others >= UNTIDY || is_end {
+            self.tidy(key);
         }
         Ok(true)
     }
 
-    /// Removes what was there before this revision, later: those who have written it may not have heard yet what became of it.
-    fn tidy(&self, key: Key, revision: u64) {
-        self.replica.tidied(key);
-        let bucket = self.bucket.clone();
+    /// Removes the messages of a key that are of no use, later: those who have written them may not have heard yet what became of them. One by one,
+    /// as feeds of 2.9 leave out what they have not brought yet when a key is purged.
+    fn tidy(&self, key: Key) {
+        let (bucket, useless) = (self.bucket.clone(), self.replica.useless(key));
         let age = self.options.answer.saturating_mul(4).max(self.options.staleness);
         tokio::spawn(async move {
             sleep(age).await;
-            // If it fails, the next one removes more.
-            let _ = bucket.purge(key, revision).await;
+            for revision in useless {
+                // One that stays takes room, and does no harm: it does not count.
+                let _ = bucket.remove(revision).await;
+            }
         });
     }
 
@@ -596,8 +597,10 @@ impl SessionStore for NatsStore {
             }
         }
         for (handle, place) in self.log.replica.markers(now, limit) {
-            let behind = place.revision.saturating_add(1);
-            self.log.in_time(self.log.bucket.purge(Key::Session(handle), behind)).await?;
+            // Its own message last: without it, the others would count again.
+            for revision in place.others.into_iter().chain([place.revision]) {
+                self.log.in_time(self.log.bucket.remove(revision)).await?;
+            }
             self.log.replica.drop_marker(handle, place.revision);
         }
         Ok(swept)

@@ -130,29 +130,33 @@ impl Message {
 pub(super) struct Place<T> {
     pub(super) revision: u64,
     over: u64,
-    /// Messages of this key since the last tidying up.
-    pub(super) messages: u32,
+    /// Messages of this key before that, and those behind it that do not count, as far as they were not removed.
+    pub(super) others: Vec<u64>,
     pub(super) value: T,
 }
 
 impl<T> Place<T> {
     /// Takes the next message of the log, if it counts; true if it does.
     pub(super) fn take(place: &mut Option<Self>, revision: u64, over: u64, value: T) -> bool {
-        let messages = place.as_ref().map_or(0, |place| place.messages).saturating_add(1);
-        match place {
-            Some(present) if over <= present.over => {
-                present.messages = messages;
-                false
+        let Some(present) = place else {
+            *place = Some(Self { revision, over, others: Vec::new(), value });
+            return true;
+        };
+        if over <= present.over {
+            // Heard again, it is what it was.
+            if revision > present.revision {
+                present.others.push(revision);
             }
-            _ => {
-                *place = Some(Self { revision, over, messages, value });
-                true
-            }
+            return false;
         }
+        present.others.push(present.revision);
+        (present.revision, present.over, present.value) = (revision, over, value);
+        true
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "a test may panic")]
 mod tests {
     use super::Place;
     use std::vec::Vec;

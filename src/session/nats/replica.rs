@@ -19,6 +19,8 @@ use tokio::time::{Instant, timeout};
 
 /// How long it waits before the feed is asked for again, and how often it looks whether it is behind.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long a feed may take to begin; more each time that it does not, as a large bucket takes longer, and one without a leader says nothing.
+const BEGIN: Duration = Duration::from_secs(2);
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Seconds that a marker stays after what it marks would be over: clocks differ.
@@ -43,12 +45,11 @@ impl Session {
 
 pub(super) type Held = Option<Place<Session>>;
 
-/// What became of a message: the revision that it got, whether it counts, and how many of its key there are.
+/// What became of a message: whether it counts, and how many others of its key there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome {
-    pub(super) revision: u64,
     pub(super) counts: bool,
-    pub(super) messages: u32,
+    pub(super) others: usize,
 }
 
 #[derive(Default)]
@@ -200,29 +201,30 @@ impl Replica {
                 let mut known = self.write();
                 let place = known.sessions.entry(handle).or_default();
                 let counts = Place::take(place, revision, over, session);
-                Outcome { revision, counts, messages: place.as_ref().map_or(0, |place| place.messages) }
+                Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
             }
             (Key::Epoch(tag), Body::Epoch(record)) => {
                 let mut known = self.write();
                 let place = known.epochs.entry(tag).or_default();
                 let counts = Place::take(place, revision, over, record);
-                Outcome { revision, counts, messages: place.as_ref().map_or(0, |place| place.messages) }
+                Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
             }
-            _ => Outcome { revision, counts: true, messages: 0 },
+            _ => Outcome { counts: true, others: 0 },
         };
         self.tell(id, outcome);
     }
 
-    /// Earlier messages of a key will be removed.
-    pub(super) fn tidied(&self, key: Key) {
+    /// The messages of a key that are of no use any more: whoever asks is to remove them.
+    pub(super) fn useless(&self, key: Key) -> Vec<u64> {
         let mut known = self.write();
-        match key {
+        let others = match key {
             Key::Session(handle) => {
-                known.sessions.get_mut(&handle).and_then(Option::as_mut).map(|place| place.messages = 1)
+                known.sessions.get_mut(&handle).and_then(Option::as_mut).map(|place| &mut place.others)
             }
-            Key::Epoch(tag) => known.epochs.get_mut(&tag).and_then(Option::as_mut).map(|place| place.messages = 1),
+            Key::Epoch(tag) => known.epochs.get_mut(&tag).and_then(Option::as_mut).map(|place| &mut place.others),
             Key::Beat => None,
         };
+        others.map(core::mem::take).unwrap_or_default()
     }
 
     pub(super) fn list(
@@ -335,12 +337,14 @@ impl Drop for Expected {
 /// Hears of everything, from the beginning; begins anew when the feed ends, or was behind: the client's own would go on where it was, and what
 /// was ended meanwhile may have left no trace.
 pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
+    let mut patience = BEGIN;
     loop {
         replica.forget();
         // In this order: what is written in between comes with the feed.
-        if let Ok(mut feed) = bucket.feed().await
+        if let Ok(Ok(mut feed)) = timeout(patience, bucket.feed()).await
             && let Ok(info) = bucket.info().await
         {
+            patience = BEGIN;
             let last = info.state.last_sequence;
             if last == 0 {
                 replica.heard.send_replace(Some(0));
@@ -384,6 +388,7 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
                 }
             }
         }
+        patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN));
         tokio::time::sleep(PAUSE).await;
     }
 }
