@@ -29,6 +29,7 @@ use core::time::Duration;
 use epoch::EpochRecord;
 use log::{Body, Key, Message, Place};
 use replica::{Held, Outcome, Replica, Session};
+use std::format;
 use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
@@ -38,6 +39,8 @@ use turns::Turns;
 
 /// Writes that others were faster with, before a call gives up.
 const ATTEMPTS: usize = 100;
+/// The shortest staleness.
+const SHORTEST: Duration = Duration::from_millis(100);
 /// How often whoever waits for the feed looks whether it is still believed.
 const FEED: Duration = Duration::from_millis(100);
 /// Messages of a key that are of no use, before they are removed.
@@ -138,6 +141,9 @@ impl NatsStore {
     /// # Errors
     /// [`NatsError`]
     pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
+        if options.staleness < SHORTEST {
+            return Err(NatsError(format!("staleness is at least {SHORTEST:?}, so that a heartbeat can come back")));
+        }
         let bucket = Bucket::open(client, &options).await?;
         let replica = Replica::new(options.staleness).map_err(|error| NatsError(error.to_string()))?;
         let replica = Arc::new(replica);
@@ -234,38 +240,45 @@ impl Log {
             let Some(Message { id, over, body }) = message else { continue };
             let Some(value) = value_of(body) else { continue };
             let counts = Place::take(&mut place, revision, over, value);
-            self.replica.tell(id, Outcome { counts, others: 0 });
+            // In this order: whoever is told may read here next.
             self.replica.has_seen(revision);
+            self.replica.tell(id, Outcome { counts, others: 0 });
         }
         Ok(place)
     }
 
     /// The session as the bucket has it.
     async fn look_up_session(&self, handle: Handle) -> Result<Held, StoreError> {
-        if self.has_all_of(Key::Session(handle)).await? {
-            return Ok(self.replica.session(handle));
+        if self.has_all_of(Key::Session(handle)).await?
+            && let Some(held) = self.replica.session(handle)
+        {
+            return Ok(held);
         }
         self.read_all(Key::Session(handle), replica::session_of).await
     }
 
     async fn look_up_epoch(&self, tag: UserTag) -> Result<Option<Place<EpochRecord>>, StoreError> {
-        if self.has_all_of(Key::Epoch(tag)).await? {
-            return Ok(self.replica.epoch(tag));
+        if self.has_all_of(Key::Epoch(tag)).await?
+            && let Some(place) = self.replica.epoch(tag)
+        {
+            return Ok(place);
         }
         self.read_all(Key::Epoch(tag), |body| if let Body::Epoch(record) = body { Some(record) } else { None }).await
     }
 
     /// The session as this server knows it, or as the bucket has it where that is not enough.
     async fn session(&self, handle: Handle) -> Result<Held, StoreError> {
-        let is_there = |place: &Place<Session>| place.value.entry().is_some();
-        match self.replica.session(handle).filter(is_there) {
-            Some(place) if self.replica.is_fresh() => Ok(Some(place)),
+        match self.replica.session(handle).flatten() {
+            Some(place) if place.value.entry().is_some() => Ok(Some(place)),
             _ => self.look_up_session(handle).await,
         }
     }
 
     async fn epoch_record(&self, tag: UserTag) -> Result<EpochRecord, StoreError> {
-        let place = if self.replica.is_fresh() { self.replica.epoch(tag) } else { self.look_up_epoch(tag).await? };
+        let place = match self.replica.epoch(tag) {
+            Some(place) => place,
+            None => self.look_up_epoch(tag).await?,
+        };
         Ok(place.map(|place| place.value).unwrap_or_default())
     }
 
@@ -303,7 +316,7 @@ impl Log {
         self.ask_all().await?;
         let _turn = self.turns.take(&key.name()).await;
         // What this server knows to be another revision by now is not even tried.
-        if self.replica.is_fresh() && self.replica.revision_of(key) > over {
+        if self.replica.revision_of(key).is_some_and(|revision| revision > over) {
             return Ok(false);
         }
         let is_end = matches!(body, Body::Ended(_));
@@ -335,13 +348,16 @@ impl Log {
     /// Removes the messages of a key that are of no use, later: those who have written them may not have heard yet what became of them. One by one,
     /// as feeds of 2.9 leave out what they have not brought yet when a key is purged.
     fn tidy(&self, key: Key) {
-        let (bucket, useless) = (self.bucket.clone(), self.replica.useless(key));
+        let (bucket, replica) = (self.bucket.clone(), Arc::clone(&self.replica));
+        let (generation, useless) = replica.useless(key);
         let age = self.options.answer.saturating_mul(4).max(self.options.staleness);
         tokio::spawn(async move {
             sleep(age).await;
             for revision in useless {
                 // One that stays takes room, and does no harm: it does not count.
-                let _ = bucket.remove(revision).await;
+                if replica.is_still(generation) {
+                    let _ = bucket.remove(revision).await;
+                }
             }
         });
     }
@@ -422,7 +438,7 @@ impl Log {
         }
         let may_fill = room_for(content.kind);
         let entry = Entry { version: new_version()?, content };
-        let mut held = self.replica.session(handle);
+        let mut held = self.replica.session(handle).flatten();
         for _ in 0..ATTEMPTS {
             if self.live(handle, &held, now).await?.is_some() {
                 return Ok(Created::Exists);
@@ -570,11 +586,7 @@ impl SessionStore for NatsStore {
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
         // A list is as good as this copy.
-        if self.log.replica.is_fresh() {
-            Ok(self.log.replica.list(tag, after, limit, now))
-        } else {
-            Err(StoreError::Unavailable)
-        }
+        self.log.replica.list(tag, after, limit, now).ok_or(StoreError::Unavailable)
     }
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
@@ -587,21 +599,27 @@ impl SessionStore for NatsStore {
         self.log.in_time(async { Ok(self.log.epoch_record(tag).await?.epoch) }).await
     }
 
-    /// Ends what is over, as far as this server knows, and removes from the bucket what was ended and would be over by now in any case.
+    /// Removes from the bucket and from this copy what was ended and would be over by now in any case, and ends what is over. Every server of the
+    /// application has to call it, for the sake of its own memory.
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        let mut swept = 0usize;
-        for (handle, place) in self.log.replica.dead(now, limit) {
-            let Session::Is(entry) = &place.value else { continue };
-            if self.log.in_time(self.log.end(handle, entry, place.revision)).await? {
-                swept = swept.saturating_add(1);
-            }
-        }
-        for (handle, place) in self.log.replica.markers(now, limit) {
+        let (log, mut swept) = (&self.log, 0usize);
+        let generation = log.replica.generation();
+        // These need no room.
+        for (handle, place) in log.replica.markers(now, limit) {
             // Its own message last: without it, the others would count again.
             for revision in place.others.into_iter().chain([place.revision]) {
-                self.log.in_time(self.log.bucket.remove(revision)).await?;
+                if !log.replica.is_still(generation) {
+                    return Err(StoreError::Unavailable);
+                }
+                log.in_time(log.bucket.remove(revision)).await?;
             }
-            self.log.replica.drop_marker(handle, place.revision);
+            log.replica.drop_marker(handle, place.revision);
+        }
+        for (handle, place) in log.replica.dead(now, limit) {
+            let Session::Is(entry) = &place.value else { continue };
+            if log.in_time(log.end(handle, entry, place.revision)).await? {
+                swept = swept.saturating_add(1);
+            }
         }
         Ok(swept)
     }

@@ -23,9 +23,6 @@ use std::vec::Vec;
 /// How long a server may take to open a large bucket, and to begin a feed of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What servers answer about a message that was removed already: with 2.9 a bad request, "no message found".
-const NOT_THERE: usize = 404;
-
 /// A client of these servers. User and password may be in an address, which the client does not look for itself.
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
     let addresses: Vec<ServerAddr> =
@@ -146,7 +143,7 @@ impl Bucket {
         let answer = self.context.request(format!("STREAM.MSG.DELETE.{}", self.name), &what).await;
         match answer {
             Ok(Response::<serde_json::Value>::Ok(_)) => Ok(()),
-            Ok(Response::Err { error }) if error.code() == NOT_THERE => Ok(()),
+            Ok(Response::Err { error }) if is_not_there(&error) => Ok(()),
             _ => Err(StoreError::Unavailable),
         }
     }
@@ -170,6 +167,15 @@ impl Bucket {
 
     fn subject(&self, key: Key) -> String {
         [self.prefix.as_str(), &key.name()].concat()
+    }
+}
+
+/// True if a message was removed already. One of the codes stands for other failures as well.
+fn is_not_there(error: &jetstream::Error) -> bool {
+    match error.error_code() {
+        ErrorCode::SEQUENCE_NOT_FOUND | ErrorCode::NO_MESSAGE_FOUND => true,
+        ErrorCode::STREAM_MESSAGE_DELETE_FAILED => error.to_string().contains("no message found"),
+        _ => false,
     }
 }
 

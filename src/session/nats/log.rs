@@ -30,6 +30,9 @@ use std::vec::Vec;
 /// its writer has heard what became of it, however many write.
 pub(super) const HISTORY: i64 = 1024;
 
+/// Messages of one key that are remembered to be removed.
+const OTHERS: usize = 64;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Key {
     Session(Handle),
@@ -145,13 +148,29 @@ impl<T> Place<T> {
         if over <= present.over {
             // Heard again, it is what it was.
             if revision > present.revision {
-                present.others.push(revision);
+                present.note(revision);
             }
             return false;
         }
-        present.others.push(present.revision);
+        present.note(present.revision);
         (present.revision, present.over, present.value) = (revision, over, value);
         true
+    }
+
+    /// What it holds, without the others.
+    pub(super) fn present(&self) -> Self
+    where
+        T: Clone,
+    {
+        Self { revision: self.revision, over: self.over, others: Vec::new(), value: self.value.clone() }
+    }
+
+    fn note(&mut self, other: u64) {
+        if self.others.len() >= OTHERS {
+            // The one that writes has removed it, or the bucket does.
+            self.others.remove(0);
+        }
+        self.others.push(other);
     }
 }
 

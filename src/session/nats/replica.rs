@@ -8,7 +8,7 @@ use crate::session::credential::{Handle, UserTag};
 use crate::session::names::new_version;
 use crate::session::store::{Entry, Kind, StoreError};
 use core::ops::Bound::{Excluded, Included, Unbounded};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const BEGIN: Duration = Duration::from_secs(2);
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
+/// Feeds that end before they are whole, before a store that is opened gives up.
+const BEGINNINGS: u64 = 10;
 /// Seconds that a marker stays after what it marks would be over: clocks differ.
 const MARGIN: u64 = 600;
 
@@ -57,6 +59,8 @@ struct Known {
     /// In the order of handles, and so by user.
     sessions: BTreeMap<Handle, Held>,
     epochs: HashMap<UserTag, Option<Place<EpochRecord>>>,
+    /// How often it began anew.
+    generation: u64,
     /// When the last heartbeat of this server was sent that was heard: everything acknowledged before that was heard, too.
     current_at: Option<Instant>,
 }
@@ -68,6 +72,7 @@ pub(super) struct Replica {
     heard: watch::Sender<Option<u64>>,
     /// The last message that was heard: its revision and when it was written. If that is another one by now, the servers have lost some.
     last: Mutex<Option<(u64, i128)>>,
+    must_begin_anew: AtomicBool,
     /// Counts messages, so that one can see whether more come.
     messages: AtomicU64,
     /// What was seen in the bucket: before that was heard, this copy is behind what was answered already.
@@ -86,6 +91,7 @@ impl Replica {
             staleness,
             heard: watch::Sender::new(None),
             last: Mutex::default(),
+            must_begin_anew: AtomicBool::new(false),
             messages: AtomicU64::new(0),
             must_hear: AtomicU64::new(0),
             fill: AtomicU64::new(0),
@@ -115,9 +121,17 @@ impl Replica {
     /// True if nothing is missing of what was acknowledged longer ago than the bound: a heartbeat that was sent since has come back. That other
     /// messages come says nothing, as they may be old ones.
     pub(super) fn is_fresh(&self) -> bool {
+        self.believed(|_| ()).is_some()
+    }
+
+    /// Reads what is known, if it is believed; at once, as all of it may be forgotten at any moment.
+    fn believed<T>(&self, read: impl FnOnce(&Known) -> T) -> Option<T> {
+        let known = self.read();
         let must_hear = self.must_hear.load(Ordering::Relaxed);
+        // What is known is forgotten after this says so, and complete before it does.
         let is_whole = self.heard.borrow().is_some_and(|heard| heard >= must_hear);
-        is_whole && self.read().current_at.is_some_and(|at| at.elapsed() < self.staleness)
+        let is_current = known.current_at.is_some_and(|at| at.elapsed() < self.staleness);
+        (is_whole && is_current).then(|| read(&known))
     }
 
     /// This revision was seen in the bucket.
@@ -150,9 +164,12 @@ impl Replica {
     /// Forgets everything: the feed begins anew, and what ended meanwhile may have left no trace.
     fn forget(&self) {
         self.heard.send_replace(None);
-        *self.write() = Known::default();
+        let mut known = self.write();
+        *known = Known { generation: known.generation.wrapping_add(1), ..Known::default() };
+        drop(known);
         self.must_hear.store(0, Ordering::Relaxed);
         *self.last() = None;
+        self.must_begin_anew.store(false, Ordering::Relaxed);
     }
 
     /// Waits until all of the bucket was heard; false if nothing more comes.
@@ -163,7 +180,7 @@ impl Replica {
             if timeout(SILENCE, heard.wait_for(Option::is_some)).await.is_ok() {
                 return true;
             }
-            if self.messages.load(Ordering::Relaxed) == before {
+            if self.messages.load(Ordering::Relaxed) == before || self.generation() > BEGINNINGS {
                 return false;
             }
         }
@@ -173,24 +190,24 @@ impl Replica {
         let _ = self.heard.subscribe().wait_for(|heard| heard.is_some_and(|heard| heard >= revision)).await;
     }
 
-    pub(super) fn session(&self, handle: Handle) -> Held {
-        self.read().sessions.get(&handle).cloned().flatten()
+    /// A session as it is known here; nothing if that is not believed.
+    pub(super) fn session(&self, handle: Handle) -> Option<Held> {
+        self.believed(|known| known.sessions.get(&handle)?.as_ref().map(Place::present))
     }
 
-    pub(super) fn epoch(&self, tag: UserTag) -> Option<Place<EpochRecord>> {
-        self.read().epochs.get(&tag).cloned().flatten()
+    pub(super) fn epoch(&self, tag: UserTag) -> Option<Option<Place<EpochRecord>>> {
+        self.believed(|known| known.epochs.get(&tag)?.as_ref().map(Place::present))
     }
 
-    /// The revision that a key has here.
-    pub(super) fn revision_of(&self, key: Key) -> u64 {
-        let known = self.read();
-        match key {
+    /// The revision that a key has here, if that is believed.
+    pub(super) fn revision_of(&self, key: Key) -> Option<u64> {
+        self.believed(|known| match key {
             Key::Session(handle) => {
                 known.sessions.get(&handle).and_then(Option::as_ref).map_or(0, |place| place.revision)
             }
             Key::Epoch(tag) => known.epochs.get(&tag).and_then(Option::as_ref).map_or(0, |place| place.revision),
             Key::Beat => 0,
-        }
+        })
     }
 
     fn take(&self, key: Key, revision: u64, message: Message) {
@@ -214,9 +231,10 @@ impl Replica {
         self.tell(id, outcome);
     }
 
-    /// The messages of a key that are of no use any more: whoever asks is to remove them.
-    pub(super) fn useless(&self, key: Key) -> Vec<u64> {
+    /// The messages of a key that are of no use any more, and since when they are known: whoever asks is to remove them.
+    pub(super) fn useless(&self, key: Key) -> (u64, Vec<u64>) {
         let mut known = self.write();
+        let generation = known.generation;
         let others = match key {
             Key::Session(handle) => {
                 known.sessions.get_mut(&handle).and_then(Option::as_mut).map(|place| &mut place.others)
@@ -224,7 +242,22 @@ impl Replica {
             Key::Epoch(tag) => known.epochs.get_mut(&tag).and_then(Option::as_mut).map(|place| &mut place.others),
             Key::Beat => None,
         };
-        others.map(core::mem::take).unwrap_or_default()
+        (generation, others.map(core::mem::take).unwrap_or_default())
+    }
+
+    /// True if nothing was forgotten since, and what is known is believed: a revision then still stands for what it did.
+    pub(super) fn is_still(&self, generation: u64) -> bool {
+        self.believed(|known| known.generation == generation) == Some(true)
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.read().generation
+    }
+
+    /// The servers have lost something of what was heard.
+    fn begin_anew(&self) {
+        self.write().current_at = None;
+        self.must_begin_anew.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn list(
@@ -233,16 +266,18 @@ impl Replica {
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Vec<(Handle, Entry)> {
-        let epoch = self.epoch(tag).map(|place| place.value).unwrap_or_default();
-        let known = self.read();
-        let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
-        let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
-        let live = of_user.filter_map(|(handle, held)| {
-            let entry = held.as_ref()?.value.entry()?;
-            (entry.is_live(now) && epoch.admits(*handle, entry.content.epoch)).then(|| (*handle, epoch.raised(entry)))
-        });
-        live.take(limit).collect()
+    ) -> Option<Vec<(Handle, Entry)>> {
+        self.believed(|known| {
+            let epoch = known.epochs.get(&tag).and_then(Option::as_ref).map(|place| place.value).unwrap_or_default();
+            let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
+            let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
+            let live = of_user.filter_map(|(handle, held)| {
+                let entry = held.as_ref()?.value.entry()?;
+                let is_live = entry.is_live(now) && epoch.admits(*handle, entry.content.epoch);
+                is_live.then(|| (*handle, epoch.raised(entry)))
+            });
+            live.take(limit).collect()
+        })
     }
 
     /// What is over and still there: by its deadlines, or of an epoch that is.
@@ -271,10 +306,12 @@ impl Replica {
         limit: usize,
         is_wanted: impl Fn(&Known, Handle, &Place<Session>) -> bool,
     ) -> Vec<(Handle, Place<Session>)> {
-        let known = self.read();
-        let there = known.sessions.iter().filter_map(|(handle, held)| Some((*handle, held.as_ref()?)));
-        let wanted = there.filter(|(handle, place)| is_wanted(&known, *handle, place));
-        wanted.take(limit).map(|(handle, place)| (handle, place.clone())).collect()
+        let some = self.believed(|known| {
+            let there = known.sessions.iter().filter_map(|(handle, held)| Some((*handle, held.as_ref()?)));
+            let wanted = there.filter(|(handle, place)| is_wanted(known, *handle, place));
+            wanted.take(limit).map(|(handle, place)| (handle, place.clone())).collect()
+        });
+        some.unwrap_or_default()
     }
 
     /// A marker has left the bucket.
@@ -383,7 +420,7 @@ pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
                         current.elapsed() > replica.staleness.saturating_mul(2)
                     }
                 };
-                if is_behind {
+                if is_behind || replica.must_begin_anew.load(Ordering::Relaxed) {
                     break;
                 }
             }
@@ -401,24 +438,31 @@ pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
+        // It may be heard long after the next one was sent.
+        tokio::spawn(send_beat(bucket.clone(), Arc::clone(&replica)));
         if let Ok(Ok(info)) = timeout(staleness, bucket.info()).await {
             replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
         }
-        let replica = Arc::clone(&replica);
-        let bucket = bucket.clone();
-        // It may be heard long after the next one was sent.
-        tokio::spawn(async move {
-            let at = Instant::now();
-            let mut expected = replica.expect();
-            let message = Message { id: expected.id, over: 0, body: Body::Beat };
-            let beating = async {
-                bucket.append(Key::Beat, &message).await?;
-                expected.outcome().await
-            };
-            if matches!(timeout(staleness, beating).await, Ok(Ok(_))) {
-                let mut known = replica.write();
-                known.current_at = known.current_at.max(Some(at));
-            }
-        });
+    }
+}
+
+/// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too.
+async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
+    let (at, generation, last) = (Instant::now(), replica.generation(), *replica.last());
+    let mut expected = replica.expect();
+    let message = Message { id: expected.id, over: 0, body: Body::Beat };
+    let beating = async {
+        let revision = bucket.append(Key::Beat, &message).await?;
+        if last.is_some_and(|(last, _)| revision <= last) {
+            replica.begin_anew();
+        }
+        expected.outcome().await
+    };
+    if matches!(timeout(replica.staleness, beating).await, Ok(Ok(_))) {
+        let mut known = replica.write();
+        // Heard on an earlier feed, it says nothing of this one.
+        if known.generation == generation {
+            known.current_at = known.current_at.max(Some(at));
+        }
     }
 }
