@@ -273,6 +273,45 @@ async fn a_full_bucket_still_signs_people_out() {
     println!("a full bucket: {strangers} strangers, then {known} users, then none; logouts go on");
 }
 
+/// Small sessions of strangers are let in, and then grow: what makes them grow is refused while there is room for those who sign in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_do_not_grow_past_their_limit() {
+    let nats = Nats::single().unwrap();
+    let options = NatsOptions { max_bytes: 4 << 20, staleness: Duration::from_millis(400), ..patient() };
+    let store = store(&[nats.url()], &options).await;
+    let known = session(&*store, Kind::SignedIn, b"data").await;
+    let mut small = Vec::new();
+    for _ in 0..1500 {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let made = store.create(handle, content(Kind::Anonymous, b"x"), NOW).await;
+        let Ok(Created::Done(version)) = made else { panic!("{made:?}") };
+        small.push((handle, version));
+    }
+    let mut grown = 0;
+    let refusal = loop {
+        let (handle, version) = small[grown];
+        match store.compare_and_swap(handle, version, content(Kind::Anonymous, &[b'x'; 4000]), NOW).await {
+            Ok(Swapped::Done(_)) => grown += 1,
+            other => break other,
+        }
+        assert!(grown < 1400, "they grow without end");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    assert_eq!(refusal, Err(StoreError::Full));
+    assert!(grown > 300, "{grown}");
+    for _ in 0..20 {
+        session(&*store, Kind::SignedIn, b"data").await;
+    }
+    assert!(store.load(known, NOW).await.unwrap().is_some());
+    assert!(store.revoke_user(known.tag(), None, NOW).await.is_ok());
+    assert!(store.load(known, NOW).await.unwrap().is_none());
+    // One that does not grow goes on.
+    let (handle, version) = small[1499];
+    let same = store.compare_and_swap(handle, version, content(Kind::Anonymous, b"y"), NOW).await;
+    assert!(matches!(same, Ok(Swapped::Done(_))), "{same:?}");
+    println!("1500 small strangers: {grown} grow, then none; 20 users sign in and one signs out everywhere");
+}
+
 // ---------------------------------------------------------------------------------------------- failures
 
 /// The feed is frozen: the server notices within its bound, and does not read from its copy any more; it says so rather than lie.

@@ -177,8 +177,38 @@ impl<T> Place<T> {
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "a test may panic")]
 mod tests {
-    use super::Place;
+    use super::{Body, EpochRecord, Id, Key, Message, Place};
+    use crate::UnixTime;
+    use crate::session::credential::Credential;
+    use crate::session::store::{Content, Deadlines, Entry, Kind};
     use std::vec::Vec;
+
+    #[test]
+    fn messages_and_keys_are_read_as_they_were_written() {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        for key in [Key::Session(handle), Key::Epoch(handle.tag()), Key::Beat] {
+            assert_eq!(Key::parse(&key.name()), Some(key));
+        }
+        for junk in ["", "s", "s.0", "e", "e.x", "h.1", "s.00.11.22", "x.00"] {
+            assert_eq!(Key::parse(junk), None, "{junk}");
+        }
+        let deadlines = Deadlines { idle: UnixTime::from_secs(1), absolute: UnixTime::from_secs(2) };
+        let content = Content { kind: Kind::SignedIn, deadlines, epoch: 3, bytes: b"record".as_slice().into() };
+        let epoch = EpochRecord::default().next(Some(handle), UnixTime::from_secs(4));
+        let bodies = [
+            Body::Session(Entry { version: 5, content }),
+            Body::Ended(UnixTime::from_secs(6)),
+            Body::Epoch(epoch),
+            Body::Beat,
+        ];
+        for body in bodies {
+            let bytes = Message { id: Id { writer: 7, number: 8 }, over: 9, body }.encode();
+            let read = Message::decode(&bytes).unwrap();
+            assert_eq!((read.id, read.over), (Id { writer: 7, number: 8 }, 9));
+            assert_eq!(read.encode(), bytes);
+            assert!(Message::decode(&bytes[..24]).is_none());
+        }
+    }
 
     /// Messages in order, each a revision and what it is over; the revision that is present in the end.
     fn present(messages: &[(u64, u64)]) -> Option<u64> {
@@ -199,6 +229,15 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// Whatever is in the bucket: what is read of it can be written, and is read the same again.
+        #[test]
+        fn any_bytes_are_read_in_one_way_or_not_at_all(bytes in proptest::collection::vec(0u8..4, 0..120)) {
+            if let Some(message) = Message::decode(&bytes) {
+                let written = message.encode();
+                proptest::prop_assert_eq!(Message::decode(&written).map(|again| again.encode()), Some(written));
+            }
+        }
+
         /// Whoever begins at any message that is not behind the present one comes to the same, as does who hears some of it again.
         #[test]
         fn wherever_one_begins_it_is_the_same(choices in proptest::collection::vec(0usize..4, 1..40)) {
