@@ -111,7 +111,7 @@ pub enum Swapped {
     Gone,
 }
 
-/// Why a store could not do what it was asked. Whether it has been done is then not known, and asking again is safe.
+/// Why a store could not do what it was asked. Unless the variant says more, whether it has been done is then not known; asking again is safe.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StoreError {

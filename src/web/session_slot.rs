@@ -299,7 +299,9 @@ impl OpenSession {
     /// Signs out here: ends the session and takes the cookie away.
     ///
     /// # Errors
-    /// [`SessionError::Store`]: then nobody knows whether it has ended.
+    /// [`SessionError::Store`]: then nobody knows whether it has ended. With [`StoreError::NotReplicated`](crate::session::StoreError::NotReplicated) it
+    /// has, unless the server of the store is lost before its replicas know: keep the handle, and call [`Sessions::end`](crate::session::Sessions::end)
+    /// until that confirms it.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
         filter.in_time(spent, pin!(filter.sessions.end(self.handle(), UnixTime::now()))).await?;
