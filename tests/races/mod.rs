@@ -74,7 +74,7 @@ pub(crate) async fn revivals_after<S: SessionStore + 'static>(
     rounds: usize,
     prepare: impl AsyncFn(Arc<S>),
 ) -> usize {
-    let mut revived = 0;
+    let (mut revived, mut late_ones) = (0, 0);
     for round in 0..rounds {
         let of = |number: usize| Arc::clone(&stores[(round + number) % stores.len()]);
         let handle = session(&*of(0), kind, b"data").await;
@@ -82,30 +82,39 @@ pub(crate) async fn revivals_after<S: SessionStore + 'static>(
         let late = |what: usize| {
             let (store, entry) = (of(what), entry.clone());
             tokio::spawn(async move {
+                // Whether it came too late; one that fails shows nothing.
                 match what {
-                    0 => drop(store.compare_and_swap(handle, entry.version, entry.content, NOW).await),
-                    1 => drop(store.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await),
-                    _ => increment_version(&*store, handle).await,
+                    0 => {
+                        store.compare_and_swap(handle, entry.version, entry.content, NOW).await.unwrap()
+                            == Swapped::Gone
+                    }
+                    1 => !store.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await.unwrap(),
+                    _ => renew(&*store, handle).await,
                 }
             })
         };
         let racing = [late(0), late(1), late(2)];
         assert!(of(1).delete(handle, NOW).await.unwrap());
         for task in racing {
-            task.await.unwrap();
+            late_ones += usize::from(task.await.unwrap());
         }
         prepare(of(2)).await;
         revived += usize::from(of(2).load(handle, NOW).await.unwrap().is_some());
     }
+    // Some before it and some after it: else nothing was raced.
+    assert!(
+        late_ones > rounds / 100 && late_ones < rounds * 3 - rounds / 100,
+        "{late_ones} of {} were late",
+        rounds * 3
+    );
     revived
 }
 
-/// A renewal: reads, and writes under the version that it has read.
-async fn increment_version<S: SessionStore>(store: &S, handle: Handle) {
-    if let Ok(Some(entry)) = store.load(handle, NOW).await {
-        tokio::task::yield_now().await;
-        let _ = store.compare_and_swap(handle, entry.version, entry.content, NOW).await;
-    }
+/// A renewal: reads, and writes under the version that it has read. True if it came too late.
+async fn renew<S: SessionStore>(store: &S, handle: Handle) -> bool {
+    let Some(entry) = store.load(handle, NOW).await.unwrap() else { return true };
+    tokio::task::yield_now().await;
+    store.compare_and_swap(handle, entry.version, entry.content, NOW).await.unwrap() == Swapped::Gone
 }
 
 /// Servers whose clocks are up to five minutes off, each of which makes sessions, touches them and reads them: for how many seconds of true time
