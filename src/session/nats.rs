@@ -77,8 +77,7 @@ impl fmt::Display for NatsError {
 
 impl core::error::Error for NatsError {}
 
-/// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application, of which there
-/// may be a few dozen.
+/// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application.
 ///
 /// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
 /// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once it is known to count; NATS

@@ -138,7 +138,7 @@ impl Bucket {
 
     /// Removes a message, if it is there.
     pub(super) async fn remove(&self, revision: u64) -> Result<(), StoreError> {
-        // Not written over on the disk, which takes long: whoever reads that learns no secret from a record.
+        // It need not be written over on the disk: a record has no secret that signs anybody in.
         let what = serde_json::json!({ "seq": revision, "no_erase": true });
         let answer = self.context.request(format!("STREAM.MSG.DELETE.{}", self.name), &what).await;
         match answer {

@@ -1,4 +1,6 @@
-//! The copy of the bucket in this server's memory, and the feed that it is made from.
+//! The copy of the bucket in this server's memory, what of it is believed, and who waits for what.
+
+mod feed;
 
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
@@ -10,17 +12,13 @@ use crate::session::store::{Entry, Kind, StoreError};
 use core::ops::Bound::{Excluded, Included, Unbounded};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
-use futures_util::StreamExt;
+pub(super) use feed::{beat, listen};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
-/// How long it waits before the feed is asked for again, and how often it looks whether it is behind.
-const PAUSE: Duration = Duration::from_millis(200);
-/// How long a feed may take to begin; more each time that it does not, as a large bucket takes longer, and one without a leader says nothing.
-const BEGIN: Duration = Duration::from_secs(2);
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Feeds that end before they are whole, before a store that is opened gives up.
@@ -63,6 +61,16 @@ struct Known {
     generation: u64,
     /// When the last heartbeat of this server was sent that was heard: everything acknowledged before that was heard, too.
     current_at: Option<Instant>,
+}
+
+impl Known {
+    fn session(&self, handle: Handle) -> Option<&Place<Session>> {
+        self.sessions.get(&handle)?.as_ref()
+    }
+
+    fn epoch(&self, tag: UserTag) -> Option<&Place<EpochRecord>> {
+        self.epochs.get(&tag)?.as_ref()
+    }
 }
 
 pub(super) struct Replica {
@@ -192,20 +200,18 @@ impl Replica {
 
     /// A session as it is known here; nothing if that is not believed.
     pub(super) fn session(&self, handle: Handle) -> Option<Held> {
-        self.believed(|known| known.sessions.get(&handle)?.as_ref().map(Place::present))
+        self.believed(|known| known.session(handle).map(Place::present))
     }
 
     pub(super) fn epoch(&self, tag: UserTag) -> Option<Option<Place<EpochRecord>>> {
-        self.believed(|known| known.epochs.get(&tag)?.as_ref().map(Place::present))
+        self.believed(|known| known.epoch(tag).map(Place::present))
     }
 
     /// The revision that a key has here, if that is believed.
     pub(super) fn revision_of(&self, key: Key) -> Option<u64> {
         self.believed(|known| match key {
-            Key::Session(handle) => {
-                known.sessions.get(&handle).and_then(Option::as_ref).map_or(0, |place| place.revision)
-            }
-            Key::Epoch(tag) => known.epochs.get(&tag).and_then(Option::as_ref).map_or(0, |place| place.revision),
+            Key::Session(handle) => known.session(handle).map_or(0, |place| place.revision),
+            Key::Epoch(tag) => known.epoch(tag).map_or(0, |place| place.revision),
             Key::Beat => 0,
         })
     }
@@ -215,16 +221,10 @@ impl Replica {
         let outcome = match (key, body) {
             (Key::Session(handle), body) => {
                 let Some(session) = session_of(body) else { return };
-                let mut known = self.write();
-                let place = known.sessions.entry(handle).or_default();
-                let counts = Place::take(place, revision, over, session);
-                Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
+                outcome_of(self.write().sessions.entry(handle).or_default(), revision, over, session)
             }
             (Key::Epoch(tag), Body::Epoch(record)) => {
-                let mut known = self.write();
-                let place = known.epochs.entry(tag).or_default();
-                let counts = Place::take(place, revision, over, record);
-                Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
+                outcome_of(self.write().epochs.entry(tag).or_default(), revision, over, record)
             }
             _ => Outcome { counts: true, others: 0 },
         };
@@ -268,7 +268,7 @@ impl Replica {
         now: UnixTime,
     ) -> Option<Vec<(Handle, Entry)>> {
         self.believed(|known| {
-            let epoch = known.epochs.get(&tag).and_then(Option::as_ref).map(|place| place.value).unwrap_or_default();
+            let epoch = known.epoch(tag).map(|place| place.value).unwrap_or_default();
             let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
             let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
             let live = of_user.filter_map(|(handle, held)| {
@@ -284,8 +284,7 @@ impl Replica {
     pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
         self.some(limit, |known, handle, place| {
             let Some(entry) = place.value.entry() else { return false };
-            let of_user = known.epochs.get(&handle.tag()).and_then(Option::as_ref).map(|place| &place.value);
-            let is_revoked = of_user.is_some_and(|record| {
+            let is_revoked = known.epoch(handle.tag()).is_some_and(|Place { value: record, .. }| {
                 let epoch = entry.content.epoch;
                 entry.content.kind == Kind::SignedIn && epoch < record.epoch.number && !record.admits(handle, epoch)
             });
@@ -343,6 +342,11 @@ impl Replica {
     }
 }
 
+fn outcome_of<T>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
+    let counts = Place::take(place, revision, over, value);
+    Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
+}
+
 /// What a key of a session holds, if it is that.
 pub(super) fn session_of(body: Body) -> Option<Session> {
     match body {
@@ -368,101 +372,5 @@ impl Expected {
 impl Drop for Expected {
     fn drop(&mut self) {
         self.replica.expected().remove(&self.id.number);
-    }
-}
-
-/// Hears of everything, from the beginning; begins anew when the feed ends, or was behind: the client's own would go on where it was, and what
-/// was ended meanwhile may have left no trace.
-pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
-    let mut patience = BEGIN;
-    loop {
-        replica.forget();
-        // In this order: what is written in between comes with the feed.
-        if let Ok(Ok(mut feed)) = timeout(patience, bucket.feed()).await
-            && let Ok(info) = bucket.info().await
-        {
-            patience = BEGIN;
-            let last = info.state.last_sequence;
-            if last == 0 {
-                replica.heard.send_replace(Some(0));
-            }
-            let (mut heard_at, mut whole_at, mut connects) = (Instant::now(), None, bucket.connects());
-            loop {
-                let next = timeout(PAUSE, feed.next()).await;
-                if bucket.connects() != connects {
-                    // Before anything of the new connection is taken: it may be from servers that have lost something.
-                    connects = bucket.connects();
-                    if !matches!(timeout(replica.staleness, replica.is_of(&bucket)).await, Ok(Ok(true))) {
-                        break;
-                    }
-                }
-                match next {
-                    Ok(Some(Ok(message))) => {
-                        let Ok(info) = message.info() else { break };
-                        let (revision, time) = (info.stream_sequence, info.published.unix_timestamp_nanos());
-                        if replica.last().is_some_and(|(last, _)| revision <= last) {
-                            break;
-                        }
-                        replica.hear(bucket.key_of(&message.subject), revision, time, &message.payload, last);
-                        heard_at = Instant::now();
-                    }
-                    Ok(_) => break,
-                    Err(_) => {}
-                }
-                if whole_at.is_none() && replica.heard.borrow().is_some() {
-                    whole_at = Some(Instant::now());
-                }
-                // While all of it comes no heartbeat can: that something comes is enough.
-                let is_behind = match whole_at {
-                    None => heard_at.elapsed() > SILENCE,
-                    Some(at) => {
-                        let current = replica.read().current_at.map_or(at, |current| current.max(at));
-                        current.elapsed() > replica.staleness.saturating_mul(2)
-                    }
-                };
-                if is_behind || replica.must_begin_anew.load(Ordering::Relaxed) {
-                    break;
-                }
-            }
-        }
-        patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN));
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Writes now and then: what comes back says how far the feed is. And looks how full the bucket is.
-pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
-    let staleness = replica.staleness;
-    let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
-    let mut beats = tokio::time::interval(pace);
-    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        beats.tick().await;
-        // It may be heard long after the next one was sent.
-        tokio::spawn(send_beat(bucket.clone(), Arc::clone(&replica)));
-        if let Ok(Ok(info)) = timeout(staleness, bucket.info()).await {
-            replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
-        }
-    }
-}
-
-/// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too.
-async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
-    let (at, generation, last) = (Instant::now(), replica.generation(), *replica.last());
-    let mut expected = replica.expect();
-    let message = Message { id: expected.id, over: 0, body: Body::Beat };
-    let beating = async {
-        let revision = bucket.append(Key::Beat, &message).await?;
-        if last.is_some_and(|(last, _)| revision <= last) {
-            replica.begin_anew();
-        }
-        expected.outcome().await
-    };
-    if matches!(timeout(replica.staleness, beating).await, Ok(Ok(_))) {
-        let mut known = replica.write();
-        // Heard on an earlier feed, it says nothing of this one.
-        if known.generation == generation {
-            known.current_at = known.current_at.max(Some(at));
-        }
     }
 }

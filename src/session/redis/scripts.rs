@@ -117,7 +117,7 @@ pub(super) static DELETE: LazyLock<Script> = LazyLock::new(|| {
 local now, selector, v, is_awaited = unpack(ARGV)
 local found = redis.call('HMGET', KEYS[1], 'v', 'i', 'a')
 if not is_live(found[2], found[3], now) then return unchanged('gone', is_awaited, KEYS[2]) end
-if v ~= '' and found[1] ~= v then return unchanged('conflict', is_awaited, KEYS[2]) end
+if v ~= '' and found[1] ~= v then return 'conflict' end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], selector)
 return 'done'
