@@ -13,6 +13,7 @@
 mod cluster_kit;
 mod races;
 
+use async_nats::jetstream::consumer::push::OrderedConfig;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -25,11 +26,13 @@ use countersign::session::{
     SessionError, SessionStore, Sessions, StoreError, Swapped,
 };
 use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
+use futures_util::StreamExt;
 use http::{Request, StatusCode};
 use races::{DEADLINES, NOW, content, count_together, outlived, revivals_after, session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 /// Patient, as the machine that the tests run on may be busy.
@@ -805,6 +808,116 @@ async fn without_most_servers_reads_say_so() {
         caught_up(store).await;
         assert!(store.load(handle, NOW).await.unwrap().is_some());
     }
+}
+
+/// Reads a bucket by a consumer on this server: what stands at each revision.
+async fn copy_of(client: &async_nats::Client, server: &str) -> BTreeMap<u64, (String, Vec<u8>)> {
+    let stream = async_nats::jetstream::new(client.clone()).get_stream("KV_countersign").await.unwrap();
+    loop {
+        let deliver_subject = client.new_inbox();
+        let consumer = stream.create_consumer(OrderedConfig { deliver_subject, ..Default::default() }).await.unwrap();
+        let info = consumer.cached_info().clone();
+        if info.cluster.unwrap().leader.as_deref() == Some(server) {
+            let (mut copy, mut feed) = (BTreeMap::new(), consumer.messages().await.unwrap());
+            while let Ok(Some(message)) = timeout(Duration::from_secs(10), feed.next()).await {
+                let message = message.unwrap();
+                let info = message.info().unwrap();
+                copy.insert(info.stream_sequence, (message.subject.to_string(), message.payload.to_vec()));
+                if info.pending == 0 {
+                    return copy;
+                }
+            }
+        }
+        stream.delete_consumer(&info.name).await.unwrap();
+    }
+}
+
+/// A server that has led alone for a moment may hold for good something else than what was acknowledged by the others, and be current by its own word
+/// (2.9.10 does). Copies do not come from it; and if it leads once more, whoever has heard of an end says it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_ended_stays_so_under_one_that_led_alone() {
+    let mut nats = NatsCluster::start_behind_links().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
+    let urls = nats.urls();
+    let first = store(&urls, &options).await;
+    let mut differing = 0;
+    for round in 0..3 {
+        let leader = nats.leader_of("KV_countersign").unwrap();
+        let (minority, others) = (&urls[leader..=leader], [&urls[..leader], &urls[leader + 1..]].concat());
+        let (cut_off, ahead) = (store(minority, &options).await, store(&others, &options).await);
+        let (one, of_user) =
+            (session(&*ahead, Kind::SignedIn, b"data").await, session(&*ahead, Kind::SignedIn, b"data").await);
+        cut_off.catch_up().await.unwrap();
+        for handle in [one, of_user] {
+            assert!(cut_off.load(handle, NOW).await.unwrap().is_some());
+        }
+
+        nats.isolate(leader, Mode::Cut).unwrap();
+        while ahead.revoke_user(of_user.tag(), None, NOW).await.is_err() {}
+        while ahead.delete(one, NOW).await.is_err() {}
+        // It has long been behind.
+        tokio::time::sleep(2 * options.staleness).await;
+        nats.open_links().unwrap();
+        let back = Instant::now();
+        let mut reads = 0u64;
+        while back.elapsed() < Duration::from_secs(10) || !cut_off.is_fresh() {
+            assert!(back.elapsed() < Duration::from_secs(60), "it does not come back");
+            for handle in [one, of_user] {
+                let answer = cut_off.load(handle, NOW).await;
+                assert!(!matches!(answer, Ok(Some(_))), "round {round}: it goes on {:?} after that", back.elapsed());
+                reads += u64::from(answer.is_ok());
+            }
+        }
+        assert!(reads > 0);
+
+        let client = async_nats::connect(&urls[leader]).await.unwrap();
+        let leads = nats.leader_of("KV_countersign").unwrap();
+        let (alone, led) =
+            (copy_of(&client, &format!("node-{leader}")).await, copy_of(&client, &format!("node-{leads}")).await);
+        let differs =
+            alone.iter().filter(|(revision, held)| led.get(revision).is_some_and(|other| other != *held)).count();
+        differing += usize::from(differs > 0);
+
+        for store in [&first, &ahead, &cut_off] {
+            while !store.is_fresh() {
+                assert!(back.elapsed() < Duration::from_secs(60), "a copy does not come back");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        nats.make_leader("KV_countersign", leader).unwrap();
+        let leads_again = Instant::now();
+        while leads_again.elapsed() < Duration::from_secs(5) || !ahead.is_fresh() {
+            assert!(leads_again.elapsed() < Duration::from_secs(60), "the copies do not come back");
+            for (who, store) in [("first", &first), ("ahead", &ahead), ("cut off", &cut_off)] {
+                for handle in [one, of_user] {
+                    let answer = store.load(handle, NOW).await;
+                    assert!(!matches!(answer, Ok(Some(_))), "round {round}, {who}: it is back under node {leader}");
+                }
+            }
+        }
+        // Whoever knows nothing of all that begins with what was said again.
+        let late = loop {
+            match NatsStore::connect(urls.iter().map(String::as_str), options.clone()).await {
+                Ok(late) => break late,
+                Err(error) => assert!(leads_again.elapsed() < Duration::from_secs(60), "{error}"),
+            }
+        };
+        caught_up(&late).await;
+        for handle in [one, of_user] {
+            assert!(late.load(handle, NOW).await.unwrap().is_none(), "round {round}: it is back for who comes late");
+        }
+        println!(
+            "node {leader} led alone: {differs} of {} messages differ there; {reads} reads, none of what was over",
+            led.len()
+        );
+    }
+    if is_2_9(&urls[0]).await {
+        assert!(differing > 0, "it shows nothing: all servers hold the same");
+    }
+}
+
+async fn is_2_9(url: &str) -> bool {
+    async_nats::connect(url).await.unwrap().server_info().version.starts_with("2.9.")
 }
 
 /// What the store does not rely on: of two writes over one revision that come at once, servers of 2.9 that keep a bucket together take both. It is the

@@ -11,6 +11,7 @@
 //! caller's time; the server removes nothing by itself.
 
 mod access;
+mod again;
 mod bucket;
 mod epoch;
 mod log;
@@ -124,9 +125,9 @@ impl NatsStore {
         let replica = Arc::new(replica);
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
         let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
-        let tasks = Vec::from([listening, beating]);
         let (turns, written, proven_at) = (Turns::default(), AtomicU64::new(0), Mutex::default());
         let log = Arc::new(Log { bucket, replica, options, turns, written, proven_at });
+        let tasks = Vec::from([listening, beating, tokio::spawn(again::say_again(Arc::clone(&log)))]);
         let store = Self { log, tasks };
         if store.log.replica.has_heard_all().await { Ok(store) } else { Err(NatsError("its feed says nothing".into())) }
     }
@@ -254,6 +255,7 @@ impl SessionStore for NatsStore {
     /// application has to call it, for the sake of its own memory.
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let (log, mut swept) = (&self.log, 0usize);
+        log.replica.sweep_ends(now);
         let generation = log.replica.generation();
         // These need no room.
         for (handle, place) in log.replica.markers(now, limit) {
@@ -297,7 +299,7 @@ impl SessionStore for NatsStore {
     }
 }
 
-/// Ends what listens and what beats.
+/// Ends what listens, beats and repeats.
 impl Drop for NatsStore {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);

@@ -221,9 +221,14 @@ impl NatsCluster {
         if self.nodes[node].links.is_empty() { fail("there are no links") } else { Ok(()) }
     }
 
+    /// Opens all links.
+    pub(crate) fn open_links(&self) -> Outcome {
+        self.nodes.iter().flat_map(|node| &node.links).try_for_each(|(_, link)| link.set(Mode::Open))
+    }
+
     /// Opens all links and waits until all follow one leader.
     pub(crate) fn rejoin(&mut self) -> Outcome {
-        self.nodes.iter().flat_map(|node| &node.links).try_for_each(|(_, link)| link.set(Mode::Open))?;
+        self.open_links()?;
         // Until then, one that led alone believes in itself, and all would look well.
         std::thread::sleep(2 * HEARTBEAT);
         self.wait_until_whole()
@@ -274,6 +279,19 @@ impl NatsCluster {
                 Some(leader) => self.running(leader),
                 None => fail(format!("no two servers say the same: {said:?}")),
             }
+        })
+    }
+
+    /// Lets others lead a stream until this server does.
+    pub(crate) fn make_leader(&mut self, stream: &str, node: usize) -> Outcome {
+        let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}");
+        wait_for(&format!("{} leads {stream}", name(node)), PATIENCE, || {
+            let leader = self.leader_of(stream)?;
+            if leader == node {
+                return Ok(());
+            }
+            self.request(&subject, "")?;
+            fail(format!("{} leads", name(leader)))
         })
     }
 

@@ -20,10 +20,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// The one that is found first, so that another version can be put before it.
     fn path(&self) -> PathBuf {
+        let path = std::env::var_os("PATH").unwrap_or_default();
         // Debian puts some where an unprivileged path does not look.
-        let path = Path::new("/usr/sbin").join(self.name);
-        if path.exists() { path } else { self.name.into() }
+        let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+        folders.map(|folder| folder.join(self.name)).find(|path| path.exists()).unwrap_or_else(|| self.name.into())
     }
 }
 

@@ -21,6 +21,8 @@ use tokio::time::{Instant, sleep, timeout};
 const ATTEMPTS: usize = 100;
 /// How often whoever waits for the feed looks whether it is still believed.
 const FEED: Duration = Duration::from_millis(100);
+/// How long it waits before a server that has heard less than was acknowledged is asked again.
+const AGAIN: Duration = Duration::from_millis(20);
 /// Messages of a key that are of no use, before they are removed.
 const UNTIDY: usize = 8;
 /// Hundredths of the bucket that writes of sessions of nobody may fill, those of all sessions, and those that only push a deadline on. What is left
@@ -87,18 +89,44 @@ impl Log {
         Ok(self.while_fresh(self.replica.has_heard(last)).await.is_some())
     }
 
-    /// Reads the log of a key in the bucket: what it holds by that.
-    async fn read_all<T: Clone>(
+    /// Reads in the bucket what a key holds. Where several servers keep it, one that led until a moment ago may answer, and knows nothing of what
+    /// the others have ended: it is read up to a message that was written just now.
+    async fn ask<T: Clone>(
         &self,
         key: Key,
         value_of: impl Fn(Body) -> Option<T>,
     ) -> Result<Option<Place<T>>, StoreError> {
         self.ask_all().await?;
+        if !self.bucket.has_several() {
+            let last = self.bucket.last_of(key).await?;
+            return self.read_all(key, last, value_of).await;
+        }
+        // One message of each server of the application at a time: the log of a key is short.
+        let _turn = self.turns.take(&["r.", &key.name()].concat()).await;
+        let last = self.bucket.append(key, &Message::ANY_BEAT).await?;
+        let place = self.read_all(key, last, value_of).await;
+        // If it stays, it is tidied up with the others.
+        let _ = self.bucket.remove(last).await;
+        place
+    }
+
+    /// Reads the log of a key up to this revision of it. While others write there is always more.
+    async fn read_all<T: Clone>(
+        &self,
+        key: Key,
+        last: u64,
+        value_of: impl Fn(Body) -> Option<T>,
+    ) -> Result<Option<Place<T>>, StoreError> {
         let (mut place, mut from) = (None, 0);
-        // No further: while others write there is always more.
-        let last = self.bucket.last_of(key).await?;
         while from <= last {
-            let Some((revision, message)) = self.bucket.next(key, from).await? else { break };
+            let Some((revision, message)) = self.bucket.next(key, from).await? else {
+                if !self.bucket.has_several() {
+                    break;
+                }
+                // Whoever has answered leads no more, and will have heard so soon.
+                sleep(AGAIN).await;
+                continue;
+            };
             from = revision.saturating_add(1);
             let Some(Message { id, over, body }) = message else { continue };
             let Some(value) = value_of(body) else { continue };
@@ -117,7 +145,11 @@ impl Log {
         {
             return Ok(held);
         }
-        self.read_all(Key::Session(handle), replica::session_of).await
+        let held = self.ask(Key::Session(handle), replica::session_of).await?;
+        if let Some(place) = &held {
+            self.replica.has_read(handle, place);
+        }
+        Ok(held)
     }
 
     async fn look_up_epoch(&self, tag: UserTag) -> Result<Option<Place<EpochRecord>>, StoreError> {
@@ -126,7 +158,11 @@ impl Log {
         {
             return Ok(place);
         }
-        self.read_all(Key::Epoch(tag), |body| if let Body::Epoch(record) = body { Some(record) } else { None }).await
+        let place = self.ask(Key::Epoch(tag), replica::epoch_of).await?;
+        if let Some(place) = &place {
+            self.replica.has_read_epoch(tag, place.value);
+        }
+        Ok(place)
     }
 
     /// The session as this server knows it, or as the bucket has it where that is not enough.
@@ -142,7 +178,11 @@ impl Log {
             Some(place) => place,
             None => self.look_up_epoch(tag).await?,
         };
-        Ok(place.map(|place| place.value).unwrap_or_default())
+        Ok(self.latest(tag, place.as_ref()))
+    }
+
+    fn latest(&self, tag: UserTag, place: Option<&Place<EpochRecord>>) -> EpochRecord {
+        self.replica.latest(tag, place.map(|place| place.value).unwrap_or_default())
     }
 
     /// A live session of the present epoch, as whoever reads it has it, and its revision.
@@ -154,13 +194,16 @@ impl Log {
     ) -> Result<Option<(u64, Entry)>, StoreError> {
         let Some(place) = held else { return Ok(None) };
         let Some(entry) = place.value.entry().filter(|entry| entry.is_live(now)) else { return Ok(None) };
+        if self.replica.was_ended(handle, place) {
+            return Ok(None);
+        }
         if entry.content.kind == Kind::Anonymous {
             return Ok(Some((place.revision, entry.clone())));
         }
         let mut record = self.epoch_record(handle.tag()).await?;
         if record.epoch.number < entry.content.epoch {
             // It is of an epoch that this server has not heard of.
-            record = self.look_up_epoch(handle.tag()).await?.map(|place| place.value).unwrap_or_default();
+            record = self.latest(handle.tag(), self.look_up_epoch(handle.tag()).await?.as_ref());
         }
         Ok(record.admits(handle, entry.content.epoch).then(|| (place.revision, record.raised(entry))))
     }
@@ -171,7 +214,7 @@ impl Log {
 
     /// Writes over a revision, 0 for none; true if it counts. It goes on when nobody waits for it any more: whoever stops in the middle of a turn
     /// would hold up all others.
-    async fn write(self: &Arc<Self>, key: Key, body: Body, over: u64) -> Result<bool, StoreError> {
+    pub(super) async fn write(self: &Arc<Self>, key: Key, body: Body, over: u64) -> Result<bool, StoreError> {
         let log = Arc::clone(self);
         let patience = self.options.answer.saturating_mul(2);
         let writing = tokio::spawn(async move { timeout(patience, log.write_in_turn(key, body, over)).await });
@@ -195,8 +238,16 @@ impl Log {
             // The feed is behind: the bucket says what became of it.
             None => {
                 match key {
-                    Key::Session(handle) => self.look_up_session(handle).await.map(drop)?,
-                    Key::Epoch(tag) => self.look_up_epoch(tag).await.map(drop)?,
+                    Key::Session(handle) => {
+                        if let Some(place) = self.read_all(key, appended, replica::session_of).await? {
+                            self.replica.has_read(handle, &place);
+                        }
+                    }
+                    Key::Epoch(tag) => {
+                        if let Some(place) = self.read_all(key, appended, replica::epoch_of).await? {
+                            self.replica.has_read_epoch(tag, place.value);
+                        }
+                    }
                     Key::Beat => {}
                 }
                 // If it has left the log before it was read, nobody knows.
@@ -296,7 +347,7 @@ impl Log {
         for _ in 0..ATTEMPTS {
             let place = self.look_up_epoch(tag).await?;
             let revision = place.as_ref().map_or(0, |place| place.revision);
-            let record = place.map(|place| place.value).unwrap_or_default().next(except, now);
+            let record = self.latest(tag, place.as_ref()).next(except, now);
             if self.write(Key::Epoch(tag), Body::Epoch(record), revision).await? {
                 return Ok(record);
             }

@@ -4,11 +4,11 @@ use super::log::{HISTORY, Key, Message};
 use super::{NatsError, NatsOptions};
 use crate::session::store::StoreError;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
-use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::consumer::{Consumer, DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::context::{Context, PublishErrorKind};
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream,
+    ClusterInfo, Config, DiscardPolicy, Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream,
 };
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectOptions, ServerAddr};
@@ -51,6 +51,17 @@ pub(super) struct Bucket {
     prefix: String,
     /// Bytes that sessions may take.
     room: Option<u64>,
+    /// More than one server keeps it, and so two may lead for a moment.
+    has_several: bool,
+}
+
+/// Messages as they come, and where they come from.
+pub(super) struct Feed {
+    pub(super) messages: Ordered,
+    /// The consumer that brings them; the client makes another one if it misses something.
+    pub(super) consumer: String,
+    /// The server that this consumer is on.
+    pub(super) server: Option<String>,
 }
 
 impl Bucket {
@@ -76,6 +87,7 @@ impl Bucket {
             context,
             name,
             prefix: format!("$KV.{}.", options.bucket),
+            has_several: info.config.num_replicas > 1,
             room: u64::try_from(info.config.max_bytes).ok().filter(|bytes| *bytes > 0).map(without_reserve),
         })
     }
@@ -83,6 +95,10 @@ impl Bucket {
     /// How often the connection was made.
     pub(super) fn connects(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_several(&self) -> bool {
+        self.has_several
     }
 
     pub(super) async fn info(&self) -> Result<Info, StoreError> {
@@ -148,8 +164,27 @@ impl Bucket {
         }
     }
 
-    /// Everything from the beginning on, in order.
-    pub(super) async fn feed(&self) -> Result<Ordered, StoreError> {
+    /// Everything from the beginning on, in order, from the server that leads: one of the others that has led alone for a moment may hold
+    /// something else in places, and for good (measured on 2.9.10). Where a consumer comes to be cannot be said, only seen.
+    pub(super) async fn feed(&self) -> Result<Feed, StoreError> {
+        loop {
+            let consumer = self.consumer().await?;
+            let info = consumer.cached_info();
+            let (name, server) = (info.name.clone(), leader_of(info.cluster.as_ref()));
+            if server == leader_of(self.info().await?.cluster.as_ref()) {
+                let messages = consumer.messages().await.map_err(|_| StoreError::Unavailable)?;
+                return Ok(Feed { messages, consumer: name, server });
+            }
+            self.end_consumer(&name).await;
+        }
+    }
+
+    /// Ends a consumer that is of no use any more; one that stays is ended by its server.
+    pub(super) async fn end_consumer(&self, name: &str) {
+        let _ = self.stream.delete_consumer(name).await;
+    }
+
+    async fn consumer(&self) -> Result<Consumer<OrderedConfig>, StoreError> {
         let config = OrderedConfig {
             deliver_subject: self.client.new_inbox(),
             filter_subject: [&self.prefix, ">"].concat(),
@@ -157,8 +192,7 @@ impl Bucket {
             replay_policy: ReplayPolicy::Instant,
             ..OrderedConfig::default()
         };
-        let consumer = self.patient.create_consumer(config).await.map_err(|_| StoreError::Unavailable)?;
-        consumer.messages().await.map_err(|_| StoreError::Unavailable)
+        self.patient.create_consumer(config).await.map_err(|_| StoreError::Unavailable)
     }
 
     pub(super) fn key_of(&self, subject: &str) -> Option<Key> {
@@ -168,6 +202,11 @@ impl Bucket {
     fn subject(&self, key: Key) -> String {
         [self.prefix.as_str(), &key.name()].concat()
     }
+}
+
+/// The server that leads; nothing if there is one only.
+pub(super) fn leader_of(cluster: Option<&ClusterInfo>) -> Option<String> {
+    cluster.and_then(|cluster| cluster.leader.clone())
 }
 
 /// True if a message was removed already. One of the codes stands for other failures as well.

@@ -29,6 +29,11 @@ impl EpochRecord {
         raised
     }
 
+    /// The later one of both.
+    pub(super) fn or_later(self, other: Self) -> Self {
+        if other.epoch.number > self.epoch.number { other } else { self }
+    }
+
     pub(super) fn next(&self, kept: Option<Handle>, now: UnixTime) -> Self {
         let number = self.epoch.number;
         // Kept again, it counts from where it did.

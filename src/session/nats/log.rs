@@ -165,7 +165,12 @@ impl<T> Place<T> {
         Self { revision: self.revision, over: self.over, others: Vec::new(), value: self.value.clone() }
     }
 
-    fn note(&mut self, other: u64) {
+    /// False if it was written over a revision before this one: whoever wrote that does not know of it.
+    pub(super) fn is_over(&self, revision: u64) -> bool {
+        self.over >= revision
+    }
+
+    pub(super) fn note(&mut self, other: u64) {
         if self.others.len() >= OTHERS {
             // The one that writes has removed it, or the bucket does.
             self.others.remove(0);

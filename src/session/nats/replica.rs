@@ -1,5 +1,6 @@
 //! The copy of the bucket in this server's memory, what of it is believed, and who waits for what.
 
+mod ends;
 mod feed;
 
 use super::bucket::Bucket;
@@ -12,8 +13,10 @@ use crate::session::store::{Entry, Kind, StoreError};
 use core::ops::Bound::{Excluded, Included, Unbounded};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
+use ends::Ends;
 pub(super) use feed::{beat, listen};
 use std::collections::{BTreeMap, HashMap};
+use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 use tokio::sync::{oneshot, watch};
@@ -52,13 +55,20 @@ pub(super) struct Outcome {
     pub(super) others: usize,
 }
 
+/// Sessions and epochs, each with the revision that the servers have.
+pub(super) type Lost = (Vec<(Handle, u64, Entry)>, Vec<(UserTag, u64, EpochRecord)>);
+
 #[derive(Default)]
 struct Known {
     /// In the order of handles, and so by user.
     sessions: BTreeMap<Handle, Held>,
     epochs: HashMap<UserTag, Option<Place<EpochRecord>>>,
+    /// What was heard to be over, and is not forgotten with the rest: so it stays, whatever the servers say later.
+    ends: Ends,
     /// How often it began anew.
     generation: u64,
+    /// The server that the feed comes from.
+    server: Option<String>,
     /// When the last heartbeat of this server was sent that was heard: everything acknowledged before that was heard, too.
     current_at: Option<Instant>,
 }
@@ -70,6 +80,34 @@ impl Known {
 
     fn epoch(&self, tag: UserTag) -> Option<&Place<EpochRecord>> {
         self.epochs.get(&tag)?.as_ref()
+    }
+
+    /// True if this session is known to be over, though it was read in the bucket just now.
+    fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
+        let here =
+            self.session(handle).is_some_and(|here| here.value.entry().is_none() && !place.is_over(here.revision));
+        here || self.ends.was_ended(handle, place)
+    }
+
+    /// The later one of the epoch that was read of a user, and of those that are known.
+    fn latest(&self, tag: UserTag, record: EpochRecord) -> EpochRecord {
+        let here = self.epoch(tag).map(|place| place.value).unwrap_or_default();
+        self.ends.latest(tag, record.or_later(here))
+    }
+
+    fn forget(&mut self) {
+        let mut ends = core::mem::take(&mut self.ends);
+        for (handle, held) in &self.sessions {
+            if let Some(place) = held {
+                ends.hear(*handle, place);
+            }
+        }
+        for (tag, held) in &self.epochs {
+            if let Some(place) = held {
+                ends.hear_epoch(*tag, place.value);
+            }
+        }
+        *self = Self { ends, generation: self.generation.wrapping_add(1), ..Self::default() };
     }
 }
 
@@ -172,9 +210,7 @@ impl Replica {
     /// Forgets everything: the feed begins anew, and what ended meanwhile may have left no trace.
     fn forget(&self) {
         self.heard.send_replace(None);
-        let mut known = self.write();
-        *known = Known { generation: known.generation.wrapping_add(1), ..Known::default() };
-        drop(known);
+        self.write().forget();
         self.must_hear.store(0, Ordering::Relaxed);
         *self.last() = None;
         self.must_begin_anew.store(false, Ordering::Relaxed);
@@ -219,6 +255,19 @@ impl Replica {
     fn take(&self, key: Key, revision: u64, message: Message) {
         let Message { id, over, body } = message;
         let outcome = match (key, body) {
+            // Whoever has read it there was to remove it.
+            (Key::Session(handle), Body::Beat) => {
+                if let Some(Some(place)) = self.write().sessions.get_mut(&handle) {
+                    place.note(revision);
+                }
+                return;
+            }
+            (Key::Epoch(tag), Body::Beat) => {
+                if let Some(Some(place)) = self.write().epochs.get_mut(&tag) {
+                    place.note(revision);
+                }
+                return;
+            }
             (Key::Session(handle), body) => {
                 let Some(session) = session_of(body) else { return };
                 outcome_of(self.write().sessions.entry(handle).or_default(), revision, over, session)
@@ -254,10 +303,62 @@ impl Replica {
         self.read().generation
     }
 
-    /// The servers have lost something of what was heard.
+    /// The servers have lost something of what was heard, or another one leads.
     fn begin_anew(&self) {
         self.write().current_at = None;
         self.must_begin_anew.store(true, Ordering::Relaxed);
+    }
+
+    /// A heartbeat that was sent then was heard, by which time this server led.
+    fn is_current(&self, generation: u64, at: Instant, leader: Option<&str>) {
+        let mut known = self.write();
+        // Heard on an earlier feed, it says nothing of this one.
+        if known.generation != generation {
+            return;
+        }
+        if known.server.as_deref() == leader {
+            known.current_at = known.current_at.max(Some(at));
+        } else {
+            drop(known);
+            self.begin_anew();
+        }
+    }
+
+    /// What was read of a key where this copy is not believed.
+    pub(super) fn has_read(&self, handle: Handle, place: &Place<Session>) {
+        self.write().ends.hear(handle, place);
+    }
+
+    pub(super) fn has_read_epoch(&self, tag: UserTag, record: EpochRecord) {
+        self.write().ends.hear_epoch(tag, record);
+    }
+
+    /// True if this session is known to be over, believed or not: the servers may have lost its end.
+    pub(super) fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
+        self.read().was_ended(handle, place)
+    }
+
+    /// The epoch of a user, as far as it is known, believed or not: the servers may have lost it.
+    pub(super) fn latest(&self, tag: UserTag, record: EpochRecord) -> EpochRecord {
+        self.read().latest(tag, record)
+    }
+
+    /// What the servers have lost of what was over: sessions that they have still, and users whose epoch is an earlier one there. Nothing if this
+    /// copy is not believed.
+    pub(super) fn lost(&self) -> Option<Lost> {
+        self.believed(|known| {
+            let sessions = known.ends.sessions.keys().filter_map(|handle| {
+                let place = known.session(*handle)?;
+                let entry = place.value.entry()?;
+                known.was_ended(*handle, place).then(|| (*handle, place.revision, entry.clone()))
+            });
+            let epochs = known.ends.epochs.iter().filter_map(|(tag, record)| {
+                let (there, revision) =
+                    known.epoch(*tag).map_or_else(Default::default, |place| (place.value, place.revision));
+                (there.epoch.number < record.epoch.number).then_some((*tag, revision, *record))
+            });
+            (sessions.collect(), epochs.collect())
+        })
     }
 
     pub(super) fn list(
@@ -269,11 +370,14 @@ impl Replica {
     ) -> Option<Vec<(Handle, Entry)>> {
         self.believed(|known| {
             let epoch = known.epoch(tag).map(|place| place.value).unwrap_or_default();
+            let epoch = known.latest(tag, epoch);
             let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
             let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
             let live = of_user.filter_map(|(handle, held)| {
-                let entry = held.as_ref()?.value.entry()?;
-                let is_live = entry.is_live(now) && epoch.admits(*handle, entry.content.epoch);
+                let place = held.as_ref()?;
+                let entry = place.value.entry()?;
+                let is_over = known.was_ended(*handle, place);
+                let is_live = !is_over && entry.is_live(now) && epoch.admits(*handle, entry.content.epoch);
                 is_live.then(|| (*handle, epoch.raised(entry)))
             });
             live.take(limit).collect()
@@ -295,7 +399,7 @@ impl Replica {
     /// What was ended and would be over by now in any case.
     pub(super) fn markers(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
         self.some(limit, |_, _, place| match place.value {
-            Session::Ended(until) => until.as_secs().saturating_add(MARGIN) <= now.as_secs(),
+            Session::Ended(until) => is_past(until, now),
             Session::Is(_) => false,
         })
     }
@@ -311,6 +415,11 @@ impl Replica {
             wanted.take(limit).map(|(handle, place)| (handle, place.clone())).collect()
         });
         some.unwrap_or_default()
+    }
+
+    /// Forgets of what was over what would be by now in any case.
+    pub(super) fn sweep_ends(&self, now: UnixTime) {
+        self.write().ends.sessions.retain(|_, (_, until)| !is_past(*until, now));
     }
 
     /// A marker has left the bucket.
@@ -342,6 +451,11 @@ impl Replica {
     }
 }
 
+/// True if it was over long enough ago.
+fn is_past(until: UnixTime, now: UnixTime) -> bool {
+    until.as_secs().saturating_add(MARGIN) <= now.as_secs()
+}
+
 fn outcome_of<T>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
     let counts = Place::take(place, revision, over, value);
     Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
@@ -354,6 +468,11 @@ pub(super) fn session_of(body: Body) -> Option<Session> {
         Body::Ended(until) => Some(Session::Ended(until)),
         Body::Epoch(_) | Body::Beat => None,
     }
+}
+
+/// What a key of a user holds, if it is that.
+pub(super) fn epoch_of(body: Body) -> Option<EpochRecord> {
+    if let Body::Epoch(record) = body { Some(record) } else { None }
 }
 
 /// Waits for a message of this server's own; forgets that when it is dropped.

@@ -1,7 +1,7 @@
 //! The feed of the bucket, and the heartbeats that say how far it is.
 
 use super::{Replica, SILENCE};
-use crate::session::nats::bucket::Bucket;
+use crate::session::nats::bucket::{Bucket, leader_of};
 use crate::session::nats::log::{Body, Key, Message};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -25,13 +25,14 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
             && let Ok(info) = bucket.info().await
         {
             patience = BEGIN;
+            replica.write().server.clone_from(&feed.server);
             let last = info.state.last_sequence;
             if last == 0 {
                 replica.heard.send_replace(Some(0));
             }
             let (mut heard_at, mut whole_at, mut connects) = (Instant::now(), None, bucket.connects());
             loop {
-                let next = timeout(PAUSE, feed.next()).await;
+                let next = timeout(PAUSE, feed.messages.next()).await;
                 if bucket.connects() != connects {
                     // Before anything of the new connection is taken: it may be from servers that have lost something.
                     connects = bucket.connects();
@@ -43,7 +44,9 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
                     Ok(Some(Ok(message))) => {
                         let Ok(info) = message.info() else { break };
                         let (revision, time) = (info.stream_sequence, info.published.unix_timestamp_nanos());
-                        if replica.last().is_some_and(|(last, _)| revision <= last) {
+                        // Made anew by the client, it comes from who knows which server.
+                        let is_another = info.consumer != feed.consumer;
+                        if is_another || replica.last().is_some_and(|(last, _)| revision <= last) {
                             break;
                         }
                         replica.hear(bucket.key_of(&message.subject), revision, time, &message.payload, last);
@@ -67,13 +70,14 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
                     break;
                 }
             }
+            let _ = timeout(PAUSE, bucket.end_consumer(&feed.consumer)).await;
         }
         patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN));
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Writes now and then: what comes back says how far the feed is. And looks how full the bucket is.
+/// Writes now and then: what comes back says how far the feed is.
 pub(in crate::session::nats) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
     let staleness = replica.staleness;
     let pace = staleness.checked_div(4).unwrap_or(staleness).max(Duration::from_millis(10));
@@ -83,13 +87,11 @@ pub(in crate::session::nats) async fn beat(bucket: Bucket, replica: Arc<Replica>
         beats.tick().await;
         // It may be heard long after the next one was sent.
         tokio::spawn(send_beat(bucket.clone(), Arc::clone(&replica)));
-        if let Ok(Ok(info)) = timeout(staleness, bucket.info()).await {
-            replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
-        }
     }
 }
 
-/// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too.
+/// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too, if the feed comes from the server that leads. And
+/// looks how full the bucket is.
 async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
     let (at, generation, last) = (Instant::now(), replica.generation(), *replica.last());
     let mut expected = replica.expect();
@@ -101,11 +103,11 @@ async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
         }
         expected.outcome().await
     };
-    if matches!(timeout(replica.staleness, beating).await, Ok(Ok(_))) {
-        let mut known = replica.write();
-        // Heard on an earlier feed, it says nothing of this one.
-        if known.generation == generation {
-            known.current_at = known.current_at.max(Some(at));
-        }
+    let is_heard = matches!(timeout(replica.staleness, beating).await, Ok(Ok(_)));
+    // In this order: a server that has led alone and brings the heartbeat has been told by then that another one leads.
+    let Ok(info) = bucket.info().await else { return };
+    replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
+    if is_heard {
+        replica.is_current(generation, at, leader_of(info.cluster.as_ref()).as_deref());
     }
 }
