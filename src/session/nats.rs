@@ -47,7 +47,7 @@ pub struct NatsOptions {
     pub bucket: String,
     /// Bytes that sessions may take in the bucket, when it is made; every server of the application keeps about as much in memory. Sessions of nobody
     /// are refused with [`StoreError::Full`] when three quarters are taken, and all new or larger ones when hardly anything is left; a quarter
-    /// more is kept for logouts. Counted once in a quarter of `staleness`, so leave room for what comes in meanwhile.
+    /// more is kept for logouts. Counted with every heartbeat, about four in the time of `staleness`, so leave room for what comes in meanwhile.
     pub max_bytes: i64,
     /// How many servers of NATS keep the bucket, when it is made: 1, 3 or 5. Of three one may fail and of five two; a write waits for most of them.
     pub replicas: usize,

@@ -295,6 +295,17 @@ impl NatsCluster {
         })
     }
 
+    /// Waits until so many servers keep a stream, and have all of it.
+    pub(crate) fn wait_until_kept_by(&mut self, stream: &str, servers: usize) -> Outcome {
+        wait_for(&format!("{servers} keep {stream}"), PATIENCE, || {
+            let info = self.request(&format!("$JS.API.STREAM.INFO.{stream}"), "")?;
+            let followers = info["cluster"]["replicas"].as_array().map_or(&[][..], Vec::as_slice);
+            let is_current = followers.iter().all(|follower| follower["current"] == true);
+            let is_kept = info["cluster"]["leader"].is_string() && followers.len() + 1 == servers && is_current;
+            if is_kept { Ok(()) } else { fail(format!("it is kept by {}", info["cluster"])) }
+        })
+    }
+
     /// The running server that leads the cluster and decides where streams live; waits for an election that is under way.
     pub(crate) fn meta_leader(&mut self) -> Outcome<usize> {
         wait_for("the cluster has a leader", PATIENCE, || self.meta_leader_now())

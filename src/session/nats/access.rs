@@ -3,7 +3,7 @@
 use super::NatsOptions;
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
-use super::log::{Body, Key, Message, Place};
+use super::log::{Body, Key, Message, Place, Value};
 use super::replica::{self, Held, Outcome, Replica};
 use super::turns::Turns;
 use crate::UnixTime;
@@ -21,8 +21,6 @@ use tokio::time::{Instant, sleep, timeout};
 const ATTEMPTS: usize = 100;
 /// How often whoever waits for the feed looks whether it is still believed.
 const FEED: Duration = Duration::from_millis(100);
-/// How long it waits before a server that has heard less than was acknowledged is asked again.
-const AGAIN: Duration = Duration::from_millis(20);
 /// Messages of a key that are of no use, before they are removed.
 const UNTIDY: usize = 8;
 /// Hundredths of the bucket that writes of sessions of nobody may fill, those of all sessions, and those that only push a deadline on. What is left
@@ -89,29 +87,8 @@ impl Log {
         Ok(self.while_fresh(self.replica.has_heard(last)).await.is_some())
     }
 
-    /// Reads in the bucket what a key holds. Where several servers keep it, one that led until a moment ago may answer, and knows nothing of what
-    /// the others have ended: it is read up to a message that was written just now.
-    async fn ask<T: Clone>(
-        &self,
-        key: Key,
-        value_of: impl Fn(Body) -> Option<T>,
-    ) -> Result<Option<Place<T>>, StoreError> {
-        self.ask_all().await?;
-        if !self.bucket.has_several() {
-            let last = self.bucket.last_of(key).await?;
-            return self.read_all(key, last, value_of).await;
-        }
-        // One message of each server of the application at a time: the log of a key is short.
-        let _turn = self.turns.take(&["r.", &key.name()].concat()).await;
-        let last = self.bucket.append(key, &Message::ANY_BEAT).await?;
-        let place = self.read_all(key, last, value_of).await;
-        // If it stays, it is tidied up with the others.
-        let _ = self.bucket.remove(last).await;
-        place
-    }
-
     /// Reads the log of a key up to this revision of it. While others write there is always more.
-    async fn read_all<T: Clone>(
+    async fn read_all<T: Value>(
         &self,
         key: Key,
         last: u64,
@@ -119,14 +96,7 @@ impl Log {
     ) -> Result<Option<Place<T>>, StoreError> {
         let (mut place, mut from) = (None, 0);
         while from <= last {
-            let Some((revision, message)) = self.bucket.next(key, from).await? else {
-                if !self.bucket.has_several() {
-                    break;
-                }
-                // Whoever has answered leads no more, and will have heard so soon.
-                sleep(AGAIN).await;
-                continue;
-            };
+            let Some((revision, message)) = self.bucket.next(key, from).await? else { break };
             from = revision.saturating_add(1);
             let Some(Message { id, over, body }) = message else { continue };
             let Some(value) = value_of(body) else { continue };
@@ -145,7 +115,13 @@ impl Log {
         {
             return Ok(held);
         }
-        let held = self.ask(Key::Session(handle), replica::session_of).await?;
+        self.ask_all().await?;
+        let last = self.bucket.last_of(Key::Session(handle)).await?;
+        self.read_session(handle, last).await
+    }
+
+    async fn read_session(&self, handle: Handle, last: u64) -> Result<Held, StoreError> {
+        let held = self.read_all(Key::Session(handle), last, replica::session_of).await?;
         if let Some(place) = &held {
             self.replica.has_read(handle, place);
         }
@@ -158,7 +134,13 @@ impl Log {
         {
             return Ok(place);
         }
-        let place = self.ask(Key::Epoch(tag), replica::epoch_of).await?;
+        self.ask_all().await?;
+        let last = self.bucket.last_of(Key::Epoch(tag)).await?;
+        self.read_epoch(tag, last).await
+    }
+
+    async fn read_epoch(&self, tag: UserTag, last: u64) -> Result<Option<Place<EpochRecord>>, StoreError> {
+        let place = self.read_all(Key::Epoch(tag), last, replica::epoch_of).await?;
         if let Some(place) = &place {
             self.replica.has_read_epoch(tag, place.value);
         }
@@ -238,16 +220,8 @@ impl Log {
             // The feed is behind: the bucket says what became of it.
             None => {
                 match key {
-                    Key::Session(handle) => {
-                        if let Some(place) = self.read_all(key, appended, replica::session_of).await? {
-                            self.replica.has_read(handle, &place);
-                        }
-                    }
-                    Key::Epoch(tag) => {
-                        if let Some(place) = self.read_all(key, appended, replica::epoch_of).await? {
-                            self.replica.has_read_epoch(tag, place.value);
-                        }
-                    }
+                    Key::Session(handle) => self.read_session(handle, appended).await.map(drop)?,
+                    Key::Epoch(tag) => self.read_epoch(tag, appended).await.map(drop)?,
                     Key::Beat => {}
                 }
                 // If it has left the log before it was read, nobody knows.

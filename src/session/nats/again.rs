@@ -2,32 +2,46 @@
 
 use super::access::Log;
 use super::log::{Body, Key};
+use crate::session::store::StoreError;
 use core::time::Duration;
 use std::sync::Arc;
 use tokio::time::sleep;
 
-/// How often it looks whether the copy began anew.
+/// How often it looks whether the copy began anew, and how long it waits after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
+const LONG_PAUSE: Duration = Duration::from_secs(2);
 
 /// Compares what this server has heard to be over with what the servers have, whenever its copy began anew. Several may say the same: one of it counts.
 pub(super) async fn say_again(log: Arc<Log>) {
     let mut compared = None;
     loop {
-        sleep(PAUSE).await;
         let generation = log.replica.generation();
-        if compared == Some(generation) {
-            continue;
+        if compared != Some(generation) {
+            match say_lost(&log, generation).await {
+                Ok(true) => compared = Some(generation),
+                Ok(false) => {}
+                // It is still lost then.
+                Err(_) => sleep(LONG_PAUSE).await,
+            }
         }
-        let Some((sessions, epochs)) = log.replica.lost() else { continue };
-        if sessions.is_empty() && epochs.is_empty() {
-            compared = Some(generation);
-        }
-        // What fails is tried again, as it is still lost then.
-        for (handle, revision, entry) in sessions {
-            let _ = log.end(handle, &entry, revision).await;
-        }
-        for (tag, revision, record) in epochs {
-            let _ = log.write(Key::Epoch(tag), Body::Epoch(record), revision).await;
+        sleep(PAUSE).await;
+    }
+}
+
+/// True if nothing is lost.
+async fn say_lost(log: &Arc<Log>, generation: u64) -> Result<bool, StoreError> {
+    let Some((sessions, epochs)) = log.replica.lost() else { return Ok(false) };
+    let is_none = sessions.is_empty() && epochs.is_empty();
+    // A revision stands for what it did as long as the copy has not begun anew.
+    for (handle, revision, entry) in sessions {
+        if log.replica.is_still(generation) {
+            log.end(handle, &entry, revision).await?;
         }
     }
+    for (tag, revision, record) in epochs {
+        if log.replica.is_still(generation) {
+            log.write(Key::Epoch(tag), Body::Epoch(record), revision).await?;
+        }
+    }
+    Ok(is_none)
 }

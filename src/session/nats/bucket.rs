@@ -19,9 +19,13 @@ use core::time::Duration;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
+use tokio::time::{sleep, timeout};
 
 /// How long a server may take to open a large bucket, and to begin a feed of it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it waits before it makes another consumer, elsewhere.
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// A client of these servers. User and password may be in an address, which the client does not look for itself.
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
@@ -51,14 +55,12 @@ pub(super) struct Bucket {
     prefix: String,
     /// Bytes that sessions may take.
     room: Option<u64>,
-    /// More than one server keeps it, and so two may lead for a moment.
-    has_several: bool,
 }
 
 /// Messages as they come, and where they come from.
 pub(super) struct Feed {
     pub(super) messages: Ordered,
-    /// The consumer that brings them; the client makes another one if it misses something.
+    /// The consumer that brings them; the client makes another one when it has missed something.
     pub(super) consumer: String,
     /// The server that this consumer is on.
     pub(super) server: Option<String>,
@@ -87,7 +89,6 @@ impl Bucket {
             context,
             name,
             prefix: format!("$KV.{}.", options.bucket),
-            has_several: info.config.num_replicas > 1,
             room: u64::try_from(info.config.max_bytes).ok().filter(|bytes| *bytes > 0).map(without_reserve),
         })
     }
@@ -95,10 +96,6 @@ impl Bucket {
     /// How often the connection was made.
     pub(super) fn connects(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn has_several(&self) -> bool {
-        self.has_several
     }
 
     pub(super) async fn info(&self) -> Result<Info, StoreError> {
@@ -165,10 +162,12 @@ impl Bucket {
     }
 
     /// Everything from the beginning on, in order, from the server that leads: one of the others that has led alone for a moment may hold
-    /// something else in places, and for good (measured on 2.9.10). Where a consumer comes to be cannot be said, only seen.
-    pub(super) async fn feed(&self) -> Result<Feed, StoreError> {
+    /// something else in places, and for good (measured on 2.9.10). Where a consumer comes to be cannot be said, only seen; on a server that is not
+    /// there, it does not come to be, and none may take longer than this.
+    pub(super) async fn feed(&self, patience: Duration) -> Result<Feed, StoreError> {
         loop {
-            let consumer = self.consumer().await?;
+            let Ok(consumer) = timeout(patience, self.consumer()).await else { continue };
+            let consumer = consumer?;
             let info = consumer.cached_info();
             let (name, server) = (info.name.clone(), leader_of(info.cluster.as_ref()));
             if server == leader_of(self.info().await?.cluster.as_ref()) {
@@ -176,7 +175,14 @@ impl Bucket {
                 return Ok(Feed { messages, consumer: name, server });
             }
             self.end_consumer(&name).await;
+            sleep(BETWEEN).await;
         }
+    }
+
+    /// The server that a consumer is on.
+    pub(super) async fn server_of(&self, consumer: &str) -> Result<Option<String>, StoreError> {
+        let info = self.stream.consumer_info(consumer).await.map_err(|_| StoreError::Unavailable)?;
+        Ok(leader_of(info.cluster.as_ref()))
     }
 
     /// Ends a consumer that is of no use any more; one that stays is ended by its server.

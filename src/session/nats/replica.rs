@@ -5,7 +5,7 @@ mod feed;
 
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
-use super::log::{Body, Id, Key, Message, Place};
+use super::log::{Body, Id, Key, Message, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::names::new_version;
@@ -46,6 +46,12 @@ impl Session {
     }
 }
 
+impl Value for Session {
+    fn is_end(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+}
+
 pub(super) type Held = Option<Place<Session>>;
 
 /// What became of a message: whether it counts, and how many others of its key there are.
@@ -82,10 +88,10 @@ impl Known {
         self.epochs.get(&tag)?.as_ref()
     }
 
-    /// True if this session is known to be over, though it was read in the bucket just now.
+    /// True if this session is known to be over, though the servers have it, or had when it was heard of.
     fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
         let here =
-            self.session(handle).is_some_and(|here| here.value.entry().is_none() && !place.is_over(here.revision));
+            self.session(handle).is_some_and(|here| here.value.entry().is_none() && !place.is_after(here.revision));
         here || self.ends.was_ended(handle, place)
     }
 
@@ -97,15 +103,11 @@ impl Known {
 
     fn forget(&mut self) {
         let mut ends = core::mem::take(&mut self.ends);
-        for (handle, held) in &self.sessions {
-            if let Some(place) = held {
-                ends.hear(*handle, place);
-            }
+        for (handle, place) in self.sessions.iter().filter_map(|(handle, held)| Some((handle, held.as_ref()?))) {
+            ends.hear(*handle, place);
         }
-        for (tag, held) in &self.epochs {
-            if let Some(place) = held {
-                ends.hear_epoch(*tag, place.value);
-            }
+        for (tag, place) in self.epochs.iter().filter_map(|(tag, held)| Some((tag, held.as_ref()?))) {
+            ends.hear_epoch(*tag, place.value);
         }
         *self = Self { ends, generation: self.generation.wrapping_add(1), ..Self::default() };
     }
@@ -255,19 +257,6 @@ impl Replica {
     fn take(&self, key: Key, revision: u64, message: Message) {
         let Message { id, over, body } = message;
         let outcome = match (key, body) {
-            // Whoever has read it there was to remove it.
-            (Key::Session(handle), Body::Beat) => {
-                if let Some(Some(place)) = self.write().sessions.get_mut(&handle) {
-                    place.note(revision);
-                }
-                return;
-            }
-            (Key::Epoch(tag), Body::Beat) => {
-                if let Some(Some(place)) = self.write().epochs.get_mut(&tag) {
-                    place.note(revision);
-                }
-                return;
-            }
             (Key::Session(handle), body) => {
                 let Some(session) = session_of(body) else { return };
                 outcome_of(self.write().sessions.entry(handle).or_default(), revision, over, session)
@@ -310,7 +299,7 @@ impl Replica {
     }
 
     /// A heartbeat that was sent then was heard, by which time this server led.
-    fn is_current(&self, generation: u64, at: Instant, leader: Option<&str>) {
+    fn has_beaten(&self, generation: u64, at: Instant, leader: Option<&str>) {
         let mut known = self.write();
         // Heard on an earlier feed, it says nothing of this one.
         if known.generation != generation {
@@ -352,10 +341,10 @@ impl Replica {
                 let entry = place.value.entry()?;
                 known.was_ended(*handle, place).then(|| (*handle, place.revision, entry.clone()))
             });
-            let epochs = known.ends.epochs.iter().filter_map(|(tag, record)| {
+            let epochs = known.ends.epochs.keys().filter_map(|tag| {
                 let (there, revision) =
                     known.epoch(*tag).map_or_else(Default::default, |place| (place.value, place.revision));
-                (there.epoch.number < record.epoch.number).then_some((*tag, revision, *record))
+                known.latest(*tag, there).beyond(there).map(|record| (*tag, revision, record))
             });
             (sessions.collect(), epochs.collect())
         })
@@ -369,8 +358,7 @@ impl Replica {
         now: UnixTime,
     ) -> Option<Vec<(Handle, Entry)>> {
         self.believed(|known| {
-            let epoch = known.epoch(tag).map(|place| place.value).unwrap_or_default();
-            let epoch = known.latest(tag, epoch);
+            let epoch = known.latest(tag, EpochRecord::default());
             let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
             let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
             let live = of_user.filter_map(|(handle, held)| {
@@ -456,7 +444,7 @@ fn is_past(until: UnixTime, now: UnixTime) -> bool {
     until.as_secs().saturating_add(MARGIN) <= now.as_secs()
 }
 
-fn outcome_of<T>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
+fn outcome_of<T: Value>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
     let counts = Place::take(place, revision, over, value);
     Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
 }

@@ -15,9 +15,14 @@ pub(super) struct Ends {
 
 impl Ends {
     pub(super) fn hear(&mut self, handle: Handle, place: &Place<Session>) {
-        if let Session::Ended(until) = place.value {
-            let end = self.sessions.entry(handle).or_insert((place.revision, until));
-            *end = (*end).max((place.revision, until));
+        match place.value {
+            Session::Ended(until) => {
+                self.sessions.insert(handle, (place.revision, until));
+            }
+            Session::Is(_) if !self.was_ended(handle, place) => {
+                self.sessions.remove(&handle);
+            }
+            Session::Is(_) => {}
         }
     }
 
@@ -26,9 +31,9 @@ impl Ends {
         self.epochs.insert(tag, latest);
     }
 
-    /// True unless nothing is known of its end, or it was made over that end, anew.
+    /// True if its end is known, and it was not made anew after that.
     pub(super) fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
-        self.sessions.get(&handle).is_some_and(|(revision, _)| !place.is_over(*revision))
+        self.sessions.get(&handle).is_some_and(|(revision, _)| !place.is_after(*revision))
     }
 
     pub(super) fn latest(&self, tag: UserTag, record: EpochRecord) -> EpochRecord {

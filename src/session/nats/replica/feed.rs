@@ -21,7 +21,7 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
     loop {
         replica.forget();
         // In this order: what is written in between comes with the feed.
-        if let Ok(Ok(mut feed)) = timeout(patience, bucket.feed()).await
+        if let Ok(Ok(mut feed)) = timeout(patience, bucket.feed(patience.checked_div(4).unwrap_or(patience))).await
             && let Ok(info) = bucket.info().await
         {
             patience = BEGIN;
@@ -44,9 +44,14 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
                     Ok(Some(Ok(message))) => {
                         let Ok(info) = message.info() else { break };
                         let (revision, time) = (info.stream_sequence, info.published.unix_timestamp_nanos());
-                        // Made anew by the client, it comes from who knows which server.
-                        let is_another = info.consumer != feed.consumer;
-                        if is_another || replica.last().is_some_and(|(last, _)| revision <= last) {
+                        if info.consumer != feed.consumer {
+                            // The client has made another one, on who knows which server.
+                            if bucket.server_of(info.consumer).await.as_ref() != Ok(&feed.server) {
+                                break;
+                            }
+                            feed.consumer = info.consumer.into();
+                        }
+                        if replica.last().is_some_and(|(last, _)| revision <= last) {
                             break;
                         }
                         replica.hear(bucket.key_of(&message.subject), revision, time, &message.payload, last);
@@ -108,6 +113,6 @@ async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
     let Ok(info) = bucket.info().await else { return };
     replica.fill.store(bucket.fill(&info), Ordering::Relaxed);
     if is_heard {
-        replica.is_current(generation, at, leader_of(info.cluster.as_ref()).as_deref());
+        replica.has_beaten(generation, at, leader_of(info.cluster.as_ref()).as_deref());
     }
 }
