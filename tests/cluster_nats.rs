@@ -707,6 +707,7 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
     let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(2), ..patient() };
     let (ahead, behind) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
     let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+    let over = session(&*ahead, Kind::SignedIn, b"data").await;
     caught_up(&behind).await;
     nats.kill();
     let folder = nats.server.folder().to_owned();
@@ -724,7 +725,10 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
         session(&*behind, Kind::SignedIn, b"lost").await;
     }
     assert_eq!(behind.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
-    caught_up(&ahead).await;
+    assert_eq!(ahead.delete(over, NOW).await, Ok(true));
+    for store in [&ahead, &behind] {
+        caught_up(store).await;
+    }
     nats.kill();
     copy("backup", "store");
     nats.restart().unwrap();
@@ -735,8 +739,13 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
     for store in [&ahead, &behind] {
         while !matches!(store.load(handle, NOW).await, Ok(None)) {
             assert!(ended.elapsed() < options.staleness + options.answer * 2, "it goes on believing");
+            assert!(!matches!(store.load(over, NOW).await, Ok(Some(_))), "a logout is undone");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+    while !matches!(fresh.load(over, NOW).await, Ok(None)) {
+        assert!(ended.elapsed() < Duration::from_secs(10), "a logout is not said again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("a server that has lost something: copies follow within {:.1?}", ended.elapsed());
     for store in [&ahead, &behind] {
