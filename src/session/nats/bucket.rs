@@ -62,7 +62,7 @@ pub(super) struct Feed {
     pub(super) messages: Ordered,
     /// The consumer that brings them; the client makes another one when it has missed something.
     pub(super) consumer: String,
-    /// The server that this consumer is on.
+    /// The server that this consumer is on; nothing if there is one only.
     pub(super) server: Option<String>,
 }
 
@@ -170,7 +170,7 @@ impl Bucket {
             let consumer = consumer?;
             let info = consumer.cached_info();
             let (name, server) = (info.name.clone(), leader_of(info.cluster.as_ref()));
-            if server == leader_of(self.info().await?.cluster.as_ref()) {
+            if server.is_none() || server == leader_of(self.info().await?.cluster.as_ref()) {
                 let messages = consumer.messages().await.map_err(|_| StoreError::Unavailable)?;
                 return Ok(Feed { messages, consumer: name, server });
             }
@@ -210,7 +210,7 @@ impl Bucket {
     }
 }
 
-/// The server that leads; nothing if there is one only.
+/// The server that leads a stream or a consumer. Of a consumer there is none if one server is alone; of a stream it is named even then from 2.10 on.
 pub(super) fn leader_of(cluster: Option<&ClusterInfo>) -> Option<String> {
     cluster.and_then(|cluster| cluster.leader.clone())
 }

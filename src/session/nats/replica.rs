@@ -73,7 +73,7 @@ struct Known {
     ends: Ends,
     /// How often it began anew.
     generation: u64,
-    /// The server that the feed comes from.
+    /// The server that the feed comes from; nothing if there is one only.
     server: Option<String>,
     /// When the last heartbeat of this server was sent that was heard: everything acknowledged before that was heard, too.
     current_at: Option<Instant>,
@@ -298,14 +298,14 @@ impl Replica {
         self.must_begin_anew.store(true, Ordering::Relaxed);
     }
 
-    /// A heartbeat that was sent then was heard, by which time this server led.
+    /// A heartbeat that was sent then was heard; by that time, or later, this server led.
     fn has_beaten(&self, generation: u64, at: Instant, leader: Option<&str>) {
         let mut known = self.write();
         // Heard on an earlier feed, it says nothing of this one.
         if known.generation != generation {
             return;
         }
-        if known.server.as_deref() == leader {
+        if known.server.is_none() || known.server.as_deref() == leader {
             known.current_at = known.current_at.max(Some(at));
         } else {
             drop(known);
