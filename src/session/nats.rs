@@ -78,11 +78,13 @@ impl fmt::Display for NatsError {
 
 impl core::error::Error for NatsError {}
 
-/// A store on NATS JetStream (written for servers of 2.9 and newer, tested on 2.9), replicated to every server of the application.
+/// A store on NATS JetStream (servers of 2.9 and newer; tested on 2.9, and by hand on 2.15), replicated to every server of the application.
 ///
 /// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
 /// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once it is known to count; NATS
 /// flushes to disk once in a minute or two, so a loss of power on those may undo the last writes.
+///
+/// Whoever has heard that a session was ended holds on to that, even if servers of NATS lose it, and writes it again.
 ///
 /// A session that was ended leaves a message of a hundred bytes until its absolute deadline: [`SessionStore::sweep`] removes it then.
 ///
