@@ -315,8 +315,9 @@ impl NatsCluster {
     pub(crate) fn wait_until_whole(&mut self) -> Outcome {
         wait_for("all servers follow one leader", PATIENCE, || {
             let leader = self.meta_leader_now()?;
-            for node in &mut self.nodes {
+            for (i, node) in self.nodes.iter_mut().enumerate() {
                 node.check_follows(&name(leader))?;
+                node.check_streams(&name(i))?;
             }
             let state = self.nodes[leader].state()?;
             let followers = state["meta_cluster"]["replicas"].as_array().into_iter().flatten();
@@ -402,10 +403,27 @@ impl Node {
         if self.state()?["meta_cluster"]["leader"] != leader {
             return fail(format!("{address} does not follow {leader}"));
         }
-        match http_get(&local(self.monitor), "/healthz")? {
+        // Not the health of consumers: those of clients that went away during a cut are missed for minutes.
+        match http_get(&local(self.monitor), "/healthz?js-server-only=true")? {
             (200, _) => Ok(()),
             (_, why) => fail(format!("{address}: {why}")),
         }
+    }
+
+    /// All streams have a leader; of those that this server leads, all that keep them have everything.
+    fn check_streams(&self, own: &str) -> Outcome {
+        let (_, streams) = http_get(&local(self.monitor), "/jsz?streams=1")?;
+        let streams: Value = serde_json::from_str(&streams)?;
+        let accounts = streams["account_details"].as_array().into_iter().flatten();
+        for stream in accounts.flat_map(|account| account["stream_detail"].as_array().into_iter().flatten()) {
+            let cluster = &stream["cluster"];
+            let mut followers = cluster["replicas"].as_array().into_iter().flatten();
+            let leader = cluster["leader"].as_str().unwrap_or_default();
+            if leader.is_empty() || leader == own && !followers.all(|follower| follower["current"] == true) {
+                return fail(format!("{} is behind: {cluster}", stream["name"]));
+            }
+        }
+        Ok(())
     }
 }
 
