@@ -820,13 +820,6 @@ async fn without_most_servers_reads_say_so() {
         assert_eq!(store.list_by_user(handle.tag(), None, 9, NOW).await.map(drop), Err(StoreError::Unavailable));
     }
     println!("two of three killed: reads say so after {:.1?}", killed.elapsed());
-    for node in (0..3).filter(|node| *node != leader) {
-        nats.restart(node).unwrap();
-    }
-    nats.wait_until_whole().unwrap();
-    for store in [&cut_off, &ahead, &first] {
-        assert!(answered(store, handle).await.is_some());
-    }
 }
 
 /// Reads a bucket by a consumer on this server: what stands at each revision.
