@@ -19,7 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use cluster_kit::link::{Link, Mode};
-use cluster_kit::nats::{Nats, NatsCluster};
+use cluster_kit::nats::{Nats, NatsCluster, PASSWORD};
 use countersign::UnixTime;
 use countersign::session::laws::{self, Law};
 use countersign::session::{
@@ -136,12 +136,12 @@ async fn markers_leave_the_bucket() {
 /// Three servers on the configuration of the examples: its user may do what the store does, and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_user_of_the_example_is_enough() {
-    let config = include_str!("../examples/cluster/nats.conf").replace("PASSWORD", "obvious-test-password");
+    let config = include_str!("../examples/cluster/nats.conf").replace("PASSWORD", PASSWORD);
     let nats = NatsCluster::start_as(&config).unwrap();
     let log_in = |login: &str| -> Vec<String> {
         nats.addresses().iter().map(|address| format!("nats://{login}@{address}")).collect()
     };
-    let urls = log_in("sessions:obvious-test-password");
+    let urls = log_in("sessions:obvious%2Ftest%40password%3A100%25");
     obeys("nats, the user of the example", &*store(&urls, &by_three()).await).await;
     // Found and opened by those who come later.
     let later = store(&urls, &by_three()).await;
@@ -152,7 +152,7 @@ async fn the_user_of_the_example_is_enough() {
         let refusal = cluster_kit::nats::request(address, forbidden, "").unwrap_err().to_string();
         assert!(refusal.contains("Permissions Violation"), "{forbidden}: {refusal}");
     }
-    for login in ["sessions:wrong", "nobody"] {
+    for login in ["sessions:wrong", "sessions:wrong%FF", "nobody"] {
         let urls = log_in(login);
         let refusal = NatsStore::connect(urls.iter().map(String::as_str), by_three()).await.unwrap_err();
         assert!(!refusal.to_string().contains("wrong"), "{refusal}");

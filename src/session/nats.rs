@@ -103,8 +103,8 @@ pub struct NatsStore {
 }
 
 impl NatsStore {
-    /// Opens the bucket, or makes it, and waits until all of it has been heard. `nats://user:password@host:port` signs in, `tls://host:port` asks for
-    /// TLS, by the roots that the system trusts.
+    /// Opens the bucket, or makes it, and waits until all of it has been heard. `nats://user:password@host:port` signs in (`%40` for an
+    /// `@` in the password, RFC 3986 section 2.1), `tls://host:port` asks for TLS, by the roots that the system trusts.
     ///
     /// # Errors
     /// [`NatsError`]

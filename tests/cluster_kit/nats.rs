@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a leader says that it is one.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// For servers that ask who it is; others do not look at it.
-const LOGIN: &str = r#""user":"sessions","pass":"obvious-test-password""#;
+/// For servers that ask who it is; others do not look at it. An address has to encode it.
+pub(crate) const PASSWORD: &str = "obvious/test@password:100%";
 
 /// A port that refuses, as nobody may listen below 1024 for nothing.
 const NOWHERE: &str = "127.0.0.1:1";
@@ -55,8 +55,8 @@ impl Connection {
         let inbox = format!("_INBOX.kit-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // With headers, as the server says only by one that nobody listens.
         let said = format!(
-            "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true,{LOGIN}}}\r\nSUB {inbox} 1\r\n\
-             PUB {subject} {inbox} {}\r\n{body}\r\n",
+            "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true,\"user\":\"sessions\",\
+             \"pass\":\"{PASSWORD}\"}}\r\nSUB {inbox} 1\r\nPUB {subject} {inbox} {}\r\n{body}\r\n",
             body.len()
         );
         self.0.get_mut().write_all(said.as_bytes())?;

@@ -16,6 +16,7 @@ use core::error::Error;
 use core::fmt::Display;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
+use percent_encoding::percent_decode_str;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -27,16 +28,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it waits before it makes another consumer, elsewhere.
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// A client of these servers. User and password may be in an address, which the client does not look for itself.
+/// A client of these servers. User and password may be in an address, which the client does not look for itself; there they are percent-encoded
+/// where RFC 3986 section 3.2.1 asks for that.
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
     let addresses: Vec<ServerAddr> =
         urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| failed(&error))?;
     let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
     if let Some((user, password)) = login {
-        connecting = connecting.user_and_password(user.into(), password.into());
+        connecting = connecting.user_and_password(decoded(user)?, decoded(password)?);
     }
     connecting.connect(addresses).await.map_err(|error| failed(&error))
+}
+
+fn decoded(part: &str) -> Result<String, NatsError> {
+    let decoded = percent_decode_str(part).decode_utf8();
+    decoded.map(String::from).map_err(|_| failed(&"user and password in an address are percent-encoded UTF-8"))
 }
 
 fn failed(error: &dyn Display) -> NatsError {
