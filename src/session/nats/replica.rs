@@ -1,33 +1,31 @@
-//! The copy of the bucket in this server's memory, what of it is believed, and who waits for what.
+//! The copy of the bucket in this server's memory, and what of it is believed.
 
+mod awaited;
 mod ends;
 mod feed;
+mod known;
 
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
 use super::log::{Body, Id, Key, Message, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::names::new_version;
-use crate::session::store::{Entry, Kind, StoreError};
-use core::ops::Bound::{Excluded, Included, Unbounded};
+use crate::session::store::{Entry, StoreError};
+use awaited::Awaited;
+pub(super) use awaited::{Expected, Outcome};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
-use ends::Ends;
 pub(super) use feed::{beat, listen};
-use std::collections::{BTreeMap, HashMap};
-use std::string::String;
+use known::{Known, Lost};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Feeds that end before they are whole, before a store that is opened gives up.
 const BEGINNINGS: u64 = 10;
-/// Seconds that a marker stays after what it marks would be over: clocks differ.
-const MARGIN: u64 = 600;
 
 /// A session as the log has it.
 #[derive(Clone, Debug)]
@@ -54,65 +52,6 @@ impl Value for Session {
 
 pub(super) type Held = Option<Place<Session>>;
 
-/// What became of a message: whether it counts, and how many others of its key there are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Outcome {
-    pub(super) counts: bool,
-    pub(super) others: usize,
-}
-
-/// Sessions and epochs, each with the revision that the servers have.
-pub(super) type Lost = (Vec<(Handle, u64, Entry)>, Vec<(UserTag, u64, EpochRecord)>);
-
-#[derive(Default)]
-struct Known {
-    /// In the order of handles, and so by user.
-    sessions: BTreeMap<Handle, Held>,
-    epochs: HashMap<UserTag, Option<Place<EpochRecord>>>,
-    /// What was heard to be over, and is not forgotten with the rest: so it stays, whatever the servers say later.
-    ends: Ends,
-    /// How often it began anew.
-    generation: u64,
-    /// The server that the feed comes from; nothing if there is one only.
-    server: Option<String>,
-    /// When the last heartbeat of this server was sent that was heard: everything acknowledged before that was heard, too.
-    current_at: Option<Instant>,
-}
-
-impl Known {
-    fn session(&self, handle: Handle) -> Option<&Place<Session>> {
-        self.sessions.get(&handle)?.as_ref()
-    }
-
-    fn epoch(&self, tag: UserTag) -> Option<&Place<EpochRecord>> {
-        self.epochs.get(&tag)?.as_ref()
-    }
-
-    /// True if this session is known to be over, though the servers have it, or had when it was heard of.
-    fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
-        let here =
-            self.session(handle).is_some_and(|here| here.value.entry().is_none() && !place.is_after(here.revision));
-        here || self.ends.was_ended(handle, place)
-    }
-
-    /// The later one of the epoch that was read of a user, and of those that are known.
-    fn latest(&self, tag: UserTag, record: EpochRecord) -> EpochRecord {
-        let here = self.epoch(tag).map(|place| place.value).unwrap_or_default();
-        self.ends.latest(tag, record.or_later(here))
-    }
-
-    fn forget(&mut self) {
-        let mut ends = core::mem::take(&mut self.ends);
-        for (handle, place) in self.sessions.iter().filter_map(|(handle, held)| Some((handle, held.as_ref()?))) {
-            ends.hear(*handle, place);
-        }
-        for (tag, place) in self.epochs.iter().filter_map(|(tag, held)| Some((tag, held.as_ref()?))) {
-            ends.hear_epoch(*tag, place.value);
-        }
-        *self = Self { ends, generation: self.generation.wrapping_add(1), ..Self::default() };
-    }
-}
-
 pub(super) struct Replica {
     known: RwLock<Known>,
     staleness: Duration,
@@ -127,9 +66,7 @@ pub(super) struct Replica {
     must_hear: AtomicU64,
     /// Hundredths of the bucket's room that are taken, as was said last.
     fill: AtomicU64,
-    writer: u64,
-    expected: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
-    next: AtomicU64,
+    awaited: Arc<Awaited>,
 }
 
 impl Replica {
@@ -143,9 +80,7 @@ impl Replica {
             messages: AtomicU64::new(0),
             must_hear: AtomicU64::new(0),
             fill: AtomicU64::new(0),
-            writer: new_version()?,
-            expected: Mutex::default(),
-            next: AtomicU64::new(0),
+            awaited: Arc::new(Awaited::new()?),
         })
     }
 
@@ -156,10 +91,6 @@ impl Replica {
 
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn expected(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Outcome>>> {
-        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last(&self) -> MutexGuard<'_, Option<(u64, i128)>> {
@@ -192,21 +123,13 @@ impl Replica {
     }
 
     /// A name for a message that is to be written, and what tells once it was heard.
-    pub(super) fn expect(self: &Arc<Self>) -> Expected {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (tell, outcome) = oneshot::channel();
-        self.expected().insert(number, tell);
-        Expected { replica: Arc::clone(self), id: Id { writer: self.writer, number }, outcome }
+    pub(super) fn expect(&self) -> Expected {
+        self.awaited.expect()
     }
 
     /// Tells who waits for this message what became of it.
     pub(super) fn tell(&self, id: Id, outcome: Outcome) {
-        if id.writer == self.writer
-            && let Some(tell) = self.expected().remove(&id.number)
-        {
-            // It may have stopped waiting.
-            let _ = tell.send(outcome);
-        }
+        self.awaited.tell(id, outcome);
     }
 
     /// Forgets everything: the feed begins anew, and what ended meanwhile may have left no trace.
@@ -254,33 +177,10 @@ impl Replica {
         })
     }
 
-    fn take(&self, key: Key, revision: u64, message: Message) {
-        let Message { id, over, body } = message;
-        let outcome = match (key, body) {
-            (Key::Session(handle), body) => {
-                let Some(session) = session_of(body) else { return };
-                outcome_of(self.write().sessions.entry(handle).or_default(), revision, over, session)
-            }
-            (Key::Epoch(tag), Body::Epoch(record)) => {
-                outcome_of(self.write().epochs.entry(tag).or_default(), revision, over, record)
-            }
-            _ => Outcome { counts: true, others: 0 },
-        };
-        self.tell(id, outcome);
-    }
-
     /// The messages of a key that are of no use any more, and since when they are known: whoever asks is to remove them.
     pub(super) fn useless(&self, key: Key) -> (u64, Vec<u64>) {
         let mut known = self.write();
-        let generation = known.generation;
-        let others = match key {
-            Key::Session(handle) => {
-                known.sessions.get_mut(&handle).and_then(Option::as_mut).map(|place| &mut place.others)
-            }
-            Key::Epoch(tag) => known.epochs.get_mut(&tag).and_then(Option::as_mut).map(|place| &mut place.others),
-            Key::Beat => None,
-        };
-        (generation, others.map(core::mem::take).unwrap_or_default())
+        (known.generation, known.useless(key))
     }
 
     /// True if nothing was forgotten since, and what is known is believed: a revision then still stands for what it did.
@@ -335,19 +235,7 @@ impl Replica {
     /// What the servers have lost of what was over: sessions that they have still, and users whose epoch is an earlier one there. Nothing if this
     /// copy is not believed.
     pub(super) fn lost(&self) -> Option<Lost> {
-        self.believed(|known| {
-            let sessions = known.ends.sessions.keys().filter_map(|handle| {
-                let place = known.session(*handle)?;
-                let entry = place.value.entry()?;
-                known.was_ended(*handle, place).then(|| (*handle, place.revision, entry.clone()))
-            });
-            let epochs = known.ends.epochs.keys().filter_map(|tag| {
-                let (there, revision) =
-                    known.epoch(*tag).map_or_else(Default::default, |place| (place.value, place.revision));
-                known.latest(*tag, there).beyond(there).map(|record| (*tag, revision, record))
-            });
-            (sessions.collect(), epochs.collect())
-        })
+        self.believed(Known::lost)
     }
 
     pub(super) fn list(
@@ -357,66 +245,27 @@ impl Replica {
         limit: usize,
         now: UnixTime,
     ) -> Option<Vec<(Handle, Entry)>> {
-        self.believed(|known| {
-            let epoch = known.latest(tag, EpochRecord::default());
-            let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
-            let of_user = known.sessions.range((from, Unbounded)).take_while(|(handle, _)| handle.tag() == tag);
-            let live = of_user.filter_map(|(handle, held)| {
-                let place = held.as_ref()?;
-                let entry = place.value.entry()?;
-                let is_over = known.was_ended(*handle, place);
-                let is_live = !is_over && entry.is_live(now) && epoch.admits(*handle, entry.content.epoch);
-                is_live.then(|| (*handle, epoch.raised(entry)))
-            });
-            live.take(limit).collect()
-        })
+        self.believed(|known| known.list(tag, after, limit, now))
     }
 
     /// What is over and still there: by its deadlines, or of an epoch that is.
     pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
-        self.some(limit, |known, handle, place| {
-            let Some(entry) = place.value.entry() else { return false };
-            let is_revoked = known.epoch(handle.tag()).is_some_and(|Place { value: record, .. }| {
-                let epoch = entry.content.epoch;
-                entry.content.kind == Kind::SignedIn && epoch < record.epoch.number && !record.admits(handle, epoch)
-            });
-            is_revoked || !entry.is_live(now)
-        })
+        self.believed(|known| known.dead(now, limit)).unwrap_or_default()
     }
 
     /// What was ended and would be over by now in any case.
     pub(super) fn markers(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
-        self.some(limit, |_, _, place| match place.value {
-            Session::Ended(until) => is_past(until, now),
-            Session::Is(_) => false,
-        })
-    }
-
-    fn some(
-        &self,
-        limit: usize,
-        is_wanted: impl Fn(&Known, Handle, &Place<Session>) -> bool,
-    ) -> Vec<(Handle, Place<Session>)> {
-        let some = self.believed(|known| {
-            let there = known.sessions.iter().filter_map(|(handle, held)| Some((*handle, held.as_ref()?)));
-            let wanted = there.filter(|(handle, place)| is_wanted(known, *handle, place));
-            wanted.take(limit).map(|(handle, place)| (handle, place.clone())).collect()
-        });
-        some.unwrap_or_default()
+        self.believed(|known| known.markers(now, limit)).unwrap_or_default()
     }
 
     /// Forgets of what was over what would be by now in any case.
     pub(super) fn sweep_ends(&self, now: UnixTime) {
-        self.write().ends.sessions.retain(|_, (_, until)| !is_past(*until, now));
+        self.write().sweep_ends(now);
     }
 
     /// A marker has left the bucket.
     pub(super) fn drop_marker(&self, handle: Handle, revision: u64) {
-        let mut known = self.write();
-        if known.sessions.get(&handle).is_some_and(|held| held.as_ref().is_none_or(|place| place.revision == revision))
-        {
-            known.sessions.remove(&handle);
-        }
+        self.write().drop_marker(handle, revision);
     }
 
     /// Takes a message of the feed; the bucket is known as a whole once the revision that was its last has come.
@@ -424,7 +273,11 @@ impl Replica {
         self.messages.fetch_add(1, Ordering::Relaxed);
         // What nobody here has written changes nothing.
         if let (Some(key), Some(message)) = (key, Message::decode(payload)) {
-            self.take(key, revision, message);
+            let id = message.id;
+            let outcome = self.write().take(key, revision, message);
+            if let Some(outcome) = outcome {
+                self.tell(id, outcome);
+            }
         }
         *self.last() = Some((revision, time));
         if revision >= last {
@@ -439,16 +292,6 @@ impl Replica {
     }
 }
 
-/// True if it was over long enough ago.
-fn is_past(until: UnixTime, now: UnixTime) -> bool {
-    until.as_secs().saturating_add(MARGIN) <= now.as_secs()
-}
-
-fn outcome_of<T: Value>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
-    let counts = Place::take(place, revision, over, value);
-    Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
-}
-
 /// What a key of a session holds, if it is that.
 pub(super) fn session_of(body: Body) -> Option<Session> {
     match body {
@@ -461,23 +304,4 @@ pub(super) fn session_of(body: Body) -> Option<Session> {
 /// What a key of a user holds, if it is that.
 pub(super) fn epoch_of(body: Body) -> Option<EpochRecord> {
     if let Body::Epoch(record) = body { Some(record) } else { None }
-}
-
-/// Waits for a message of this server's own; forgets that when it is dropped.
-pub(super) struct Expected {
-    replica: Arc<Replica>,
-    pub(super) id: Id,
-    outcome: oneshot::Receiver<Outcome>,
-}
-
-impl Expected {
-    pub(super) async fn outcome(&mut self) -> Result<Outcome, StoreError> {
-        (&mut self.outcome).await.map_err(|_| StoreError::Unavailable)
-    }
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        self.replica.expected().remove(&self.id.number);
-    }
 }
