@@ -11,17 +11,19 @@
 //! The deadlines that count are in the record and are compared with the caller's time; the server's own expiry only cleans up, later.
 
 mod connection;
+mod options;
+mod record;
 mod scripts;
 
 use super::credential::{Handle, UserTag};
 use super::names::{self, new_version};
-use super::store::{
-    Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
-};
+use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
 use connection::{Answer, Call, Server, Servers};
 use core::fmt;
 use core::time::Duration;
+pub use options::RedisOptions;
+use record::{args_of, bytes_of, digits, entry_of, epoch_of, keys, number, prefix, said, selector, swapped};
 use redis::Value;
 use scripts::{CREATE, DELETE, LIST, REVOKE, ROTATE, SWAP, Script, TOUCH};
 use std::format;
@@ -34,36 +36,6 @@ const FOR_ANONYMOUS: u64 = 75;
 
 /// Nobody waits longer, whatever is asked for: the sum is a time.
 const PATIENCE: Duration = Duration::from_secs(86_400);
-
-/// How the store speaks to its servers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct RedisOptions {
-    /// How long making a connection may take.
-    pub connect: Duration,
-    /// How long a call may take in all, with all that it asks the servers: then it is [`StoreError::Unavailable`].
-    pub answer: Duration,
-    /// How many calls may be under way at once; more are refused, so that they do not queue up in front of a slow server. Those that wait for
-    /// replicas are counted on their own.
-    pub in_flight: usize,
-    /// How many replicas must have a revocation or the end of a session before it is answered, within what is left of the time of an answer; else
-    /// the answer is [`StoreError::NotReplicated`]. On the primary it is over in any case: a replica that is missing costs the promise, not the
-    /// logout. With 0 a failover may undo one that was answered; to be sure of every failover, name all replicas that may become the primary.
-    /// Signing in is answered in any case, as the old cookie is of no use any more.
-    pub replicas: u32,
-    /// With [`sentinels`](RedisStore::sentinel) only: how long a primary is believed to be one, after most of the sentinels that are named have
-    /// said so. They are asked four times as often. A session that was ended elsewhere may be read for so long, and the time of an answer, if the
-    /// network is cut at that moment; after it, calls are [`StoreError::Unavailable`] until most sentinels answer again. Longer than it takes to ask
-    /// them.
-    pub staleness: Duration,
-}
-
-impl Default for RedisOptions {
-    /// 500 ms to connect, 250 ms for an answer, 1024 calls at once, no replica that is waited for, a primary that is believed for 5 s.
-    fn default() -> Self {
-        let (connect, answer) = (Duration::from_millis(500), Duration::from_millis(250));
-        Self { connect, answer, in_flight: 1024, replicas: 0, staleness: Duration::from_secs(5) }
-    }
-}
 
 /// A store on Redis, for any number of servers: written for 6.2 and newer and for Valkey, tested on 7.0.
 ///
@@ -310,84 +282,6 @@ const IS_AWAITED: &[u8] = b"1";
 fn not_a_url(error: &redis::RedisError) -> RedisUrlError {
     // The address itself may have a password in it.
     RedisUrlError(error.category().to_string())
-}
-
-fn prefix(tag: UserTag) -> String {
-    format!("cs:{{{}}}:", names::of_tag(tag))
-}
-
-/// Session, index and epoch.
-fn keys(handle: Handle) -> [String; 3] {
-    let prefix = prefix(handle.tag());
-    [format!("{prefix}s:{}", names::of_selector(handle)), format!("{prefix}x"), format!("{prefix}e")]
-}
-
-fn selector(handle: Handle) -> Vec<u8> {
-    names::of_selector(handle).into_bytes()
-}
-
-fn digits(number: u64) -> Vec<u8> {
-    number.to_string().into_bytes()
-}
-
-fn number(time: UnixTime) -> Vec<u8> {
-    digits(time.as_secs())
-}
-
-/// Idle, absolute, epoch, kind, record.
-fn args_of(content: &Content) -> [Vec<u8>; 5] {
-    let Content { kind, deadlines, epoch, bytes } = content;
-    let kind = if *kind == Kind::SignedIn { b"1" } else { b"0" };
-    [number(deadlines.idle), number(deadlines.absolute), digits(*epoch), kind.to_vec(), bytes.to_vec()]
-}
-
-/// The word that a script answers with.
-fn said(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => core::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn bytes_of(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::BulkString(bytes) => Some(bytes),
-        _ => None,
-    }
-}
-
-fn number_of(value: &Value) -> Option<u64> {
-    match value {
-        Value::Int(number) => u64::try_from(*number).ok(),
-        other => said(other)?.parse().ok(),
-    }
-}
-
-/// Version, idle, absolute, epoch, kind, record.
-fn entry_of(fields: &[Value]) -> Option<Entry> {
-    let [version, idle, absolute, epoch, kind, bytes] = fields else { return None };
-    let time = |value| number_of(value).map(UnixTime::from_secs);
-    let deadlines = Deadlines { idle: time(idle)?, absolute: time(absolute)? };
-    let kind = if bytes_of(kind)? == b"1" { Kind::SignedIn } else { Kind::Anonymous };
-    let content = Content { kind, deadlines, epoch: number_of(epoch)?, bytes: bytes_of(bytes)?.into() };
-    Some(Entry { version: number_of(version)?, content })
-}
-
-fn swapped(answer: &Value, version: u64) -> Result<Swapped, StoreError> {
-    match said(answer) {
-        Some("done") => Ok(Swapped::Done(version)),
-        Some("conflict") => Ok(Swapped::Conflict),
-        Some("gone") => Ok(Swapped::Gone),
-        _ => Err(StoreError::Unavailable),
-    }
-}
-
-fn epoch_of(answer: &Value) -> Epoch {
-    let Value::Array(fields) = answer else { return Epoch::default() };
-    let mut fields = fields.iter().map(number_of);
-    let (number, at) = (fields.next().flatten(), fields.next().flatten());
-    Epoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
 }
 
 impl SessionStore for RedisStore {

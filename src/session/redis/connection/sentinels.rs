@@ -1,6 +1,7 @@
 //! Which server is the primary: what most of the sentinels say, for as long as that is believed.
 
-use super::{Errand, connect};
+use super::errand::Errand;
+use super::servers::connect;
 use crate::session::redis::{RedisOptions, said};
 use core::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};

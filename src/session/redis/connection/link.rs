@@ -1,0 +1,159 @@
+//! One connection for many calls: made when it is needed, made anew when it is of no use, and spared while the server is away.
+
+use super::errand::Errand;
+use super::servers::{Connection, Made, Servers};
+use crate::session::redis::RedisOptions;
+use crate::session::store::StoreError;
+use core::future::Future;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Failures in a row after which a connection is made anew, and the primary asked for again.
+const FAILURES_OF_A_CONNECTION: u32 = 2;
+/// Failures in a row after which calls fail at once, and for how many milliseconds they do; then one of them tries.
+const FAILURES_OF_A_SERVER: u32 = 8;
+const PAUSE: u64 = 500;
+
+/// A connection, once there is one, and how often it has failed in a row. Each has its own count of calls under way: those that wait for
+/// replicas must not stop those that do not.
+pub(super) struct Link {
+    servers: Arc<Servers>,
+    options: RedisOptions,
+    connection: Mutex<Option<Made>>,
+    connecting: Arc<Errand>,
+    in_flight: Semaphore,
+    /// Of this connection, and since the last answer.
+    failures: AtomicU32,
+    in_a_row: AtomicU32,
+    start: Instant,
+    /// Milliseconds after the start until which calls fail at once.
+    paused_until: AtomicU64,
+}
+
+impl Link {
+    pub(super) fn new(servers: &Arc<Servers>, options: RedisOptions) -> Arc<Self> {
+        Arc::new(Self {
+            servers: Arc::clone(servers),
+            options,
+            connection: Mutex::default(),
+            connecting: Arc::default(),
+            in_flight: Semaphore::new(options.in_flight),
+            failures: AtomicU32::new(0),
+            in_a_row: AtomicU32::new(0),
+            start: Instant::now(),
+            paused_until: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn place(&self) -> MutexGuard<'_, Option<Made>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, or one that is made now: to the primary that is believed in, and to no other. Making one goes on when the call that
+    /// waits for it has run out of time.
+    pub(super) async fn connection(self: &Arc<Self>) -> RedisResult<Connection> {
+        self.servers.listen().await;
+        let has_tried = self.connecting.has_ended.notified();
+        if let Some(connection) = self.believed()? {
+            return Ok(connection);
+        }
+        let link = Arc::clone(self);
+        self.connecting.begin(async move {
+            let connecting = timeout(link.servers.patience(&link.options), link.servers.connect(&link.options));
+            let made = connecting.await.ok().and_then(Result::ok);
+            *link.place() = made;
+        });
+        has_tried.await;
+        self.believed()?.ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+    }
+
+    fn believed(&self) -> RedisResult<Option<Connection>> {
+        let made = self.place();
+        let Some(made) = &*made else { return Ok(None) };
+        Ok(self.servers.is_believed(made)?.then(|| made.connection.clone()))
+    }
+
+    /// To make one call more; nothing while as many are under way as may be.
+    pub(super) fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.in_flight.try_acquire().ok()
+    }
+
+    /// Calls in time, while the server is not taken for away and not too many do; true for one that had to be made again.
+    pub(super) async fn within_limits<T, F: Future<Output = RedisResult<T>>>(
+        &self,
+        until: Instant,
+        call: impl Fn() -> F,
+    ) -> Result<(T, bool), StoreError> {
+        if self.is_paused() {
+            return Err(StoreError::Unavailable);
+        }
+        let Some(_permit) = self.permit() else { return Err(StoreError::Unavailable) };
+        match timeout_at(until, self.twice(call)).await {
+            Ok(Ok(answer)) => {
+                self.failures.store(0, Ordering::Relaxed);
+                self.in_a_row.store(0, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(self.failed(&error)),
+            Err(_) => Err(self.failed(&RedisError::from((ErrorKind::Io, "no answer in time")))),
+        }
+    }
+
+    /// Calls, and if the connection turns out to have been closed, as after a failover, once more on another one: true then. Every call may be
+    /// made again.
+    pub(super) async fn twice<T, F: Future<Output = RedisResult<T>>>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> RedisResult<(T, bool)> {
+        match call().await {
+            Err(error) if error.is_connection_dropped() => {
+                *self.place() = None;
+                call().await.map(|answer| (answer, true))
+            }
+            outcome => outcome.map(|answer| (answer, false)),
+        }
+    }
+
+    /// Counts a failure, and draws the conclusions.
+    fn failed(&self, error: &RedisError) -> StoreError {
+        if error.code() == Some("OOM") {
+            return StoreError::Full;
+        }
+        let of_link = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        // What a primary refuses for other reasons, it would refuse on any connection.
+        if is_no_primary(error) || error.is_connection_dropped() || of_link >= FAILURES_OF_A_CONNECTION {
+            self.failures.store(0, Ordering::Relaxed);
+            *self.place() = None;
+        }
+        if self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= FAILURES_OF_A_SERVER {
+            self.paused_until.store(self.now().saturating_add(PAUSE), Ordering::Relaxed);
+        }
+        StoreError::Unavailable
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// True while the server is taken for away; lets one call through now and then, which finds out.
+    fn is_paused(&self) -> bool {
+        let (now, until) = (self.now(), self.paused_until.load(Ordering::Relaxed));
+        if self.in_a_row.load(Ordering::Relaxed) < FAILURES_OF_A_SERVER {
+            return false;
+        }
+        let next = now.saturating_add(PAUSE);
+        let is_first = || self.paused_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        now < until || !is_first()
+    }
+}
+
+/// Another one may be the primary by now.
+pub(super) fn is_no_primary(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+    )
+}
