@@ -15,6 +15,8 @@ mod current;
 mod data;
 #[cfg(feature = "disk")]
 mod disk;
+mod error;
+mod event;
 pub mod laws;
 mod memory;
 #[cfg(any(feature = "nats", feature = "redis"))]
@@ -34,13 +36,15 @@ pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier,
 pub use current::Session;
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, OpenError};
+pub use error::SessionError;
+pub use event::{Event, Events};
 pub use memory::MemoryStore;
 #[cfg(feature = "nats")]
 pub use nats::{NatsError, NatsOptions, NatsStore};
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisOptions, RedisStore, RedisUrlError};
-pub use sessions::{Attempt, Event, Events, Lifetimes, Listed, SessionError, Sessions};
+pub use sessions::{Attempt, Lifetimes, Listed, Sessions};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };

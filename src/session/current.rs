@@ -2,8 +2,8 @@
 
 use super::credential::{Credential, Handle, SealedVerifier};
 use super::data::{self, Data, Values};
+use super::error::SessionError;
 use super::record::{Record, SignedInUser};
-use super::sessions::SessionError;
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
 use core::fmt;

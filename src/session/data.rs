@@ -1,6 +1,6 @@
 //! What the application keeps in a session: values by name, each as JSON text until somebody asks for it.
 
-use super::sessions::SessionError;
+use super::error::SessionError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -13,7 +13,7 @@
 
 use super::credential::SealedVerifier;
 use super::data::Data;
-use super::sessions::SessionError;
+use super::error::SessionError;
 use crate::UnixTime;
 use core::fmt;
 use std::boxed::Box;

@@ -2,8 +2,10 @@
 
 use super::credential::{Credential, Handle, Pepper};
 use super::current::{Change, Session};
+use super::error::SessionError;
+use super::event::{Event, Events};
 use super::record::{Record, SignedInUser};
-use super::store::{Created, Deadlines, Entry, SessionStore, StoreError, Swapped};
+use super::store::{Created, Deadlines, Entry, SessionStore, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::future::poll_fn;
@@ -22,79 +24,6 @@ pub struct Lifetimes {
     pub absolute: u64,
     /// For how many seconds after the new verifier of a renewal was first seen the one before it still counts: for requests that were under way.
     pub grace: u64,
-}
-
-/// Why nothing came of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The session has ended meanwhile.
-    Gone,
-    /// The user was signed out everywhere while the request was under way.
-    Revoked,
-    /// The record is longer than [`MAX_RECORD`](super::MAX_RECORD).
-    TooLarge {
-        /// Bytes too many.
-        by: usize,
-    },
-    /// A value that cannot be JSON, or is not of the type asked for.
-    Data,
-    /// The system gives no random bytes.
-    Random,
-    /// The store's own.
-    Store(StoreError),
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("the session has ended"),
-            Self::Revoked => f.write_str("the user was signed out everywhere"),
-            Self::TooLarge { by } => {
-                write!(f, "the session's data is {by} bytes longer than the {} allowed", super::MAX_RECORD)
-            }
-            Self::Data => f.write_str("a value of the session cannot be JSON, or is of another type"),
-            Self::Random => f.write_str("the system gives no random bytes"),
-            Self::Store(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl core::error::Error for SessionError {}
-
-impl From<StoreError> for SessionError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// What an operator is told at once: see [`Sessions::telling`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A copied cookie was used: this session was ended. Its user may want to know.
-    Theft {
-        /// The session.
-        handle: Handle,
-        /// Who had signed in.
-        user: Option<String>,
-    },
-    /// A record that could not be read; its holder was signed out.
-    Unreadable {
-        /// The session.
-        handle: Handle,
-    },
-}
-
-/// What an operator counts: none of it is an error, all of it is worth a look.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Events {
-    /// A verifier was used after its grace, however old it is: somebody has a copy of a cookie. The session was ended.
-    pub thefts: u64,
-    /// A record that could not be read; its holder was signed out.
-    pub unreadable: u64,
-    /// Writes that were made again on what another request had written.
-    pub conflicts: u64,
 }
 
 /// Sessions in a store, under a pepper.

@@ -1,0 +1,48 @@
+//! What goes wrong with a session.
+
+use super::store::StoreError;
+use core::fmt;
+
+/// Why nothing came of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The session has ended meanwhile.
+    Gone,
+    /// The user was signed out everywhere while the request was under way.
+    Revoked,
+    /// The record is longer than [`MAX_RECORD`](super::MAX_RECORD).
+    TooLarge {
+        /// Bytes too many.
+        by: usize,
+    },
+    /// A value that cannot be JSON, or is not of the type asked for.
+    Data,
+    /// The system gives no random bytes.
+    Random,
+    /// The store's own.
+    Store(StoreError),
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the session has ended"),
+            Self::Revoked => f.write_str("the user was signed out everywhere"),
+            Self::TooLarge { by } => {
+                write!(f, "the session's data is {by} bytes longer than the {} allowed", super::MAX_RECORD)
+            }
+            Self::Data => f.write_str("a value of the session cannot be JSON, or is of another type"),
+            Self::Random => f.write_str("the system gives no random bytes"),
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for SessionError {}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
