@@ -14,8 +14,8 @@ use countersign::session::{
     Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, Lifetimes, MAX_RECORD,
     MemoryStore, Pepper, Session, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
@@ -445,9 +445,15 @@ async fn an_update_touches_what_it_touches() {
 struct Counting {
     store: MemoryStore,
     calls: AtomicUsize,
+    /// The new handles of rotations.
+    made: Mutex<Vec<Handle>>,
 }
 
 impl Counting {
+    fn new() -> Self {
+        Self { store: MemoryStore::new(1 << 20, 1 << 20), calls: AtomicUsize::new(0), made: Mutex::default() }
+    }
+
     fn counted(&self) -> &MemoryStore {
         self.calls.fetch_add(1, Ordering::Relaxed);
         &self.store
@@ -489,6 +495,7 @@ impl SessionStore for Counting {
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
+        self.made.lock().unwrap().push(new);
         self.counted().rotate(old, version, new, content, now).await
     }
 
@@ -521,8 +528,7 @@ impl SessionStore for Counting {
 
 #[tokio::test]
 async fn the_store_is_asked_no_more_than_it_must() {
-    let store = Counting { store: MemoryStore::new(1 << 20, 1 << 20), calls: AtomicUsize::new(0) };
-    let sessions = Sessions::new(store, pepper(), LIFETIMES);
+    let sessions = Sessions::new(Counting::new(), pepper(), LIFETIMES);
     let calls = || sessions.store().calls.swap(0, Ordering::Relaxed);
     let mut session = sessions.begin(NOW).unwrap();
     assert_eq!(calls(), 0, "a session that nobody has written");
@@ -545,6 +551,19 @@ async fn the_store_is_asked_no_more_than_it_must() {
     assert_eq!(calls(), 2, "a read, and a touch after a fifth of the idle time");
     find(&sessions, &cookie, after(399)).await.unwrap();
     assert_eq!(calls(), 1, "a read");
+}
+
+/// A store may have ended the new session of a rotation that came to nothing, and an end is one for good.
+#[tokio::test]
+async fn signing_in_uses_no_handle_twice() {
+    let sessions = Sessions::new(Counting::new(), pepper(), LIFETIMES);
+    let mut session = saved(&sessions).await;
+    let mut meanwhile = find(&sessions, &session.cookie(), NOW).await.unwrap();
+    add_one(&mut meanwhile);
+    sessions.save(&mut meanwhile, NOW).await.unwrap();
+    sign_in(&sessions, &mut session, "alice", 1, NOW).await.unwrap();
+    let made = sessions.store().made.lock().unwrap().clone();
+    assert!(matches!(made[..], [refused, taken] if refused != taken && taken == session.handle()), "{made:?}");
 }
 
 // ---------------------------------------------------------------------------------------------- what is shown

@@ -25,7 +25,6 @@ use crate::UnixTime;
 use access::{FOR_TOUCHES, Log, room_for};
 use bucket::Bucket;
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use log::{Key, Message};
 use replica::{Replica, Session};
@@ -127,8 +126,8 @@ impl NatsStore {
         let replica = Arc::new(replica);
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
         let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
-        let (turns, written, proven_at) = (Turns::default(), AtomicU64::new(0), Mutex::default());
-        let log = Arc::new(Log { bucket, replica, options, turns, written, proven_at });
+        let (turns, proven_at) = (Turns::default(), Mutex::default());
+        let log = Arc::new(Log { bucket, replica, options, turns, proven_at });
         let tasks = Vec::from([listening, beating, tokio::spawn(again::say_again(Arc::clone(&log)))]);
         let store = Self { log, tasks };
         if store.log.replica.has_heard_all().await { Ok(store) } else { Err(NatsError("its feed says nothing".into())) }
@@ -148,7 +147,7 @@ impl NatsStore {
         // A message of its own, behind all others: what is heard in order has heard those, too.
         let log = &self.log;
         log.in_time(async {
-            let behind = log.bucket.append(Key::Beat, &Message::ANY_BEAT).await?;
+            let behind = log.replica.append(&log.bucket, Key::Beat, &Message::ANY_BEAT).await?;
             log.replica.has_heard(behind).await;
             Ok(())
         })
@@ -289,7 +288,7 @@ impl SessionStore for NatsStore {
     }
 
     fn position(&self) -> Option<u64> {
-        Some(self.log.written.load(Ordering::Relaxed))
+        Some(self.log.replica.written())
     }
 
     /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never

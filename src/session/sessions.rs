@@ -298,9 +298,10 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<(), SessionError> {
         let Attempt { user, epoch } = attempt;
         let tag = self.pepper.user_tag(user.as_bytes());
-        let credential = self.pepper.mark(Credential::generate(tag).map_err(|_| SessionError::Random)?);
-        let sealed = self.pepper.seal(&credential);
         loop {
+            // Another one each time: the store may have ended that of a rotation that was a conflict.
+            let credential = self.pepper.mark(Credential::generate(tag).map_err(|_| SessionError::Random)?);
+            let sealed = self.pepper.seal(&credential);
             let user = SignedInUser { name: user.clone(), at: now, level };
             let mut next = session.for_user(user, &credential, sealed, *epoch);
             next.deadlines = self.deadlines(now);

@@ -94,7 +94,8 @@ impl Entry {
 pub enum Created {
     /// It is there, in this version.
     Done(u64),
-    /// A live session has this handle; nothing was changed.
+    /// A live session has this handle, or one had it that has ended; nothing was changed. A handle is for one session: not every store still
+    /// knows of those that have ended.
     Exists,
     /// The user was revoked since the request began; nothing was written.
     Revoked,

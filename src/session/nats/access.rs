@@ -3,7 +3,7 @@
 use super::NatsOptions;
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
-use super::log::{Body, Key, Message, Place, Value};
+use super::log::{Body, Key, Message, Place};
 use super::replica::{self, Held, Outcome, Replica};
 use super::turns::Turns;
 use crate::UnixTime;
@@ -12,7 +12,6 @@ use crate::session::names::new_version;
 use crate::session::store::{Content, Created, Entry, Kind, StoreError, Swapped};
 use core::future::Future;
 use core::pin::pin;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::{Instant, sleep, timeout};
@@ -35,8 +34,6 @@ pub(super) struct Log {
     pub(super) replica: Arc<Replica>,
     pub(super) options: NatsOptions,
     pub(super) turns: Turns,
-    /// The last revision that was written here.
-    pub(super) written: AtomicU64,
     /// When the bucket was last asked whether it takes writes, and did.
     pub(super) proven_at: Mutex<Option<Instant>>,
 }
@@ -62,7 +59,7 @@ impl Log {
             return Ok(());
         }
         let at = Instant::now();
-        self.bucket.append(Key::Beat, &Message::ANY_BEAT).await?;
+        self.replica.append(&self.bucket, Key::Beat, &Message::ANY_BEAT).await?;
         *self.proven_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
         Ok(())
     }
@@ -88,7 +85,7 @@ impl Log {
     }
 
     /// Reads the log of a key up to this revision of it. While others write there is always more.
-    async fn read_all<T: Value>(
+    async fn read_all<T: Clone>(
         &self,
         key: Key,
         last: u64,
@@ -123,7 +120,7 @@ impl Log {
     async fn read_session(&self, handle: Handle, last: u64) -> Result<Held, StoreError> {
         let held = self.read_all(Key::Session(handle), last, replica::session_of).await?;
         if let Some(place) = &held {
-            self.replica.has_read(handle, place);
+            self.replica.has_read(handle, &place.value);
         }
         Ok(held)
     }
@@ -176,7 +173,7 @@ impl Log {
     ) -> Result<Option<(u64, Entry)>, StoreError> {
         let Some(place) = held else { return Ok(None) };
         let Some(entry) = place.value.entry().filter(|entry| entry.is_live(now)) else { return Ok(None) };
-        if self.replica.was_ended(handle, place) {
+        if self.replica.was_ended(handle) {
             return Ok(None);
         }
         if entry.content.kind == Kind::Anonymous {
@@ -214,7 +211,7 @@ impl Log {
         }
         let is_end = matches!(body, Body::Ended(_));
         let mut expected = self.replica.expect();
-        let appended = self.bucket.append(key, &Message { id: expected.id, over, body }).await?;
+        let appended = self.replica.append(&self.bucket, key, &Message { id: expected.id, over, body }).await?;
         let outcome = match self.while_fresh(expected.outcome()).await {
             Some(outcome) => outcome?,
             // The feed is behind: the bucket says what became of it.
@@ -231,7 +228,7 @@ impl Log {
         if !outcome.counts {
             return Ok(false);
         }
-        self.written.fetch_max(appended, Ordering::Relaxed);
+        self.replica.has_written(appended);
         if outcome.others >= UNTIDY || is_end {
             self.tidy(key);
         }
@@ -329,7 +326,7 @@ impl Log {
         Err(StoreError::Unavailable)
     }
 
-    /// Makes a session in a place that nobody lives in.
+    /// Makes a session in a place that nobody lives in, or has been signed out of: an end is one for good.
     pub(super) async fn make(
         self: &Arc<Self>,
         handle: Handle,
@@ -343,7 +340,7 @@ impl Log {
         let entry = Entry { version: new_version()?, content };
         let mut held = self.replica.session(handle).flatten();
         for _ in 0..ATTEMPTS {
-            if self.live(handle, &held, now).await?.is_some() {
+            if self.live(handle, &held, now).await?.is_some() || self.replica.was_ended(handle) {
                 return Ok(Created::Exists);
             }
             let revision = held.as_ref().map_or(0, |place| place.revision);

@@ -23,7 +23,7 @@ use std::vec::Vec;
 use tokio::time::{sleep, timeout};
 
 /// How long a server may take to open a large bucket, and to begin a feed of it.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long it waits before it makes another consumer, elsewhere.
 const BETWEEN: Duration = Duration::from_millis(20);

@@ -128,16 +128,6 @@ impl Message {
     }
 }
 
-/// What a place holds.
-pub(super) trait Value: Clone {
-    /// True if it says that what was there is over.
-    fn is_end(&self) -> bool {
-        false
-    }
-}
-
-impl Value for EpochRecord {}
-
 /// What a key holds at present.
 #[derive(Clone, Debug)]
 pub(super) struct Place<T> {
@@ -146,15 +136,17 @@ pub(super) struct Place<T> {
     /// Messages of this key before that, and those behind it that do not count, as far as they were not removed.
     pub(super) others: Vec<u64>,
     pub(super) value: T,
-    /// It was made over an end, and is no continuation of what that has ended.
-    is_new: bool,
 }
 
-impl<T: Value> Place<T> {
+impl<T: Clone> Place<T> {
     /// Takes the next message of the log, if it counts; true if it does.
     pub(super) fn take(place: &mut Option<Self>, revision: u64, over: u64, value: T) -> bool {
+        // It was written over something of another bucket, that was there before this one: nothing would ever be over it.
+        if over >= revision {
+            return false;
+        }
         let Some(present) = place else {
-            *place = Some(Self { revision, over, others: Vec::new(), value, is_new: false });
+            *place = Some(Self { revision, over, others: Vec::new(), value });
             return true;
         };
         if over <= present.over {
@@ -165,21 +157,14 @@ impl<T: Value> Place<T> {
             return false;
         }
         present.note(present.revision);
-        present.is_new = !value.is_end() && (present.value.is_end() || present.is_new);
         (present.revision, present.over, present.value) = (revision, over, value);
         true
     }
 
     /// What it holds, without the others.
     pub(super) fn present(&self) -> Self {
-        let Self { revision, over, is_new, .. } = *self;
-        Self { revision, over, others: Vec::new(), value: self.value.clone(), is_new }
-    }
-
-    /// True if it is no continuation of what was ended at this revision. That its own is a later one says nothing: servers that differ give the same
-    /// revision to different messages.
-    pub(super) fn is_after(&self, end: u64) -> bool {
-        self.is_new || self.over == end
+        let Self { revision, over, .. } = *self;
+        Self { revision, over, others: Vec::new(), value: self.value.clone() }
     }
 
     fn note(&mut self, other: u64) {
@@ -194,7 +179,7 @@ impl<T: Value> Place<T> {
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "a test may panic")]
 mod tests {
-    use super::{Body, EpochRecord, Id, Key, Message, Place, Value};
+    use super::{Body, EpochRecord, Id, Key, Message, Place};
     use crate::UnixTime;
     use crate::session::credential::Credential;
     use crate::session::store::{Content, Deadlines, Entry, Kind};
@@ -227,37 +212,11 @@ mod tests {
         }
     }
 
-    /// True for an end.
-    impl Value for bool {
-        fn is_end(&self) -> bool {
-            *self
-        }
-    }
-
-    #[test]
-    fn what_goes_on_without_its_end_is_not_after_it() {
-        let of = |messages: &[(u64, u64, bool)]| {
-            let mut place = None;
-            for (revision, over, is_end) in messages {
-                assert!(Place::take(&mut place, *revision, *over, *is_end));
-            }
-            place.unwrap()
-        };
-        // Where the end at 110 was lost, what is written by those who do not know of it never is, however late.
-        assert!(!of(&[(50, 0, false)]).is_after(110));
-        assert!(!of(&[(50, 0, false), (201, 50, false), (202, 201, false)]).is_after(110));
-        // Made over the end it is, and stays so.
-        assert!(of(&[(50, 0, false), (110, 50, true), (120, 110, false), (130, 120, false)]).is_after(110));
-        assert!(of(&[(120, 110, false)]).is_after(110));
-        // Ended once more, it is not.
-        assert!(!of(&[(110, 0, true), (120, 110, false), (130, 120, true)]).is_after(110));
-    }
-
     /// Messages in order, each a revision and what it is over; the revision that is present in the end.
     fn present(messages: &[(u64, u64)]) -> Option<u64> {
         let mut place = None;
         for (revision, over) in messages {
-            Place::take(&mut place, *revision, *over, false);
+            Place::take(&mut place, *revision, *over, ());
         }
         place.map(|place| place.revision)
     }
@@ -269,6 +228,10 @@ mod tests {
         assert_eq!(present(&[(3, 0), (4, 0)]), Some(3));
         assert_eq!(present(&[(3, 0), (4, 3), (5, 3), (6, 0)]), Some(4));
         assert_eq!(present(&[(3, 0), (4, 3), (5, 3), (6, 4)]), Some(6));
+        // From a bucket that was there before this one: it would be in the way of all that follow.
+        assert_eq!(present(&[(3, 300)]), None);
+        assert_eq!(present(&[(3, 3)]), None);
+        assert_eq!(present(&[(3, 0), (4, 300), (5, 3)]), Some(5));
     }
 
     proptest::proptest! {

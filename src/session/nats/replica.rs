@@ -7,7 +7,7 @@ mod known;
 
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
-use super::log::{Body, Id, Key, Message, Place, Value};
+use super::log::{Body, Id, Key, Message, Place};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::store::{Entry, StoreError};
@@ -44,12 +44,6 @@ impl Session {
     }
 }
 
-impl Value for Session {
-    fn is_end(&self) -> bool {
-        matches!(self, Self::Ended(_))
-    }
-}
-
 pub(super) type Held = Option<Place<Session>>;
 
 pub(super) struct Replica {
@@ -64,6 +58,8 @@ pub(super) struct Replica {
     messages: AtomicU64,
     /// What was seen in the bucket: before that was heard, this copy is behind what was answered already.
     must_hear: AtomicU64,
+    /// The last revision that was written here.
+    written: AtomicU64,
     /// Hundredths of the bucket's room that are taken, as was said last.
     fill: AtomicU64,
     awaited: Arc<Awaited>,
@@ -79,6 +75,7 @@ impl Replica {
             must_begin_anew: AtomicBool::new(false),
             messages: AtomicU64::new(0),
             must_hear: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             fill: AtomicU64::new(0),
             awaited: Arc::new(Awaited::new()?),
         })
@@ -116,6 +113,32 @@ impl Replica {
     /// This revision was seen in the bucket.
     pub(super) fn has_seen(&self, revision: u64) {
         self.must_hear.fetch_max(revision, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_written(&self, revision: u64) {
+        self.written.fetch_max(revision, Ordering::Relaxed);
+    }
+
+    /// How far the log was when this server wrote into it last; nothing is said of one that its servers have lost since.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Writes a message behind all others; the revision that it got. If that was heard of already, the bucket is another one by now, or has lost
+    /// some: what is known here is of no use for it.
+    pub(super) async fn append(&self, bucket: &Bucket, key: Key, message: &Message) -> Result<u64, StoreError> {
+        let last = self.last_heard();
+        let revision = bucket.append(key, message).await?;
+        if last.is_some_and(|last| revision <= last) {
+            self.begin_anew();
+            return Err(StoreError::Unavailable);
+        }
+        Ok(revision)
+    }
+
+    /// The last revision that was heard on this feed.
+    fn last_heard(&self) -> Option<u64> {
+        self.last().map(|(revision, _)| revision)
     }
 
     pub(super) fn fill(&self) -> u64 {
@@ -195,6 +218,7 @@ impl Replica {
     /// The servers have lost something of what was heard, or another one leads.
     fn begin_anew(&self) {
         self.write().current_at = None;
+        self.written.store(0, Ordering::Relaxed);
         self.must_begin_anew.store(true, Ordering::Relaxed);
     }
 
@@ -214,8 +238,8 @@ impl Replica {
     }
 
     /// What was read of a key where this copy is not believed.
-    pub(super) fn has_read(&self, handle: Handle, place: &Place<Session>) {
-        self.write().ends.hear(handle, place);
+    pub(super) fn has_read(&self, handle: Handle, session: &Session) {
+        self.write().ends.hear(handle, session);
     }
 
     pub(super) fn has_read_epoch(&self, tag: UserTag, record: EpochRecord) {
@@ -223,8 +247,8 @@ impl Replica {
     }
 
     /// True if this session is known to be over, believed or not: the servers may have lost its end.
-    pub(super) fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
-        self.read().was_ended(handle, place)
+    pub(super) fn was_ended(&self, handle: Handle) -> bool {
+        self.read().was_ended(handle)
     }
 
     /// The epoch of a user, as far as it is known, believed or not: the servers may have lost it.

@@ -1,28 +1,23 @@
 //! What this server has heard to be over. Servers of NATS may lose an acknowledged write: restored from a copy, or led by one that was cut off and holds
 //! something else in its place (measured on 2.9.10). Whoever has heard of a logout does not believe them then, and says it again.
 
-use super::{EpochRecord, Place, Session};
+use super::{EpochRecord, Session};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use std::collections::HashMap;
 
 #[derive(Default)]
 pub(super) struct Ends {
-    /// The revision of the end, and when the session would be over in any case.
-    pub(super) sessions: HashMap<Handle, (u64, UnixTime)>,
+    /// And when they would be over in any case.
+    pub(super) sessions: HashMap<Handle, UnixTime>,
     pub(super) epochs: HashMap<UserTag, EpochRecord>,
 }
 
 impl Ends {
-    pub(super) fn hear(&mut self, handle: Handle, place: &Place<Session>) {
-        match place.value {
-            Session::Ended(until) => {
-                self.sessions.insert(handle, (place.revision, until));
-            }
-            Session::Is(_) if !self.was_ended(handle, place) => {
-                self.sessions.remove(&handle);
-            }
-            Session::Is(_) => {}
+    /// An end is one for good: no other session is ever made under its handle.
+    pub(super) fn hear(&mut self, handle: Handle, session: &Session) {
+        if let Session::Ended(until) = session {
+            self.sessions.insert(handle, *until);
         }
     }
 
@@ -31,9 +26,8 @@ impl Ends {
         self.epochs.insert(tag, latest);
     }
 
-    /// True if its end is known, and it was not made anew after that.
-    pub(super) fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
-        self.sessions.get(&handle).is_some_and(|(revision, _)| !place.is_after(*revision))
+    pub(super) fn was_ended(&self, handle: Handle) -> bool {
+        self.sessions.contains_key(&handle)
     }
 
     pub(super) fn latest(&self, tag: UserTag, record: EpochRecord) -> EpochRecord {

@@ -1,7 +1,7 @@
 //! The feed of the bucket, and the heartbeats that say how far it is.
 
 use super::{Replica, SILENCE};
-use crate::session::nats::bucket::{Bucket, leader_of};
+use crate::session::nats::bucket::{Bucket, PATIENCE, leader_of};
 use crate::session::nats::log::{Body, Key, Message};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -21,7 +21,11 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
     loop {
         replica.forget();
         // In this order: what is written in between comes with the feed.
-        if let Ok(Ok(mut feed)) = timeout(patience, bucket.feed(patience.checked_div(4).unwrap_or(patience))).await
+        let begun = timeout(patience, bucket.feed(patience.checked_div(4).unwrap_or(patience))).await;
+        if begun.is_err() {
+            patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN)).min(PATIENCE);
+        }
+        if let Ok(Ok(mut feed)) = begun
             && let Ok(info) = bucket.info().await
         {
             patience = BEGIN;
@@ -36,8 +40,13 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
                 if bucket.connects() != connects {
                     // Before anything of the new connection is taken: it may be from servers that have lost something.
                     connects = bucket.connects();
-                    if !matches!(timeout(replica.staleness, replica.is_of(&bucket)).await, Ok(Ok(true))) {
-                        break;
+                    match timeout(replica.staleness, replica.is_of(&bucket)).await {
+                        Ok(Ok(true)) => {}
+                        Ok(Ok(false)) => {
+                            replica.begin_anew();
+                            break;
+                        }
+                        _ => break,
                     }
                 }
                 match next {
@@ -51,7 +60,8 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
                             }
                             feed.consumer = info.consumer.into();
                         }
-                        if replica.last().is_some_and(|(last, _)| revision <= last) {
+                        if replica.last_heard().is_some_and(|last| revision <= last) {
+                            replica.begin_anew();
                             break;
                         }
                         replica.hear(bucket.key_of(&message.subject), revision, time, &message.payload, last);
@@ -77,7 +87,6 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
             }
             let _ = timeout(PAUSE, bucket.end_consumer(&feed.consumer)).await;
         }
-        patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN));
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -98,14 +107,11 @@ pub(in crate::session::nats) async fn beat(bucket: Bucket, replica: Arc<Replica>
 /// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too, if the feed comes from the server that leads. And
 /// looks how full the bucket is.
 async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
-    let (at, generation, last) = (Instant::now(), replica.generation(), *replica.last());
+    let (at, generation) = (Instant::now(), replica.generation());
     let mut expected = replica.expect();
     let message = Message { id: expected.id, over: 0, body: Body::Beat };
     let beating = async {
-        let revision = bucket.append(Key::Beat, &message).await?;
-        if last.is_some_and(|(last, _)| revision <= last) {
-            replica.begin_anew();
-        }
+        replica.append(&bucket, Key::Beat, &message).await?;
         expected.outcome().await
     };
     let is_heard = matches!(timeout(replica.staleness, beating).await, Ok(Ok(_)));

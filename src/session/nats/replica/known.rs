@@ -6,7 +6,7 @@ use super::{Held, Session, session_of};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::nats::epoch::EpochRecord;
-use crate::session::nats::log::{Body, Key, Message, Place, Value};
+use crate::session::nats::log::{Body, Key, Message, Place};
 use crate::session::store::{Entry, Kind};
 use core::ops::Bound::{Excluded, Included, Unbounded};
 use std::collections::{BTreeMap, HashMap};
@@ -45,10 +45,8 @@ impl Known {
     }
 
     /// True if this session is known to be over, though the servers have it, or had when it was heard of.
-    pub(super) fn was_ended(&self, handle: Handle, place: &Place<Session>) -> bool {
-        let here =
-            self.session(handle).is_some_and(|here| here.value.entry().is_none() && !place.is_after(here.revision));
-        here || self.ends.was_ended(handle, place)
+    pub(super) fn was_ended(&self, handle: Handle) -> bool {
+        self.session(handle).is_some_and(|here| here.value.entry().is_none()) || self.ends.was_ended(handle)
     }
 
     /// The later one of the epoch that was read of a user, and of those that are known.
@@ -60,7 +58,7 @@ impl Known {
     pub(super) fn forget(&mut self) {
         let mut ends = core::mem::take(&mut self.ends);
         for (handle, place) in self.sessions.iter().filter_map(|(handle, held)| Some((handle, held.as_ref()?))) {
-            ends.hear(*handle, place);
+            ends.hear(*handle, &place.value);
         }
         for (tag, place) in self.epochs.iter().filter_map(|(tag, held)| Some((tag, held.as_ref()?))) {
             ends.hear_epoch(*tag, place.value);
@@ -73,7 +71,8 @@ impl Known {
         let Message { over, body, .. } = message;
         Some(match (key, body) {
             (Key::Session(handle), body) => {
-                outcome_of(self.sessions.entry(handle).or_default(), revision, over, session_of(body)?)
+                let session = session_of(body)?;
+                outcome_of(self.sessions.entry(handle).or_default(), revision, over, session)
             }
             (Key::Epoch(tag), Body::Epoch(record)) => {
                 outcome_of(self.epochs.entry(tag).or_default(), revision, over, record)
@@ -99,7 +98,7 @@ impl Known {
         let sessions = self.ends.sessions.keys().filter_map(|handle| {
             let place = self.session(*handle)?;
             let entry = place.value.entry()?;
-            self.was_ended(*handle, place).then(|| (*handle, place.revision, entry.clone()))
+            self.was_ended(*handle).then(|| (*handle, place.revision, entry.clone()))
         });
         let epochs = self.ends.epochs.keys().filter_map(|tag| {
             let (there, revision) =
@@ -122,7 +121,7 @@ impl Known {
         let live = of_user.filter_map(|(handle, held)| {
             let place = held.as_ref()?;
             let entry = place.value.entry()?;
-            let is_over = self.was_ended(*handle, place);
+            let is_over = self.was_ended(*handle);
             let is_live = !is_over && entry.is_live(now) && epoch.admits(*handle, entry.content.epoch);
             is_live.then(|| (*handle, epoch.raised(entry)))
         });
@@ -164,7 +163,7 @@ impl Known {
 
     /// Forgets of what was over what would be by now in any case.
     pub(super) fn sweep_ends(&mut self, now: UnixTime) {
-        self.ends.sessions.retain(|_, (_, until)| !is_past(*until, now));
+        self.ends.sessions.retain(|_, until| !is_past(*until, now));
     }
 }
 
@@ -173,7 +172,7 @@ fn is_past(until: UnixTime, now: UnixTime) -> bool {
     until.as_secs().saturating_add(MARGIN) <= now.as_secs()
 }
 
-fn outcome_of<T: Value>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
+fn outcome_of<T: Clone>(place: &mut Option<Place<T>>, revision: u64, over: u64, value: T) -> Outcome {
     let counts = Place::take(place, revision, over, value);
     Outcome { counts, others: place.as_ref().map_or(0, |place| place.others.len()) }
 }
