@@ -965,7 +965,9 @@ async fn a_handle_is_used_once() {
 /// Reads a bucket by a consumer on this server: what stands at each revision.
 async fn copy_of(client: &async_nats::Client, server: &str) -> BTreeMap<u64, (String, Vec<u8>)> {
     let stream = async_nats::jetstream::new(client.clone()).get_stream("KV_countersign").await.unwrap();
+    let start = Instant::now();
     loop {
+        assert!(start.elapsed() < Duration::from_secs(60), "no consumer comes to be on {server}");
         let deliver_subject = client.new_inbox();
         let consumer = stream.create_consumer(OrderedConfig { deliver_subject, ..Default::default() }).await.unwrap();
         let info = consumer.cached_info().clone();
@@ -1020,8 +1022,10 @@ async fn what_was_ended_stays_so_under_one_that_led_alone() {
         }
 
         nats.isolate(leader, Mode::Cut).unwrap();
-        while ahead.delete(over[0], NOW).await.is_err() {}
-        while ahead.revoke_user(over[1].tag(), None, NOW).await.is_err() {}
+        let parted = Instant::now();
+        while ahead.delete(over[0], NOW).await.is_err() || ahead.revoke_user(over[1].tag(), None, NOW).await.is_err() {
+            assert!(parted.elapsed() < Duration::from_secs(60), "the others do not go on");
+        }
         // It has long been behind.
         tokio::time::sleep(2 * options.staleness).await;
         nats.open_links().unwrap();
@@ -1029,9 +1033,13 @@ async fn what_was_ended_stays_so_under_one_that_led_alone() {
         let mut reads = 0;
         while back.elapsed() < Duration::from_secs(10) || reads == 0 || !cut_off.is_fresh() {
             assert!(back.elapsed() < Duration::from_secs(60), "it does not come back");
+            let asked = back.elapsed();
             let (goes_on, is_read) = read(&cut_off, over, live).await;
             // Until it has heard that another one leads, it answers as well.
-            assert!(!goes_on || back.elapsed() < Duration::from_millis(1500), "round {round}: it goes on");
+            assert!(
+                !goes_on || asked < Duration::from_millis(1500),
+                "round {round}: it goes on {asked:?} after its return"
+            );
             reads += usize::from(is_read);
         }
 
@@ -1103,14 +1111,23 @@ async fn read(store: &NatsStore, over: [Handle; 2], live: Handle) -> (bool, bool
     (goes_on, is_live && answers.iter().all(Result::is_ok))
 }
 
-/// How many messages of this server are others at the one that leads.
+/// How many messages of this server are others at the one that leads; and how many that are the last of their keys one of the two does not have.
 async fn differences(nats: &mut NatsCluster, node: usize) -> usize {
     let client = async_nats::connect(&nats.urls()[node]).await.unwrap();
     let leads = nats.leader_of("KV_countersign").unwrap();
     let here = copy_of(&client, &format!("node-{node}")).await;
     let there = copy_of(&client, &format!("node-{leads}")).await;
     assert!(!here.is_empty() && !there.is_empty());
-    here.iter().filter(|(revision, held)| there.get(revision).is_some_and(|other| other != *held)).count()
+    // What one of them has got only since the other was read.
+    let end = here.keys().last().min(there.keys().last()).copied().unwrap();
+    let lasts = |copy: &BTreeMap<u64, (String, Vec<u8>)>| -> BTreeMap<String, u64> {
+        copy.range(..=end).map(|(revision, (subject, _))| (subject.clone(), *revision)).collect()
+    };
+    let lacks = |copy: &BTreeMap<u64, (String, Vec<u8>)>, of: &BTreeMap<u64, (String, Vec<u8>)>| {
+        lasts(of).values().filter(|revision| !copy.contains_key(revision)).count()
+    };
+    let others = here.iter().filter(|(revision, held)| there.get(revision).is_some_and(|other| other != *held));
+    others.count() + lacks(&here, &there) + lacks(&there, &here)
 }
 
 async fn is_2_9(url: &str) -> bool {

@@ -53,7 +53,8 @@ pub struct NatsOptions {
     /// How long a call may take in all: then it is [`StoreError::Unavailable`].
     pub answer: Duration,
     /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where that does not
-    /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment.
+    /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment; and for
+    /// another moment when a leader that was cut off is back and has not heard yet that another one leads.
     pub staleness: Duration,
 }
 
@@ -83,7 +84,8 @@ impl core::error::Error for NatsError {}
 /// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once it is known to count; NATS
 /// flushes to disk once in a minute or two, so a loss of power on those may undo the last writes.
 ///
-/// Whoever has heard that a session was ended holds on to that, even if servers of NATS lose it, and writes it again.
+/// Whoever has heard that a session was ended holds on to that, even if servers of NATS lose it, and writes it again. An end is one for good: no
+/// session is made under the handle of one that has ended.
 ///
 /// A session that was ended leaves a message of a hundred bytes until its absolute deadline: [`SessionStore::sweep`] removes it then.
 ///
