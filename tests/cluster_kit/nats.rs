@@ -361,9 +361,11 @@ impl Node {
         }
         // Servers tell each other where the others are, and would go past the links.
         let advertised = if is_behind_links { format!(", cluster_advertise: \"{NOWHERE}\"") } else { String::new() };
+        // Of its own name: while a link is cut, another cluster may come to be on its port, and would take the server that looks for its own.
         let config = format!(
-            "http: \"{}\"\ncluster {{ name: kit, listen: \"{}\", routes: [{}], no_advertise: true{advertised} }}\n",
+            "http: \"{}\"\ncluster {{ name: kit-{}, listen: \"{}\", routes: [{}], no_advertise: true{advertised} }}\n",
             local(monitor),
+            ports[0],
             local(own),
             routes.join(", ")
         );
