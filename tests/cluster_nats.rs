@@ -26,7 +26,7 @@ use countersign::session::{
     Content, Created, Credential, DynStore, Entry, Handle, Kind, Lifetimes, NatsOptions, NatsStore, Pepper,
     SessionError, SessionStore, Sessions, StoreError, Swapped,
 };
-use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
+use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionLayer};
 use futures_util::StreamExt;
 use http::{Request, StatusCode};
 use races::{DEADLINES, NOW, content, count_together, outlived, revivals_after, session};
@@ -394,13 +394,13 @@ async fn what_ended_without_a_trace_is_over_when_a_server_is_back() {
     }
 }
 
-/// What a request has written on one server, the next one finds on another, which has not heard of it yet: the cookie says how far to wait.
+/// What a request has written or read on one server, the next one finds on another, which has not heard of it yet: the cookie says how far to wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_reads_what_it_has_written_on_another_server() {
     let nats = Nats::single().unwrap();
     let link = Link::to(&nats.address()).unwrap();
     let options = NatsOptions { answer: Duration::from_secs(3), staleness: Duration::from_secs(4), ..patient() };
-    let app = async |url: String| {
+    let app = async |name: &str, url: String| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let copy = DynStore::new(store(&[url], &options).await);
         let sessions = Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10 });
@@ -412,9 +412,10 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
         };
         let visits = async |session: OpenSession| session.get::<u64>("visits").unwrap().unwrap_or(0).to_string();
         let filter = SessionLayer::without_tls(sessions, CsrfGuard::new(["http://shop"]), Duration::from_secs(3));
-        Router::new().route("/", get(visits).post(visit)).layer(filter)
+        Router::new().route("/", get(visits).post(visit)).layer(filter.with_affinity(Affinity::new(name).unwrap()))
     };
-    let (ahead, behind) = (app(nats.url()).await, app(format!("nats://{}", link.address())).await);
+    let (ahead, between) = (app("a", nats.url()).await, app("b", nats.url()).await);
+    let behind = app("c", format!("nats://{}", link.address())).await;
     let send = async |app: &Router, method: &str, cookie: &str| {
         let request =
             Request::builder().method(method).uri("/").header("cookie", cookie).header("origin", "http://shop");
@@ -449,10 +450,28 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     let (answer, ()) = tokio::join!(send(&behind, "GET", &second), opening);
     assert_eq!((answer.0, answer.2.as_str()), (StatusCode::OK, "2"));
     println!("a request waits for what it has written elsewhere: {:.1?}", start.elapsed());
-    assert_eq!(send(&behind, "GET", &second).await.1, second, "a read moves nothing");
+    let (_, settled, _) = send(&behind, "GET", &second).await;
+    assert_eq!(send(&behind, "GET", &settled).await.1, settled, "a read that stays moves nothing");
+
+    // By way of a server that has only read it.
+    link.set(Mode::Frozen).unwrap();
+    let (_, written, _) = send(&ahead, "POST", &settled).await;
+    let (_, read, visits) = send(&between, "GET", &written).await;
+    assert_eq!(visits, "3");
+    let opening = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        link.set(Mode::Open).unwrap();
+    };
+    let (answer, ()) = tokio::join!(send(&behind, "GET", &read), opening);
+    assert_eq!((answer.0, answer.2.as_str()), (StatusCode::OK, "3"));
     // Junk, and the position of another bucket: nobody is locked out.
     for junk in ["~", "~x", "~00000000000000001", "~1~2", "~ffffffffffffffff", "a~1"] {
-        assert_eq!(send(&behind, "GET", &format!("{silent}; at={junk}")).await.2, "2", "{junk}");
+        assert_eq!(send(&behind, "GET", &format!("{silent}; at={junk}")).await.2, "3", "{junk}");
+    }
+    // Nor is it waited for again and again, by strangers neither.
+    for mine in [silent, &format!("id={}", "A".repeat(70))] {
+        let (_, cookie, _) = send(&behind, "GET", &format!("{mine}; at=c~ffffffffffffffff")).await;
+        assert!(cookie.starts_with("at=c~") && !cookie.contains("~ffffffffffffffff"), "{cookie}");
     }
 }
 

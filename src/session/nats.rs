@@ -290,7 +290,7 @@ impl SessionStore for NatsStore {
     }
 
     fn position(&self) -> Option<u64> {
-        Some(self.log.replica.written())
+        self.log.replica.position()
     }
 
     /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never

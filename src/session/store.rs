@@ -276,8 +276,9 @@ pub trait SessionStore: Send + Sync {
     /// What it promises.
     fn capabilities(&self) -> Capabilities;
 
-    /// How far this server has written, for a store of which every server has a copy: the filter puts it into the cookie, so that the next request
-    /// finds what this one has written, on whatever server. `None` for all others.
+    /// How far this server is with what it has written and heard of, for a store of which every server has a copy: the filter puts it into the
+    /// cookie, so that the next request finds what this one has written or read, on whatever server. `None` for all others, and while
+    /// nothing is known of that.
     fn position(&self) -> Option<u64> {
         None
     }

@@ -84,14 +84,16 @@ impl Filter {
         answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
     }
 
-    /// The cookies that the browser has not: that of a new credential, and the one beside it if the client has moved or this request has written.
-    /// They are two, so that an answer that is late never puts an old credential back.
+    /// The cookies that the browser has not: that of a new credential, and the one beside it if the client has moved, this request has written, or
+    /// what the browser has is of no use. They are two, so that an answer that is late never puts an old credential back.
     pub(super) fn new_cookies(&self, session: &Session, hint: Hint, has_written: bool) -> Cookies {
-        if session.is_unsaved() {
+        // It was waited for, and is none of this log: each request would wait again.
+        let is_beyond = hint.position.zip(self.sessions.store().position()).is_some_and(|(theirs, own)| theirs > own);
+        if session.is_unsaved() && !is_beyond {
             return Cookies::default();
         }
-        let credential = session.has_new_cookie().then(|| session.cookie());
-        let beside = self.beside(hint, has_written);
+        let credential = (!session.is_unsaved() && session.has_new_cookie()).then(|| session.cookie());
+        let beside = self.beside(hint, has_written || is_beyond);
         if credential.is_none() && beside.is_none() {
             return Cookies::default();
         }
@@ -103,15 +105,15 @@ impl Filter {
     }
 
     /// What the cookie beside the credential has to say from now on, if it has to be said.
-    fn beside(&self, hint: Hint, has_written: bool) -> Option<String> {
+    fn beside(&self, hint: Hint, has_news: bool) -> Option<String> {
         let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(hint.route));
         let position = self.sessions.store().position();
-        let is_ahead = has_written && position.is_some();
-        if !has_moved && !is_ahead {
+        let has_news = has_news && position.is_some();
+        if !has_moved && !has_news {
             return None;
         }
         let mut value = self.affinity.as_ref().map(Affinity::name).unwrap_or_default();
-        if let Some(position) = position {
+        if let Some(position) = position.or(hint.position) {
             value.push_str(&format!("~{position:x}"));
         }
         Some(value)
@@ -147,7 +149,7 @@ pub(super) struct Cookies {
 #[derive(Clone, Copy)]
 pub(super) struct Hint {
     pub(super) route: Route,
-    /// How far the server had written that gave the cookie: see [`SessionStore::position`].
+    /// How far the server was that gave the cookie: see [`SessionStore::position`].
     position: Option<u64>,
 }
 

@@ -119,9 +119,10 @@ impl Replica {
         self.written.fetch_max(revision, Ordering::Relaxed);
     }
 
-    /// How far the log was when this server wrote into it last; nothing is said of one that its servers have lost since.
-    pub(super) fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+    /// How far the log was when this server wrote into it or heard of it last; nothing while the feed begins.
+    pub(super) fn position(&self) -> Option<u64> {
+        let heard = *self.heard.borrow();
+        heard.map(|heard| heard.max(self.written.load(Ordering::Relaxed)))
     }
 
     /// Writes a message behind all others; the revision that it got. If that was heard of already, the bucket is another one by now, or has lost
