@@ -43,7 +43,7 @@ pub use memory::MemoryStore;
 pub use nats::{NatsError, NatsOptions, NatsStore};
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
-pub use redis::{RedisOptions, RedisStore, RedisUrlError};
+pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
 pub use sessions::{Attempt, Lifetimes, Listed, Sessions};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,

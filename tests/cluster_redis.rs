@@ -78,6 +78,7 @@ async fn every_way_of_redis_obeys() {
     }
     for store in &stores {
         assert_eq!(laws::check_deadline(store, PATIENT.answer).await, Ok(()));
+        assert_eq!(store.check().await, Ok(()));
     }
 }
 
@@ -168,6 +169,14 @@ async fn the_user_of_the_example_is_enough() {
     let wrong = RedisStore::single(&format!("redis://sessions:wrong@{}", redis.address()), PATIENT).unwrap();
     assert_eq!(wrong.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
     assert!(!format!("{wrong:?}").contains("wrong"));
+    assert_eq!(store.check().await, Ok(()));
+    let nobody = single(&redis.address(), PATIENT);
+    let away = single(&format!("{LOGIN}@127.0.0.1:1"), PATIENT);
+    for (store, why) in [(&wrong, "authentication"), (&nobody, "NOAUTH"), (&away, "connection refused")] {
+        let said = store.check().await.unwrap_err().to_string();
+        println!("{said}");
+        assert!(said.contains(why) && !said.contains("wrong") && !said.contains("password@"), "{said}");
+    }
     assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
 }
 

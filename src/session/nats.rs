@@ -36,6 +36,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use turns::Turns;
 
+/// How long a store that is opened waits until it is believed; it reads the bucket itself until then.
+const FIRST_BEAT: Duration = Duration::from_secs(5);
+
 /// The shortest staleness.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -132,7 +135,12 @@ impl NatsStore {
         let log = Arc::new(Log { bucket, replica, options, turns, proven_at });
         let tasks = Vec::from([listening, beating, tokio::spawn(again::say_again(Arc::clone(&log)))]);
         let store = Self { log, tasks };
-        if store.log.replica.has_heard_all().await { Ok(store) } else { Err(NatsError("its feed says nothing".into())) }
+        if !store.log.replica.has_heard_all().await {
+            return Err(NatsError("its feed says nothing".into()));
+        }
+        // Its first heartbeat is under way: until that is back, lists would fail.
+        let _ = timeout(FIRST_BEAT, store.log.replica.has_become_fresh()).await;
+        Ok(store)
     }
 
     /// True while the feed runs, and reads are local.

@@ -11,6 +11,7 @@
 //! The deadlines that count are in the record and are compared with the caller's time; the server's own expiry only cleans up, later.
 
 mod connection;
+mod error;
 mod options;
 mod record;
 mod scripts;
@@ -22,6 +23,7 @@ use crate::UnixTime;
 use connection::{Answer, Call, Server, Servers};
 use core::fmt;
 use core::time::Duration;
+pub use error::{RedisCheckError, RedisUrlError};
 pub use options::RedisOptions;
 use record::{args_of, bytes_of, digits, entry_of, epoch_of, keys, number, prefix, said, selector, swapped};
 use redis::Value;
@@ -64,18 +66,6 @@ pub struct RedisStore {
     answer: Duration,
 }
 
-/// An address that cannot be one.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RedisUrlError(String);
-
-impl fmt::Display for RedisUrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an address of Redis looks like redis://host:port: {}", self.0)
-    }
-}
-
-impl core::error::Error for RedisUrlError {}
-
 impl RedisStore {
     /// On one server. No connection is made before the first call. `rediss://` asks for TLS, by the roots that the system trusts, with feature
     /// `redis-tls`.
@@ -83,7 +73,7 @@ impl RedisStore {
     /// # Errors
     /// [`RedisUrlError`]
     pub fn single(url: &str, options: RedisOptions) -> Result<Self, RedisUrlError> {
-        Ok(Self::on(Servers::single(url).map_err(|error| not_a_url(&error))?, options))
+        Ok(Self::on(RedisUrlError::of([url], Servers::single(url))?, options))
     }
 
     /// On the primary that most of these sentinels name. They are asked all at once, now and then and whenever it does not answer or is none any
@@ -99,8 +89,8 @@ impl RedisStore {
         options: RedisOptions,
     ) -> Result<Self, RedisUrlError> {
         let urls: Vec<_> = urls.into_iter().map(String::from).collect();
-        let servers = Servers::sentinel(&urls, primary, login, options).map_err(|error| not_a_url(&error))?;
-        Ok(Self::on(servers, options))
+        let servers = Servers::sentinel(&urls, primary, login, options);
+        Ok(Self::on(RedisUrlError::of(urls.iter().map(String::as_str), servers)?, options))
     }
 
     /// On a cluster that these nodes belong to.
@@ -108,8 +98,34 @@ impl RedisStore {
     /// # Errors
     /// [`RedisUrlError`]
     pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>, options: RedisOptions) -> Result<Self, RedisUrlError> {
-        let urls = urls.into_iter().map(String::from).collect();
-        Ok(Self::on(Servers::cluster(urls, &options).map_err(|error| not_a_url(&error))?, options))
+        let urls: Vec<_> = urls.into_iter().map(String::from).collect();
+        let servers = Servers::cluster(urls.clone(), &options);
+        Ok(Self::on(RedisUrlError::of(urls.iter().map(String::as_str), servers)?, options))
+    }
+
+    /// Asks a server something, on a connection of its own: for the start of yours, as a wrong address or password is seen only at the first call
+    /// otherwise, and then is a mere [`StoreError::Unavailable`]. That it fails says nothing of later: the store makes its connections by itself.
+    ///
+    /// ```no_run
+    /// use countersign::session::{RedisOptions, RedisStore};
+    ///
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = RedisStore::single("redis://sessions:a%20password@10.0.0.1:6379", RedisOptions::default())?;
+    /// if let Err(error) = store.check().await {
+    ///     eprintln!("{error}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RedisCheckError`]
+    pub async fn check(&self) -> Result<(), RedisCheckError> {
+        // What it asks for is nobody's, and allowed to whom the store's keys are.
+        self.server
+            .check(redis::cmd("HMGET").arg("cs:{check}:e").arg("n"))
+            .await
+            .map_err(|error| RedisCheckError::of(&error))
     }
 
     fn on(servers: Servers, options: RedisOptions) -> Self {
@@ -278,11 +294,6 @@ enum End {
 
 /// What a script is told that replicas are waited for with.
 const IS_AWAITED: &[u8] = b"1";
-
-fn not_a_url(error: &redis::RedisError) -> RedisUrlError {
-    // The address itself may have a password in it.
-    RedisUrlError(error.category().to_string())
-}
 
 impl SessionStore for RedisStore {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {

@@ -20,10 +20,12 @@ use known::{Known, Lost};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether what is known is believed.
+const LOOK: Duration = Duration::from_millis(5);
 /// Feeds that end before they are whole, before a store that is opened gives up.
 const BEGINNINGS: u64 = 10;
 
@@ -176,6 +178,12 @@ impl Replica {
             if self.messages.load(Ordering::Relaxed) == before || self.generation() > BEGINNINGS {
                 return false;
             }
+        }
+    }
+
+    pub(super) async fn has_become_fresh(&self) {
+        while !self.is_fresh() {
+            sleep(LOOK).await;
         }
     }
 

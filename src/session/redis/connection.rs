@@ -79,6 +79,11 @@ impl Server {
         Ok(Answer { value, is_second })
     }
 
+    /// Asks on a connection that nobody else has, and says what is wrong.
+    pub(super) async fn check(&self, command: &Cmd) -> RedisResult<()> {
+        self.shared.ask_apart(command).await
+    }
+
     /// Asks what changes nothing.
     pub(super) async fn read(&self, command: &Cmd, until: Instant) -> Result<Value, StoreError> {
         let ask = async || self.shared.connection().await?.query(command).await;

@@ -6,7 +6,7 @@ use crate::session::redis::RedisOptions;
 use crate::session::store::StoreError;
 use core::future::Future;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -68,6 +68,16 @@ impl Link {
         });
         has_tried.await;
         self.believed()?.ok_or_else(|| RedisError::from((ErrorKind::Io, "no connection")))
+    }
+
+    /// Asks on a connection of its own.
+    pub(super) async fn ask_apart(&self, command: &Cmd) -> RedisResult<()> {
+        let asking = async {
+            self.servers.listen().await;
+            self.servers.connect(&self.options).await?.connection.query(command).await.map(drop)
+        };
+        let patience = self.servers.patience(&self.options).saturating_add(self.options.answer);
+        timeout(patience, asking).await.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no answer in time"))))
     }
 
     fn believed(&self) -> RedisResult<Option<Connection>> {

@@ -23,20 +23,20 @@ pub(in crate::session::redis) enum Servers {
 }
 
 /// TLS needs somebody to compute for it: if the process has chosen nobody and could choose several, the first connection would panic.
-fn prepare<'u>(urls: impl IntoIterator<Item = &'u String>) {
-    #[cfg(feature = "redis-tls")]
-    if urls.into_iter().any(|url| url.starts_with("rediss:")) && rustls::crypto::CryptoProvider::get_default().is_none()
-    {
+#[cfg(feature = "redis-tls")]
+fn prepare(urls: &[String]) {
+    if urls.iter().any(|url| url.starts_with("rediss:")) && rustls::crypto::CryptoProvider::get_default().is_none() {
         // If another thread was faster, there is one now.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    #[cfg(not(feature = "redis-tls"))]
-    drop(urls);
 }
+
+#[cfg(not(feature = "redis-tls"))]
+fn prepare(_: &[String]) {}
 
 impl Servers {
     pub(in crate::session::redis) fn single(url: &str) -> RedisResult<Self> {
-        prepare([&String::from(url)]);
+        prepare(&[url.into()]);
         Client::open(url).map(|client| Self::Single(Box::new(client)))
     }
 
