@@ -8,11 +8,14 @@ use crate::cluster_kit::net::with_free_ports;
 use crate::cluster_kit::process::Folder;
 use crate::cluster_kit::redis::Redis;
 use crate::cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
-use crate::shell::{Outcome, Tally, command, root, stdout_of};
+use crate::shell::{Outcome, Tally, command, root};
 use crate::tools;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -20,18 +23,21 @@ const PASSWORD: &str = "obvious-demo-password";
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const HELP: &str = "a, b or c: kills or revives that server.  s: kills or revives the store, of several servers the one that leads.  q: ends all of it.";
+const HELP: &str = "a, b or c: kills or revives that server.  s: kills or revives the store, of several servers the one that leads (the one Redis keeps nothing on disk).  q: ends all of it.";
 
-/// For a person: takes lines from the terminal.
+/// For a person: takes lines from the terminal, until that or somebody else ends it.
 pub(crate) fn by_hand(store: &str, balancer: &str) -> Outcome {
+    tools::cluster_servers()?;
+    println!("Building the demo; the first time that takes a few minutes.");
     build()?;
+    let keys = keys()?;
     let mut cluster = Cluster::start(store, balancer)?;
     println!(
         "Open {}/ and sign in as alice, password {PASSWORD}. Each answer says which server it is from.",
         cluster.url
     );
     println!("{HELP}");
-    for line in std::io::stdin().lines().map_while(Result::ok) {
+    for line in keys {
         match line.trim() {
             "" => {}
             "q" => break,
@@ -40,6 +46,19 @@ pub(crate) fn by_hand(store: &str, balancer: &str) -> Outcome {
     }
     println!("Ending all of it.");
     Ok(())
+}
+
+/// What is typed, and a `q` at the end of that and at a signal to end: unheeded it would leave the servers behind.
+fn keys() -> Outcome<mpsc::Receiver<String>> {
+    let (send, keys) = mpsc::channel();
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| error.to_string())?;
+    let ends = send.clone();
+    std::thread::spawn(move || signals.forever().try_for_each(|_| ends.send("q".to_owned())));
+    std::thread::spawn(move || {
+        let typed = std::io::stdin().lines().map_while(Result::ok);
+        typed.chain(["q".to_owned()]).try_for_each(|line| send.send(line))
+    });
+    Ok(keys)
 }
 
 /// In CI: a browser stays signed in while its servers die, as far as the store promises.
@@ -108,8 +127,10 @@ fn last_node(browser: &Browser) -> Outcome<String> {
 }
 
 fn build() -> Outcome {
-    let build = "cargo build --quiet --release --features axum,disk,session-filter,redis,nats --example server";
-    stdout_of(&mut command(build)).map(|_| ())
+    let build = "cargo build --release --features axum,disk,session-filter,redis,nats --example server";
+    // What it prints is progress.
+    let status = command(build).status().map_err(|error| format!("cargo could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err("the demo could not be built".to_owned()) }
 }
 
 fn failed(failure: Failure) -> String {
