@@ -155,8 +155,11 @@ async fn the_user_of_the_example_is_enough() {
     for login in ["sessions:wrong", "sessions:wrong%FF", "nobody"] {
         let urls = log_in(login);
         let refusal = NatsStore::connect(urls.iter().map(String::as_str), by_three()).await.unwrap_err();
+        println!("{refusal}");
         assert!(!refusal.to_string().contains("wrong"), "{refusal}");
     }
+    let nowhere = NatsStore::connect(["nats://sessions:wrong@127.0.0.1:1"], by_three()).await.unwrap_err().to_string();
+    assert!(nowhere.contains("127.0.0.1:1: ") && !nowhere.contains("wrong"), "{nowhere}");
 }
 
 async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {

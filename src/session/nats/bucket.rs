@@ -38,12 +38,22 @@ pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Resul
     if let Some((user, password)) = login {
         connecting = connecting.user_and_password(decoded(user)?, decoded(password)?);
     }
-    connecting.connect(addresses).await.map_err(|error| failed(&error))
+    // Not as they were given: there may be passwords in them.
+    let servers: Vec<_> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
+    connecting.connect(addresses).await.map_err(|error| failed(&format!("{}: {error}", servers.join(", "))))
 }
 
 fn decoded(part: &str) -> Result<String, NatsError> {
     let decoded = percent_decode_str(part).decode_utf8();
     decoded.map(String::from).map_err(|_| failed(&"user and password in an address are percent-encoded UTF-8"))
+}
+
+/// Who may not do something hears nothing of it from the server, and waits.
+fn cannot_be_made(error: &dyn Display) -> NatsError {
+    failed(&format!(
+        "{error}; do most of its servers run, with JetStream (-js), and may this user do for this bucket what \
+         examples/cluster/nats.conf lists?"
+    ))
 }
 
 fn failed(error: &dyn Display) -> NatsError {
@@ -85,7 +95,9 @@ impl Bucket {
             Ok(stream) => stream.cached_info().clone(),
             Err(_) => match patient.create_stream(config_of(options)).await {
                 Ok(stream) => stream.cached_info().clone(),
-                Err(error) => patient.get_stream(&name).await.map_err(|_| failed(&error))?.cached_info().clone(),
+                Err(error) => {
+                    patient.get_stream(&name).await.map_err(|_| cannot_be_made(&error))?.cached_info().clone()
+                }
             },
         };
         check(&info.config, options)?;
