@@ -330,7 +330,7 @@ async fn a_copy_that_hears_nothing_is_not_believed() {
     let options = NatsOptions { answer: Duration::from_millis(500), staleness: Duration::from_secs(1), ..patient() };
     let behind = store(&[format!("nats://{}", link.address())], &options).await;
     let ahead = store(&[nats.url()], &options).await;
-    assert!(ahead.is_fresh() && behind.is_fresh(), "a store that is opened can list");
+    assert!(ahead.is_fresh(), "a store that was opened can list");
     let handle = session(&*ahead, Kind::SignedIn, b"data").await;
     behind.catch_up().await.unwrap();
     assert!(behind.load(handle, NOW).await.unwrap().is_some() && behind.is_fresh());
