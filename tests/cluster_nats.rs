@@ -947,7 +947,7 @@ async fn what_is_written_over_a_bucket_that_is_gone_does_not_stay() {
     let far = running.position().unwrap();
     nats.request("$JS.API.STREAM.DELETE.KV_countersign", "").unwrap();
     let started = store(&[nats.url()], &options).await;
-    // It does not know yet.
+    assert!(running.is_fresh(), "it does not know yet");
     let until = UnixTime::from_secs(DEADLINES.idle.as_secs() + 1);
     assert_ne!(running.touch(touched, until, NOW).await, Ok(true));
     let late = running.revoke_user(revoked.tag(), None, NOW).await;

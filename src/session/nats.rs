@@ -36,9 +36,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use turns::Turns;
 
-/// How long a store that is opened waits until it is believed; it reads the bucket itself until then.
-const FIRST_BEAT: Duration = Duration::from_secs(5);
-
 /// The shortest staleness.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -138,8 +135,8 @@ impl NatsStore {
         if !store.log.replica.has_heard_all().await {
             return Err(NatsError("its feed says nothing".into()));
         }
-        // Its first heartbeat is under way: until that is back, lists would fail.
-        let _ = timeout(FIRST_BEAT, store.log.replica.has_become_fresh()).await;
+        // So that it is believed from the start: its lists would fail until then.
+        replica::send_beat(store.log.bucket.clone(), Arc::clone(&store.log.replica)).await;
         Ok(store)
     }
 

@@ -15,17 +15,15 @@ use awaited::Awaited;
 pub(super) use awaited::{Expected, Outcome};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
-pub(super) use feed::{beat, listen};
+pub(super) use feed::{beat, listen, send_beat};
 use known::{Known, Lost};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::vec::Vec;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
-/// How often it is looked whether what is known is believed.
-const LOOK: Duration = Duration::from_millis(5);
 /// Feeds that end before they are whole, before a store that is opened gives up.
 const BEGINNINGS: u64 = 10;
 
@@ -178,12 +176,6 @@ impl Replica {
             if self.messages.load(Ordering::Relaxed) == before || self.generation() > BEGINNINGS {
                 return false;
             }
-        }
-    }
-
-    pub(super) async fn has_become_fresh(&self) {
-        while !self.is_fresh() {
-            sleep(LOOK).await;
         }
     }
 

@@ -106,7 +106,7 @@ pub(in crate::session::nats) async fn beat(bucket: Bucket, replica: Arc<Replica>
 
 /// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too, if the feed comes from the server that leads. And
 /// looks how full the bucket is.
-async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
+pub(in crate::session::nats) async fn send_beat(bucket: Bucket, replica: Arc<Replica>) {
     let (at, generation) = (Instant::now(), replica.generation());
     let mut expected = replica.expect();
     let message = Message { id: expected.id, over: 0, body: Body::Beat };
