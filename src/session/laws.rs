@@ -39,7 +39,7 @@ pub enum Law {
     CreateDoesNotOverwrite,
     /// L2: a swap with any version but the current one changes nothing.
     SwapComparesVersions,
-    /// L3: what was deleted, rotated, revoked, or has run out comes back by no call but create.
+    /// L3: what was deleted, rotated, revoked, or has run out comes back by no call; at most a create makes another one under its handle.
     OverIsOver,
     /// L4: a touch never shortens, never passes the absolute deadline, and changes neither data nor version.
     TouchOnlyPushesOn,

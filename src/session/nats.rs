@@ -36,6 +36,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use turns::Turns;
 
+/// How long a request waits for what its client has seen elsewhere.
+const MOMENT: Duration = Duration::from_millis(200);
+
 /// The shortest staleness.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -300,10 +303,14 @@ impl SessionStore for NatsStore {
 
     /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
     /// reached, and must lock nobody out.
-    async fn reach(&self, position: u64) -> Result<(), StoreError> {
-        let moment = Duration::from_millis(200).min(self.log.options.answer);
-        let _ = timeout(moment, self.log.replica.has_heard(position)).await;
-        Ok(())
+    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
+        let moment = MOMENT.min(self.log.options.answer);
+        if timeout(moment, self.log.replica.has_heard(position)).await.is_ok() {
+            return Ok(true);
+        }
+        // Only the bucket knows whether this server is behind, or the position is of none that there is.
+        let info = timeout(moment, self.log.bucket.info()).await;
+        Ok(!matches!(info, Ok(Ok(info)) if info.state.last_sequence < position))
     }
 }
 

@@ -105,6 +105,7 @@ impl RedisStore {
 
     /// Asks a server something, on a connection of its own: for the start of yours, as a wrong address or password is seen only at the first call
     /// otherwise, and then is a mere [`StoreError::Unavailable`]. That it fails says nothing of later: the store makes its connections by itself.
+    /// What is wrong with a cluster, or with sentinels, it says in less detail.
     ///
     /// ```no_run
     /// use countersign::session::{RedisOptions, RedisStore};

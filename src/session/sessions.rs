@@ -288,7 +288,7 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// # Errors
     /// [`SessionError`], among them [`SessionError::Gone`] and [`SessionError::Revoked`] if the user was signed out everywhere since the attempt
-    /// began. After [`StoreError::Unavailable`] nobody knows whether it was done; after any other the old session is what it was.
+    /// began. After [`StoreError::Unavailable`](super::StoreError::Unavailable) nobody knows whether it was done; after any other the old session is what it was.
     pub async fn sign_in(
         &self,
         session: &mut Session,

@@ -106,7 +106,7 @@ pub enum Created {
 pub enum Swapped {
     /// Written, in this version.
     Done(u64),
-    /// It has another version: read it again. Nothing was changed.
+    /// It has another version: read it again. Nothing was changed. The new handle of a rotation may be used up: take another one.
     Conflict,
     /// It is over: nothing was written, and nothing will bring it back.
     Gone,
@@ -165,7 +165,7 @@ pub enum Durability {
 ///
 /// | call | when the session is over |
 /// |---|---|
-/// | [`create`](SessionStore::create) | makes a new one: the only call that does |
+/// | [`create`](SessionStore::create) | makes another one, the only call that does; or says that the handle was used, if the store still knows |
 /// | [`load`](SessionStore::load) | nothing |
 /// | [`compare_and_swap`](SessionStore::compare_and_swap), [`rotate`](SessionStore::rotate) | [`Swapped::Gone`], nothing written |
 /// | [`touch`](SessionStore::touch), [`delete`](SessionStore::delete) | `false` |
@@ -277,19 +277,19 @@ pub trait SessionStore: Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// How far this server is with what it has written and heard of, for a store of which every server has a copy: the filter puts it into the
-    /// cookie, so that the next request finds what this one has written or read, on whatever server. `None` for all others, and while
-    /// nothing is known of that.
+    /// cookie when a request has written or has come from another server, so that the next one finds as much, on whatever server. `None` for all
+    /// other stores, and while nothing is known of that.
     fn position(&self) -> Option<u64> {
         None
     }
 
-    /// Waits until this server's copy has come so far.
+    /// Waits, for a moment, until this server's copy has come so far; false if the store itself has not, and the position is of no use.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if it does not get there in time.
-    fn reach(&self, position: u64) -> impl Future<Output = Result<(), StoreError>> + Send {
+    /// [`StoreError`], as every call.
+    fn reach(&self, position: u64) -> impl Future<Output = Result<bool, StoreError>> + Send {
         let _ = position;
-        core::future::ready(Ok(()))
+        core::future::ready(Ok(true))
     }
 }
 

@@ -23,7 +23,7 @@ macro_rules! twins {
             $(fn $name(&self, $($argument: $type),*) -> Answer<'_, $answer>;)*
             fn capabilities(&self) -> Capabilities;
             fn position(&self) -> Option<u64>;
-            fn reach(&self, position: u64) -> Answer<'_, ()>;
+            fn reach(&self, position: u64) -> Answer<'_, bool>;
         }
 
         impl<S: SessionStore> Boxed for S {
@@ -39,7 +39,7 @@ macro_rules! twins {
                 SessionStore::position(self)
             }
 
-            fn reach(&self, position: u64) -> Answer<'_, ()> {
+            fn reach(&self, position: u64) -> Answer<'_, bool> {
                 Box::pin(SessionStore::reach(self, position))
             }
         }
@@ -57,7 +57,7 @@ macro_rules! twins {
                 self.0.position()
             }
 
-            async fn reach(&self, position: u64) -> Result<(), StoreError> {
+            async fn reach(&self, position: u64) -> Result<bool, StoreError> {
                 self.0.reach(position).await
             }
         }
@@ -76,7 +76,7 @@ macro_rules! twins {
                 S::position(self)
             }
 
-            async fn reach(&self, position: u64) -> Result<(), StoreError> {
+            async fn reach(&self, position: u64) -> Result<bool, StoreError> {
                 S::reach(self, position).await
             }
         }

@@ -57,13 +57,13 @@ impl Filter {
         };
         let number = |digits: &[u8]| u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok();
         let position = position.filter(|digits| (1..=16).contains(&digits.len())).and_then(number);
-        Some(Hint { route, position })
+        Some(Hint { route, position, is_of_no_use: false })
     }
 
-    /// Waits until this server has heard of what the cookie's holder has seen elsewhere.
-    pub(super) async fn reach(&self, spent: &Spent, hint: Hint) -> Result<(), SessionError> {
+    /// Waits until this server has heard of what the cookie's holder has seen elsewhere; false if nobody ever will.
+    pub(super) async fn reach(&self, spent: &Spent, hint: Hint) -> Result<bool, SessionError> {
         let store = self.sessions.store();
-        let (Some(position), Some(_)) = (hint.position, store.position()) else { return Ok(()) };
+        let (Some(position), Some(_)) = (hint.position, store.position()) else { return Ok(true) };
         self.in_time(spent, pin!(async { Ok(store.reach(position).await?) })).await
     }
 
@@ -87,13 +87,12 @@ impl Filter {
     /// The cookies that the browser has not: that of a new credential, and the one beside it if the client has moved, this request has written, or
     /// what the browser has is of no use. They are two, so that an answer that is late never puts an old credential back.
     pub(super) fn new_cookies(&self, session: &Session, hint: Hint, has_written: bool) -> Cookies {
-        // It was waited for, and is none of this log: each request would wait again.
-        let is_beyond = hint.position.zip(self.sessions.store().position()).is_some_and(|(theirs, own)| theirs > own);
-        if session.is_unsaved() && !is_beyond {
+        // Else each request would wait again, strangers' too.
+        if session.is_unsaved() && !hint.is_of_no_use {
             return Cookies::default();
         }
         let credential = (!session.is_unsaved() && session.has_new_cookie()).then(|| session.cookie());
-        let beside = self.beside(hint, has_written || is_beyond);
+        let beside = self.beside(hint, has_written);
         if credential.is_none() && beside.is_none() {
             return Cookies::default();
         }
@@ -105,15 +104,16 @@ impl Filter {
     }
 
     /// What the cookie beside the credential has to say from now on, if it has to be said.
-    fn beside(&self, hint: Hint, has_news: bool) -> Option<String> {
+    fn beside(&self, hint: Hint, has_written: bool) -> Option<String> {
         let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(hint.route));
-        let position = self.sessions.store().position();
-        let has_news = has_news && position.is_some();
-        if !has_moved && !has_news {
+        let own = self.sessions.store().position();
+        let has_news = has_moved || hint.is_of_no_use || has_written && own.is_some();
+        if !has_news {
             return None;
         }
         let mut value = self.affinity.as_ref().map(Affinity::name).unwrap_or_default();
-        if let Some(position) = position.or(hint.position) {
+        // One that is behind does not take from the client what it has seen elsewhere.
+        if let Some(position) = own.max(hint.position.filter(|_| !hint.is_of_no_use)) {
             value.push_str(&format!("~{position:x}"));
         }
         Some(value)
@@ -151,10 +151,17 @@ pub(super) struct Hint {
     pub(super) route: Route,
     /// How far the server was that gave the cookie: see [`SessionStore::position`].
     position: Option<u64>,
+    /// The store itself is not as far, so that it is of another one.
+    is_of_no_use: bool,
 }
 
 impl Hint {
-    pub(super) const NONE: Self = Self { route: Route::Unknown, position: None };
+    pub(super) const NONE: Self = Self { route: Route::Unknown, position: None, is_of_no_use: false };
+
+    /// The same, once the store has said that it is not as far.
+    pub(super) const fn of_no_use(self) -> Self {
+        Self { is_of_no_use: true, ..self }
+    }
 }
 
 /// The time that a request has waited for the store, in microseconds.

@@ -228,7 +228,6 @@ impl Log {
         if !outcome.counts {
             return Ok(false);
         }
-        self.replica.has_written(appended);
         if outcome.others >= UNTIDY || is_end {
             self.tidy(key);
         }

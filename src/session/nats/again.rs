@@ -5,20 +5,23 @@ use super::log::{Body, Key};
 use crate::session::store::StoreError;
 use core::time::Duration;
 use std::sync::Arc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How often it looks whether the copy began anew, and how long it waits after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONG_PAUSE: Duration = Duration::from_secs(2);
+/// How often it compares where nothing began anew.
+const NOW_AND_THEN: Duration = Duration::from_secs(10);
 
-/// Compares what this server has heard to be over with what the servers have, whenever its copy began anew. Several may say the same: one of it counts.
+/// Compares what this server has heard to be over with what the servers have, whenever its copy began anew, and now and then, as one that knows
+/// less may have written since. Several may say the same: one of it counts.
 pub(super) async fn say_again(log: Arc<Log>) {
-    let mut compared = None;
+    let (mut compared, mut at) = (None, Instant::now());
     loop {
         let generation = log.replica.generation();
-        if compared != Some(generation) {
+        if compared != Some(generation) || at.elapsed() > NOW_AND_THEN {
             match say_lost(&log, generation).await {
-                Ok(true) => compared = Some(generation),
+                Ok(true) => (compared, at) = (Some(generation), Instant::now()),
                 Ok(false) => {}
                 // It is still lost then.
                 Err(_) => sleep(LONG_PAUSE).await,

@@ -33,6 +33,10 @@ const BETWEEN: Duration = Duration::from_millis(20);
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
     let addresses: Vec<ServerAddr> =
         urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| failed(&error))?;
+    // Most likely an `@` or a `/` of a password: what stands in front of it would be taken for the server, and shown.
+    if addresses.iter().any(|address| !matches!(address.clone().into_inner().path(), "" | "/")) {
+        return Err(failed(&"an address of NATS has no path; `/` in a password is `%2F` there"));
+    }
     let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
     if let Some((user, password)) = login {

@@ -6,10 +6,9 @@
 //! present one is still there.
 //!
 //! ```text
-//!   revision   41            42             43            44
-//!   over        7            41             41            42
-//!            present ─────► logout          │          a new session, say
-//!                                    a late write: 41 is not later than 41
+//!   revision   41            42            43
+//!   over        7            41            41
+//!            present ─────► logout    a late write: 41 is not later than 41
 //! ```
 //!
 //! Servers compare revisions, too, if one asks them. But where several of 2.9 keep a bucket, their leader does so before it sends the write to the
@@ -143,6 +142,9 @@ impl<T: Clone> Place<T> {
     pub(super) fn take(place: &mut Option<Self>, revision: u64, over: u64, value: T) -> bool {
         // It was written over something of another bucket, that was there before this one: nothing would ever be over it.
         if over >= revision {
+            if let Some(present) = place {
+                present.note(revision);
+            }
             return false;
         }
         let Some(present) = place else {

@@ -58,7 +58,7 @@ pub(super) struct Replica {
     messages: AtomicU64,
     /// What was seen in the bucket: before that was heard, this copy is behind what was answered already.
     must_hear: AtomicU64,
-    /// The last revision that was written here.
+    /// The last revision that was written here since the copy began anew.
     written: AtomicU64,
     /// Hundredths of the bucket's room that are taken, as was said last.
     fill: AtomicU64,
@@ -115,25 +115,26 @@ impl Replica {
         self.must_hear.fetch_max(revision, Ordering::Relaxed);
     }
 
-    pub(super) fn has_written(&self, revision: u64) {
-        self.written.fetch_max(revision, Ordering::Relaxed);
-    }
-
-    /// How far the log was when this server wrote into it or heard of it last; nothing while the feed begins.
+    /// How far the log was when this server wrote into it or heard of it last; nothing if it has done neither since the copy began anew.
     pub(super) fn position(&self) -> Option<u64> {
-        let heard = *self.heard.borrow();
-        heard.map(|heard| heard.max(self.written.load(Ordering::Relaxed)))
+        let written = Some(self.written.load(Ordering::Relaxed)).filter(|written| *written > 0);
+        (*self.heard.borrow()).max(written)
     }
 
     /// Writes a message behind all others; the revision that it got. If that was heard of already, the bucket is another one by now, or has lost
     /// some: what is known here is of no use for it.
     pub(super) async fn append(&self, bucket: &Bucket, key: Key, message: &Message) -> Result<u64, StoreError> {
-        let last = self.last_heard();
+        let (generation, last) = (self.generation(), self.last_heard());
         let revision = bucket.append(key, message).await?;
+        // What was heard before the copy began anew says nothing of this bucket.
+        if self.generation() != generation {
+            return Ok(revision);
+        }
         if last.is_some_and(|last| revision <= last) {
             self.begin_anew();
             return Err(StoreError::Unavailable);
         }
+        self.written.fetch_max(revision, Ordering::Relaxed);
         Ok(revision)
     }
 
@@ -160,7 +161,9 @@ impl Replica {
     fn forget(&self) {
         self.heard.send_replace(None);
         self.write().forget();
-        self.must_hear.store(0, Ordering::Relaxed);
+        for mark in [&self.must_hear, &self.written] {
+            mark.store(0, Ordering::Relaxed);
+        }
         *self.last() = None;
         self.must_begin_anew.store(false, Ordering::Relaxed);
     }
@@ -219,7 +222,6 @@ impl Replica {
     /// The servers have lost something of what was heard, or another one leads.
     fn begin_anew(&self) {
         self.write().current_at = None;
-        self.written.store(0, Ordering::Relaxed);
         self.must_begin_anew.store(true, Ordering::Relaxed);
     }
 

@@ -29,24 +29,26 @@ impl fmt::Display for RedisUrlError {
 
 impl core::error::Error for RedisUrlError {}
 
-/// Why no server answers: see [`RedisStore::check`](super::RedisStore::check).
+/// Why the servers are of no use: see [`RedisStore::check`](super::RedisStore::check).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RedisCheckError(String);
 
 impl RedisCheckError {
-    /// What the server says of it has no password in it; what the client says may have an address.
     pub(super) fn of(error: &RedisError) -> Self {
-        if let Some(code) = error.code() {
-            return Self(format!("{code} {}", error.detail().unwrap_or_default()));
+        match error.code() {
+            // Some servers repeat the command that they do not know, with the password in it.
+            Some("ERR") => Self("it does not know a command that signs in or reads".into()),
+            Some(code) => Self(format!("{code} {}", error.detail().unwrap_or_default())),
+            // Not in the client's own words: there may be an address in them.
+            None if error.is_connection_refusal() => Self("connection refused".into()),
+            None => Self(error.category().to_string()),
         }
-        let said = if error.is_connection_refusal() { "connection refused" } else { error.category() };
-        Self(said.to_string())
     }
 }
 
 impl fmt::Display for RedisCheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redis does not answer: {}", self.0)
+        write!(f, "Redis cannot be used: {}", self.0)
     }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::session::nats) async fn listen(bucket: Bucket, replica: Arc<Replic
         // In this order: what is written in between comes with the feed.
         let begun = timeout(patience, bucket.feed(patience.checked_div(4).unwrap_or(patience))).await;
         if begun.is_err() {
-            patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN)).min(PATIENCE);
+            patience = patience.saturating_add(BEGIN.checked_div(2).unwrap_or(BEGIN)).min(PATIENCE.saturating_mul(4));
         }
         if let Ok(Ok(mut feed)) = begun
             && let Ok(info) = bucket.info().await
