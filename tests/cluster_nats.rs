@@ -459,6 +459,14 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     // By way of a server that has only read it.
     link.set(Mode::Frozen).unwrap();
     let (_, written, _) = send(&ahead, "POST", &settled).await;
+    let mark = |cookie: &str| {
+        let beside = cookie.split("; ").find_map(|pair| pair.strip_prefix("at=")).unwrap().to_owned();
+        u64::from_str_radix(beside.split_once('~').unwrap().1, 16).unwrap()
+    };
+    // One that is too far behind says what it knows, and leaves the mark where it is.
+    let (_, kept, visits) = send(&behind, "GET", &written).await;
+    assert_eq!((visits.as_str(), mark(&kept)), ("2", mark(&written)));
+    assert!(kept.starts_with("at=c~"), "{kept}");
     let (_, read, visits) = send(&between, "GET", &written).await;
     assert_eq!(visits, "3");
     let opening = async {
