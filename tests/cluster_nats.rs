@@ -160,6 +160,8 @@ async fn the_user_of_the_example_is_enough() {
     }
     let nowhere = NatsStore::connect(["nats://sessions:wrong@127.0.0.1:1"], by_three()).await.unwrap_err().to_string();
     assert!(nowhere.contains("127.0.0.1:1: ") && !nowhere.contains("wrong"), "{nowhere}");
+    let not_encoded = NatsStore::connect(["nats://sessions:4711/wrong@127.0.0.1:1"], by_three()).await.unwrap_err();
+    assert!(not_encoded.to_string().contains("%2F") && !not_encoded.to_string().contains("4711"), "{not_encoded}");
 }
 
 async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
@@ -820,7 +822,7 @@ async fn who_is_cut_off_with_the_leader_says_so() {
             let is_read = answer.map(|found| found.is_some());
             assert_eq!(is_read, Err(StoreError::Unavailable), "{asked:?} after it was cut off, ended {ended:?}");
         }
-        if ended.is_none() && ahead.delete(handle, NOW).await.is_ok() {
+        if ended.is_none() && ahead.delete(handle, NOW).await == Ok(true) {
             ended = Some(Instant::now());
             println!("the leader cut off: the others end a session after {:.1?}", parted.elapsed());
         }

@@ -28,7 +28,7 @@ struct Inside {
     /// What is said beside them.
     hint: Hint,
     /// The position that is said there is of no use.
-    is_beyond: AtomicBool,
+    is_of_no_use: AtomicBool,
     /// Something was written for this request.
     has_written: AtomicBool,
     state: Mutex<State>,
@@ -94,7 +94,7 @@ impl SessionSlot {
             filter: Arc::clone(filter),
             cookies,
             hint,
-            is_beyond: AtomicBool::new(false),
+            is_of_no_use: AtomicBool::new(false),
             has_written: AtomicBool::new(false),
             state: Mutex::new(State::Unread),
             spent: Spent::default(),
@@ -157,10 +157,10 @@ impl SessionSlot {
             State::Unread => {
                 // Also when this future is dropped half way.
                 let mut back = PutBack(Some(self));
-                let Inside { filter, cookies, hint, is_beyond, spent, .. } = &*self.0;
+                let Inside { filter, cookies, hint, is_of_no_use, spent, .. } = &*self.0;
                 let (sessions, now) = (&filter.sessions, UnixTime::now());
                 if !cookies.is_empty() && !filter.reach(spent, *hint).await? {
-                    is_beyond.store(true, Ordering::Relaxed);
+                    is_of_no_use.store(true, Ordering::Relaxed);
                 }
                 let cookies = cookies.iter().map(<[u8; _]>::as_slice);
                 let found = filter.in_time(spent, pin!(sessions.find(cookies, now))).await?;
@@ -191,8 +191,8 @@ impl SessionSlot {
     }
 
     fn new_cookies(&self, session: &Session) -> Cookies {
-        let Inside { filter, hint, is_beyond, has_written, .. } = &*self.0;
-        let hint = if is_beyond.load(Ordering::Relaxed) { hint.of_no_use() } else { *hint };
+        let Inside { filter, hint, is_of_no_use, has_written, .. } = &*self.0;
+        let hint = if is_of_no_use.load(Ordering::Relaxed) { hint.of_no_use() } else { *hint };
         filter.new_cookies(session, hint, has_written.load(Ordering::Relaxed))
     }
 

@@ -98,7 +98,7 @@ impl Known {
         let sessions = self.ends.sessions.keys().filter_map(|handle| {
             let place = self.session(*handle)?;
             let entry = place.value.entry()?;
-            self.was_ended(*handle).then(|| (*handle, place.revision, entry.clone()))
+            Some((*handle, place.revision, entry.clone()))
         });
         let epochs = self.ends.epochs.keys().filter_map(|tag| {
             let (there, revision) =
