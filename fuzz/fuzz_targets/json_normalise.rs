@@ -2,14 +2,13 @@
 #![no_main]
 
 use countersign::jwt::Unverified;
-use countersign_fuzz::{KEY, signed};
+use countersign_fuzz::{Json, KEY, signed};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
 
 fuzz_target!(|claims: &[u8]| {
     let Some(normalised) = normalised(claims) else { return };
-    let ours: Value = serde_json::from_str(&normalised).expect("normalised text is JSON");
-    let theirs: Value = serde_json::from_slice(claims).expect("what we accept is JSON");
+    let ours: Json = serde_json::from_str(&normalised).expect("normalised text is JSON");
+    let theirs: Json = serde_json::from_slice(claims).expect("what we accept is JSON");
     assert_eq!(ours, theirs);
     assert_eq!(self::normalised(normalised.as_bytes()).as_ref(), Some(&normalised));
 });

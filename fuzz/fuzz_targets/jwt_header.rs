@@ -2,16 +2,16 @@
 #![no_main]
 
 use countersign::jwt::{Algorithm, Hs256Key, Unverified};
-use countersign_fuzz::{KEY, signed};
+use countersign_fuzz::{Json, KEY, signed};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use std::collections::BTreeMap;
 
 fuzz_target!(|header: &[u8]| {
     let token = signed(header, b"{}");
     let mut scratch = vec![0; token.len()];
     let Ok(parsed) = Unverified::parse(token.as_bytes()) else { return };
     if parsed.authenticate(&*KEY, &mut scratch).is_ok() {
-        let header: Value = serde_json::from_slice(header).expect("what is admitted is JSON");
-        assert_eq!(header["alg"], Hs256Key::ALG);
+        let header: BTreeMap<String, Json> = serde_json::from_slice(header).expect("what is admitted is JSON");
+        assert_eq!(header["alg"].as_text(), Some(Hs256Key::ALG));
     }
 });

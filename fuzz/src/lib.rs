@@ -1,4 +1,8 @@
-//! What the JWT targets share: signing claims that the crate itself would not write.
+//! What the JWT targets share: signing claims that the crate itself would not write, and reading JSON as others do.
+
+mod json;
+
+pub use json::Json;
 
 use countersign::jwt::{Hs256Key, Sign};
 use std::sync::LazyLock;

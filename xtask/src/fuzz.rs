@@ -69,6 +69,13 @@ fn record(user: &str, label: &str, data: &str) -> Vec<u8> {
     record
 }
 
+/// Members whose names have a meaning inside of serde_json, which these targets compare with: to JSON they are names like any other.
+const PRIVATE_NAMES: [(&str, &str); 3] = [
+    ("private-number", r#"{"alg":"HS256","$serde_json::private::Number":1}"#),
+    ("private-number-alone", r#"{"$serde_json::private::Number":"1"}"#),
+    ("private-raw-value", r#"{"a":{"$serde_json::private::RawValue":"[1"}}"#),
+];
+
 /// Writes the inputs of the vectors into a corpus; the names keep them apart and make a second run change nothing.
 fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
     let file = match target {
@@ -88,8 +95,14 @@ fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
         }
         return Ok(RECORDS.len());
     }
-    let lines = fs::read_to_string(root().join(format!("tests/data/{file}.jsonl"))).map_err(fail)?;
     let mut seeds = 0;
+    if file.starts_with("json/") {
+        for (name, claims) in PRIVATE_NAMES {
+            fs::write(corpus.join(name), [prefix_of(target), claims.as_bytes()].concat()).map_err(fail)?;
+            seeds += 1;
+        }
+    }
+    let lines = fs::read_to_string(root().join(format!("tests/data/{file}.jsonl"))).map_err(fail)?;
     for line in lines.lines() {
         let case: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
         let name = case["id"].as_str().unwrap_or_default().replace('/', "-");
