@@ -1,6 +1,6 @@
 //! Stickiness with real balancers: clients stay where they are, and are answered elsewhere when their node is gone; what becomes of their
 //! sessions depends on the store.
-#![cfg(all(feature = "redis", feature = "session-filter", feature = "axum"))]
+#![cfg(all(feature = "disk", feature = "redis", feature = "nats", feature = "session-filter", feature = "axum"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,16 +16,20 @@ mod cluster_kit;
 use axum::Router;
 use axum::routing::{get, post};
 use cluster_kit::balancer::{HaProxy, Nginx};
+use cluster_kit::nats::Nats;
 use cluster_kit::net::http_get_with;
+use cluster_kit::process::Folder;
 use cluster_kit::redis::Redis;
 use countersign::UnixTime;
 use countersign::jwt::{Claims, Hs256Key};
 use countersign::session::{
-    DynStore, Lifetimes, MemoryStore, Pepper, RedisOptions, RedisStore, SessionError, Sessions,
+    DiskStore, DynStore, Lifetimes, MemoryStore, NatsOptions, NatsStore, Pepper, RedisOptions, RedisStore,
+    SessionError, Sessions,
 };
 use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionLayer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -161,9 +165,10 @@ impl Balancer {
     }
 }
 
-/// Clients stay, a node is killed, all are answered; how many sessions are there afterwards, of how many that were on it.
-async fn lose_a_node(config: &str, store: impl Fn() -> DynStore) -> (usize, usize) {
-    let mut nodes: Vec<_> = NAMES.iter().map(|name| Node::start(name, store())).collect();
+/// Clients stay, a node is killed, all are answered; how many sessions are there afterwards, of how many that were on it. Takes the stores of the
+/// nodes.
+async fn lose_a_node(config: &str, stores: [DynStore; 3]) -> (usize, usize) {
+    let mut nodes: Vec<_> = NAMES.into_iter().zip(stores).map(|(name, store)| Node::start(name, store)).collect();
     let balancer = Balancer::start(config, &nodes);
     let address = balancer.address();
     let mut clients: Vec<_> = (0..CLIENTS).map(Client::new).collect();
@@ -196,16 +201,27 @@ async fn lose_a_node(config: &str, store: impl Fn() -> DynStore) -> (usize, usiz
     (kept, kept + lost)
 }
 
+fn in_file(file: &Path) -> DynStore {
+    // Until the one who had it before has let go of it.
+    let store = cluster_kit::wait_for("the file is free", Duration::from_secs(10), || {
+        DiskStore::open(file, 1 << 20, 1 << 20).or_else(|error| cluster_kit::fail(error.to_string()))
+    });
+    DynStore::new(store.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_stay_and_are_answered_when_their_node_is_gone() {
-    let redis = Redis::single().unwrap();
-    let shared = || {
-        let options =
-            RedisOptions { connect: Duration::from_secs(2), answer: Duration::from_secs(2), ..RedisOptions::default() };
+    let (redis, nats) = (Redis::single().unwrap(), Nats::single().unwrap());
+    let (connect, answer) = (Duration::from_secs(2), Duration::from_secs(2));
+    let on_redis = || {
+        let options = RedisOptions { connect, answer, ..RedisOptions::default() };
         DynStore::new(RedisStore::single(&format!("redis://{}", redis.address()), options).unwrap())
     };
-    let own = || DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
-    println!("{:<32} sessions of the killed node that go on: in memory, on Redis", "balancer");
+    let on_nats = async || {
+        let options = NatsOptions { answer, ..NatsOptions::default() };
+        DynStore::new(NatsStore::connect([nats.url().as_str()], options).await.unwrap())
+    };
+    println!("{:<28} sessions of the killed node that go on: in memory, in a file, on Redis, on NATS", "balancer");
     for config in [
         "nginx-node-name.conf",
         "nginx-ip-hash.conf",
@@ -214,10 +230,41 @@ async fn clients_stay_and_are_answered_when_their_node_is_gone() {
         "haproxy-source.cfg",
         "haproxy-stick-table.cfg",
     ] {
-        let (in_memory, on_redis) = (lose_a_node(config, own).await, lose_a_node(config, shared).await);
-        println!("{config:<32} {} of {}, {} of {}", in_memory.0, in_memory.1, on_redis.0, on_redis.1);
-        assert!(in_memory.1 > 0 && in_memory.0 == 0, "{config}: what was in the memory of a node is gone with it");
-        assert!(on_redis.1 > 0 && on_redis.0 == on_redis.1, "{config}: what is on Redis goes on");
+        let folder = Folder::new("sticky").unwrap();
+        let files = NAMES.map(|name| in_file(&folder.path().join(name)));
+        let own = [
+            lose_a_node(config, NAMES.map(|_| DynStore::new(MemoryStore::new(1 << 20, 1 << 20)))).await,
+            lose_a_node(config, files).await,
+        ];
+        let shared = [
+            lose_a_node(config, NAMES.map(|_| on_redis())).await,
+            lose_a_node(config, [on_nats().await, on_nats().await, on_nats().await]).await,
+        ];
+        let told: Vec<_> = own.iter().chain(&shared).map(|(kept, all)| format!("{kept} of {all}")).collect();
+        println!("{config:<28} {}", told.join(", "));
+        for (kept, all) in own {
+            assert!(all > 0 && kept == 0, "{config}: what only its node has is gone with it");
+        }
+        for (kept, all) in shared {
+            assert!(all > 0 && kept == all, "{config}: what all nodes have goes on");
+        }
+    }
+}
+
+/// Until then they are lost, as above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_a_file_is_there_again_with_its_node() {
+    let folder = Folder::new("sticky").unwrap();
+    let file = folder.path().join("sessions");
+    let mut node = Node::start("a", in_file(&file));
+    let mut clients: Vec<_> = (0..20).map(Client::new).collect();
+    for client in &mut clients {
+        client.send(&node.address, "POST", "/in").await;
+    }
+    node.kill();
+    let node = Node::start("a", in_file(&file));
+    for client in &mut clients {
+        assert_eq!(client.who(&node.address).await, ("a".to_owned(), "alice".to_owned()));
     }
 }
 
