@@ -14,6 +14,7 @@ use cluster_kit::balancer::{HaProxy, Nginx};
 use cluster_kit::link::{Link, Mode};
 use cluster_kit::nats::{self, Nats, NatsCluster};
 use cluster_kit::net::{connect, http_get};
+use cluster_kit::power::{Micros, Recorder, Unsynced};
 use cluster_kit::process::Folder;
 use cluster_kit::redis::{self, Connection, Redis, RedisCluster, Reply};
 use cluster_kit::sentinel::RedisWithSentinel;
@@ -21,6 +22,7 @@ use cluster_kit::{Outcome, fail, wait_for};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -329,6 +331,69 @@ fn haproxy_passes_on_and_drains() -> Outcome {
     expect(http_get(&haproxy.address(), "/").is_err(), "a killed one does not answer")?;
     timed("HAProxy again", || haproxy.server.restart())?;
     expect(http_get(&haproxy.address(), "/")?.0 == 200, "it passes on")
+}
+
+/// Files and what stands in them, as they are on a disk that lost its power.
+fn on_disk(folder: &Path) -> Outcome<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.path().is_dir() {
+            found.push((name, std::fs::read_to_string(entry.path())?));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[test]
+fn without_power_what_is_not_synced_is_gone() -> Outcome {
+    let place = Folder::new("self")?;
+    let (folder, trace, disk) = (place.path().join("its"), place.path().join("trace"), place.path().join("disk"));
+    std::fs::create_dir(&folder)?;
+    std::fs::write(folder.join("before"), "before")?;
+    let recorder = Recorder::new(&folder, &trace, &["log"])?;
+    let script = "printf one > synced; sync synced; printf ,two >> synced; mv synced renamed; printf x > new; rm before; \
+                  printf y > over; sync over; sync .; printf z > moved; sync moved; mv moved over; : > log; mkdir one; printf 1 > one/file; mv one two; sync two/file";
+    let status = recorder.command(Path::new("/bin/sh")).args(["-c", script]).status()?;
+    expect(status.success(), "the script works")?;
+    let recording = recorder.read()?;
+    recording.check()?;
+    let in_two = |disk: &Path| std::fs::read_to_string(disk.join("two/file")).unwrap_or_default();
+    let known = |unsynced, name: &str| -> Outcome<Vec<(String, String)>> {
+        recording.without_power(Micros::MAX, unsynced, &disk.join(name))?;
+        on_disk(&disk.join(name))
+    };
+    let as_is = |files: &[(&str, &str)]| -> Vec<_> {
+        files.iter().map(|(name, content)| ((*name).to_owned(), (*content).to_owned())).collect()
+    };
+    // Names were synced with the folder; the content of two was not, and the last name is not.
+    let lost = known(Unsynced::Lost, "lost")?;
+    expect(lost == as_is(&[("moved", "z"), ("new", ""), ("over", "y"), ("renamed", "one")]), &format!("{lost:?}"))?;
+    expect(in_two(&disk.join("lost")) == "1" && !disk.join("lost/one").exists(), "a folder has another name")?;
+    let kept = known(Unsynced::Kept, "kept")?;
+    expect(kept == as_is(&[("new", "x"), ("over", "z"), ("renamed", "one,two")]), &format!("{kept:?}"))?;
+    let mut ends = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let torn = known(Unsynced::Torn(seed), &seed.to_string())?;
+        let renamed = torn.iter().find(|(name, _)| name == "renamed").map(|(_, content)| content.clone());
+        let renamed = renamed.ok_or("it was synced")?;
+        expect("one,two".starts_with(&renamed) && renamed.len() >= 3, &renamed)?;
+        ends.insert(renamed);
+    }
+    expect(ends.len() > 2, "it is cut at different places")?;
+    expect(known(Unsynced::Kept, "once more")? == kept, "the same each time")?;
+    let never = recording.not_synced_after(0);
+    never.without_power(Micros::MAX, Unsynced::Lost, &disk.join("never"))?;
+    let never_synced = on_disk(&disk.join("never"))?;
+    expect(never_synced == as_is(&[("before", "before")]), "only what was there before")?;
+    std::fs::write(folder.join("new"), "y")?;
+    expect(never.check().is_err(), "a write that was not recorded is noticed")?;
+    std::fs::write(folder.join("new"), "x")?;
+    expect(never.check().is_ok(), "all is as it was recorded")?;
+    std::fs::write(folder.join("newer"), "")?;
+    expect(never.check().is_err(), "a file that was not recorded is noticed")
 }
 
 #[test]

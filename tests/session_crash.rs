@@ -1,13 +1,18 @@
-//! Kills a process that writes sessions to disk, again and again: what it was told is done is there afterwards, and what it was told is over
-//! is over. A program of its own, as the process that dies is this one.
+//! Kills a process that writes sessions to disk, again and again, and takes the power from its disk: what it was told is done is there afterwards,
+//! and what it was told is over is over. A program of its own, as the process that dies is this one.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+#[path = "cluster_kit/power.rs"]
+#[allow(dead_code, clippy::indexing_slicing, reason = "a part of the kit of the cluster's tests")]
+mod power;
 
 use countersign::UnixTime;
 use countersign::session::{
     Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, OpenError, SessionStore, Swapped,
 };
 use futures_executor::block_on;
+use power::{Micros, Recorder, Recording, Unsynced, micros};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +21,9 @@ use std::process::{Command, Stdio};
 /// Rounds in a test run; `session_crash 1000` runs more.
 const KILLS: usize = 50;
 
+/// Moments at which the power goes.
+const CUTS: usize = 60;
+
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const DEADLINES: Deadlines =
     Deadlines { idle: UnixTime::from_secs(1_700_003_600), absolute: UnixTime::from_secs(1_700_086_400) };
@@ -23,10 +31,16 @@ const DEADLINES: Deadlines =
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["writer", file] => write_until_killed(Path::new(file)),
+        ["writer", file] => write(Path::new(file), u64::MAX),
+        ["writer", file, rounds] => write(Path::new(file), rounds.parse().expect("a number of rounds")),
         [kills] if kills.parse::<usize>().is_ok() => kill_often(kills.parse().unwrap_or(KILLS)),
         // Whatever cargo passes on.
-        _ => kill_often(KILLS),
+        _ => {
+            kill_often(KILLS);
+            lose_power();
+            // The line that cargo's own tests end with.
+            println!("test result: ok. 2 passed; 0 failed");
+        }
     }
 }
 
@@ -46,25 +60,25 @@ fn content(bytes: &[u8]) -> Content {
 }
 
 /// Makes, changes and ends sessions, from several threads, and says so as soon as the store has.
-fn write_until_killed(file: &Path) {
+fn write(file: &Path, rounds: u64) {
     let store = open(file).expect("the file can be opened");
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let store = &store;
             scope.spawn(move || {
-                for round in 0u64.. {
+                for round in 0..rounds {
                     let handle = Credential::generate_anonymous().expect("random bytes").handle();
                     let made = block_on(store.create(handle, content(&round.to_be_bytes()), NOW));
                     let Ok(Created::Done(version)) = made else { panic!("{made:?}") };
-                    say(&format!("is {handle} {version}"));
+                    say(&format!("is {handle} {version} {}", micros()));
                     let swapped = block_on(store.compare_and_swap(handle, version, content(&[thread; 500]), NOW));
                     let Ok(Swapped::Done(version)) = swapped else { panic!("{swapped:?}") };
-                    say(&format!("is {handle} {version}"));
+                    say(&format!("is {handle} {version} {}", micros()));
                     // Most of them, so that a long run has a file of a short one.
                     if round % 8 != 0 {
-                        say(&format!("ending {handle}"));
+                        say(&format!("ending {handle} {}", micros()));
                         assert_eq!(block_on(store.delete(handle, NOW)), Ok(true));
-                        say(&format!("over {handle}"));
+                        say(&format!("over {handle} {}", micros()));
                     }
                 }
             });
@@ -107,8 +121,53 @@ fn kill_often(kills: usize) {
     let _ = std::fs::remove_dir_all(&folder);
     assert_eq!((lost, revived, unreadable), (0, 0, 0));
     assert!(count > kills, "hardly anything was written, so nothing was shown");
-    // The line that cargo's own tests end with.
-    println!("test result: ok. 1 passed; 0 failed");
+}
+
+/// The power goes while sessions are written, at many moments; the disk has all that it was told to sync, and of the rest nothing, or anything.
+fn lose_power() {
+    let folder: PathBuf = std::env::temp_dir().join(format!("countersign-power-{}", std::process::id()));
+    let (written, trace) = (folder.join("written"), folder.join("trace"));
+    std::fs::create_dir_all(&written).expect("a folder");
+    let recorder = Recorder::new(&written, &trace, &[]).expect("the folder can be read");
+    let mut writer = recorder.command(&std::env::current_exe().expect("this program"));
+    let output = writer.arg("writer").arg(written.join("sessions.redb")).arg("100").output();
+    let output = output.expect("strace starts it (apt-get install strace)");
+    let recording = recorder.read().expect("strace has recorded it");
+    assert_eq!(recording.check(), Ok(()), "the recording is not whole");
+    let told: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).collect();
+    let moments: Vec<Micros> = told.iter().map(|(_, _, time)| *time).collect();
+    let (mut sessions, mut lost, mut revived, mut unreadable) = (0, 0, 0, 0);
+    let mut cut = |recording: &Recording, number: usize, unsynced: Unsynced| {
+        // Just after something was answered.
+        let at = moments.get((number + 1) * moments.len() / (CUTS + 1)).copied().unwrap_or_default();
+        let disk = folder.join("disk");
+        recording.without_power(at, unsynced, &disk).expect("a disk");
+        let known: HashMap<_, _> =
+            told.iter().filter(|(_, _, time)| *time <= at).map(|(handle, known, _)| (*handle, *known)).collect();
+        sessions += known.len();
+        match open(&disk.join("sessions.redb")) {
+            Ok(store) => judge(&store, &known, &mut lost, &mut revived),
+            Err(_) => unreadable += 1,
+        }
+        std::fs::remove_dir_all(&disk).expect("it was made");
+        (lost, revived, unreadable)
+    };
+    for number in 0..CUTS {
+        let torn = Unsynced::Torn(u64::try_from(number).unwrap_or_default());
+        for unsynced in [Unsynced::Lost, torn] {
+            assert_eq!(cut(&recording, number, unsynced), (0, 0, 0), "cut {number}, {unsynced:?}");
+        }
+    }
+    // On a disk that says that it has synced, and has not, this finds losses.
+    let halfway = moments.get(moments.len() / 2).copied().unwrap_or_default();
+    let recording = recording.not_synced_after(halfway);
+    let on_a_bad_disk = cut(&recording, CUTS - 1, Unsynced::Lost);
+    assert!(on_a_bad_disk.0 > 0, "{on_a_bad_disk:?}: what is not synced must be missed");
+    let _ = std::fs::remove_dir_all(&folder);
+    println!(
+        "session_crash: the power gone at {CUTS} moments, nothing unsynced on the disk, or some: of {sessions} sessions 0 lost, 0 revived, 0 files unreadable; on a disk that does not sync {} lost",
+        on_a_bad_disk.0
+    );
 }
 
 fn open(file: &Path) -> Result<DiskStore, OpenError> {
@@ -128,7 +187,7 @@ fn judge(store: &DiskStore, acknowledged: &HashMap<Handle, Known>, lost: &mut us
     }
 }
 
-/// Starts a writer, kills it after it has said so many lines, and returns what it has said until its end.
+/// Starts a writer, kills it after it has said so many lines, and returns what is known at its end.
 fn acknowledged_by_a_killed_writer(file: &Path, lines: usize) -> HashMap<Handle, Known> {
     let mut writer = Command::new(std::env::current_exe().expect("this program"))
         .arg("writer")
@@ -141,15 +200,17 @@ fn acknowledged_by_a_killed_writer(file: &Path, lines: usize) -> HashMap<Handle,
     writer.kill().expect("it can be killed");
     writer.wait().expect("it ends");
     told.extend(said);
-    told.iter()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            let (what, handle) = (words.next()?, Handle::parse(words.next()?.as_bytes())?);
-            match what {
-                "is" => Some((handle, Known::Is(words.next()?.parse().ok()?))),
-                "ending" => Some((handle, Known::Ending)),
-                _ => Some((handle, Known::Over)),
-            }
-        })
-        .collect()
+    told.iter().filter_map(|line| parse(line)).map(|(handle, known, _)| (handle, known)).collect()
+}
+
+/// What a line says of which session, and when: of something done, just after that; of something asked for, just before.
+fn parse(line: &str) -> Option<(Handle, Known, Micros)> {
+    let words: Vec<_> = line.split(' ').collect();
+    let (known, handle, time) = match words.as_slice() {
+        ["is", handle, version, time] => (Known::Is(version.parse().ok()?), handle, time),
+        ["ending", handle, time] => (Known::Ending, handle, time),
+        ["over", handle, time] => (Known::Over, handle, time),
+        _ => return None,
+    };
+    Some((Handle::parse(handle.as_bytes())?, known, time.parse().ok()?))
 }

@@ -1,6 +1,7 @@
 //! A server as a child process with a folder of its own.
 
 use super::net::local;
+use super::power::{Micros, Recorder, Recording, Unsynced};
 use super::{Outcome, fail, wait_for};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,12 @@ use std::time::Duration;
 
 /// A machine that is busy with other things starts a server slowly.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What it says, in its folder.
+const LOG: &str = "log";
+
+/// What it does, in its folder, if that is recorded.
+const TRACE: &str = "trace";
 
 /// A program that Debian ships.
 pub(crate) struct Program {
@@ -64,6 +71,7 @@ pub(crate) struct Server {
     child: Option<Child>,
     /// Bytes of the log that an earlier process has written.
     log_start: usize,
+    recorder: Option<Recorder>,
     folder: Folder,
 }
 
@@ -76,7 +84,7 @@ impl Server {
     ) -> Outcome<Self> {
         let folder = Folder::new(program.name)?;
         let arguments = prepare(folder.path())?;
-        let mut server = Self { program, arguments, port, child: None, log_start: 0, folder };
+        let mut server = Self { program, arguments, port, child: None, log_start: 0, recorder: None, folder };
         server.restart()?;
         Ok(server)
     }
@@ -107,18 +115,52 @@ impl Server {
         let log = File::options().create(true).append(true).open(self.log_file())?;
         self.log_start = fs::read(self.log_file())?.len();
         let Program { name, package, .. } = self.program;
-        let mut command = Command::new(self.program.path());
+        let path = self.program.path();
+        let mut command =
+            self.recorder.as_ref().map_or_else(|| Command::new(&path), |recorder| recorder.command(&path));
         command.args(&self.arguments).current_dir(self.folder());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         match command.spawn() {
             Ok(child) => self.child = Some(child),
             Err(error) => {
+                let more = if self.recorder.is_some() { " strace" } else { "" };
                 return fail(format!(
-                    "{name} could not be started: {error}. Install it with: apt-get install {package}"
+                    "{name} could not be started: {error}. Install it with: apt-get install {package}{more}"
                 ));
             }
         }
         self.wait_until_it_answers()
+    }
+
+    /// The same, and records what this process does in its folder.
+    pub(crate) fn restart_recorded(&mut self) -> Outcome {
+        self.kill();
+        self.recorder = Some(Recorder::new(self.folder(), &self.folder().join(TRACE), &[LOG, TRACE])?);
+        self.restart()
+    }
+
+    /// Kills it, and says what it did in its folder; later processes are not recorded.
+    pub(crate) fn end_recorded(&mut self) -> Outcome<Recording> {
+        self.kill();
+        let recorder = self.recorder.take().ok_or("it is not recorded")?;
+        let recording = recorder.read()?;
+        recording.check()?;
+        Ok(recording)
+    }
+
+    /// Starts it again with what its disk would have if the power had gone at this moment.
+    pub(crate) fn restart_without_power(&mut self, recording: &Recording, at: Micros, unsynced: Unsynced) -> Outcome {
+        self.kill();
+        for entry in fs::read_dir(self.folder())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                fs::remove_dir_all(path)?;
+            } else if path != self.log_file() {
+                fs::remove_file(path)?;
+            }
+        }
+        recording.without_power(at, unsynced, self.folder())?;
+        self.restart()
     }
 
     /// The same with other arguments from now on.
@@ -137,7 +179,7 @@ impl Server {
     }
 
     fn log_file(&self) -> PathBuf {
-        self.folder().join("log")
+        self.folder().join(LOG)
     }
 
     fn wait_until_it_answers(&mut self) -> Outcome {

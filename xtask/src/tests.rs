@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::cluster_servers()?;
+    tools::strace()?;
     cargo_test(tally, "cargo test --quiet")?;
     // The figures that the tests print are part of the answer.
     cargo_test(tally, "cargo test --all-features -- --nocapture")

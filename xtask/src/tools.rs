@@ -99,6 +99,11 @@ pub(crate) fn cluster_servers() -> Outcome {
     haproxy()
 }
 
+/// What the tests record with what a server has written to its disk.
+pub(crate) fn strace() -> Outcome {
+    apt("strace", "strace --version", "strace")
+}
+
 /// A Python of its own in `folder`, with these packages.
 pub(crate) fn python_with(folder: &Path, packages: &[&str]) -> Outcome<PathBuf> {
     apt("Python with venv", "python3 -m venv --help", "python3-venv")?;
