@@ -85,7 +85,8 @@ impl core::error::Error for NatsError {}
 ///
 /// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
 /// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once it is known to count; NATS
-/// flushes to disk once in a minute or two, so a loss of power on those may undo the last writes.
+/// syncs its files every two minutes, so a loss of power on those may undo the last writes, logouts too; servers of 2.10 and newer can be told to sync
+/// before they answer (`sync_interval: always`).
 ///
 /// Whoever has heard that a session was ended holds on to that, even if servers of NATS lose it, and writes it again. An end is one for good: no
 /// session is made under the handle of one that has ended.
