@@ -40,7 +40,7 @@ pub use error::SessionError;
 pub use event::{Event, Events};
 pub use memory::MemoryStore;
 #[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, NatsStore};
+pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};

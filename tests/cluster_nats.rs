@@ -488,6 +488,40 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     }
 }
 
+/// Every call says no more than that it failed; this says why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_says_what_is_wrong() {
+    let mut nats = Nats::single().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), max_bytes: 100_000, ..patient() };
+    let store = store(&[nats.url()], &options).await;
+    assert_eq!(store.check().await, Ok(()));
+    let says = async |what: &str| {
+        let said = store.check().await.unwrap_err().to_string();
+        assert!(said.starts_with("NATS cannot be used: ") && said.contains(what), "{said}");
+    };
+    // Somebody has changed it.
+    let config = nats.request("$JS.API.STREAM.INFO.KV_countersign", "").unwrap()["config"].clone();
+    let with = |name: &str, value: serde_json::Value| {
+        let mut changed = config.clone();
+        changed[name] = value;
+        nats.request("$JS.API.STREAM.UPDATE.KV_countersign", &changed.to_string()).unwrap();
+    };
+    with("max_age", 3_600_000_000_000_u64.into());
+    says("it forgets by age").await;
+    with("max_bytes", 1.into());
+    says("full").await;
+    with("max_bytes", config["max_bytes"].clone());
+    assert_eq!(store.check().await, Ok(()));
+
+    nats.request("$JS.API.STREAM.DELETE.KV_countersign", "").unwrap();
+    says("the bucket is gone").await;
+    nats.kill();
+    let killed = Instant::now();
+    while !store.check().await.unwrap_err().to_string().contains("none of its servers can be reached") {
+        assert!(killed.elapsed() < Duration::from_secs(10), "it does not notice");
+    }
+}
+
 /// How often a server of the bucket is killed.
 const KILLS: usize = 20;
 
@@ -872,6 +906,9 @@ async fn without_most_servers_reads_say_so() {
         assert_eq!(store.list_by_user(handle.tag(), None, 9, NOW).await.map(drop), Err(StoreError::Unavailable));
     }
     println!("two of three killed: reads say so after {:.1?}", killed.elapsed());
+    let [left_says, away_says] = [left.check().await, away.check().await].map(|said| said.unwrap_err().to_string());
+    assert!(left_says.contains("do most"), "{left_says}");
+    assert!(away_says.contains("none of its servers can be reached"), "{away_says}");
     for node in (0..3).filter(|node| *node != leader) {
         nats.restart(node).unwrap();
     }
@@ -880,6 +917,7 @@ async fn without_most_servers_reads_say_so() {
         caught_up(store).await;
         assert!(store.load(handle, NOW).await.unwrap().is_some());
         assert!(store.load(over, NOW).await.unwrap().is_none());
+        assert_eq!(store.check().await, Ok(()));
     }
 }
 

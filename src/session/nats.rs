@@ -14,6 +14,7 @@ mod access;
 mod again;
 mod bucket;
 mod epoch;
+mod error;
 mod log;
 mod replica;
 mod turns;
@@ -26,10 +27,11 @@ use access::{FOR_TOUCHES, Log, room_for};
 use bucket::Bucket;
 use core::fmt;
 use core::time::Duration;
+pub use error::{NatsCheckError, NatsError};
 use log::{Key, Message};
 use replica::{Replica, Session};
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::sync::{Arc, Mutex};
 use std::vec::Vec;
 use tokio::task::JoinHandle;
@@ -68,18 +70,6 @@ impl Default for NatsOptions {
         Self { bucket: "countersign".into(), max_bytes: 256 << 20, replicas: 1, answer, staleness }
     }
 }
-
-/// Why the store could not be opened.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NatsError(String);
-
-impl fmt::Display for NatsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the session bucket cannot be opened: {}", self.0)
-    }
-}
-
-impl core::error::Error for NatsError {}
 
 /// A store on NATS JetStream (servers of 2.9 and newer; tested on 2.9, and by hand on 2.15), replicated to every server of the application.
 ///
@@ -125,10 +115,12 @@ impl NatsStore {
     /// [`NatsError`]
     pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
         if options.staleness < SHORTEST {
-            return Err(NatsError(format!("staleness is at least {SHORTEST:?}, so that a heartbeat can come back")));
+            return Err(NatsError::of(&format!(
+                "staleness is at least {SHORTEST:?}, so that a heartbeat can come back"
+            )));
         }
         let bucket = Bucket::open(client, &options).await?;
-        let replica = Replica::new(options.staleness).map_err(|error| NatsError(error.to_string()))?;
+        let replica = Replica::new(options.staleness).map_err(|error| NatsError::of(&error))?;
         let replica = Arc::new(replica);
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
         let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
@@ -137,7 +129,7 @@ impl NatsStore {
         let tasks = Vec::from([listening, beating, tokio::spawn(again::say_again(Arc::clone(&log)))]);
         let store = Self { log, tasks };
         if !store.log.replica.has_heard_all().await {
-            return Err(NatsError("its feed says nothing".into()));
+            return Err(NatsError::of(&"its feed says nothing"));
         }
         // So that it is believed from the start: its lists would fail until then.
         replica::send_beat(store.log.bucket.clone(), Arc::clone(&store.log.replica)).await;
@@ -148,6 +140,27 @@ impl NatsStore {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.log.replica.is_fresh()
+    }
+
+    /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::answer`]: for the log or a page of health of
+    /// whoever runs it, as every call is a mere [`StoreError::Unavailable`] when it cannot.
+    ///
+    /// ```no_run
+    /// # async fn health(store: &countersign::session::NatsStore) -> (u16, String) {
+    /// match store.check().await {
+    ///     Ok(()) => (200, "ok".to_owned()),
+    ///     Err(error) => (503, error.to_string()), // NATS cannot be used: none of its servers can be reached
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NatsCheckError`]
+    pub async fn check(&self) -> Result<(), NatsCheckError> {
+        let log = &self.log;
+        log.bucket.check(&log.options).await?;
+        let written = log.replica.append(&log.bucket, Key::Beat, &Message::ANY_BEAT).await;
+        written.map(drop).map_err(NatsCheckError::of_write)
     }
 
     /// Waits until this copy has heard of everything that was written before the call, wherever.

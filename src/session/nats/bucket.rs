@@ -1,7 +1,7 @@
 //! The bucket of JetStream: where the log is.
 
 use super::log::{HISTORY, Key, Message};
-use super::{NatsError, NatsOptions};
+use super::{NatsCheckError, NatsError, NatsOptions};
 use crate::session::store::StoreError;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::consumer::{Consumer, DeliverPolicy, ReplayPolicy};
@@ -32,10 +32,10 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// where RFC 3986 section 3.2.1 asks for that.
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
     let addresses: Vec<ServerAddr> =
-        urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| failed(&error))?;
+        urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| NatsError::of(&error))?;
     // Most likely an `@` or a `/` of a password: what stands in front of it would be taken for the server, and shown.
     if addresses.iter().any(|address| !matches!(address.clone().into_inner().path(), "" | "/")) {
-        return Err(failed(&"an address of NATS has no path; `/` in a password is `%2F` there"));
+        return Err(NatsError::of(&"an address of NATS has no path; `/` in a password is `%2F` there"));
     }
     let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
@@ -44,24 +44,20 @@ pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Resul
     }
     // Not as they were given: there may be passwords in them.
     let servers: Vec<_> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
-    connecting.connect(addresses).await.map_err(|error| failed(&format!("{}: {error}", servers.join(", "))))
+    connecting.connect(addresses).await.map_err(|error| NatsError::of(&format!("{}: {error}", servers.join(", "))))
 }
 
 fn decoded(part: &str) -> Result<String, NatsError> {
     let decoded = percent_decode_str(part).decode_utf8();
-    decoded.map(String::from).map_err(|_| failed(&"user and password in an address are percent-encoded UTF-8"))
+    decoded.map(String::from).map_err(|_| NatsError::of(&"user and password in an address are percent-encoded UTF-8"))
 }
 
 /// Who may not do something hears nothing of it from the server, and waits.
 fn cannot_be_made(error: &dyn Display) -> NatsError {
-    failed(&format!(
+    NatsError::of(&format!(
         "{error}; do most of its servers run, with JetStream (-js), and may this user do for this bucket what \
          examples/cluster/nats.conf lists?"
     ))
-}
-
-fn failed(error: &dyn Display) -> NatsError {
-    NatsError(error.to_string())
 }
 
 #[derive(Clone)]
@@ -104,11 +100,11 @@ impl Bucket {
                 }
             },
         };
-        check(&info.config, options)?;
+        can_be_trusted(&info.config, options).map_err(|why| NatsError::of(&why))?;
         Ok(Self {
             client,
-            stream: context.get_stream_no_info(&name).await.map_err(|error| failed(&error))?,
-            patient: patient.get_stream_no_info(&name).await.map_err(|error| failed(&error))?,
+            stream: context.get_stream_no_info(&name).await.map_err(|error| NatsError::of(&error))?,
+            patient: patient.get_stream_no_info(&name).await.map_err(|error| NatsError::of(&error))?,
             context,
             name,
             prefix: format!("$KV.{}.", options.bucket),
@@ -123,6 +119,13 @@ impl Bucket {
 
     pub(super) async fn info(&self) -> Result<Info, StoreError> {
         self.stream.get_info().await.map_err(|_| StoreError::Unavailable)
+    }
+
+    /// Whether it is there, as it has to be.
+    pub(super) async fn check(&self, options: &NatsOptions) -> Result<(), NatsCheckError> {
+        let info = self.stream.get_info().await;
+        let info = info.map_err(|error| NatsCheckError::of_question(&error, &self.client.connection_state()))?;
+        can_be_trusted(&info.config, options).map_err(|why| NatsCheckError::of(&why))
     }
 
     /// How many hundredths of its room are taken; 0 if it has no limit.
@@ -253,7 +256,7 @@ fn without_reserve(bytes: u64) -> u64 {
 }
 
 /// Refuses a bucket that would forget what must not be forgotten.
-fn check(config: &Config, options: &NatsOptions) -> Result<(), NatsError> {
+fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(), String> {
     let wrong = [
         (config.max_messages_per_subject < HISTORY, format!("its history is shorter than {HISTORY}")),
         (!config.max_age.is_zero(), "it forgets by age".into()),
@@ -265,7 +268,7 @@ fn check(config: &Config, options: &NatsOptions) -> Result<(), NatsError> {
         ),
     ];
     match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
-        Some((_, why)) => Err(NatsError(format!("{why}: let the store make it"))),
+        Some((_, why)) => Err(format!("{why}: let the store make it")),
         None => Ok(()),
     }
 }
