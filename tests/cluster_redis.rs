@@ -23,6 +23,7 @@ use countersign::session::{
     Sessions, StoreError, Swapped,
 };
 use races::{NOW, content, count_together, outlived, revivals, session};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -178,6 +179,63 @@ async fn the_user_of_the_example_is_enough() {
         assert!(said.contains(why) && !said.contains("wrong") && !said.contains("password@"), "{said}");
     }
     assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
+}
+
+/// The users of the examples are enough for a primary, its replicas and their sentinels, and for a failover and the way back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_users_of_the_examples_are_enough_with_sentinels() {
+    let folder = Folder::new("redis-example").unwrap();
+    let config = [
+        include_str!("../examples/cluster/redis.conf"),
+        include_str!("../examples/cluster/redis-sentinel.conf"),
+        // For the kit, which signs in nowhere.
+        "user default on nopass allkeys allchannels allcommands\n",
+    ];
+    let config = config.concat().replace("user default off allkeys allchannels allcommands\n", "");
+    let config = config.replace("+info +ping\n", "+info +ping +role\n").replace("PASSWORD", "obvious-test-password");
+    let file = folder.path().join("redis.conf");
+    std::fs::write(&file, config).unwrap();
+    let watch = include_str!("../examples/cluster/sentinel.conf");
+    let watch = watch.replace(" sessions ", &format!(" {PRIMARY_NAME} ")).replace("PASSWORD", "obvious-test-password");
+    let mut redis = RedisWithSentinel::start_as(&["--include", &file.display().to_string()], &watch).unwrap();
+
+    let urls: Vec<_> = redis.sentinel_addresses().iter().map(|address| url(address)).collect();
+    let with = |password| {
+        let urls = urls.iter().map(String::as_str);
+        RedisStore::sentinel(urls, PRIMARY_NAME, Some(("sessions", password)), awaiting(1)).unwrap()
+    };
+    let (store, wrong) = (with("obvious-test-password"), with("wrong"));
+    for law in Law::ALL {
+        assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
+    }
+    let [over, live] = [session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::SignedIn, b"data").await];
+    assert_eq!(store.delete(over, NOW).await, Ok(true));
+    assert_eq!(wrong.load(live, NOW).await.map(drop), Err(StoreError::Unavailable));
+    // The second time it is one that was a replica first.
+    for round in 1..=2 {
+        let primary = redis.primary_address().unwrap();
+        let clients = cluster_kit::redis::ask(&primary, &["CLIENT", "LIST"]).unwrap();
+        let users = |mark: &str| -> BTreeSet<String> {
+            let of_those = clients.text().lines().filter(|line| line.contains(mark));
+            of_those
+                .filter_map(|line| line.split(' ').find_map(|word| word.strip_prefix("user=")))
+                .map(String::from)
+                .collect()
+        };
+        assert_eq!(users("name=sentinel-"), BTreeSet::from(["sentinel".to_owned()]));
+        assert_eq!(users("flags=S"), BTreeSet::from(["replica".to_owned()]));
+        let old = redis.kill_primary().unwrap();
+        let killed = Instant::now();
+        redis.wait_for_failover(&old, Duration::from_secs(20)).unwrap();
+        while store.load(live, NOW).await.is_err() {
+            assert!(killed.elapsed() < Duration::from_secs(20), "reads are not back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(store.load(live, NOW).await.unwrap().is_some() && store.load(over, NOW).await.unwrap().is_none());
+        redis.heal().unwrap();
+        let another = session(&store, Kind::SignedIn, b"data").await;
+        assert_eq!(store.delete(another, NOW).await, Ok(true), "round {round}: replicas have it again");
+    }
 }
 
 /// A flood of strangers is refused while there is room for those who sign in; and a server without any makes no session, and goes on ending them.

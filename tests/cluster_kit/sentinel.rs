@@ -17,8 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the sentinels call the primary.
 pub(crate) const PRIMARY_NAME: &str = "kit";
 
-/// Two of the three sentinels must agree that the primary is down.
-const QUORUM: usize = 2;
+/// What a sentinel is told, with `{primary}` for the primary; two of three must agree that it is down.
+const CONFIG: &str = "sentinel monitor kit {primary} 2\n\
+                      sentinel down-after-milliseconds kit 1000\n\
+                      sentinel failover-timeout kit 3000\n\
+                      sentinel parallel-syncs kit 2\n";
 
 /// A primary, two replicas, and three sentinels that choose a new primary.
 pub(crate) struct RedisWithSentinel {
@@ -29,26 +32,32 @@ pub(crate) struct RedisWithSentinel {
 
 impl RedisWithSentinel {
     pub(crate) fn start() -> Outcome<Self> {
-        Self::start_with(false)
+        Self::start_with(false, &[], CONFIG)
+    }
+
+    /// The same with further options for the nodes, as on their command line, and another configuration for the sentinels.
+    pub(crate) fn start_as(options: &[&str], config: &str) -> Outcome<Self> {
+        Self::start_with(false, options, config)
     }
 
     /// Everybody reaches the nodes through links, so that [`Self::isolate_primary`] can cut one of them off. Clients get the addresses of the
     /// links from the sentinels.
     pub(crate) fn start_behind_links() -> Outcome<Self> {
-        Self::start_with(true)
+        Self::start_with(true, &[], CONFIG)
     }
 
-    fn start_with(is_behind_links: bool) -> Outcome<Self> {
+    fn start_with(is_behind_links: bool, options: &[&str], config: &str) -> Outcome<Self> {
         with_free_ports(|ports: [u16; 6]| {
             let (data, sentinels) = ports.split_at(3);
             let link = |port: &u16| is_behind_links.then(|| Link::to(&local(*port))).transpose();
-            let start = |port: &u16| Redis::at(*port, &[], link(port)?);
+            let start = |port: &u16| Redis::at(*port, options, link(port)?);
             let mut nodes = data.iter().map(start).collect::<Outcome<Vec<_>>>()?;
             let primary = nodes[0].address();
             for node in &mut nodes[1..] {
                 node.restart_as_replica_of(&primary)?;
             }
-            let sentinels = sentinels.iter().map(|port| start_sentinel(*port, &primary)).collect::<Outcome<_>>()?;
+            let watch = |port: &u16| start_sentinel(*port, &primary, config);
+            let sentinels = sentinels.iter().map(watch).collect::<Outcome<_>>()?;
             let mut cluster = Self { nodes, sentinels };
             cluster.wait_until_whole()?;
             Ok(cluster)
@@ -178,7 +187,7 @@ fn field<'a>(list: &'a Reply, name: &str) -> &'a str {
 pub(crate) fn over_tls(primary: &str, certificate: &Certificate) -> Outcome<(Server, String)> {
     with_free_ports(|[port, over_tls]| {
         let sentinel = Server::start(&SENTINEL, port, |folder| {
-            let arguments = sentinel_arguments(folder, port, primary)?;
+            let arguments = sentinel_arguments(folder, port, primary, CONFIG)?;
             let mut text = fs::read_to_string(&arguments[0])?;
             text += &format!("tls-port {over_tls}\ntls-replication yes\n");
             for pair in certificate.options("").chunks_exact(2) {
@@ -193,11 +202,11 @@ pub(crate) fn over_tls(primary: &str, certificate: &Certificate) -> Outcome<(Ser
 
 /// One sentinel, which knows no other and names this primary.
 pub(crate) fn alone(primary: &str) -> Outcome<Server> {
-    with_free_ports(|[port]| start_sentinel(port, primary))
+    with_free_ports(|[port]| start_sentinel(port, primary, CONFIG))
 }
 
-fn start_sentinel(port: u16, primary: &str) -> Outcome<Server> {
-    let sentinel = Server::start(&SENTINEL, port, |folder| sentinel_arguments(folder, port, primary))?;
+fn start_sentinel(port: u16, primary: &str, config: &str) -> Outcome<Server> {
+    let sentinel = Server::start(&SENTINEL, port, |folder| sentinel_arguments(folder, port, primary, config))?;
     set_pace(&sentinel)?;
     Ok(sentinel)
 }
@@ -210,17 +219,9 @@ fn set_pace(sentinel: &Server) -> Outcome {
 }
 
 /// Sentinel keeps what it learns in its configuration, so a restart finds it there.
-fn sentinel_arguments(folder: &Path, port: u16, primary: &str) -> Outcome<Vec<String>> {
+fn sentinel_arguments(folder: &Path, port: u16, primary: &str, config: &str) -> Outcome<Vec<String>> {
     let file = folder.join("sentinel.conf");
-    let text = format!(
-        "port {port}\nbind 127.0.0.1\ndir {}\n\
-         sentinel monitor {PRIMARY_NAME} {} {QUORUM}\n\
-         sentinel down-after-milliseconds {PRIMARY_NAME} 1000\n\
-         sentinel failover-timeout {PRIMARY_NAME} 3000\n\
-         sentinel parallel-syncs {PRIMARY_NAME} 2\n",
-        folder.display(),
-        primary.replace(':', " ")
-    );
-    fs::write(&file, text)?;
+    let config = config.replace("{primary}", &primary.replace(':', " "));
+    fs::write(&file, format!("port {port}\nbind 127.0.0.1\ndir {}\n{config}", folder.display()))?;
     Ok(vec![file.display().to_string()])
 }
