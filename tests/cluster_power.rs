@@ -21,7 +21,6 @@ use countersign::session::{
     Created, Credential, Handle, Kind, NatsOptions, NatsStore, RedisOptions, RedisStore, SessionStore,
 };
 use races::{NOW, content};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,13 +99,6 @@ async fn found_in<S: SessionStore>(store: &S, told: &[Told], at: Micros) -> [usi
     [known, lost, revived]
 }
 
-/// Moments just after something was answered.
-fn moments(told: &[Told], count: usize) -> Vec<Micros> {
-    let times: BTreeSet<_> = told.iter().flat_map(|told| [told.made, told.ended.map_or(0, |ended| ended.1)]).collect();
-    let times: Vec<_> = times.into_iter().collect();
-    (1..=count).map(|number| times[number * (times.len() - 1) / count]).collect()
-}
-
 fn sum(a: [usize; 3], b: [usize; 3]) -> [usize; 3] {
     [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
 }
@@ -148,28 +140,32 @@ impl RecordedRedis {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_has_on_disk_what_it_answers() {
-    const CUTS: usize = 12;
+    const CUTS: usize = 20;
     let mut redis = RecordedRedis::that_syncs("always").await;
-    let mut sessions = 0;
-    for (number, at) in moments(&redis.told, CUTS).into_iter().enumerate() {
+    let (mut found, mut unsynced_writes) = ([0; 3], 0);
+    let moments = redis.recording.moments(CUTS);
+    for (number, at) in moments.iter().enumerate() {
+        unsynced_writes += redis.recording.unsynced_at(*at);
         for unsynced in [Unsynced::Lost, Unsynced::Torn(number as u64)] {
-            let [known, lost, revived] = redis.without_power(at, unsynced).await;
-            assert_eq!((lost, revived), (0, 0), "cut {number}, {unsynced:?}");
-            sessions += known;
+            let judged = redis.without_power(*at, unsynced).await;
+            assert_eq!(judged[1..], [0, 0], "cut {number}, {unsynced:?}");
+            found = sum(found, judged);
         }
     }
+    let ([known, lost, revived], cuts) = (found, moments.len());
     println!(
-        "Redis, always: the power gone at {CUTS} moments, nothing unsynced on the disk, or some: of {sessions} sessions 0 lost, 0 revived"
+        "Redis, always: the power gone at {cuts} moments, {unsynced_writes} writes not synced, and nothing of them on the disk, or a part: of {known} reads {lost} lost, {revived} revived"
     );
+    assert!(cuts == CUTS && known > 100 * CUTS, "hardly anything was shown");
 
     // What this can find: the same with everysec, which answers before it syncs.
     let mut redis = RecordedRedis::that_syncs("everysec").await;
     let mut found = [0; 3];
-    for at in moments(&redis.told, 4) {
+    for at in redis.recording.moments(4) {
         found = sum(found, redis.without_power(at, Unsynced::Lost).await);
     }
     let [known, lost, revived] = found;
-    println!("Redis, everysec: the power gone at 4 moments: of {known} sessions {lost} lost, {revived} revived");
+    println!("Redis, everysec: the power gone at 4 moments: of {known} reads {lost} lost, {revived} revived");
     assert!(lost > 0 && revived > 0, "what is not synced must be missed");
 }
 
@@ -211,7 +207,7 @@ async fn three_servers() -> (NatsCluster, Vec<Arc<NatsStore>>, Vec<Told>) {
     (nats, stores, told)
 }
 
-/// One of three comes back with what its disk had, leads, and feeds the copies: what the others have is not lost.
+/// One of three comes back with what its disk had, leads, and feeds the copies: what the two others have is not lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_of_nats_lose_nothing_with_the_disk_of_one() {
     let (mut nats, stores, mut told) = three_servers().await;

@@ -170,7 +170,25 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let is_new = !path.exists();
+    let file = options.open(path)?;
+    if is_new {
+        sync_name(path)?;
+    }
+    Ok(file)
+}
+
+/// A file may be synced and its name not, and then a loss of power leaves neither (fsync(2)).
+#[cfg(unix)]
+fn sync_name(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere no folder can be synced.
+#[cfg(not(unix))]
+fn sync_name(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn not_opened(path: &Path, error: redb::DatabaseError) -> OpenError {

@@ -14,6 +14,7 @@ pub(crate) mod balancer;
 pub(crate) mod link;
 pub(crate) mod nats;
 pub(crate) mod net;
+#[path = "../power/mod.rs"]
 pub(crate) mod power;
 pub(crate) mod process;
 pub(crate) mod redis;
