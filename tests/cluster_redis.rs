@@ -181,6 +181,31 @@ async fn the_user_of_the_example_is_enough() {
     assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
 }
 
+/// What the example says of a cluster.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_user_of_the_example_is_enough_in_a_cluster() {
+    let redis = RedisCluster::start().unwrap();
+    let line = include_str!("../examples/cluster/redis.conf").lines().find(|line| line.starts_with("user sessions"));
+    let line = line.unwrap().replace("PASSWORD", "obvious-test-password") + " +cluster|slots";
+    let words: Vec<_> = ["ACL", "SETUSER"].into_iter().chain(line.split(' ').skip(1)).collect();
+    for node in &redis.nodes {
+        node.ask(&words).unwrap();
+    }
+    let urls: Vec<_> = redis.addresses().iter().map(|address| url(&format!("{LOGIN}@{address}"))).collect();
+    let store = RedisStore::cluster(urls.iter().map(String::as_str), PATIENT).unwrap();
+    for law in Law::ALL {
+        assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
+    }
+    let mut connection = cluster_kit::redis::Connection::to(&redis.addresses()[0]).unwrap();
+    connection.ask(&["AUTH", "sessions", "obvious-test-password"]).unwrap();
+    let refusal = connection.ask(&["CLUSTER", "RESET", "SOFT"]).unwrap_err().to_string();
+    assert!(refusal.contains("NOPERM"), "{refusal}");
+    // Those who sign in as nobody are the kit, not the store.
+    let user = |client: &str| client.split(' ').any(|word| word == "user=sessions");
+    let clients = redis.nodes[0].ask(&["CLIENT", "LIST"]).unwrap();
+    assert!(clients.text().lines().filter(|client| user(client)).count() > 1, "{clients:?}");
+}
+
 /// The users of the examples are enough for a primary, its replicas and their sentinels, and for a failover and the way back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_users_of_the_examples_are_enough_with_sentinels() {
@@ -192,12 +217,19 @@ async fn the_users_of_the_examples_are_enough_with_sentinels() {
         "user default on nopass allkeys allchannels allcommands\n",
     ];
     let config = config.concat().replace("user default off allkeys allchannels allcommands\n", "");
-    let config = config.replace("+info +ping\n", "+info +ping +role\n").replace("PASSWORD", "obvious-test-password");
+    let config = config.replace("+info +ping\n", "+info +ping +role\n");
+    let with_passwords = |config: &str| {
+        let config = config.replace("REPLICA-PASSWORD", "of-replicas").replace("SENTINEL-PASSWORD", "of-sentinels");
+        config.replace("ANOTHER-PASSWORD", "").replace("PASSWORD", "obvious-test-password")
+    };
     let file = folder.path().join("redis.conf");
-    std::fs::write(&file, config).unwrap();
-    let watch = include_str!("../examples/cluster/sentinel.conf");
-    let watch = watch.replace(" sessions ", &format!(" {PRIMARY_NAME} ")).replace("PASSWORD", "obvious-test-password");
-    let mut redis = RedisWithSentinel::start_as(&["--include", &file.display().to_string()], &watch).unwrap();
+    std::fs::write(&file, with_passwords(&config)).unwrap();
+    let watch = include_str!("../examples/cluster/sentinel.conf").replace(" sessions ", &format!(" {PRIMARY_NAME} "));
+    let watch = with_passwords(&watch);
+    let mut redis =
+        RedisWithSentinel::start_as(&["--save", "1 1", "--include", &file.display().to_string()], &watch).unwrap();
+    let snapshots = cluster_kit::redis::ask(&redis.primary_address().unwrap(), &["CONFIG", "GET", "save"]).unwrap();
+    assert_eq!(snapshots.list()[1].text(), "", "a snapshot that fails would end all writes");
 
     let urls: Vec<_> = redis.sentinel_addresses().iter().map(|address| url(address)).collect();
     let with = |password| {
