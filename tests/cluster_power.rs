@@ -141,6 +141,8 @@ impl RecordedRedis {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_has_on_disk_what_it_answers() {
     const CUTS: usize = 20;
+    // Closer together than syncs are, as once a second there is one, and what was ended before it is on the disk.
+    const CONTROLS: usize = 40;
     let mut redis = RecordedRedis::that_syncs("always").await;
     let (mut found, mut unsynced_writes) = ([0; 3], 0);
     let moments = redis.recording.moments(CUTS);
@@ -161,11 +163,11 @@ async fn redis_has_on_disk_what_it_answers() {
     // What this can find: the same with everysec, which answers before it syncs.
     let mut redis = RecordedRedis::that_syncs("everysec").await;
     let mut found = [0; 3];
-    for at in redis.recording.moments(4) {
+    for at in redis.recording.moments(CONTROLS) {
         found = sum(found, redis.without_power(at, Unsynced::Lost).await);
     }
     let [known, lost, revived] = found;
-    println!("Redis, everysec: the power gone at 4 moments: of {known} reads {lost} lost, {revived} revived");
+    println!("Redis, everysec: the power gone at {CONTROLS} moments: of {known} reads {lost} lost, {revived} revived");
     assert!(lost > 0 && revived > 0, "what is not synced must be missed");
 }
 
