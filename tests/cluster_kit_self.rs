@@ -397,8 +397,8 @@ fn without_power_what_is_not_synced_is_gone() -> Outcome {
     expect(never.check().is_err(), "a file that was not recorded is noticed")
 }
 
-/// What is on the disk of a program of which strace has written these lines, after the one that opens the file `a` as 3 and its folder as 9: `"…"`
-/// stands for bytes, and lines without a time are a second later than the one before.
+/// A program of which strace has written these lines, each a second after the one before, behind those that open the file `a` as 3 and its folder as 9
+/// and make a second thread. What stands in quotes is bytes.
 struct Traced {
     place: Folder,
     recording: Recording,

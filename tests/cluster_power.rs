@@ -2,8 +2,6 @@
 #![cfg(all(feature = "redis", feature = "nats"))]
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -115,10 +113,8 @@ struct RecordedRedis {
 impl RecordedRedis {
     async fn that_syncs(often: &str) -> Self {
         let config = include_str!("../examples/cluster/redis.conf").replace("PASSWORD", "obvious-test-password");
-        let folder = Folder::new("redis-power").unwrap();
-        let file = folder.path().join("redis.conf");
-        std::fs::write(&file, config.replace("appendfsync always", &format!("appendfsync {often}"))).unwrap();
-        let mut redis = Redis::with(&["--include", &file.display().to_string()]).unwrap();
+        let config = config.replace("appendfsync always", &format!("appendfsync {often}"));
+        let (mut redis, folder) = Redis::start_as(&config).unwrap();
         let options = RedisOptions { connect: ANSWER, answer: ANSWER, ..RedisOptions::default() };
         let url = format!("redis://sessions:obvious-test-password@{}", redis.address());
         let store = Arc::new(RedisStore::single(&url, options).unwrap());

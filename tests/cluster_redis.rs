@@ -103,10 +103,7 @@ const LOGIN: &str = "sessions:obvious-test-password";
 /// A server on the configuration of the examples, and the folder where that is.
 fn as_in_the_example() -> (Redis, Folder) {
     let config = include_str!("../examples/cluster/redis.conf").replace("PASSWORD", "obvious-test-password");
-    let folder = Folder::new("redis-example").unwrap();
-    let file = folder.path().join("redis.conf");
-    std::fs::write(&file, config).unwrap();
-    (Redis::with(&["--include", &file.display().to_string()]).unwrap(), folder)
+    Redis::start_as(&config).unwrap()
 }
 
 /// What was answered is there after `kill -9`, if Redis is told to keep it.

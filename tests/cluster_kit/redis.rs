@@ -2,8 +2,9 @@
 
 use super::link::Link;
 use super::net::{connect, local, with_free_ports};
-use super::process::{Program, Server};
+use super::process::{Folder, Program, Server};
 use super::{Outcome, fail, wait_for};
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -110,6 +111,14 @@ impl Redis {
     /// Alone, with further options in the way of its command line: `&["--maxmemory", "8mb"]`.
     pub(crate) fn with(options: &[&str]) -> Outcome<Self> {
         with_free_ports(|[port]| Self::at(port, options, None))
+    }
+
+    /// Alone, on this configuration, in a folder that is to be kept as long as the server.
+    pub(crate) fn start_as(config: &str) -> Outcome<(Self, Folder)> {
+        let folder = Folder::new("redis-conf")?;
+        let file = folder.path().join("redis.conf");
+        fs::write(&file, config)?;
+        Ok((Self::with(&["--include", &file.display().to_string()])?, folder))
     }
 
     /// Alone, with a second port for TLS; returns the address there.

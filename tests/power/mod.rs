@@ -4,6 +4,9 @@
 //! A sync of a file keeps what stands in it, and a sync of a folder its names, as POSIX has it. Kinder than that: a folder is there when a name in
 //! it is, and who renames from one folder into another need sync only one of them.
 
+#![allow(dead_code, reason = "no test program needs all of it")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
+
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -213,7 +213,7 @@ impl Reader {
     }
 
     fn call(&mut self, call: &Call<'_>) -> Result<(), String> {
-        let is_ours = |place: usize| Ok::<_, String>(self.opened_as(call.at(place)?).is_some());
+        let is_open = |place: usize| Ok::<_, String>(self.opened_as(call.at(place)?).is_some());
         match call.name {
             "openat" => self.opened(self.path(call.at(0)?, call.at(1)?)?, call.at(2)?, call),
             "open" => self.opened(self.path("", call.at(0)?)?, call.at(1)?, call),
@@ -225,7 +225,7 @@ impl Reader {
             "close_range" => self.closed(call.number_at(0)?, call.number_at(1)?, call.at(2)?),
             "dup" | "dup2" | "dup3" => self.duplicated(call),
             "fcntl" if call.at(1)?.starts_with("F_DUPFD") => self.duplicated(call),
-            "fcntl" if call.at(1)? == "F_SETFL" && call.at(2)?.contains("O_APPEND") && is_ours(0)? => not_followed(),
+            "fcntl" if call.at(1)? == "F_SETFL" && call.at(2)?.contains("O_APPEND") && is_open(0)? => not_followed(),
             "fcntl" => Ok(()),
             "chdir" => {
                 self.processes[self.process].place = self.path("", call.at(0)?)?;
@@ -254,12 +254,12 @@ impl Reader {
             "unlinkat" => self.named(vec![(self.path(call.at(0)?, call.at(1)?)?, None)], call),
             "mkdir" => self.named(vec![(self.path("", call.at(0)?)?, Some(Node::Folder))], call),
             "mkdirat" => self.named(vec![(self.path(call.at(0)?, call.at(1)?)?, Some(Node::Folder))], call),
-            "sendfile" if !is_ours(0)? => Ok(()),
-            "copy_file_range" if !is_ours(2)? => Ok(()),
+            "sendfile" if !is_open(0)? => Ok(()),
+            "copy_file_range" if !is_open(2)? => Ok(()),
             "openat2" if !self.is_ours(&self.path(call.at(0)?, call.at(1)?)?) => Ok(()),
             "mmap" => {
                 let writes = call.at(2)?.contains("PROT_WRITE") && call.at(3)?.contains("MAP_SHARED");
-                if writes && is_ours(4)? { not_followed() } else { Ok(()) }
+                if writes && is_open(4)? { not_followed() } else { Ok(()) }
             }
             "clone" | "clone3" | "fork" | "vfork" => {
                 let shares = call.arguments.iter().any(|argument| argument.contains("CLONE_FILES"));
