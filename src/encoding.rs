@@ -1,17 +1,23 @@
 //! The three strict encodings of the crate: unpadded base64url, lower-case hex and shortest decimal.
 //!
-//! Each has one spelling for a value and refuses every other. With `std`, base64url comes twice: for keys and signatures, without a branch
-//! or an address that depends on the data, and for public text, as fast as it goes. This room decides which.
+//! Each has one spelling for a value and refuses every other. Secrets (keys, credentials) pass through the crate `base64ct`, which is constant-time.
+//! Public text (the parts of a JWT, the fields of a token) passes through the fastest codec there is: `vector` with `std`, `word` on a device.
 
 pub(crate) mod decimal;
 mod literal;
 #[cfg(feature = "std")]
-mod public;
-mod secret;
+mod vector;
+#[cfg(any(not(feature = "std"), test))]
+mod word;
 
-pub(crate) use literal::Literal;
+#[cfg(feature = "std")]
+use vector as public;
 #[cfg(not(feature = "std"))]
-use secret as public;
+use word as public;
+
+use crate::cursor::copy;
+use base64ct::{Base64UrlUnpadded, Encoding};
+pub(crate) use literal::Literal;
 
 /// Length of the base64url text of `n` bytes, unpadded.
 pub(crate) const fn base64url_len(n: usize) -> usize {
@@ -24,23 +30,29 @@ pub(crate) const fn base64url_decoded_len(n: usize) -> usize {
     n.saturating_sub(n.div_ceil(4))
 }
 
-/// Writes a secret; `dst` is exactly `base64url_len(src.len())` long.
+/// Writes a secret; false unless `dst` is exactly `base64url_len(src.len())` long.
+pub(crate) fn base64url_encode_secret(src: &[u8], dst: &mut [u8]) -> bool {
+    dst.len() == base64url_len(src.len()) && Base64UrlUnpadded::encode(src, dst).is_ok()
+}
+
+/// Reads a secret; false for anything but the one canonical text of as many bytes as `dst` has.
+pub(crate) fn base64url_decode_secret(src: &[u8], dst: &mut [u8]) -> bool {
+    dst.len() == base64url_decoded_len(src.len()) && Base64UrlUnpadded::decode(src, dst).is_ok()
+}
+
+/// Writes public text over the bytes that it is of, the first `len` of `text`; false unless that is exactly `base64url_len(len)` long.
+pub(crate) fn base64url_encode_in_place(text: &mut [u8], len: usize) -> bool {
+    text.len() == base64url_len(len) && public::encode_in_place(text, len)
+}
+
+/// Writes public text; false unless `dst` is exactly `base64url_len(src.len())` long.
 pub(crate) fn base64url_encode(src: &[u8], dst: &mut [u8]) -> bool {
-    secret::encode(src, dst)
-}
-
-/// Reads a secret; `dst` is exactly `base64url_decoded_len(src.len())` long. False for anything but the one canonical text.
-pub(crate) fn base64url_decode(src: &[u8], dst: &mut [u8]) -> bool {
-    secret::decode(src, dst)
-}
-
-/// Writes public text over the bytes that it is of, the first `len` of `text`, which is exactly `base64url_len(len)` long.
-pub(crate) fn base64url_encode_public(text: &mut [u8], len: usize) -> bool {
-    public::encode_in_place(text, len)
+    copy(src, dst);
+    base64url_encode_in_place(dst, src.len())
 }
 
 /// Reads public text over itself; `None` for anything but the one canonical text.
-pub(crate) fn base64url_decode_public(text: &mut [u8]) -> Option<&mut [u8]> {
+pub(crate) fn base64url_decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
     public::decode_in_place(text)
 }
 
@@ -64,26 +76,27 @@ mod tests {
 
     type Encoder = fn(&mut [u8], usize) -> bool;
     type Decoder = fn(&mut [u8]) -> Option<&mut [u8]>;
-    const ENCODERS: [Encoder; 2] = [base64url_encode_public, secret::encode_in_place];
-    const DECODERS: [Decoder; 2] = [base64url_decode_public, secret::decode_in_place];
+    const ENCODERS: [Encoder; 2] = [base64url_encode_in_place, word::encode_in_place];
+    const DECODERS: [Decoder; 2] = [base64url_decode_in_place, word::decode_in_place];
 
-    /// A codec that many people rely on, as the judge of all of ours: on what is right and on what is wrong.
+    /// A codec that many people rely on, as the judge of those for public text: on what is right and on what is wrong.
     #[test]
     fn the_codecs_agree_with_base64ct() {
         for n in 0..130usize {
             let bytes: Vec<u8> = (0..n).map(|i| (i * 151 + n * 7) as u8).collect();
             let text = Base64UrlUnpadded::encode_string(&bytes).into_bytes();
             assert_eq!((text.len(), base64url_decoded_len(text.len())), (base64url_len(n), n));
-            let mut ours = std::vec![0; text.len()];
-            assert!(base64url_encode(&bytes, &mut ours));
-            assert_eq!(ours, text);
-            assert!(!base64url_encode(&bytes, &mut std::vec![0; text.len() + 1]));
+            for encode in [base64url_encode, base64url_encode_secret] {
+                let mut ours = std::vec![0; text.len()];
+                assert!(encode(&bytes, &mut ours));
+                assert_eq!(ours, text);
+                assert!(!encode(&bytes, &mut std::vec![0; text.len() + 1]));
+            }
             for encode in ENCODERS {
                 let mut ours = bytes.clone();
                 ours.resize(text.len(), 0xFF);
                 assert!(encode(&mut ours, n));
                 assert_eq!(ours, text);
-                assert!(!encode(&mut std::vec![0; text.len() + 1], n));
             }
             // Each character in turn becomes each other byte.
             for place in 0..text.len() {
@@ -96,18 +109,19 @@ mod tests {
                         assert_eq!(decode(&mut changed.clone()).as_deref(), expected.as_deref(), "{n} {place} {byte}");
                     }
                     let mut secret = std::vec![0; n];
-                    let secret = base64url_decode(&changed, &mut secret).then_some(secret);
+                    let secret = base64url_decode_secret(&changed, &mut secret).then_some(secret);
                     assert_eq!(secret, expected, "{n} {place} {byte}");
                 }
             }
         }
+        assert!(!base64url_encode_in_place(&mut [0; 5], 3) && !base64url_encode_in_place(&mut [0; 3], 3));
         for decode in DECODERS {
             assert!(decode(&mut [b'A']).is_none() && decode(&mut [b'A'; 5]).is_none());
         }
         assert!(
-            !base64url_decode(b"A", &mut [])
-                && !base64url_decode(b"AAAAA", &mut [0; 3])
-                && !base64url_decode(b"AA", &mut [0; 2])
+            !base64url_decode_secret(b"A", &mut [])
+                && !base64url_decode_secret(b"AAAAA", &mut [0; 3])
+                && !base64url_decode_secret(b"AA", &mut [0; 2])
         );
     }
 

@@ -17,11 +17,11 @@ pub use derive::{DeviceKeys, MasterKey};
 pub use ring::KeyRing;
 pub use source::{KeyMatch, KeyQuery, KeySource};
 
-use crate::cursor::{Sink, copy};
-use crate::hash::Sha256;
+use crate::cursor::copy;
 use crate::hmac::{PreparedKey, Running};
 use crate::{Error, Result, constant_time};
 use core::fmt;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Bytes of every key in this crate's token format.
@@ -125,7 +125,7 @@ impl MacKey {
     /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`SecretBytes::new`].
     pub fn new(bytes: &[u8]) -> Result<Self> {
         // Without a copy of the bytes.
-        Ok(Self(PreparedKey::new(check(bytes)?)))
+        PreparedKey::new(check(bytes)?).map(Self)
     }
 
     /// Prepares a key from checked bytes.
@@ -143,7 +143,7 @@ impl MacKey {
     /// # Errors
     /// None in practice: HMAC takes keys of any length.
     pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
-        Ok(Self(PreparedKey::new(secret.expose())))
+        PreparedKey::new(secret.expose()).map(Self)
     }
 
     /// Reads a device's key text and prepares its key; returns the slot too.
@@ -166,9 +166,17 @@ impl MacKey {
         Ok((slot, Self::from_secret(&secret)?))
     }
 
-    /// Starts a MAC from the absorbed pads.
-    pub(crate) fn start(&self) -> RunningMac<'_> {
-        RunningMac(self.0.start())
+    /// Writes the MAC of what `put` puts; by reference, since a move would leave a copy on the stack.
+    #[inline]
+    pub(crate) fn write_tag_of(&self, put: impl FnOnce(&mut RunningMac<'_>), tag: &mut Tag) {
+        self.0.write_tag_of(put, (&mut *tag.0).into());
+    }
+
+    /// The MAC of what `put` puts.
+    pub(crate) fn tag_of(&self, put: impl FnOnce(&mut RunningMac<'_>)) -> Tag {
+        let mut tag = Tag::default();
+        self.write_tag_of(put, &mut tag);
+        tag
     }
 }
 
@@ -179,27 +187,10 @@ impl fmt::Debug for MacKey {
 }
 
 /// A MAC that takes its input piece by piece.
-pub(crate) struct RunningMac<'k>(Running<'k, Sha256>);
-
-impl RunningMac<'_> {
-    /// Bytes taken so far.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The value of all that was put; it is of no use afterwards. By reference, since a move would leave a copy of the state.
-    pub(crate) fn finish(&mut self) -> Tag {
-        Tag(Zeroizing::new(self.0.finish()))
-    }
-}
-
-impl Sink for RunningMac<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.0.put(bytes);
-    }
-}
+pub(crate) type RunningMac<'c> = Running<'c, Sha256>;
 
 /// The full HMAC-SHA-256 value. The expected sign of a forged token is a secret: wiped on drop.
+#[derive(Default)]
 pub(crate) struct Tag(Zeroizing<[u8; 32]>);
 
 impl Tag {
@@ -225,7 +216,7 @@ mod tests {
     #[test]
     fn a_tag_has_no_match_for_an_empty_or_overlong_sign() {
         let key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
-        let tag = key.start().finish();
+        let tag = key.tag_of(|_| ());
         assert!(tag.starts_with(tag.truncated(8)));
         assert!(!tag.starts_with(&[]));
         assert!(!tag.starts_with(&[0; 33]));

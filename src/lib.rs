@@ -11,7 +11,6 @@ mod constant_time;
 mod cursor;
 mod encoding;
 mod error;
-mod hash;
 mod hmac;
 mod json;
 mod rules;

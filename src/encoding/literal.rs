@@ -1,6 +1,6 @@
 //! base64url of text that is known when this compiles.
 
-use super::secret::character;
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A text of at most `N` characters.
 pub(crate) struct Literal<const N: usize> {
@@ -19,16 +19,16 @@ impl<const N: usize> Literal<N> {
     pub(crate) const fn new(parts: &[&[u8]]) -> Self {
         let (mut text, mut len) = ([0; N], 0);
         // Bits that no character stands for yet.
-        let (mut bits, mut count) = (0, 0);
+        let (mut bits, mut count) = (0usize, 0);
         let mut part = 0;
         while part < parts.len() {
             let mut byte = 0;
             while byte < parts[part].len() {
-                bits = bits << 8 | parts[part][byte] as u32;
+                bits = bits << 8 | parts[part][byte] as usize;
                 count += 8;
                 while count >= 6 {
                     count -= 6;
-                    text[len] = character(bits >> count & 63);
+                    text[len] = ALPHABET[bits >> count & 63];
                     len += 1;
                 }
                 bits &= 63;
@@ -37,7 +37,7 @@ impl<const N: usize> Literal<N> {
             part += 1;
         }
         if count > 0 {
-            text[len] = character(bits << (6 - count) & 63);
+            text[len] = ALPHABET[bits << (6 - count) & 63];
             len += 1;
         }
         Self { text, len }

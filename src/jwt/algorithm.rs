@@ -1,7 +1,8 @@
 //! What a signature algorithm offers: the same small traits for HMAC, ECDSA, EdDSA, and a key inside of a secure element.
 
 use crate::Result;
-use crate::encoding::{Literal, base64url_decode, base64url_len};
+use crate::cursor::copy;
+use crate::encoding::{Literal, base64url_decode_in_place, base64url_len};
 use core::marker::PhantomData;
 
 /// An algorithm of RFC 7518 or RFC 8037, as a property of a key's type.
@@ -70,15 +71,19 @@ pub trait Verify: Algorithm {
     /// is compared.
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
 
-    /// The same for a signature in base64url, as it stands in a token. Refuses every spelling but one.
+    /// The same for a signature in base64url, as it stands in a token. Refuses every spelling but one. Never inlined, so that the stack
+    /// that it takes is given back before header and claims are decoded.
+    #[inline(never)]
     fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
         const { assert!(Self::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
-        let mut buf = [0; MAX_SIGNATURE];
-        // The codec wants a place that fits. It is the constant-time one: a signature may be a secret until it has been compared.
-        let Some(signature) = buf.get_mut(..Self::SIGNATURE_LEN) else { return false };
-        text.len() == base64url_len(signature.len())
-            && base64url_decode(text, signature)
-            && self.verify(message, signature)
+        if text.len() != base64url_len(Self::SIGNATURE_LEN) {
+            return false;
+        }
+        // Public: it arrived in the token.
+        let mut buf = [0; base64url_len(MAX_SIGNATURE)];
+        let Some(place) = buf.get_mut(..text.len()) else { return false };
+        copy(text, place);
+        base64url_decode_in_place(place).is_some_and(|signature| self.verify(message, signature))
     }
 }
 

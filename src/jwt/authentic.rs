@@ -4,7 +4,7 @@ use super::claims::ClaimsSet;
 use super::failed::FailedChecks;
 use super::header::Header;
 use super::policy::Policy;
-use crate::encoding::base64url_decode_public;
+use crate::encoding::base64url_decode_in_place;
 use crate::json::Text;
 use crate::{ClockReading, Refusal};
 use core::fmt;
@@ -101,7 +101,7 @@ impl<'b> AuthenticBytes<'b> {
     /// Decodes the payload over its own text, if nothing critical in the header is beyond the caller.
     pub(super) fn decode(header: Header<'b>, payload: &'b mut [u8], understands: &[&str]) -> Option<Self> {
         header.crit_is_understood(understands).then_some(())?;
-        Some(Self { header, bytes: base64url_decode_public(payload)? })
+        Some(Self { header, bytes: base64url_decode_in_place(payload)? })
     }
 
     /// The header.

@@ -3,7 +3,7 @@
 use super::date;
 use super::failed::Claim;
 use crate::UnixTime;
-use crate::encoding::base64url_decode_public;
+use crate::encoding::base64url_decode_in_place;
 #[cfg(feature = "serde")]
 use crate::json::Reader;
 use crate::json::{self, Object, Shape, Text, word};
@@ -52,7 +52,7 @@ pub struct ClaimsSet<'b> {
 impl<'b> ClaimsSet<'b> {
     /// Decodes and normalises the payload of an authentic token over its own text.
     pub(super) fn decode(payload: &'b mut [u8]) -> Option<Self> {
-        Some(Self { object: json::normalise(base64url_decode_public(payload)?, &CLAIMS)? })
+        Some(Self { object: json::normalise(base64url_decode_in_place(payload)?, &CLAIMS)? })
     }
 
     #[cfg(feature = "std")]

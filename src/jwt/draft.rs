@@ -9,7 +9,7 @@ use super::ring::MAX_HEADER;
 use super::value::{Value, put_texts};
 use crate::cursor::{Cursor, Sink, copy};
 use crate::encoding::decimal::Decimal;
-use crate::encoding::{base64url_encode, base64url_encode_public, base64url_len};
+use crate::encoding::{base64url_encode, base64url_encode_in_place, base64url_len};
 use crate::json::{Json, put_string};
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
@@ -320,7 +320,7 @@ fn put_object(place: &mut [u8], members: impl FnOnce(&mut Json<Cursor<'_>>) -> R
     let len = json.sink().len();
     let text_len = base64url_len(len);
     if let Some(place) = place.get_mut(..text_len) {
-        base64url_encode_public(place, len);
+        base64url_encode_in_place(place, len);
     }
     Ok(text_len)
 }

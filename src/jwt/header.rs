@@ -1,6 +1,6 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
-use crate::encoding::base64url_decode_public;
+use crate::encoding::base64url_decode_in_place;
 use crate::json::{self, Object, Shape, Text, word};
 use core::fmt;
 
@@ -44,7 +44,7 @@ impl<'b> Header<'b> {
 
     /// Reads a header over its own text; `None` unless it is an object in which `alg`, `kid`, `typ` and `cty`, where they are there, are strings.
     pub(super) fn read(text: &'b mut [u8]) -> Option<Self> {
-        let object = json::normalise(base64url_decode_public(text)?, &HEADER)?;
+        let object = json::normalise(base64url_decode_in_place(text)?, &HEADER)?;
         for parameter in [ALG, KID, TYP, CTY] {
             if let Some(value) = object.get(parameter) {
                 Text::of_value(value)?;

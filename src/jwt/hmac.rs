@@ -1,12 +1,14 @@
 //! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
 
+use super::algorithm::MAX_SIGNATURE;
 use super::{Algorithm, Sign, Verify};
-use crate::encoding::{base64url_encode, base64url_len};
-use crate::hash::{Sha256, Sha384, Sha512};
+use crate::cursor::copy;
+use crate::encoding::{base64url_decode_in_place, base64url_len};
 use crate::hmac::PreparedKey;
 use crate::{Error, Result, constant_time};
 use core::fmt;
-use zeroize::Zeroize;
+use sha2::{Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
 
 /// Text that was meant for another kind of key: as an HMAC key it would be public (RFC 8725 section 2.1).
 fn looks_public(key: &[u8]) -> bool {
@@ -29,6 +31,15 @@ fn looks_public(key: &[u8]) -> bool {
         rest = after;
     }
     false
+}
+
+/// True if a signature, which arrived as text and so is public, is the expected one.
+#[inline(never)]
+fn is_text_of(text: &[u8], expected: &[u8]) -> bool {
+    let mut buf = [0; base64url_len(MAX_SIGNATURE)];
+    let Some(place) = buf.get_mut(..text.len()) else { return false };
+    copy(text, place);
+    base64url_decode_in_place(place).is_some_and(|signature| constant_time::eq(signature, expected))
 }
 
 macro_rules! hmac_key {
@@ -62,7 +73,7 @@ macro_rules! hmac_key {
                 if key.len() < least {
                     return Err(Error::KeyTooShort { got: key.len(), least });
                 }
-                Ok(Self(PreparedKey::new(key)))
+                PreparedKey::new(key).map(Self)
             }
         }
 
@@ -73,23 +84,17 @@ macro_rules! hmac_key {
 
         impl Verify for $name {
             fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-                let mut expected = self.0.tag(message);
-                let is_good = constant_time::eq(&expected, signature);
-                expected.zeroize();
-                is_good
+                let mut expected = Zeroizing::new([0; $len]);
+                self.0.write_tag(message, (&mut *expected).into());
+                constant_time::eq(&*expected, signature)
             }
 
-            /// Compares the texts: encoding takes less than decoding, and a text with another spelling is another text. Never
-            /// inlined: what it needs of the stack is given back before anything is decoded.
+            /// Decodes behind the MAC and not in front of it, so that the stack is not taken by both at once.
             #[inline(never)]
             fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
-                let mut expected = self.0.tag(message);
-                let mut encoded = [0; base64url_len($len)];
-                base64url_encode(&expected, &mut encoded);
-                let is_good = constant_time::eq(&encoded, text);
-                expected.zeroize();
-                encoded.zeroize();
-                is_good
+                let mut expected = Zeroizing::new([0; $len]);
+                self.0.write_tag(message, (&mut *expected).into());
+                is_text_of(text, &*expected)
             }
         }
 
@@ -97,7 +102,7 @@ macro_rules! hmac_key {
             fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
                 let place: &mut [u8; $len] =
                     signature.try_into().map_err(|_| Error::BufferTooSmall { needed: $len })?;
-                *place = self.0.tag(message);
+                self.0.write_tag(message, place.into());
                 Ok(())
             }
         }

@@ -7,7 +7,7 @@ use super::Es256Key;
 use super::header::HEADER;
 use super::{Hs256Key, Hs384Key, Hs512Key, KeyRing, RingKey, Validity};
 use crate::Error;
-use crate::encoding::{base64url_decode, base64url_decoded_len};
+use crate::encoding::{base64url_decode_secret, base64url_decoded_len};
 use crate::json::{self, Text};
 use core::fmt;
 use std::string::String;
@@ -147,7 +147,7 @@ impl Jwk<'_> {
     fn bytes(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let text = Text::of_value(self.value(name)?)?.as_str()?;
         let mut bytes = Zeroizing::new(std::vec![0; base64url_decoded_len(text.len())]);
-        base64url_decode(text.as_bytes(), &mut bytes).then_some(bytes)
+        base64url_decode_secret(text.as_bytes(), &mut bytes).then_some(bytes)
     }
 }
 

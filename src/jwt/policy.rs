@@ -125,7 +125,8 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// Makes every check and gathers what failed.
+    /// Makes every check and gathers what failed. Never inlined, so that the stack that it takes is given back.
+    #[inline(never)]
     pub(super) fn judge(&self, token: &Authentic<'_>, now: ClockReading) -> FailedChecks {
         let now = now.usable().ok();
         let mut failed = FailedChecks::default();

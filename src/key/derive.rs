@@ -91,14 +91,15 @@ impl MasterKey {
     pub fn derive_bytes(&self, realm: &str, uid: &[u8], generation: u32) -> Result<SecretBytes> {
         rules::check_name(realm)?;
         rules::check_uid(uid)?;
-        let mut mac = self.0.start();
-        // K is no token kind, so a derivation never equals a MAC input.
-        mac.put(b"CSv1K");
-        mac.put_len8(realm.as_bytes());
-        mac.put_len8(uid);
-        mac.put(&generation.to_be_bytes());
-        mac.put(&[0x01]);
-        SecretBytes::new(mac.finish().as_bytes())
+        let tag = self.0.tag_of(|mac| {
+            // K is no token kind, so a derivation never equals a MAC input.
+            mac.put(b"CSv1K");
+            mac.put_len8(realm.as_bytes());
+            mac.put_len8(uid);
+            mac.put(&generation.to_be_bytes());
+            mac.put(&[0x01]);
+        });
+        SecretBytes::new(tag.as_bytes())
     }
 
     /// Derives a device's key, ready for use: the server's call.

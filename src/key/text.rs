@@ -9,7 +9,7 @@
 use super::{KEY_LEN, SecretBytes};
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::{self, Decimal};
-use crate::encoding::{base64url_decode, base64url_encode, base64url_len, hex_encode};
+use crate::encoding::{base64url_decode_secret, base64url_encode_secret, base64url_len, hex_encode};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -84,7 +84,7 @@ pub fn write<'b>(key_type: KeyType, slot: u8, secret: &SecretBytes, out: &'b mut
     cursor.put(slot.as_bytes());
     cursor.put(b"_");
     let mut key = Zeroizing::new([0; KEY_CHARS]);
-    base64url_encode(secret.expose(), key.as_mut_slice());
+    base64url_encode_secret(secret.expose(), key.as_mut_slice());
     cursor.put(key.as_slice());
     let checked_len = cursor.len();
     cursor.put(&[0; CHECK_CHARS]);
@@ -142,7 +142,7 @@ pub fn parse(key_type: KeyType, text: &[u8]) -> Result<(u8, SecretBytes)> {
     let slot = slot.and_then(|slot| u8::try_from(slot).ok()).ok_or(Error::KeyTextForm)?;
     let (key, check) = tail.split_last_chunk::<CHECK_CHARS>().ok_or(Error::KeyTextForm)?;
     let mut bytes = Zeroizing::new([0; KEY_LEN]);
-    if !base64url_decode(key, bytes.as_mut_slice()) {
+    if !base64url_decode_secret(key, bytes.as_mut_slice()) {
         return Err(Error::KeyTextForm);
     }
     let checked = text.get(..text.len().saturating_sub(CHECK_CHARS)).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use crate::constant_time;
 use crate::cursor::{Sink, copy};
-use crate::encoding::{base64url_decode, base64url_encode, base64url_len};
+use crate::encoding::{base64url_decode_secret, base64url_encode_secret, base64url_len};
 use crate::key::MacKey;
 use core::fmt;
 use zeroize::Zeroizing;
@@ -80,14 +80,14 @@ impl Handle {
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut handle = [0; HANDLE];
-        base64url_decode(text, &mut handle).then_some(Self(handle))
+        base64url_decode_secret(text, &mut handle).then_some(Self(handle))
     }
 }
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; base64url_len(HANDLE)];
-        base64url_encode(&self.0, &mut text);
+        base64url_encode_secret(&self.0, &mut text);
         f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
@@ -171,7 +171,7 @@ impl Credential {
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; HANDLE + VERIFIER]);
-        base64url_decode(value, bytes.as_mut_slice()).then_some(())?;
+        base64url_decode_secret(value, bytes.as_mut_slice()).then_some(())?;
         let (handle, verifier) = bytes.split_first_chunk()?;
         let mut credential = Self { handle: Handle(*handle), verifier: Zeroizing::new([0; VERIFIER]) };
         copy(verifier, credential.verifier.as_mut_slice());
@@ -186,7 +186,7 @@ impl Credential {
         copy(&self.handle.0, handle);
         copy(self.verifier.as_slice(), verifier);
         let mut text = Zeroizing::new([0; CREDENTIAL_LEN]);
-        base64url_encode(bytes.as_slice(), text.as_mut_slice());
+        base64url_encode_secret(bytes.as_slice(), text.as_mut_slice());
         Zeroizing::new(text.iter().map(|byte| char::from(*byte)).collect())
     }
 
@@ -279,7 +279,7 @@ impl Pepper {
         mac.put(b"countersign session form");
         mac.put(&handle.0);
         let mut text = [0; FORM_TOKEN_LEN];
-        base64url_encode(mac.finish().as_bytes(), &mut text);
+        base64url_encode_secret(mac.finish().as_bytes(), &mut text);
         text
     }
 

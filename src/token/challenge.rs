@@ -129,5 +129,5 @@ pub(super) fn is_answered_by(
         params: WireParams::Parsed(Params::default()),
         bind: &[],
     };
-    question.tag(&profile.with_sign_len(SignLen::N8), challenge_key).as_ref().is_ok_and(|tag| tag.starts_with(proof))
+    question.has_sign(&profile.with_sign_len(SignLen::N8), challenge_key, proof)
 }

@@ -6,7 +6,7 @@ use super::reserved::{ClockQuality, PROOF_LEN};
 use super::{Kind, MAX_BINARY, MAX_TEXT, Profile, binary, text};
 use crate::cursor::Cursor;
 use crate::encoding::decimal::Decimal;
-use crate::key::MacKey;
+use crate::key::{MacKey, Tag};
 use crate::rules::{self, MAX_PARAMS};
 use crate::{Error, Result, UnixTime};
 use core::cmp::Ordering;
@@ -323,11 +323,9 @@ impl<'a> Draft<'a> {
         self.check()?;
         let (mut numbers, mut params) = (Numbers::default(), ParamList(heapless::Vec::new()));
         self.collect_params(&mut numbers, &mut params)?;
-        // By reference, since a move would leave a copy of the tag.
-        match &self.mac_input_of(&params).tag(profile, key) {
-            Ok(tag) => write(&params, tag.truncated(profile.sign_len().bytes())),
-            Err(error) => Err(*error),
-        }
+        let mut tag = Tag::default();
+        self.mac_input_of(&params).write_tag(profile, key, &mut tag)?;
+        write(&params, tag.truncated(profile.sign_len().bytes()))
     }
 
     /// Every limit but those of params and of the MAC input.

@@ -1,7 +1,11 @@
 //! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
 
 use crate::cursor::{Cursor, Sink, copy};
-use crate::encoding::{base64url_decode, base64url_decoded_len, base64url_encode, base64url_len};
+use crate::rules::MAX_UID;
+use crate::encoding::{base64url_decode_in_place, base64url_decoded_len, base64url_encode, base64url_len};
+
+/// Bytes of the longest field: a uid, and as many a param value.
+const MAX_FIELD: usize = MAX_UID;
 
 /// True if `bytes` stand for themselves: not empty, letters, digits, `_` and `-` only, no `-` in front.
 fn is_literal(bytes: &[u8]) -> bool {
@@ -33,7 +37,14 @@ pub(super) fn decoded_len(segment: &[u8]) -> usize {
 /// Decodes a segment into a place of [`decoded_len`]; false unless it is the one spelling of its bytes.
 pub(super) fn read(segment: &[u8], place: &mut [u8]) -> bool {
     match segment {
-        [b'-', encoded @ ..] => !encoded.is_empty() && base64url_decode(encoded, place) && !is_literal(place),
+        [b'-', encoded @ ..] => {
+            let mut buf = [0; base64url_len(MAX_FIELD)];
+            let Some(text) = buf.get_mut(..encoded.len()) else { return false };
+            copy(encoded, text);
+            let Some(bytes) = base64url_decode_in_place(text) else { return false };
+            copy(bytes, place);
+            !bytes.is_empty() && !is_literal(bytes)
+        }
         literal => {
             copy(literal, place);
             is_in_alphabet(literal)

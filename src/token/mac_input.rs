@@ -7,6 +7,9 @@ use crate::cursor::{Cursor, Sink};
 use crate::key::{MacKey, Tag};
 use crate::{Error, Result};
 
+/// Bytes of M besides its parts of variable length: format, kind and length of the sign, stamp, count, and a length byte for three parts.
+const FIXED_LEN: usize = 6 + 8 + 1 + 3;
+
 pub(super) struct MacInput<'a> {
     pub(super) kind: Kind,
     pub(super) uid: &'a [u8],
@@ -16,19 +19,24 @@ pub(super) struct MacInput<'a> {
 }
 
 impl MacInput<'_> {
-    /// The whole tag of M, of which a sign is the first N bytes.
-    pub(super) fn tag(&self, profile: &Profile<'_>, key: &MacKey) -> Result<Tag> {
-        let mut mac = key.start();
-        self.put(profile, &mut mac);
-        check_len(mac.len(), profile)?;
-        Ok(mac.finish())
+    /// Writes the whole tag of M, of which a sign is the first N bytes.
+    pub(super) fn write_tag(&self, profile: &Profile<'_>, key: &MacKey, tag: &mut Tag) -> Result<()> {
+        self.check_len(profile)?;
+        key.write_tag_of(|mac| self.put(profile, mac), tag);
+        Ok(())
+    }
+
+    /// True if `sign` is the beginning of the tag of M. Compares every byte of it in constant time.
+    pub(super) fn has_sign(&self, profile: &Profile<'_>, key: &MacKey, sign: &[u8]) -> bool {
+        let mut tag = Tag::default();
+        self.write_tag(profile, key, &mut tag).is_ok() && tag.starts_with(sign)
     }
 
     /// M itself, for a secure element that signs one buffer.
     pub(super) fn write<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
+        self.check_len(profile)?;
         let mut cursor = Cursor::new(out);
         self.put(profile, &mut cursor);
-        check_len(cursor.len(), profile)?;
         cursor.finish().map(|written| &*written)
     }
 
@@ -41,11 +49,13 @@ impl MacInput<'_> {
         self.params.put(sink);
         sink.put_len8(self.bind);
     }
-}
 
-fn check_len(length: usize, profile: &Profile<'_>) -> Result<()> {
-    let cap = profile.max_mac_input();
-    if length > cap { Err(Error::MacInputTooLong { length, cap }) } else { Ok(()) }
+    fn check_len(&self, profile: &Profile<'_>) -> Result<()> {
+        let parts = [profile.purpose().len(), self.uid.len(), self.params.len(), self.bind.len()];
+        // Each part has a limit, and they make 770 bytes together.
+        let (length, cap) = (parts.into_iter().fold(FIXED_LEN, usize::wrapping_add), profile.max_mac_input());
+        if length > cap { Err(Error::MacInputTooLong { length, cap }) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -95,11 +105,15 @@ mod tests {
             let (uid, bind) = (unhex(&fields["uid"]), unhex(&fields["bind"]));
             let stamp = fields["stamp"].as_u64().unwrap();
             let input = MacInput { kind, uid: &uid, stamp, params: WireParams::Parsed(params), bind: &bind };
+            let m = case["expect"]["m"].as_str().unwrap();
+            assert!(input.write(&profile.with_max_mac_input(m.len() / 2), &mut [0; MAX_MAC_INPUT]).is_ok());
+            assert!(input.write(&profile.with_max_mac_input(m.len() / 2 - 1), &mut [0; MAX_MAC_INPUT]).is_err());
             assert_eq!(
                 hex(input.write(&profile, &mut [0; MAX_MAC_INPUT]).unwrap()),
                 case["expect"]["m"].as_str().unwrap()
             );
-            let tag = input.tag(&profile, &MacKey::new(&unhex(&case["key"])).unwrap()).unwrap();
+            let mut tag = Tag::default();
+            input.write_tag(&profile, &MacKey::new(&unhex(&case["key"])).unwrap(), &mut tag).unwrap();
             assert_eq!(hex(tag.truncated(sign_len.bytes())), case["expect"]["sign"].as_str().unwrap(), "{case}");
             checked += 1;
         }

@@ -182,6 +182,17 @@ impl WireParams<'_> {
         }
     }
 
+    /// Bytes that [`put`](WireParams::put) puts.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Parsed(params) => params.wire.len(),
+            Self::Drafted(params) => {
+                // At most 8 params of at most 74 bytes.
+                params.iter().fold(0, |len, (key, value)| len.wrapping_add(2).wrapping_add(key.len()).wrapping_add(value.len()))
+            }
+        }
+    }
+
     pub(super) fn put(self, sink: &mut impl Sink) {
         match self {
             Self::Parsed(params) => sink.put(params.wire),

@@ -177,10 +177,7 @@ impl<'a> Unverified<'a> {
 
     /// True if the sign has the profile's length and is the one that `key` makes. Compares every byte in constant time.
     pub(super) fn fits(&self, profile: &Profile<'_>, key: &MacKey, uid: &[u8], bind: &[u8]) -> bool {
-        if self.sign.len() != profile.sign_len().bytes() {
-            return false;
-        }
-        self.mac_input_of(uid, bind).tag(profile, key).as_ref().is_ok_and(|tag| tag.starts_with(self.sign))
+        self.sign.len() == profile.sign_len().bytes() && self.mac_input_of(uid, bind).has_sign(profile, key, self.sign)
     }
 
     const fn mac_input_of<'p>(&'p self, uid: &'p [u8], bind: &'p [u8]) -> MacInput<'p> {

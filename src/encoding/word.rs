@@ -1,5 +1,4 @@
-//! base64url four characters at a time, in one word. Neither a branch nor an address depends on the data, so it is fit for keys and
-//! signatures; and short, so small processors read and write public text with it too.
+//! base64url for public text four characters at a time, in one word: short, and fast on small processors.
 
 use crate::cursor::copy;
 
@@ -19,12 +18,6 @@ const fn characters(sixes: u32) -> u32 {
     let upper = sixes.wrapping_add(65 * ONES);
     let steps = from(sixes, 26, 6).wrapping_add(from(sixes, 52, -75));
     upper.wrapping_add(steps).wrapping_add(from(sixes, 62, -13)).wrapping_add(from(sixes, 63, 49))
-}
-
-/// The character of six bits.
-pub(super) const fn character(six: u32) -> u8 {
-    let [.., character] = characters(six).to_be_bytes();
-    character
 }
 
 /// The six bits of each of four characters. What it makes of others is not what they are the characters of.
@@ -63,49 +56,8 @@ fn decode_rest(text: &[u8]) -> (u32, u32) {
     (bits, wrong | spare)
 }
 
-/// Fills `dst`; false if its length is not that of the text.
-pub(super) fn encode(src: &[u8], dst: &mut [u8]) -> bool {
-    if dst.len() != super::base64url_len(src.len()) {
-        return false;
-    }
-    let (groups, rest) = src.as_chunks();
-    let (texts, text_of_rest) = dst.as_chunks_mut();
-    for (bytes, text) in groups.iter().zip(texts) {
-        *text = encode_group(*bytes);
-    }
-    let mut last = [0; 3];
-    copy(rest, &mut last);
-    copy(&encode_group(last), text_of_rest);
-    true
-}
-
-/// Fills `dst`; false for anything but the one canonical text. Branches on lengths alone until all is decoded.
-pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> bool {
-    if src.len() % 4 == 1 || dst.len() != super::base64url_decoded_len(src.len()) {
-        return false;
-    }
-    let (groups, rest) = src.as_chunks();
-    let (places, place_of_rest) = dst.as_chunks_mut();
-    let mut bad = 0;
-    for (group, place) in groups.iter().zip(places) {
-        let (bits, wrong) = decode_group(*group);
-        let [_, bytes @ ..] = bits.to_be_bytes();
-        *place = bytes;
-        bad |= wrong;
-    }
-    let (bits, wrong) = decode_rest(rest);
-    let [_, bytes @ ..] = bits.to_be_bytes();
-    copy(&bytes, place_of_rest);
-    bad | wrong == 0
-}
-
-/// Encodes the first `len` bytes of `text` over itself, from the end: a group's text begins behind where its bytes do. False if `text` is not as
-/// long as theirs.
-#[cfg(any(not(feature = "std"), test))]
+/// Encodes the first `len` bytes of `text` over itself, from the end: a group's text begins behind where its bytes do.
 pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
-    if text.len() != super::base64url_len(len) {
-        return false;
-    }
     for group in (0..len.div_ceil(3)).rev() {
         let bytes = text.get(group.saturating_mul(3)..len).unwrap_or_default();
         let bytes = bytes.first_chunk().copied().unwrap_or_else(|| {
@@ -124,7 +76,6 @@ pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
 }
 
 /// Decodes over the text itself; `None` for anything but the one canonical text.
-#[cfg(any(not(feature = "std"), test))]
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
     let (mut read, mut write, mut bad) = (0usize, 0usize, 0);
     while let Some(group) = text.get(read..)?.first_chunk() {

@@ -8,12 +8,8 @@ use base64_simd::{Out, URL_SAFE_NO_PAD};
 /// Bytes that are encoded at a time: a multiple of three, since the rest of a text is at its end alone.
 const BLOCK: usize = 768;
 
-/// Encodes the first `len` bytes of `text` over itself, block by block from the end: a text begins behind where its bytes do. False if `text`
-/// is not as long as theirs.
+/// Encodes the first `len` bytes of `text` over itself, block by block from the end: a text begins behind where its bytes do.
 pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
-    if text.len() != super::base64url_len(len) {
-        return false;
-    }
     let mut block = [0; BLOCK];
     let mut end = len;
     while end > 0 {
