@@ -6,13 +6,6 @@ use crate::{Error, Result};
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 
-    /// A JSON string that needs no escaping, and its quotes.
-    fn put_quoted(&mut self, text: &[u8]) {
-        self.put(b"\"");
-        self.put(text);
-        self.put(b"\"");
-    }
-
     /// `len8(x)` of FORMAT section 2: one length byte, then x.
     ///
     /// Every caller has checked that x is at most 64 bytes; a longer one could not be written unambiguously, so its length saturates
@@ -44,6 +37,12 @@ impl<'b> Cursor<'b> {
     /// Bytes written so far, those that did not fit included.
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// What was written so far, from a place on; `None` if it did not fit.
+    #[cfg(feature = "serde")]
+    pub(crate) fn written(&self, from: usize) -> Option<&[u8]> {
+        self.buf.get(from..self.len)
     }
 
     /// Claims the next `n` bytes; `None` when they do not fit, in which case they are only counted.

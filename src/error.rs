@@ -1,5 +1,9 @@
 //! What can go wrong: [`Error`] for the caller's own input, [`Refusal`] for a token that was presented.
 
+mod claim;
+
+pub use claim::{ClaimError, ClaimFault};
+
 use core::fmt;
 
 /// The result of building, writing or converting something.
@@ -37,8 +41,8 @@ pub enum Error {
         /// Bytes needed.
         needed: usize,
     },
-    /// Claims that do not have the shape of the type that they were read into, or that this crate cannot write.
-    Claims,
+    /// A claim that does not have the shape of the type that it was read into, or that cannot be written.
+    Claim(ClaimError),
     /// A short stamp can only be expanded with a clock: pass the time.
     ClockNeeded,
     /// A counter is above 2^40 − 1 (FORMAT section 1).
@@ -128,7 +132,7 @@ impl fmt::Display for Error {
         match self {
             Self::BindLength { got } => write!(f, "bind is 0 to 64 bytes, not {got}"),
             Self::BufferTooSmall { needed } => write!(f, "the buffer is too small: {needed} bytes are needed"),
-            Self::Claims => f.write_str("the claims do not have the shape of the type"),
+            Self::Claim(error) => write!(f, "claims: {error}"),
             Self::ClockNeeded => f.write_str("a short stamp needs a clock to be expanded: pass the time"),
             Self::CounterRange => f.write_str("a counter is 0 to 2^40 - 1"),
             Self::HeaderParameter => f.write_str("a header parameter is named twice, or RFC 7515 gives it a meaning"),
@@ -171,6 +175,12 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+impl From<ClaimError> for Error {
+    fn from(error: ClaimError) -> Self {
+        Self::Claim(error)
+    }
+}
 
 /// Why a presented token was not admitted: for the operator's log, never for the peer.
 ///

@@ -5,23 +5,24 @@
 //! Text never grows, so the output is written over the input, behind the point of reading. Keys of the top object are unique, and where
 //! the members lie that a JWT needs is noted on the way.
 
-#[cfg(feature = "serde")]
-mod deserialize;
 mod escape;
 mod members;
 mod serialize;
 mod text;
+#[cfg(feature = "serde")]
+pub(crate) mod typed;
 mod walk;
 
-#[cfg(feature = "serde")]
-pub(crate) use deserialize::Reader;
 pub(crate) use members::{Members, Shape, word};
-pub(crate) use serialize::{Json, put_string};
+pub(crate) use serialize::Json;
 pub use text::Text;
 pub(crate) use walk::{elements, list, member};
 
 use crate::scan;
 use members::{KeySet, has_key};
+
+/// Claims of a token: members of the top object.
+pub(crate) const MAX_CLAIMS: u32 = 128;
 
 /// Levels of nesting, the top object included: one bit each in the stack.
 const MAX_DEPTH: u32 = 16;
@@ -147,7 +148,7 @@ impl Scanner<'_, '_> {
     fn top_key(&mut self, start: usize, at: usize) -> Option<Option<usize>> {
         self.settle(at)?;
         let (before, key) = self.buf.get(..self.write)?.split_at_checked(start)?;
-        self.keys.add(before, key)?;
+        self.keys.add(before, key).ok()?;
         let [_, name @ .., _] = key else { return None };
         Some(self.names.place(name))
     }

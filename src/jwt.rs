@@ -33,7 +33,7 @@
 //! | characters of a token | 65 535 ([`MAX_TOKEN`]) |
 //! | characters of a header that a ring reads | 2 048 |
 //! | header parameters; claims at the top | 32; 128 |
-//! | claims signed from a slice; from a struct | 64; 32 |
+//! | private claims signed from a slice; all claims | 64; 128 |
 //! | depth of arrays and objects | 16 |
 //! | bytes of a key id | 64 |
 //!
@@ -83,6 +83,7 @@ mod policy;
 mod ring;
 mod value;
 
+pub use crate::error::{ClaimError, ClaimFault};
 pub use crate::json::Text;
 pub use algorithm::{Algorithm, Sign, Verify};
 pub use authentic::{Authentic, AuthenticBytes, Expired, Unfit, Verified};

@@ -19,7 +19,7 @@ mod time;
 
 pub mod jwt;
 pub mod key;
-#[cfg(feature = "session")]
+#[cfg(feature = "std")]
 pub mod session;
 pub mod token;
 pub mod web;

@@ -1,5 +1,5 @@
-//! What goes over HTTP: cookies, read and written without a heap; and the server-side filters: with the feature `tower` the one that admits a
-//! request by its bearer token or answers for the handler, with `session-filter` the one that gives handlers their session.
+//! What goes over HTTP: cookies, read and written without a heap; and the server-side filters: with the feature `tower` one that admits a
+//! request by its bearer token or answers for the handler, and one that gives handlers their session.
 //!
 //! ```text
 //!            Authorization: Bearer cs1_…              extensions
@@ -10,7 +10,7 @@
 //! The first reads the `Authorization` header alone: never a query string, never a cookie. A header that a client sets by hand is what makes
 //! this way safe from cross-site request forgery. The other (`SessionLayer`) reads a cookie, and so has a guard against it (`CsrfGuard`).
 
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 mod affinity;
 #[cfg(feature = "tower")]
 mod authenticate;
@@ -25,17 +25,17 @@ mod extract;
 mod layer;
 #[cfg(feature = "tower")]
 mod problem;
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 mod revocation;
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 mod session_filter;
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 mod session_layer;
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 mod session_slot;
 mod set_cookie;
 
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 pub use affinity::{Affinity, MAX_NODE_NAME, node_for};
 #[cfg(feature = "tower")]
 pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
@@ -45,16 +45,14 @@ pub use cookie::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, cookies_named};
 #[cfg(feature = "tower")]
 pub use csrf::{CrossSite, CsrfGuard};
 #[cfg(feature = "axum")]
-pub use extract::FilterMissing;
-#[cfg(all(feature = "axum", feature = "session-filter"))]
-pub use extract::SignedIn;
+pub use extract::{FilterMissing, SignedIn};
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 pub use session_layer::{SessionFuture, SessionLayer, SessionService};
-#[cfg(feature = "session-filter")]
+#[cfg(feature = "tower")]
 pub use session_slot::{OpenSession, SessionSlot, SlotError};
 pub use set_cookie::{
     CookieError, HostPrefix, MAX_SET_COOKIE, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie,

@@ -1,5 +1,5 @@
 //! The kit for tests of a cluster does what it says: servers start, die and return, clusters elect, links break.
-#![cfg(feature = "session")]
+#![cfg(feature = "std")]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

@@ -1,5 +1,5 @@
 //! Sessions on real servers of NATS: every server of the application has a copy, and each knows when to stop believing it.
-#![cfg(all(feature = "nats", feature = "session-filter", feature = "axum"))]
+#![cfg(all(feature = "nats", feature = "axum"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,6 +1,6 @@
 //! Stickiness with real balancers: clients stay where they are, and are answered elsewhere when their node is gone; what becomes of their
 //! sessions depends on the store.
-#![cfg(all(feature = "disk", feature = "redis", feature = "nats", feature = "session-filter", feature = "axum"))]
+#![cfg(all(feature = "disk", feature = "redis", feature = "nats", feature = "axum"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

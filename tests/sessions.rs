@@ -1,5 +1,5 @@
 //! Sessions as a request works with them: found, merged, signed in, renewed and ended.
-#![cfg(feature = "session")]
+#![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
 //! The session filter over HTTP: cookies, cross-site requests, a store that is away, what caches may keep.
-#![cfg(all(feature = "session-filter", feature = "axum"))]
+#![cfg(feature = "axum")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,6 +1,7 @@
 //! Keys of the top object: which of them a JWT needs, and that each is there once.
 
 use super::walk::end_of_value;
+use crate::error::ClaimFault;
 
 /// What is asked of a document beyond JSON: how many keys its top object may have, and which of its members are remembered.
 pub(crate) struct Shape {
@@ -63,16 +64,16 @@ impl KeySet {
         Self { words: [0; 8], room: max_keys }
     }
 
-    /// Adds a key; `None` if it is one too many, or a key of the normalised object text `before`, which ends just in front of it.
-    pub(super) fn add(&mut self, before: &[u8], quoted: &[u8]) -> Option<()> {
-        self.room = self.room.checked_sub(1)?;
+    /// Adds a key; an error if it is one too many, or a key of the normalised object text `before`, which ends just in front of it.
+    pub(super) fn add(&mut self, before: &[u8], quoted: &[u8]) -> Result<(), ClaimFault> {
+        self.room = self.room.checked_sub(1).ok_or(ClaimFault::TooMany)?;
         let [word, a, b, _] = hash(quoted).to_be_bytes();
         // Two bits of one word: both are asked for and set at once.
-        let word = self.words.get_mut(usize::from(word & 7))?;
+        let word = self.words.get_mut(usize::from(word & 7)).ok_or(ClaimFault::TooMany)?;
         let bits = 1u32 << (a & 31) | 1u32 << (b & 31);
         let is_new = *word & bits != bits;
         *word |= bits;
-        (is_new || !has_key(before, quoted)).then_some(())
+        if is_new || !has_key(before, quoted) { Ok(()) } else { Err(ClaimFault::Duplicate) }
     }
 }
 

@@ -20,9 +20,8 @@ pub(crate) fn list(array: &str) -> Option<impl Iterator<Item = &str> + Clone> {
     array.strip_prefix('[')?.strip_suffix(']').map(elements)
 }
 
-/// The members of a normalised object: each key in its quotes, and its value.
-fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
-    let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+/// The members between the brackets of a normalised object: each key in its quotes, and its value.
+pub(super) fn members(inner: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
     elements(inner).filter_map(|member| {
         let (key, value) = member.split_at_checked(quoted_len(member.as_bytes()))?;
         Some((key, value.strip_prefix(':')?))
@@ -32,7 +31,8 @@ fn members(object: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
 /// The value of the member of this name, of a normalised object.
 pub(crate) fn member<'b>(object: &'b str, name: &str) -> Option<&'b str> {
     let is_it = |key: &str| Text::of_value(key).is_some_and(|key| key == name);
-    members(object).find(|(key, _)| is_it(key)).map(|(_, value)| value)
+    let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    members(inner).find(|(key, _)| is_it(key)).map(|(_, value)| value)
 }
 
 /// Where the value ends that the text starts with: at a comma or a closing bracket of what is around it, or with the text.
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn keys_and_elements() {
-        let keys: Vec<_> = members(r#"{"a":{"b":1},"c\",":["d",{"e":2}],"f":"g"}"#).map(|(key, _)| key).collect();
+        let keys: Vec<_> = members(r#""a":{"b":1},"c\",":["d",{"e":2}],"f":"g""#).map(|(key, _)| key).collect();
         assert_eq!(keys, ["\"a\"", r#""c\",""#, "\"f\""]);
         let values: Vec<_> = elements(r#"1,"a,\"b",[2,3],{"c":[4,5]},null"#).collect();
         assert_eq!(values, ["1", r#""a,\"b""#, "[2,3]", r#"{"c":[4,5]}"#, "null"]);

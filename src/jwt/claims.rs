@@ -2,20 +2,18 @@
 
 use super::date;
 use super::failed::Claim;
+#[cfg(feature = "serde")]
+use crate::Result;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_in_place;
-#[cfg(feature = "serde")]
-use crate::json::Reader;
 use crate::json::{self, Object, Shape, Text, word};
-#[cfg(feature = "serde")]
-use crate::{Error, Result};
 use core::fmt;
 #[cfg(feature = "serde")]
 use serde::Deserialize;
 
 /// In the order of [`Claim`].
 const CLAIMS: Shape = Shape {
-    max_keys: 128,
+    max_keys: json::MAX_CLAIMS,
     names: &[word(b"iss"), word(b"sub"), word(b"aud"), word(b"exp"), word(b"nbf"), word(b"iat"), word(b"jti")],
 };
 
@@ -125,11 +123,51 @@ impl<'b> ClaimsSet<'b> {
         self.object.text
     }
 
-    /// Reads claims into a type of yours. `&str` fields borrow, whatever escapes the token used.
+    /// Reads claims into a type of yours, by `serde_json`: flattened and untagged types, maps, any number of fields.
     ///
-    /// A string that has a quote, a backslash or a control character in it cannot be borrowed: such a claim needs an owned type, and
-    /// without `std` it is at most 256 bytes long. Integers must fit their field, keys of maps are strings, byte arrays are not
-    /// supported. Claims that the type does not name are skipped.
+    /// Claims that the type does not name are skipped. [`deserialize_no_alloc`](ClaimsSet::deserialize_no_alloc) does the same without a heap, for
+    /// fewer types.
+    ///
+    /// ```
+    /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
+    /// # use std::collections::BTreeMap;
+    /// #[derive(serde::Deserialize)]
+    /// struct Access {
+    ///     tenant: String,
+    ///     #[serde(flatten)]
+    ///     rest: BTreeMap<String, serde_json::Value>,
+    /// }
+    ///
+    /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+    /// # let mut out = [0; 256];
+    /// let private = BTreeMap::from([("tenant", "acme"), ("plan", "free")]);
+    /// let token = Claims::new().subject("alice").sign_with(&private, &key, &mut out)?;
+    /// # let mut scratch = [0; 256];
+    /// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+    /// let access: Access = authentic.unchecked_claims().deserialize()?;
+    /// assert_eq!((access.tenant.as_str(), &access.rest["plan"]), ("acme", &"free".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Claim`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
+    #[cfg(feature = "std")]
+    pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T> {
+        Ok(json::typed::read::<json::typed::Std, T>(self.object.text)?)
+    }
+
+    /// Reads claims into a type of yours, by `serde-json-core`: without a heap, the same on a device as on a server.
+    ///
+    /// `&str` fields borrow, whatever escapes the token used. Claims that the type does not name are skipped. Where it differs from
+    /// `deserialize`, which the feature `std` adds:
+    ///
+    /// | shape | `deserialize` | `deserialize_no_alloc` |
+    /// |---|---|---|
+    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`](crate::jwt::ClaimFault::NeedsHeap) |
+    /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::ClaimFault::NeedsHeap) |
+    /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::ClaimFault::TooLong) |
+    /// | integers of 128 bits | read | an error |
+    /// | a variant without a value as `{"Variant":null}` | read | read |
     ///
     /// ```
     /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
@@ -145,15 +183,15 @@ impl<'b> ClaimsSet<'b> {
     /// let token = Claims::new().subject("dev-7").sign_with(&reading, &key, &mut out)?;
     /// # let mut scratch = [0; 256];
     /// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-    /// assert_eq!(authentic.unchecked_claims().read::<Reading<'_>>()?, reading);
+    /// assert_eq!(authentic.unchecked_claims().deserialize_no_alloc::<Reading<'_>>()?, reading);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Claims`] if the claims do not have the shape of the type.
+    /// [`Error::Claim`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "serde")]
-    pub fn read<T: Deserialize<'b>>(&self) -> Result<T> {
-        T::deserialize(&mut Reader::new(self.object.text)).map_err(|_| Error::Claims)
+    pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T> {
+        Ok(json::typed::read::<json::typed::Core, T>(self.object.text)?)
     }
 
     /// True if a claim is there, of whatever type.

@@ -7,10 +7,11 @@ use super::compact::MAX_TOKEN;
 use super::header::is_standard_parameter;
 use super::ring::MAX_HEADER;
 use super::value::{Value, put_texts};
-use crate::cursor::{Cursor, Sink, copy};
+use crate::cursor::{Cursor, copy};
 use crate::encoding::decimal::Decimal;
 use crate::encoding::{base64url_encode, base64url_encode_in_place, base64url_len};
-use crate::json::{Json, put_string};
+use crate::error::{ClaimError, ClaimFault};
+use crate::json::Json;
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
 use serde::Serialize;
@@ -157,7 +158,7 @@ impl<'a> Claims<'a> {
     /// Signs the registered claims and writes the token into `out`; returns the used part.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::Claims`] for a name that is there
+    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::Claim`] for a name that is there
     /// twice or has a setter; [`Error::TokenTooLong`]; or the signer's own.
     pub fn sign<'b, K: Sign>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
         self.sign_payload(key, out, |json| self.put_claims(json))
@@ -166,17 +167,17 @@ impl<'a> Claims<'a> {
     /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
     ///
     /// A registered claim of the struct is written as the struct has it: of a wrong type, every verifier will refuse it.
-    /// Numbers with a fraction are refused: they cost a microcontroller dearly. A claim that is there twice is refused, and more than
-    /// 32 of them.
+    /// A claim that is there twice is refused, a number that is not finite, and more claims than a verifier reads: 128, the registered
+    /// ones included. Numbers with a fraction cost a microcontroller dearly.
     ///
     /// # Errors
-    /// As [`sign`](Claims::sign); [`Error::Claims`] if `private` is no struct or map, repeats a claim, or holds what JSON or this crate
-    /// cannot say.
+    /// As [`sign`](Claims::sign); [`Error::Claim`] with the name of the claim and what is wrong, if `private` is no struct or map, repeats a
+    /// claim, or holds what JSON cannot say.
     #[cfg(feature = "serde")]
     pub fn sign_with<'b, K: Sign>(&self, private: &impl Serialize, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
         self.sign_payload(key, out, |json| {
             self.put_claims(json)?;
-            json.object_members(private, &|name| self.has(name))
+            Ok(json.claims(private)?)
         })
     }
 
@@ -196,7 +197,7 @@ impl<'a> Claims<'a> {
         &self,
         key: &K,
         out: &'b mut [u8],
-        payload: impl FnOnce(&mut Json<Cursor<'_>>) -> Result<()>,
+        payload: impl FnOnce(&mut Json<'_>) -> Result<()>,
     ) -> Result<&'b str> {
         const { assert!(K::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
         let signed_len = self.put_signed_part(OwnHeader::<K>::TEXT, K::ALG, out, payload)?;
@@ -222,7 +223,7 @@ impl<'a> Claims<'a> {
         own_header: &[u8],
         alg: &str,
         out: &mut [u8],
-        payload: impl FnOnce(&mut Json<Cursor<'_>>) -> Result<()>,
+        payload: impl FnOnce(&mut Json<'_>) -> Result<()>,
     ) -> Result<usize> {
         let is_plain = self.typ.is_none() && self.kid.is_none() && self.cty.is_none() && self.parameters.is_empty();
         let header_len = if is_plain {
@@ -238,7 +239,7 @@ impl<'a> Claims<'a> {
         Ok(header_len.saturating_add(1).saturating_add(payload_len))
     }
 
-    fn put_header(&self, json: &mut Json<impl Sink>, alg: &str) -> Result<()> {
+    fn put_header(&self, json: &mut Json<'_>, alg: &str) -> Result<()> {
         json.string_member("alg", alg);
         json.string_member("typ", self.typ.unwrap_or("JWT"));
         for (name, value) in [("kid", self.kid), ("cty", self.cty)] {
@@ -258,15 +259,11 @@ impl<'a> Claims<'a> {
         Ok(())
     }
 
-    fn put_claims(&self, json: &mut Json<impl Sink>) -> Result<()> {
+    fn put_claims(&self, json: &mut Json<'_>) -> Result<()> {
         self.put_registered(json);
-        // With the registered ones and those of a struct still fewer than a verifier takes.
-        if self.private.len() > MAX_PRIVATE {
-            return Err(Error::Claims);
-        }
         for (i, (name, value)) in self.private.iter().enumerate() {
-            if is_earlier(self.private, i, name) || is_registered(name) {
-                return Err(Error::Claims);
+            if let Some(fault) = self.fault_of(i, name) {
+                return Err(ClaimError::new(name, fault).into());
             }
             json.key(name);
             value.put(json);
@@ -274,7 +271,19 @@ impl<'a> Claims<'a> {
         Ok(())
     }
 
-    fn put_registered(&self, json: &mut Json<impl Sink>) {
+    /// What is wrong with the name of the `i`th private claim.
+    fn fault_of(&self, i: usize, name: &str) -> Option<ClaimFault> {
+        if is_registered(name) {
+            Some(ClaimFault::HasSetter)
+        } else if is_earlier(self.private, i, name) {
+            Some(ClaimFault::Duplicate)
+        } else {
+            // With the registered ones still fewer than a verifier reads.
+            (i >= MAX_PRIVATE).then_some(ClaimFault::TooMany)
+        }
+    }
+
+    fn put_registered(&self, json: &mut Json<'_>) {
         put_text(json, b",\"iss\":", self.issuer);
         put_text(json, b",\"sub\":", self.subject);
         put_text(json, b",\"jti\":", self.jwt_id);
@@ -290,21 +299,6 @@ impl<'a> Claims<'a> {
         put_date(json, b",\"nbf\":", self.not_before);
         put_date(json, b",\"iat\":", self.issued_at);
     }
-
-    /// True if a claim of this name is set, so that a struct cannot say it again.
-    #[cfg(feature = "serde")]
-    fn has(&self, name: &str) -> bool {
-        match name {
-            "iss" => self.issuer.is_some(),
-            "sub" => self.subject.is_some(),
-            "aud" => !self.audience.is_empty(),
-            "exp" => self.expires_at.is_some(),
-            "nbf" => self.not_before.is_some(),
-            "iat" => self.issued_at.is_some(),
-            "jti" => self.jwt_id.is_some(),
-            _ => self.private.iter().any(|(private, _)| *private == name),
-        }
-    }
 }
 
 fn check_len(length: usize, cap: usize) -> Result<()> {
@@ -312,12 +306,12 @@ fn check_len(length: usize, cap: usize) -> Result<()> {
 }
 
 /// Writes an object and encodes it where it stands, if it fits; returns the length of its text in any case.
-fn put_object(place: &mut [u8], members: impl FnOnce(&mut Json<Cursor<'_>>) -> Result<()>) -> Result<usize> {
+fn put_object(place: &mut [u8], members: impl FnOnce(&mut Json<'_>) -> Result<()>) -> Result<usize> {
     let mut json = Json::new(Cursor::new(place));
     json.open(b"{");
     members(&mut json)?;
     json.close(b"}");
-    let len = json.sink().len();
+    let len = json.len();
     let text_len = base64url_len(len);
     if let Some(place) = place.get_mut(..text_len) {
         base64url_encode_in_place(place, len);
@@ -325,17 +319,17 @@ fn put_object(place: &mut [u8], members: impl FnOnce(&mut Json<Cursor<'_>>) -> R
     Ok(text_len)
 }
 
-fn put_text(json: &mut Json<impl Sink>, comma_key: &'static [u8], value: Option<&str>) {
+fn put_text(json: &mut Json<'_>, comma_key: &'static [u8], value: Option<&str>) {
     if let Some(value) = value {
         json.known_key(comma_key);
-        put_string(json.sink(), value);
+        json.string(value);
     }
 }
 
-fn put_date(json: &mut Json<impl Sink>, comma_key: &'static [u8], value: Option<UnixTime>) {
+fn put_date(json: &mut Json<'_>, comma_key: &'static [u8], value: Option<UnixTime>) {
     if let Some(value) = value {
         json.known_key(comma_key);
-        json.sink().put(Decimal::new(value.as_secs()).as_bytes());
+        json.put(Decimal::new(value.as_secs()).as_bytes());
     }
 }
 

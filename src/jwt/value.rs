@@ -1,8 +1,7 @@
 //! Private claims without serde: for devices that have no room for it.
 
-use crate::cursor::Sink;
 use crate::encoding::decimal::Decimal;
-use crate::json::{Json, put_string};
+use crate::json::Json;
 
 /// The value of a private claim.
 ///
@@ -34,27 +33,27 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    pub(super) fn put(self, json: &mut Json<impl Sink>) {
+    pub(super) fn put(self, json: &mut Json<'_>) {
         match self {
-            Self::Text(text) => put_string(json.sink(), text),
+            Self::Text(text) => json.string(text),
             Self::Integer(number) => {
                 if number < 0 {
-                    json.sink().put(b"-");
+                    json.put(b"-");
                 }
-                json.sink().put(Decimal::new(number.unsigned_abs()).as_bytes());
+                json.put(Decimal::new(number.unsigned_abs()).as_bytes());
             }
-            Self::Bool(value) => json.sink().put(if value { b"true" } else { b"false" }),
+            Self::Bool(value) => json.put(if value { b"true" } else { b"false" }),
             Self::Texts(texts) => put_texts(json, texts),
         }
     }
 }
 
 /// An array of strings.
-pub(super) fn put_texts(json: &mut Json<impl Sink>, texts: &[&str]) {
+pub(super) fn put_texts(json: &mut Json<'_>, texts: &[&str]) {
     json.open(b"[");
     for text in texts {
         json.separate();
-        put_string(json.sink(), text);
+        json.string(text);
     }
     json.close(b"]");
 }

@@ -157,7 +157,7 @@ impl Credential {
     }
 
     /// All zeros: of no session.
-    #[cfg(feature = "session-filter")]
+    #[cfg(feature = "tower")]
     pub(super) fn blank() -> Self {
         Self { handle: Handle([0; HANDLE]), verifier: Zeroizing::new([0; VERIFIER]) }
     }
@@ -264,22 +264,24 @@ impl Pepper {
     /// The tag of a user: the same for all sessions of one.
     #[must_use]
     pub fn user_tag(&self, user: &[u8]) -> UserTag {
-        let mut mac = self.0.start();
-        mac.put(b"countersign session user");
-        mac.put(user);
+        let mac = self.0.tag_of(|mac| {
+            mac.put(b"countersign session user");
+            mac.put(user);
+        });
         let mut tag = [0; TAG];
-        copy(mac.finish().as_bytes(), &mut tag);
+        copy(mac.as_bytes(), &mut tag);
         UserTag(tag)
     }
 
     /// A form token: bound to the session, the same through all renewals, another one once somebody signs in.
     #[must_use]
     pub(super) fn form_token(&self, handle: Handle) -> [u8; FORM_TOKEN_LEN] {
-        let mut mac = self.0.start();
-        mac.put(b"countersign session form");
-        mac.put(&handle.0);
+        let mac = self.0.tag_of(|mac| {
+            mac.put(b"countersign session form");
+            mac.put(&handle.0);
+        });
         let mut text = [0; FORM_TOKEN_LEN];
-        base64url_encode_secret(mac.finish().as_bytes(), &mut text);
+        base64url_encode_secret(mac.as_bytes(), &mut text);
         text
     }
 
@@ -296,25 +298,27 @@ impl Pepper {
     }
 
     fn mark_of(&self, credential: &Credential) -> [u8; VERIFIER - RANDOM] {
-        let mut mac = self.0.start();
-        mac.put(b"countersign session mark");
-        mac.put(&credential.handle.0);
-        mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
+        let mac = self.0.tag_of(|mac| {
+            mac.put(b"countersign session mark");
+            mac.put(&credential.handle.0);
+            mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
+        });
         let mut mark = [0; VERIFIER - RANDOM];
-        copy(mac.finish().as_bytes(), &mut mark);
+        copy(mac.as_bytes(), &mut mark);
         mark
     }
 
     /// What a record keeps of a credential.
     #[must_use]
     pub fn seal(&self, credential: &Credential) -> SealedVerifier {
-        let mut mac = self.0.start();
-        // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block
-        // of SHA-256, as every request pays for it.
-        mac.put(b"ver");
-        mac.put(&credential.handle.0);
-        mac.put(credential.verifier.as_slice());
-        SealedVerifier(*mac.finish().as_bytes())
+        let mac = self.0.tag_of(|mac| {
+            // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block
+            // of SHA-256, as every request pays for it.
+            mac.put(b"ver");
+            mac.put(&credential.handle.0);
+            mac.put(credential.verifier.as_slice());
+        });
+        SealedVerifier(*mac.as_bytes())
     }
 }
 

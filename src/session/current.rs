@@ -70,20 +70,20 @@ pub struct Session {
 
 impl Session {
     /// What stands in for a session that was given back.
-    #[cfg(feature = "session-filter")]
+    #[cfg(feature = "tower")]
     pub(crate) fn blank() -> Self {
         let deadlines = Deadlines { idle: UnixTime::UNSET, absolute: UnixTime::UNSET };
         Self::unsaved(Credential::blank(), Record::blank(), deadlines)
     }
 
     /// True once the store keeps a credential that the browser has not.
-    #[cfg(feature = "session-filter")]
+    #[cfg(feature = "tower")]
     pub(crate) const fn has_new_cookie(&self) -> bool {
         self.has_new_cookie
     }
 
     /// True before it was ever saved.
-    #[cfg(feature = "session-filter")]
+    #[cfg(feature = "tower")]
     pub(crate) const fn is_unsaved(&self) -> bool {
         self.version.is_none()
     }

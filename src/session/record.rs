@@ -79,7 +79,7 @@ impl Record {
     }
 
     /// Of no session.
-    #[cfg(feature = "session-filter")]
+    #[cfg(feature = "tower")]
     pub(super) fn blank() -> Box<Self> {
         Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
     }

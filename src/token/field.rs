@@ -1,8 +1,8 @@
 //! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
 
 use crate::cursor::{Cursor, Sink, copy};
-use crate::rules::MAX_UID;
 use crate::encoding::{base64url_decode_in_place, base64url_decoded_len, base64url_encode, base64url_len};
+use crate::rules::MAX_UID;
 
 /// Bytes of the longest field: a uid, and as many a param value.
 const MAX_FIELD: usize = MAX_UID;

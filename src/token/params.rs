@@ -188,7 +188,9 @@ impl WireParams<'_> {
             Self::Parsed(params) => params.wire.len(),
             Self::Drafted(params) => {
                 // At most 8 params of at most 74 bytes.
-                params.iter().fold(0, |len, (key, value)| len.wrapping_add(2).wrapping_add(key.len()).wrapping_add(value.len()))
+                params
+                    .iter()
+                    .fold(0, |len, (key, value)| len.wrapping_add(2).wrapping_add(key.len()).wrapping_add(value.len()))
             }
         }
     }

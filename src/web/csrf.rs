@@ -91,7 +91,6 @@ impl CsrfGuard {
     }
 
     /// True if a form may vouch for what this refuses.
-    #[cfg(feature = "session-filter")]
     pub(super) fn may_be_vouched_for(&self, reason: CrossSite) -> bool {
         self.forms_vouch && reason == CrossSite::Unknown
     }

@@ -2,7 +2,6 @@
 
 use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;
-#[cfg(feature = "session-filter")]
 use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
@@ -87,7 +86,6 @@ impl<S: Sync> FromRequestParts<S> for VerifiedClaims {
 ///
 /// let app: Router = Router::new().route("/visit", post(visit));
 /// ```
-#[cfg(feature = "session-filter")]
 impl<S: Sync> FromRequestParts<S> for super::OpenSession {
     type Rejection = Response;
 
@@ -97,7 +95,6 @@ impl<S: Sync> FromRequestParts<S> for super::OpenSession {
     }
 }
 
-#[cfg(feature = "session-filter")]
 fn slot_of(parts: &Parts) -> Option<super::SessionSlot> {
     parts.extensions.get().cloned()
 }
@@ -115,11 +112,9 @@ fn slot_of(parts: &Parts) -> Option<super::SessionSlot> {
 ///
 /// let app: Router = Router::new().route("/account", get(account));
 /// ```
-#[cfg(feature = "session-filter")]
 #[derive(Debug)]
 pub struct SignedIn(pub super::OpenSession);
 
-#[cfg(feature = "session-filter")]
 impl<S: Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Response;
 
@@ -142,7 +137,6 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
 /// assert_eq!(SessionError::Gone.into_response().status(), 401);
 /// assert_eq!(SessionError::Store(StoreError::Unavailable).into_response().status(), 503);
 /// ```
-#[cfg(feature = "session-filter")]
 impl IntoResponse for crate::session::SessionError {
     fn into_response(self) -> Response {
         super::problem::session(self, None).map(Body::from)

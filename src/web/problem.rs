@@ -44,21 +44,15 @@ pub(super) fn refused(refusal: Refusal) -> Response<&'static str> {
     response
 }
 
-#[cfg(feature = "session-filter")]
 const CROSS_SITE: &str =
     r#"{"type":"urn:countersign:problem:cross-site","title":"The request comes from another site","status":403}"#;
-#[cfg(feature = "session-filter")]
 const UNKNOWN_SITE: &str = r#"{"type":"urn:countersign:problem:cross-site","title":"The request does not say which site it comes from: Origin or Sec-Fetch-Site is needed","status":403}"#;
-#[cfg(feature = "session-filter")]
 const SIGNED_OUT: &str = r#"{"type":"urn:countersign:problem:signed-out","title":"Nobody is signed in, or no longer: sign in","status":401}"#;
-#[cfg(feature = "session-filter")]
 const NOT_WRITTEN: &str =
     r#"{"type":"urn:countersign:problem:session","title":"The session could not be read or written","status":500}"#;
-#[cfg(feature = "session-filter")]
 const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title":"Sessions are not available just now: try again","status":503}"#;
 
 /// A mistake of the application; what it is stands in the response's extensions.
-#[cfg(feature = "session-filter")]
 pub(super) fn internal(mistake: impl Clone + Send + Sync + 'static) -> Response<&'static str> {
     let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
     let problem = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN };
@@ -68,7 +62,6 @@ pub(super) fn internal(mistake: impl Clone + Send + Sync + 'static) -> Response<
 }
 
 /// Of another site.
-#[cfg(feature = "session-filter")]
 pub(super) fn cross_site(reason: super::CrossSite, page: Option<&HeaderValue>) -> Response<&'static str> {
     let header = (http::header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
     let body = if reason == super::CrossSite::Unknown { UNKNOWN_SITE } else { CROSS_SITE };
@@ -79,7 +72,6 @@ pub(super) fn cross_site(reason: super::CrossSite, page: Option<&HeaderValue>) -
 }
 
 /// Why there is no session, or why it was not written. No challenge comes with a 401: there is no scheme for cookies.
-#[cfg(feature = "session-filter")]
 pub(super) fn session(error: crate::session::SessionError, page: Option<&HeaderValue>) -> Response<&'static str> {
     use crate::session::{SessionError, StoreError};
     let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
@@ -101,7 +93,6 @@ pub(super) fn session(error: crate::session::SessionError, page: Option<&HeaderV
 
 impl Problem {
     /// For somebody who looks at a page: where to sign in.
-    #[cfg(feature = "session-filter")]
     fn see_other(page: &HeaderValue) -> Self {
         Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.clone()), body: "" }
     }

@@ -127,7 +127,7 @@ fn last_node(browser: &Browser) -> Outcome<String> {
 }
 
 fn build() -> Outcome {
-    let build = "cargo build --release --features axum,disk,session-filter,redis,nats --example server";
+    let build = "cargo build --release --features axum,disk,redis,nats --example server";
     // What it prints is progress.
     let status = command(build).status().map_err(|error| format!("cargo could not be started: {error}"))?;
     if status.success() { Ok(()) } else { Err("the demo could not be built".to_owned()) }

@@ -26,7 +26,7 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
 }
 
 fn build() -> Outcome {
-    let mut build = command("cargo build --quiet --release --features axum,disk,session-filter");
+    let mut build = command("cargo build --quiet --release --features axum,disk");
     stdout_of(build.args(["--example", "server", "--example", "device"])).map(|_| ())
 }
 

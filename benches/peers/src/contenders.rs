@@ -21,8 +21,8 @@ pub fn tables() -> Vec<Table> {
     let big: &str =
         Box::leak(registered().private(PRIVATE).sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
     vec![
-        ("verify, 150 bytes of claims", verify(small, read_small, peers_verify::<Small, Nothing>(small))),
-        ("verify, 1 KiB of claims", verify(big, read_big, peers_verify::<Big, BigPrivate>(big))),
+        ("verify, 150 bytes of claims", verify(small, READ_SMALL, peers_verify::<Small, Nothing>(small))),
+        ("verify, 1 KiB of claims", verify(big, READ_BIG, peers_verify::<Big, BigPrivate>(big))),
         (
             "encode, 150 bytes of claims",
             encode(small, registered(), SmallRef::new(), peers_encode(Small::new(), Nothing {})),
@@ -52,28 +52,36 @@ fn raw(token: &'static str) -> Contender {
     })
 }
 
-fn read_small(token: &str, key: &Hs256Key, scratch: &mut [u8]) -> u64 {
-    verified(token, key, scratch).claims().read::<SmallRef<'_>>().unwrap().iat
-}
+/// Reads claims into a struct, by either method.
+type Read = fn(&str, &Hs256Key, &mut [u8]) -> u64;
 
-fn read_big(token: &str, key: &Hs256Key, scratch: &mut [u8]) -> u64 {
-    verified(token, key, scratch).claims().read::<BigRef<'_>>().unwrap().iat
-}
+const READ_SMALL: [Read; 2] = [
+    |token, key, scratch| verified(token, key, scratch).claims().deserialize::<SmallRef<'_>>().unwrap().iat,
+    |token, key, scratch| verified(token, key, scratch).claims().deserialize_no_alloc::<SmallRef<'_>>().unwrap().iat,
+];
+
+const READ_BIG: [Read; 2] = [
+    |token, key, scratch| verified(token, key, scratch).claims().deserialize::<BigRef<'_>>().unwrap().iat,
+    |token, key, scratch| verified(token, key, scratch).claims().deserialize_no_alloc::<BigRef<'_>>().unwrap().iat,
+];
 
 fn verified<'b>(token: &str, key: &Hs256Key, scratch: &'b mut [u8]) -> countersign::jwt::Verified<'b> {
     let token = Unverified::parse(token.as_bytes()).unwrap();
     token.authenticate(key, scratch).unwrap().check(&POLICY, UnixTime::from_secs(NOW)).unwrap()
 }
 
-fn verify(token: &'static str, read: fn(&str, &Hs256Key, &mut [u8]) -> u64, peers: Vec<Contender>) -> Vec<Contender> {
-    let (key, typed_key) = (Hs256Key::new(KEY).unwrap(), Hs256Key::new(KEY).unwrap());
-    let (mut scratch, mut typed_scratch) = (vec![0; 4096], vec![0; 4096]);
+fn verify(token: &'static str, [serde_json, core]: [Read; 2], peers: Vec<Contender>) -> Vec<Contender> {
+    let [key, serde_json_key, core_key] = [KEY; 3].map(|key| Hs256Key::new(key).unwrap());
+    let [mut scratch, mut serde_json_scratch, mut core_scratch] = [(); 3].map(|()| vec![0; 4096]);
     let own = [
         raw(token),
         Contender::new("countersign, registered claims", move || {
             verified(token, &key, &mut scratch).claims().has(countersign::jwt::Claim::JwtId)
         }),
-        Contender::new("countersign, into a serde struct", move || read(token, &typed_key, &mut typed_scratch)),
+        Contender::new("countersign, into a serde struct", move || {
+            serde_json(token, &serde_json_key, &mut serde_json_scratch)
+        }),
+        Contender::new("countersign, the same without a heap", move || core(token, &core_key, &mut core_scratch)),
     ];
     own.into_iter().chain(peers).collect()
 }

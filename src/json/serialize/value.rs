@@ -1,75 +1,56 @@
-//! A serde serializer over [`Json`]. No floats: their printing is larger than all else together.
+//! A serde serializer over [`Json`].
 
-use super::{Json, put_escaped, put_string};
-use crate::Error;
-use crate::cursor::Sink;
+use super::Json;
 use crate::encoding::decimal::Decimal;
+use crate::error::ClaimFault;
 use crate::json::MAX_DEPTH;
 use core::fmt::{self, Write};
 use serde::Serialize;
 use serde::ser::{
-    self, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// A value that JSON, or this crate, cannot say.
-#[derive(Debug)]
-pub(crate) struct NoJson;
-
-impl fmt::Display for NoJson {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no JSON for this value")
-    }
-}
-
-impl core::error::Error for NoJson {}
-
-impl ser::Error for NoJson {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
-    }
-}
-
-type Done = Result<(), NoJson>;
+type Done = Result<(), ClaimFault>;
 
 /// The inside of a string, written piece by piece.
-struct Escaped<'s, S>(&'s mut S);
+struct Escaped<'j, 'b>(&'j mut Json<'b>);
 
-impl<S: Sink> Write for Escaped<'_, S> {
+impl Write for Escaped<'_, '_> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
-        put_escaped(self.0, piece);
+        self.0.escaped(piece);
         Ok(())
     }
 }
 
-impl<S: Sink> Json<S> {
-    /// Writes the members of a struct or map into the object that is open. None may have a name that is `taken`.
-    pub(crate) fn object_members(&mut self, value: &impl Serialize, taken: &dyn Fn(&str) -> bool) -> Result<(), Error> {
-        let mut names = heapless::Vec::new();
-        value.serialize(TopMembers { json: self, taken, names: &mut names }).map_err(|NoJson| Error::Claims)
-    }
-
+impl<'b> Json<'b> {
     fn number(&mut self, is_negative: bool, magnitude: u64) -> Done {
         if is_negative {
-            self.sink.put(b"-");
+            self.put(b"-");
         }
-        self.sink.put(Decimal::new(magnitude).as_bytes());
+        self.put(Decimal::new(magnitude).as_bytes());
         Ok(())
+    }
+
+    /// Writes a number with a fraction: its shortest digits are JSON, unless it is none.
+    fn float(&mut self, is_finite: bool, digits: fmt::Arguments<'_>) -> Done {
+        is_finite.then_some(()).ok_or(ClaimFault::NotFinite)?;
+        Escaped(self).write_fmt(digits).map_err(|fmt::Error| ClaimFault::Unfit)
     }
 
     /// Opens an array or object that `closing` ends.
-    fn compound(&mut self, closing: &'static [u8]) -> Result<Compound<'_, S>, NoJson> {
+    fn compound(&mut self, closing: &'static [u8]) -> Result<Compound<'_, 'b>, ClaimFault> {
         if self.depth >= MAX_DEPTH {
-            return Err(NoJson);
+            return Err(ClaimFault::TooDeep);
         }
         self.open(if closing == b"]" { b"[" } else { b"{" });
         Ok(Compound { json: self, closing, is_variant: false })
     }
 
     /// Opens `{"variant":` and what is in it.
-    fn variant_compound(&mut self, variant: &str, closing: &'static [u8]) -> Result<Compound<'_, S>, NoJson> {
+    fn variant_compound(&mut self, variant: &str, closing: &'static [u8]) -> Result<Compound<'_, 'b>, ClaimFault> {
         if self.depth >= MAX_DEPTH {
-            return Err(NoJson);
+            return Err(ClaimFault::TooDeep);
         }
         self.open(b"{");
         self.key(variant);
@@ -79,13 +60,13 @@ impl<S: Sink> Json<S> {
 }
 
 /// An array or object that is open.
-pub(crate) struct Compound<'j, S> {
-    json: &'j mut Json<S>,
+pub(crate) struct Compound<'j, 'b> {
+    json: &'j mut Json<'b>,
     closing: &'static [u8],
     is_variant: bool,
 }
 
-impl<S: Sink> Compound<'_, S> {
+impl Compound<'_, '_> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         self.json.separate();
         value.serialize(&mut *self.json)
@@ -121,31 +102,31 @@ macro_rules! signed {
     )*};
 }
 
-impl<'j, S: Sink> Serializer for &'j mut Json<S> {
+impl<'j, 'b> Serializer for &'j mut Json<'b> {
     type Ok = ();
-    type Error = NoJson;
-    type SerializeSeq = Compound<'j, S>;
-    type SerializeTuple = Compound<'j, S>;
-    type SerializeTupleStruct = Compound<'j, S>;
-    type SerializeTupleVariant = Compound<'j, S>;
-    type SerializeMap = Compound<'j, S>;
-    type SerializeStruct = Compound<'j, S>;
-    type SerializeStructVariant = Compound<'j, S>;
+    type Error = ClaimFault;
+    type SerializeSeq = Compound<'j, 'b>;
+    type SerializeTuple = Compound<'j, 'b>;
+    type SerializeTupleStruct = Compound<'j, 'b>;
+    type SerializeTupleVariant = Compound<'j, 'b>;
+    type SerializeMap = Compound<'j, 'b>;
+    type SerializeStruct = Compound<'j, 'b>;
+    type SerializeStructVariant = Compound<'j, 'b>;
 
     unsigned!(serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64);
     signed!(serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64);
 
     fn serialize_bool(self, value: bool) -> Done {
-        self.sink.put(if value { b"true" } else { b"false" });
+        self.put(if value { b"true" } else { b"false" });
         Ok(())
     }
 
-    fn serialize_f32(self, _: f32) -> Done {
-        Err(NoJson)
+    fn serialize_f32(self, value: f32) -> Done {
+        self.float(value.is_finite(), format_args!("{value:?}"))
     }
 
-    fn serialize_f64(self, _: f64) -> Done {
-        Err(NoJson)
+    fn serialize_f64(self, value: f64) -> Done {
+        self.float(value.is_finite(), format_args!("{value:?}"))
     }
 
     fn serialize_char(self, value: char) -> Done {
@@ -153,12 +134,12 @@ impl<'j, S: Sink> Serializer for &'j mut Json<S> {
     }
 
     fn serialize_str(self, value: &str) -> Done {
-        put_string(&mut self.sink, value);
+        self.string(value);
         Ok(())
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Done {
-        Err(NoJson)
+        Err(ClaimFault::NotJson)
     }
 
     fn serialize_none(self) -> Done {
@@ -170,7 +151,7 @@ impl<'j, S: Sink> Serializer for &'j mut Json<S> {
     }
 
     fn serialize_unit(self) -> Done {
-        self.sink.put(b"null");
+        self.put(b"null");
         Ok(())
     }
 
@@ -198,15 +179,15 @@ impl<'j, S: Sink> Serializer for &'j mut Json<S> {
         object.done()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'j, S>, NoJson> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.compound(b"]")
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'j, S>, NoJson> {
+    fn serialize_tuple(self, _: usize) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.compound(b"]")
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'j, S>, NoJson> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.compound(b"]")
     }
 
@@ -216,15 +197,15 @@ impl<'j, S: Sink> Serializer for &'j mut Json<S> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Compound<'j, S>, NoJson> {
+    ) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.variant_compound(variant, b"]")
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'j, S>, NoJson> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.compound(b"}")
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'j, S>, NoJson> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.compound(b"}")
     }
 
@@ -234,24 +215,24 @@ impl<'j, S: Sink> Serializer for &'j mut Json<S> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Compound<'j, S>, NoJson> {
+    ) -> Result<Compound<'j, 'b>, ClaimFault> {
         self.variant_compound(variant, b"}")
     }
 
     /// What types such as dates and addresses do: their text is never whole in memory.
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Done {
-        self.sink.put(b"\"");
-        write!(Escaped(&mut self.sink), "{value}").map_err(|fmt::Error| NoJson)?;
-        self.sink.put(b"\"");
+        self.put(b"\"");
+        write!(Escaped(self), "{value}").map_err(|fmt::Error| ClaimFault::Unfit)?;
+        self.put(b"\"");
         Ok(())
     }
 }
 
 macro_rules! array {
     ($($trait:ident $method:ident),*) => {$(
-        impl<S: Sink> $trait for Compound<'_, S> {
+        impl $trait for Compound<'_, '_> {
             type Ok = ();
-            type Error = NoJson;
+            type Error = ClaimFault;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
                 self.element(value)
@@ -273,9 +254,9 @@ array!(
 
 macro_rules! object {
     ($($trait:ident),*) => {$(
-        impl<S: Sink> $trait for Compound<'_, S> {
+        impl $trait for Compound<'_, '_> {
             type Ok = ();
-            type Error = NoJson;
+            type Error = ClaimFault;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Done {
                 self.member(key, value)
@@ -290,12 +271,12 @@ macro_rules! object {
 
 object!(SerializeStruct, SerializeStructVariant);
 
-impl<S: Sink> SerializeMap for Compound<'_, S> {
+impl SerializeMap for Compound<'_, '_> {
     type Ok = ();
-    type Error = NoJson;
+    type Error = ClaimFault;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(MapKey { json: self.json, taken: &|_| false, names: None })
+        key.serialize(Key(self.json))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
@@ -307,170 +288,90 @@ impl<S: Sink> SerializeMap for Compound<'_, S> {
     }
 }
 
-/// The names of private claims so far, as hashes: what was written is base64 by now.
-type Names = heapless::Vec<u32, MAX_PRIVATE>;
-
-/// Private claims of one token.
-const MAX_PRIVATE: usize = 32;
-
-/// Writes the members of a struct or map, without its brackets; refuses every other value, and a name that is there twice.
-pub(crate) struct TopMembers<'j, 't, S> {
-    json: &'j mut Json<S>,
-    taken: &'t dyn Fn(&str) -> bool,
-    names: &'t mut Names,
-}
-
-impl<S: Sink> TopMembers<'_, '_, S> {
-    fn claim_name(names: &mut Names, name: &str) -> Done {
-        // FNV-1a. Two names of one hash are refused too: with 32 names, one set in eight million.
-        let hash = name.bytes().fold(0x811C_9DC5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        if names.contains(&hash) { Err(NoJson) } else { names.push(hash).map_err(|_| NoJson) }
-    }
-}
-
-/// Writes a key; refuses every value but a string, and one that is taken.
-struct MapKey<'j, 't, S> {
-    json: &'j mut Json<S>,
-    taken: &'t dyn Fn(&str) -> bool,
-    names: Option<&'t mut Names>,
-}
-
-impl<S: Sink> MapKey<'_, '_, S> {
-    fn put(self, key: &str) -> Done {
-        if (self.taken)(key) {
-            return Err(NoJson);
-        }
-        if let Some(names) = self.names {
-            TopMembers::<S>::claim_name(names, key)?;
-        }
-        self.json.key(key);
-        Ok(())
-    }
-}
+/// Writes a key of a map; refuses every value but a string.
+pub(super) struct Key<'j, 'b>(pub(super) &'j mut Json<'b>);
 
 /// Everything that a serializer of few types refuses.
 macro_rules! refuse {
-    ($($method:ident($($type:ty),*) -> $ok:ty;)*) => {$(
-        fn $method(self, $(_: $type),*) -> Result<$ok, NoJson> {
-            Err(NoJson)
+    ($fault:ident: $($method:ident($($type:ty),*) -> $ok:ident;)*) => {$(
+        fn $method(self, $(_: $type),*) -> Result<Self::$ok, Self::Error> {
+            Err(ClaimFault::$fault.into())
         }
     )*};
 }
 
+/// What neither a key nor claims as a whole can be.
 macro_rules! refuse_scalars {
-    () => {
+    ($fault:ident) => {
         refuse! {
-            serialize_bool(bool) -> ();
-            serialize_i8(i8) -> (); serialize_i16(i16) -> (); serialize_i32(i32) -> (); serialize_i64(i64) -> ();
-            serialize_u8(u8) -> (); serialize_u16(u16) -> (); serialize_u32(u32) -> (); serialize_u64(u64) -> ();
-            serialize_f32(f32) -> (); serialize_f64(f64) -> (); serialize_char(char) -> (); serialize_bytes(&[u8]) -> ();
-            serialize_none() -> (); serialize_unit() -> (); serialize_unit_struct(&'static str) -> ();
-            serialize_seq(Option<usize>) -> Self::SerializeSeq;
-            serialize_tuple(usize) -> Self::SerializeTuple;
-            serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-            serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-            serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+            $fault:
+            serialize_bool(bool) -> Ok;
+            serialize_i8(i8) -> Ok; serialize_i16(i16) -> Ok; serialize_i32(i32) -> Ok; serialize_i64(i64) -> Ok;
+            serialize_u8(u8) -> Ok; serialize_u16(u16) -> Ok; serialize_u32(u32) -> Ok; serialize_u64(u64) -> Ok;
+            serialize_f32(f32) -> Ok; serialize_f64(f64) -> Ok; serialize_char(char) -> Ok; serialize_bytes(&[u8]) -> Ok;
+            serialize_none() -> Ok; serialize_unit() -> Ok; serialize_unit_struct(&'static str) -> Ok;
+            serialize_seq(Option<usize>) -> SerializeSeq;
+            serialize_tuple(usize) -> SerializeTuple;
+            serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct;
+            serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant;
+            serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant;
         }
 
-        fn serialize_newtype_variant<T: Serialize + ?Sized>(self, _: &'static str, _: u32, _: &'static str, _: &T) -> Done {
-            Err(NoJson)
+        fn serialize_newtype_variant<T: Serialize + ?Sized>(
+            self,
+            _: &'static str,
+            _: u32,
+            _: &'static str,
+            _: &T,
+        ) -> Result<Self::Ok, Self::Error> {
+            Err(ClaimFault::$fault.into())
         }
 
-        fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
+        fn serialize_newtype_struct<T: Serialize + ?Sized>(
+            self,
+            _: &'static str,
+            value: &T,
+        ) -> Result<Self::Ok, Self::Error> {
             value.serialize(self)
         }
 
-        fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
+        fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Self::Ok, Self::Error> {
             value.serialize(self)
         }
 
-        fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Done {
-            Err(NoJson)
+        fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<Self::Ok, Self::Error> {
+            Err(ClaimFault::$fault.into())
         }
     };
 }
 
-impl<S: Sink> Serializer for MapKey<'_, '_, S> {
-    type Ok = ();
-    type Error = NoJson;
-    type SerializeSeq = Impossible<(), NoJson>;
-    type SerializeTuple = Impossible<(), NoJson>;
-    type SerializeTupleStruct = Impossible<(), NoJson>;
-    type SerializeTupleVariant = Impossible<(), NoJson>;
-    type SerializeMap = Impossible<(), NoJson>;
-    type SerializeStruct = Impossible<(), NoJson>;
-    type SerializeStructVariant = Impossible<(), NoJson>;
+pub(super) use {refuse, refuse_scalars};
 
-    refuse_scalars!();
+impl Serializer for Key<'_, '_> {
+    type Ok = ();
+    type Error = ClaimFault;
+    type SerializeSeq = Impossible<(), ClaimFault>;
+    type SerializeTuple = Impossible<(), ClaimFault>;
+    type SerializeTupleStruct = Impossible<(), ClaimFault>;
+    type SerializeTupleVariant = Impossible<(), ClaimFault>;
+    type SerializeMap = Impossible<(), ClaimFault>;
+    type SerializeStruct = Impossible<(), ClaimFault>;
+    type SerializeStructVariant = Impossible<(), ClaimFault>;
+
+    refuse_scalars!(NotJson);
 
     refuse! {
-        serialize_map(Option<usize>) -> Self::SerializeMap;
-        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
+        NotJson:
+        serialize_map(Option<usize>) -> SerializeMap;
+        serialize_struct(&'static str, usize) -> SerializeStruct;
     }
 
     fn serialize_str(self, key: &str) -> Done {
-        self.put(key)
+        self.0.key(key);
+        Ok(())
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
-        self.put(variant)
-    }
-}
-
-impl<'j, 't, S: Sink> Serializer for TopMembers<'j, 't, S> {
-    type Ok = ();
-    type Error = NoJson;
-    type SerializeSeq = Impossible<(), NoJson>;
-    type SerializeTuple = Impossible<(), NoJson>;
-    type SerializeTupleStruct = Impossible<(), NoJson>;
-    type SerializeTupleVariant = Impossible<(), NoJson>;
-    type SerializeMap = Self;
-    type SerializeStruct = Self;
-    type SerializeStructVariant = Impossible<(), NoJson>;
-
-    refuse_scalars!();
-
-    refuse! {
-        serialize_str(&str) -> ();
-        serialize_unit_variant(&'static str, u32, &'static str) -> ();
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self, NoJson> {
-        Ok(self)
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, NoJson> {
-        Ok(self)
-    }
-}
-
-impl<S: Sink> SerializeStruct for TopMembers<'_, '_, S> {
-    type Ok = ();
-    type Error = NoJson;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Done {
-        MapKey { json: self.json, taken: self.taken, names: Some(self.names) }.put(key)?;
-        value.serialize(&mut *self.json)
-    }
-
-    fn end(self) -> Done {
-        Ok(())
-    }
-}
-
-impl<S: Sink> SerializeMap for TopMembers<'_, '_, S> {
-    type Ok = ();
-    type Error = NoJson;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(MapKey { json: self.json, taken: self.taken, names: Some(self.names) })
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        value.serialize(&mut *self.json)
-    }
-
-    fn end(self) -> Done {
-        Ok(())
+        self.serialize_str(variant)
     }
 }
