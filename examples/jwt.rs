@@ -9,7 +9,7 @@
 use countersign::jwt::{
     Claims, EdDsaKey, EdDsaSigningKey, Es256Key, Es256SigningKey, Hs256Key, Policy, Sign, Unverified, Verify,
 };
-use countersign::{Error, Refusal, UnixTime};
+use countersign::{Refusal, UnixTime};
 use serde::{Deserialize, Serialize};
 
 const USAGE: &str = "usage: jwt sign|public|verify HS256|ES256|EdDSA KEY-HEX [TOKEN]";
@@ -63,8 +63,8 @@ fn verify(key: &impl Verify, token: &str) -> Outcome {
     let token = Unverified::parse(token.as_bytes())?;
     let mut scratch = vec![0; token.scratch_len()];
     let verified = token.authenticate(key, &mut scratch)?.check(&POLICY, UnixTime::now()).map_err(Refusal::from)?;
-    let Owned { place, degrees, tags } = verified.claims().read()?;
-    let subject = verified.claims().subject().ok_or(Error::Claims)?;
+    let Owned { place, degrees, tags } = verified.claims().deserialize()?;
+    let subject = verified.claims().subject().ok_or("the token has no subject")?;
     println!("{subject}: {degrees} degrees in {place}, {tags:?}");
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Claims in and out: with serde and without, from other encoders, against `serde_json`; what a policy finds wrong with them.
-#![cfg(all(feature = "serde", feature = "std"))]
+#![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use countersign::jwt::{
-    Claim, ClaimSet, Claims, FailedChecks, Hs256Key, KeyRing, Policy, Sign, Unverified, Validity, Value,
+    Claim, ClaimFault, ClaimSet, Claims, FailedChecks, Hs256Key, KeyRing, Policy, Sign, Unverified, Validity, Value,
     authenticate_in_place,
 };
 use countersign::{Error, Refusal, UnixTime};
@@ -54,8 +54,33 @@ fn normalised(payload: impl AsRef<[u8]>) -> Option<String> {
     authenticate_in_place(&key(), &mut token).ok().map(|token| token.unchecked_claims().as_json().to_owned())
 }
 
+/// By `serde_json`.
 fn read<T: DeserializeOwned>(payload: &str) -> Result<T, Error> {
-    authenticate_in_place(&key(), &mut token(payload)).unwrap().unchecked_claims().read()
+    authenticate_in_place(&key(), &mut token(payload)).unwrap().unchecked_claims().deserialize()
+}
+
+/// By `serde-json-core`.
+fn read_no_alloc<T: DeserializeOwned>(payload: &str) -> Result<T, Error> {
+    authenticate_in_place(&key(), &mut token(payload)).unwrap().unchecked_claims().deserialize_no_alloc()
+}
+
+/// By both, which agree.
+fn read_by_both<T: DeserializeOwned + core::fmt::Debug + PartialEq>(payload: &str) -> Result<T, Error> {
+    let found = read(payload);
+    assert_eq!(found, read_no_alloc(payload), "{payload}");
+    found
+}
+
+/// The claim that is at fault, and why.
+fn fault<T>(result: Result<T, Error>) -> Option<(Option<String>, ClaimFault)> {
+    match result {
+        Err(Error::Claim(error)) => Some((error.name().map(str::to_owned), error.fault())),
+        _ => None,
+    }
+}
+
+fn about(name: &str, fault: ClaimFault) -> Option<(Option<String>, ClaimFault)> {
+    Some(((!name.is_empty()).then(|| name.to_owned()), fault))
 }
 
 fn sign_with(claims: Claims<'_>, private: &impl Serialize) -> Result<String, Error> {
@@ -213,9 +238,15 @@ fn a_private_claim_is_not_there_twice_and_not_in_the_place_of_a_registered_one()
     let value = Value::Bool(true);
     let sign = |private: &[_]| Claims::new().private(private).sign(&key(), &mut [0; 512]).map(payload);
     for claim in Claim::ALL {
-        assert_eq!(sign(&[("x", value), (claim.name(), value)]), Err(Error::Claims), "{claim:?}");
+        let signed = sign(&[("x", value), (claim.name(), value)]);
+        assert_eq!(fault(signed), about(claim.name(), ClaimFault::HasSetter), "{claim:?}");
     }
-    assert_eq!(sign(&[("x", value), ("y", value), ("x", value)]), Err(Error::Claims));
+    assert_eq!(fault(sign(&[("x", value), ("y", value), ("x", value)])), about("x", ClaimFault::Duplicate));
+    let names: Vec<_> = (0..65).map(|i| format!("n{i}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), value)).collect();
+    let sign = |private: &[_]| Claims::new().private(private).sign(&key(), &mut [0; 4096]).map(payload);
+    assert!(sign(&many[..64]).is_ok());
+    assert_eq!(fault(sign(&many)), about("n64", ClaimFault::TooMany));
     assert_eq!(sign(&[("", value), ("Exp", value), ("x", value)]).unwrap(), r#"{"":true,"Exp":true,"x":true}"#);
 }
 
@@ -224,7 +255,7 @@ fn a_private_claim_is_not_there_twice_and_not_in_the_place_of_a_registered_one()
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 struct Unit;
 
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Newtype(String);
 
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -323,6 +354,11 @@ proptest! {
         let pretty = serde_json::to_string_pretty(&value).unwrap();
         for text in [written, theirs.clone(), pretty, escaped(&theirs, seed, false), escaped(&theirs, seed, true)] {
             prop_assert_eq!(&read::<Everything>(&text).unwrap(), &value, "{}", text);
+            // Without a heap a string with an escape is at most 256 bytes long.
+            match read_no_alloc::<Everything>(&text) {
+                Ok(read) => prop_assert_eq!(&read, &value, "{}", text),
+                error => prop_assert_eq!(fault(error).map(|(_, fault)| fault), Some(ClaimFault::TooLong), "{}", text),
+            }
         }
     }
 }
@@ -430,6 +466,115 @@ fn flattened_untagged_and_tagged_types_are_written_and_read() {
     );
 }
 
+/// What only serde_json reads, as the documentation of `deserialize_no_alloc` lists it; no other shape is read by one method alone.
+#[test]
+fn some_types_need_a_heap() {
+    fn needs_heap<T: DeserializeOwned>(json: &str, expected: ClaimFault) {
+        assert!(read::<T>(json).is_ok(), "{json}");
+        assert_eq!(fault(read_no_alloc::<T>(json)).map(|(_, fault)| fault), Some(expected), "{json}");
+    }
+    needs_heap::<Flat>(r#"{"x":1,"c":2,"y":3}"#, ClaimFault::NeedsHeap);
+    needs_heap::<C<Untagged>>(r#"{"c":1}"#, ClaimFault::NeedsHeap);
+    needs_heap::<C<Tagged>>(r#"{"c":{"kind":"Unit"}}"#, ClaimFault::NeedsHeap);
+    needs_heap::<C<serde_json::Value>>(r#"{"c":null}"#, ClaimFault::NeedsHeap);
+    needs_heap::<C<ByteBuf>>(r#"{"c":[1,2]}"#, ClaimFault::NeedsHeap);
+    needs_heap::<C<i128>>(r#"{"c":1}"#, ClaimFault::ExpectedInteger);
+    needs_heap::<C<u128>>(r#"{"c":1}"#, ClaimFault::ExpectedInteger);
+    let long = format!("\\n{}", "a".repeat(256));
+    needs_heap::<C<String>>(&format!("{{\"c\":\"{long}\"}}"), ClaimFault::TooLong);
+    needs_heap::<C<C<u8>>>(&format!("{{\"c\":{{\"z\":\"{long}\",\"c\":1}}}}"), ClaimFault::TooLong);
+    needs_heap::<C<u8>>(&format!("{{\"{long}\":1,\"c\":1}}"), ClaimFault::TooLong);
+    assert_eq!(read_by_both::<C<u8>>(&format!("{{\"z\":\"{long}\",\"c\":1}}")), Ok(C { c: 1 }));
+}
+
+/// Bytes, as a type of the application may take them.
+#[derive(Debug, PartialEq)]
+struct ByteBuf(Vec<u8>);
+
+impl<'de> Deserialize<'de> for ByteBuf {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = ByteBuf;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<ByteBuf, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(ByteBuf(bytes))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+#[test]
+fn an_error_names_the_claim_and_the_cause() {
+    #[derive(Deserialize, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        nbf: u64,
+        #[serde(default)]
+        price: f64,
+        #[serde(default)]
+        roles: Vec<Letter>,
+    }
+    for (payload, name, expected) in [
+        (r#"{}"#, "nbf", ClaimFault::Missing),
+        (r#"{"nbf":"soon"}"#, "nbf", ClaimFault::ExpectedInteger),
+        (r#"{"nbf":1.5}"#, "nbf", ClaimFault::ExpectedInteger),
+        (r#"{"nbf":-1}"#, "nbf", ClaimFault::ExpectedInteger),
+        (r#"{"nbf":1,"roles":{}}"#, "roles", ClaimFault::ExpectedArray),
+        (r#"{"nbf":1,"roles":["C"]}"#, "roles", ClaimFault::Unfit),
+        (r#"{"nbf":1,"else":2}"#, "else", ClaimFault::Unknown),
+    ] {
+        assert_eq!(fault(read_by_both::<Strict>(payload)), about(name, expected), "{payload}");
+    }
+    let error = read_by_both::<Strict>(r#"{"nbf":"soon"}"#).unwrap_err();
+    assert_eq!(error.to_string(), "claims: `nbf`: expected a whole number that fits its field");
+    for (payload, name, expected) in [
+        (r#"{"c":1}"#, "c", ClaimFault::ExpectedObject),
+        (r#"{"c":{"c":1}}"#, "c", ClaimFault::ExpectedBool),
+        (r#"{"c":{"d":true}}"#, "c", ClaimFault::Unfit),
+        (r#"{"d":{}}"#, "c", ClaimFault::Missing),
+    ] {
+        assert_eq!(fault(read_by_both::<C<C<bool>>>(payload)), about(name, expected), "{payload}");
+    }
+    assert_eq!(fault(read_by_both::<u8>("{}")), about("", ClaimFault::Unfit));
+    assert_eq!(fault(read_by_both::<Vec<u8>>("{}")), about("", ClaimFault::Unfit));
+    assert_eq!(read_by_both::<BTreeMap<u8, bool>>(r#"{"7":true}"#), Ok(BTreeMap::from([(7, true)])));
+    assert_eq!(read_by_both::<C<BTreeMap<i16, ()>>>(r#"{"c":{"-7":null}}"#), Ok(C { c: BTreeMap::from([(-7, ())]) }));
+    assert_eq!(read_by_both::<BTreeMap<Newtype, u8>>(r#"{"a\n":1}"#), Ok(BTreeMap::from([(Newtype("a\n".into()), 1)])));
+    assert_eq!(
+        read_by_both::<BTreeMap<Letter, u8>>(r#"{"A":1,"\"b\"\n":2}"#),
+        Ok(BTreeMap::from([(Letter::A, 1), (Letter::B, 2)]))
+    );
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn a_finite_number_is_written_and_read_back(double in any::<f64>(), single in any::<f32>()) {
+        for value in [double, f64::from(single), double.trunc()] {
+            if value.is_finite() {
+                let written = sign_with(Claims::new(), &C { c: value }).unwrap();
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&written).is_ok(), "{}", written);
+                prop_assert_eq!(read_by_both::<C<f64>>(&written), Ok(C { c: value }), "{}", written);
+            }
+        }
+        if single.is_finite() {
+            let written = sign_with(Claims::new(), &C { c: single }).unwrap();
+            prop_assert_eq!(read_by_both::<C<f32>>(&written), Ok(C { c: single }), "{}", written);
+        }
+    }
+}
+
 #[test]
 fn text_is_borrowed_unless_it_has_to_be_unescaped() {
     #[derive(Deserialize, Debug, PartialEq)]
@@ -439,11 +584,14 @@ fn text_is_borrowed_unless_it_has_to_be_unescaped() {
     let read = |payload: &str| {
         let mut token = token(payload);
         let claims = *authenticate_in_place(&key(), &mut token).unwrap().unchecked_claims();
-        claims.read::<Borrowed<'_>>().map(|claims| claims.c.to_owned())
+        let found = claims.deserialize::<Borrowed<'_>>();
+        assert_eq!(found, claims.deserialize_no_alloc());
+        found.map(|claims| claims.c.to_owned())
     };
     assert_eq!(read(r#"{"c":"\u00e9\ud83d\uDE00\/"}"#).as_deref(), Ok("é😀/"));
     for escape in [r#"\""#, r"\\", r"\n", r"\u0000", r"\u001f"] {
-        assert_eq!(read(&format!("{{\"c\":\"{escape}\"}}")), Err(Error::Claims), "{escape}");
+        let found = read(&format!("{{\"c\":\"{escape}\"}}"));
+        assert_eq!(fault(found), about("c", ClaimFault::Escaped), "{escape}");
     }
 }
 
@@ -457,8 +605,14 @@ fn a_claim_that_nobody_asked_for_does_not_matter() {
         r#""\"":{"c":[2,{"c":"]}"}]}"#.to_owned(),
         "\"z\":[1e400,-0.0,\"\\\\\"]".to_owned(),
     ] {
-        assert_eq!(read(&format!("{{{other},\"c\":1}}")), Ok(C { c: 1u8 }), "{other}");
-        assert_eq!(read(&format!("{{\"c\":1,{other}}}")), Ok(C { c: 1u8 }), "{other}");
+        for payload in [format!("{{{other},\"c\":1}}"), format!("{{\"c\":1,{other}}}")] {
+            assert_eq!(read(&payload), Ok(C { c: 1u8 }), "{other}");
+            // A name with an escape that is longer than 256 bytes cannot be compared without a heap.
+            match read_no_alloc::<C<u8>>(&payload) {
+                Ok(read) => assert_eq!(read, C { c: 1 }, "{other}"),
+                error => assert!(other.starts_with("\"\\n"), "{error:?} for {other}"),
+            }
+        }
     }
     let list = vec![format!("\n{long}"); 5];
     assert_eq!(read(&serde_json::to_string(&C { c: &list }).unwrap()), Ok(C { c: list }));
@@ -466,10 +620,16 @@ fn a_claim_that_nobody_asked_for_does_not_matter() {
 
 #[test]
 fn a_value_of_another_shape_is_an_error_and_no_panic() {
-    /// Whether each of the types takes it, in the order of the list below.
+    /// Whether each of the types takes it, in the order of the list below: 1 by both methods, h only with a heap.
     fn takes(json: &str) -> String {
         fn one<T: DeserializeOwned>(json: &str) -> char {
-            if read::<C<T>>(&format!("{{\"c\":{json}}}")).is_ok() { '1' } else { '.' }
+            let payload = format!("{{\"c\":{json}}}");
+            match (read::<C<T>>(&payload).is_ok(), read_no_alloc::<C<T>>(&payload).is_ok()) {
+                (true, true) => '1',
+                (true, false) => 'h',
+                (false, false) => '.',
+                (false, true) => '?',
+            }
         }
         type Map<K> = BTreeMap<K, u8>;
         String::from_iter([
@@ -492,37 +652,37 @@ fn a_value_of_another_shape_is_an_error_and_no_panic() {
         ])
     }
     for (json, expected) in [
-        ("1", "1111...1.......1"),
-        ("255", "1111...1.......1"),
-        ("256", ".111...........1"),
-        ("-1", ".1.1...........1"),
-        ("9223372036854775808", "..11...........1"),
-        ("-9223372036854775808", ".1.1...........1"),
-        ("18446744073709551615", "..11...........1"),
-        ("1.5", "...1...........1"),
-        ("-0.5e-3", "...1...........1"),
+        ("1", "1111...1.......h"),
+        ("255", "1111...1.......h"),
+        ("256", ".111...........h"),
+        ("-1", ".1.1...........h"),
+        ("9223372036854775808", "..11...........h"),
+        ("-9223372036854775808", ".1.1...........h"),
+        ("18446744073709551615", "..11...........h"),
+        ("1.5", "...1...........h"),
+        ("-0.5e-3", "...1...........h"),
         ("1e400", "................"),
         ("-1e400", "................"),
-        ("true", "....1..........1"),
-        ("null", ".......11......1"),
-        ("\"a\"", ".....11........1"),
-        ("\"\\n\"", ".....11........1"),
-        ("\"\"", "......1........1"),
-        ("\"Unit\"", "......1.......11"),
-        ("\"Text\"", "......1........1"),
-        ("[]", ".........1.....1"),
-        ("[1,2]", ".........11....1"),
-        ("[1,2,3]", ".........1.....1"),
-        ("[1,-2]", "...............1"),
-        ("{}", "...........111.1"),
-        ("{\"1\":1}", "...........1...1"),
-        ("{\"A\":1}", "...........1.1.1"),
-        ("{\"Text\":\"t\"}", "..............11"),
-        ("{\"Text\":\"t\",\"Unit\":1}", "...............1"),
-        ("{\"Tuple\":[1,\"c\"]}", "..............11"),
-        ("{\"Tuple\":[1,\"c\",2]}", "...............1"),
-        ("{\"Struct\":{\"b\":[\"Unit\"]}}", "..............11"),
-        ("{\"Newtype\":{\"Newtype\":\"Unit\"}}", "..............11"),
+        ("true", "....1..........h"),
+        ("null", ".......11......h"),
+        ("\"a\"", ".....11........h"),
+        ("\"\\n\"", ".....11........h"),
+        ("\"\"", "......1........h"),
+        ("\"Unit\"", "......1.......1h"),
+        ("\"Text\"", "......1........h"),
+        ("[]", ".........1.....h"),
+        ("[1,2]", ".........11....h"),
+        ("[1,2,3]", ".........1.....h"),
+        ("[1,-2]", "...............h"),
+        ("{}", "...........111.h"),
+        ("{\"1\":1}", "...........11..h"),
+        ("{\"A\":1}", "...........1.1.h"),
+        ("{\"Text\":\"t\"}", "..............1h"),
+        ("{\"Text\":\"t\",\"Unit\":1}", "...............h"),
+        ("{\"Tuple\":[1,\"c\"]}", "..............1h"),
+        ("{\"Tuple\":[1,\"c\",2]}", "...............h"),
+        ("{\"Struct\":{\"b\":[\"Unit\"]}}", "..............1h"),
+        ("{\"Newtype\":{\"Newtype\":\"Unit\"}}", "..............1h"),
     ] {
         assert_eq!(takes(json), expected, "{json}");
     }
@@ -585,53 +745,64 @@ struct Twice {
 
 #[test]
 fn what_json_or_this_crate_cannot_say_is_not_signed() {
-    fn assert_refused(what: &str, private: impl Serialize) {
+    use ClaimFault::{Duplicate, NotAnObject, NotFinite, NotJson, TooDeep, Unfit};
+
+    fn assert_refused(what: &str, name: &str, expected: ClaimFault, private: impl Serialize) {
         let claims = [("p", Value::Bool(true))];
         let claims = Claims::new().subject("s").audience(&["a"]).expires_at(at(1)).private(&claims);
-        assert_eq!(sign_with(claims, &private), Err(Error::Claims), "{what}");
+        assert_eq!(fault(sign_with(claims, &private)), about(name, expected), "{what}");
     }
-    assert_refused("a float", C { c: 1.0f64 });
-    assert_refused("a small float", C { c: 1.0f32 });
-    assert_refused("a float deep inside", C { c: vec![Some((1, BTreeMap::from([("d", 0.5f64)])))] });
-    assert_refused("a float of another library", json!({"c": 0.5}));
-    assert_refused("bytes", C { c: Bytes });
-    assert_refused("128 bits", C { c: i128::from(1u8) });
-    assert_refused("what fails by itself", C { c: Failing });
-    assert_refused("what fails at the top", Failing);
-    assert_refused("numbers as keys", BTreeMap::from([(1, 1)]));
-    assert_refused("numbers as keys inside", C { c: BTreeMap::from([(1, 1)]) });
-    assert_refused("letters as keys", C { c: BTreeMap::from([('a', 1)]) });
-    assert_refused("pairs as keys", C { c: BTreeMap::from([((1, 2), 1)]) });
-    assert_refused("truth as a key", C { c: BTreeMap::from([(true, 1)]) });
-    assert_refused("nothing as a key", C { c: BTreeMap::from([((), 1)]) });
-    assert_refused("a map as a key", Pairs(vec![(Pairs(vec![("a", 1)]), 1)]));
-    assert_refused("a number for claims", 1);
-    assert_refused("a text for claims", "c");
-    assert_refused("a list for claims", [C { c: 1 }]);
-    assert_refused("a tuple for claims", (C { c: 1 }, 2));
-    assert_refused("nothing for claims", ());
-    assert_refused("none for claims", None::<C<u8>>);
-    assert_refused("a unit struct for claims", Unit);
-    assert_refused("bytes for claims", Bytes);
-    assert_refused("a unit variant for claims", Shape::Unit);
-    assert_refused("a newtype variant for claims", Shape::Text("t".into()));
-    assert_refused("a tuple variant for claims", Shape::Tuple(1, 'c'));
-    assert_refused("a struct variant for claims", Shape::Empty {});
-    assert_refused("a field twice", Twice { a: 1, b: 2 });
-    assert_refused("a key twice", Pairs(vec![("x", 1), ("y", 2), ("x", 3)]));
-    assert_refused("a key twice, once as a variant", Pairs(vec![(json!("A"), 1), (json!(Letter::A), 2)]));
-    assert_refused("a flattened field twice", {
+    assert_refused("no number", "c", NotFinite, C { c: f64::NAN });
+    assert_refused("infinity", "c", NotFinite, C { c: f32::INFINITY });
+    assert_refused(
+        "infinity deep inside",
+        "c",
+        NotFinite,
+        C { c: vec![Some((1, BTreeMap::from([("d", f64::NEG_INFINITY)])))] },
+    );
+    assert_refused("bytes", "c", NotJson, C { c: Bytes });
+    assert_refused("128 bits", "c", Unfit, C { c: i128::from(1u8) });
+    assert_refused("what fails by itself", "c", Unfit, C { c: Failing });
+    assert_refused("what fails at the top", "", Unfit, Failing);
+    assert_refused("numbers as keys", "", NotJson, BTreeMap::from([(1, 1)]));
+    assert_refused("numbers as keys inside", "c", NotJson, C { c: BTreeMap::from([(1, 1)]) });
+    assert_refused("letters as keys", "c", NotJson, C { c: BTreeMap::from([('a', 1)]) });
+    assert_refused("pairs as keys", "c", NotJson, C { c: BTreeMap::from([((1, 2), 1)]) });
+    assert_refused("truth as a key", "c", NotJson, C { c: BTreeMap::from([(true, 1)]) });
+    assert_refused("nothing as a key", "c", NotJson, C { c: BTreeMap::from([((), 1)]) });
+    assert_refused("a map as a key", "", NotJson, Pairs(vec![(Pairs(vec![("a", 1)]), 1)]));
+    assert_refused("a number for claims", "", NotAnObject, 1);
+    assert_refused("a text for claims", "", NotAnObject, "c");
+    assert_refused("a list for claims", "", NotAnObject, [C { c: 1 }]);
+    assert_refused("a tuple for claims", "", NotAnObject, (C { c: 1 }, 2));
+    assert_refused("nothing for claims", "", NotAnObject, ());
+    assert_refused("none for claims", "", NotAnObject, None::<C<u8>>);
+    assert_refused("a unit struct for claims", "", NotAnObject, Unit);
+    assert_refused("bytes for claims", "", NotAnObject, Bytes);
+    assert_refused("a unit variant for claims", "", NotAnObject, Shape::Unit);
+    assert_refused("a newtype variant for claims", "", NotAnObject, Shape::Text("t".into()));
+    assert_refused("a tuple variant for claims", "", NotAnObject, Shape::Tuple(1, 'c'));
+    assert_refused("a struct variant for claims", "", NotAnObject, Shape::Empty {});
+    assert_refused("a field twice", "x", Duplicate, Twice { a: 1, b: 2 });
+    assert_refused("a key twice", "x", Duplicate, Pairs(vec![("x", 1), ("y", 2), ("x", 3)]));
+    assert_refused(
+        "a key twice, once as a variant",
+        "A",
+        Duplicate,
+        Pairs(vec![(json!("A"), 1), (json!(Letter::A), 2)]),
+    );
+    assert_refused("a flattened field twice", "x", Duplicate, {
         let rest = BTreeMap::from([("x".to_owned(), json!(2))]);
         Flat { x: 1, named: C { c: None }, rest }
     });
     for name in ["sub", "aud", "exp", "p"] {
-        assert_refused(name, BTreeMap::from([(name, 1)]));
+        assert_refused(name, name, Duplicate, BTreeMap::from([(name, 1)]));
     }
-    assert_refused("nesting", C { c: Nested(16) });
-    assert_refused("more nesting", C { c: Nested(1000) });
-    assert_refused("nested variants", nested_shape(15, Shape::Text(String::new())));
-    assert_refused("nested variants of two levels", nested_shape(14, Shape::Tuple(1, 'c')));
-    assert_refused("nested objects in variants", nested_shape(14, Shape::Empty {}));
+    assert_refused("nesting", "c", TooDeep, C { c: Nested(16) });
+    assert_refused("more nesting", "c", TooDeep, C { c: Nested(1000) });
+    assert_refused("nested variants", "c", TooDeep, nested_shape(15, Shape::Text(String::new())));
+    assert_refused("nested variants of two levels", "c", TooDeep, nested_shape(14, Shape::Tuple(1, 'c')));
+    assert_refused("nested objects in variants", "c", TooDeep, nested_shape(14, Shape::Empty {}));
 }
 
 #[test]
@@ -640,7 +811,7 @@ fn what_is_just_within_the_limits_is_signed_and_taken() {
         serde_json::to_value(C { c: Nested(15) }),
         serde_json::to_value(nested_shape(14, Shape::Text(String::new()))),
         serde_json::to_value(nested_shape(13, Shape::Tuple(1, 'c'))),
-        serde_json::to_value(BTreeMap::from_iter((0..32).map(|i| (format!("k{i}"), i)))),
+        serde_json::to_value(BTreeMap::from_iter((0..128).map(|i| (format!("k{i}"), i)))),
     ] {
         let private = private.unwrap();
         let written = sign_with(Claims::new(), &private).unwrap();
@@ -653,9 +824,16 @@ fn what_is_just_within_the_limits_is_signed_and_taken() {
     assert!(sign_with(Claims::new(), &nested_shape(14, Shape::Text(String::new()))).is_ok());
     assert!(sign_with(Claims::new(), &nested_shape(13, Shape::Tuple(1, 'c'))).is_ok());
     assert!(sign_with(Claims::new(), &nested_shape(13, Shape::Empty {})).is_ok());
-    for n in [33, 129] {
-        let many = BTreeMap::from_iter((0..n).map(|i| (format!("k{i}"), i)));
-        assert_eq!(sign_with(Claims::new(), &many), Err(Error::Claims), "{n} private claims");
+    // The registered ones count, and so do those of a slice.
+    let private = [("a", Value::Bool(true)), ("b", Value::Bool(false))];
+    for (claims, most) in [(Claims::new(), 128), (Claims::new().subject("s").private(&private), 125)] {
+        for (n, is_good) in [(most, true), (most + 1, false), (500, false)] {
+            let many = BTreeMap::from_iter((0..n).map(|i| (format!("k{i:03}"), i)));
+            let signed = sign_with(claims, &many);
+            assert_eq!(signed.is_ok(), is_good, "{n} claims");
+            let fault = fault(signed);
+            assert_eq!(fault, if is_good { None } else { about(&format!("k{most:03}"), ClaimFault::TooMany) });
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub enum ClaimFault {
     ExpectedBool,
     /// A whole number was expected, one that the field has room for.
     ExpectedInteger,
-    /// A number was expected.
+    /// A finite number was expected.
     ExpectedNumber,
     /// A string was expected.
     ExpectedString,
@@ -59,7 +59,7 @@ impl fmt::Display for ClaimFault {
             Self::Duplicate => "it is there twice",
             Self::ExpectedBool => "expected true or false",
             Self::ExpectedInteger => "expected a whole number that fits its field",
-            Self::ExpectedNumber => "expected a number",
+            Self::ExpectedNumber => "expected a finite number",
             Self::ExpectedString => "expected a string",
             Self::ExpectedArray => "expected an array",
             Self::ExpectedObject => "expected an object",

@@ -9,6 +9,9 @@ use core::cell::Cell;
 use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 
+/// While a number of 32 bits is read, of which a double may be too large.
+const SINGLE: Option<ClaimFault> = Some(ClaimFault::NotFinite);
+
 /// The fault that it would be if the library failed now.
 pub(super) type Fault<'f> = &'f Cell<Option<ClaimFault>>;
 
@@ -49,7 +52,7 @@ impl<'b, D: Deserializer<'b>> Deserializer<'b> for Guard<'_, D> {
         deserialize_u32() Some(ClaimFault::ExpectedInteger);
         deserialize_u64() Some(ClaimFault::ExpectedInteger);
         deserialize_u128() Some(ClaimFault::ExpectedInteger);
-        deserialize_f32() Some(ClaimFault::ExpectedNumber);
+        deserialize_f32() SINGLE;
         deserialize_f64() Some(ClaimFault::ExpectedNumber);
         deserialize_char() Some(ClaimFault::ExpectedString);
         deserialize_str() Some(ClaimFault::ExpectedString);
@@ -92,18 +95,6 @@ macro_rules! visit_text {
     )*};
 }
 
-macro_rules! visit_float {
-    ($($method:ident($type:ty);)*) => {$(
-        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            if value.is_finite() {
-                return self.inner.$method(value);
-            }
-            self.fault.set(Some(ClaimFault::NotFinite));
-            Err(E::custom(ClaimFault::NotFinite))
-        }
-    )*};
-}
-
 macro_rules! visit_inside {
     ($($method:ident($trait:ident<'b>);)*) => {$(
         fn $method<A: $trait<'b>>(self, inside: A) -> Result<V::Value, A::Error> {
@@ -111,6 +102,18 @@ macro_rules! visit_inside {
             self.inner.$method(Guard::new(inside, self.fault))
         }
     )*};
+}
+
+impl<V> Guard<'_, V> {
+    /// False for what is no number, for infinity, and for a double that is too large for a number of 32 bits where one is read.
+    fn is_finite(&self, value: f64) -> bool {
+        let most = if self.fault.get() == SINGLE { f64::from(f32::MAX) } else { f64::MAX };
+        let is_finite = value.abs() <= most;
+        if !is_finite {
+            self.fault.set(Some(ClaimFault::NotFinite));
+        }
+        is_finite
+    }
 }
 
 impl<'b, V: Visitor<'b>> Visitor<'b> for Guard<'_, V> {
@@ -134,9 +137,16 @@ impl<'b, V: Visitor<'b>> Visitor<'b> for Guard<'_, V> {
         visit_str(&str) Some(ClaimFault::Escaped);
     }
 
-    visit_float! {
-        visit_f32(f32);
-        visit_f64(f64);
+    fn visit_f32<E: Error>(self, value: f32) -> Result<V::Value, E> {
+        if self.is_finite(f64::from(value)) {
+            self.inner.visit_f32(value)
+        } else {
+            Err(E::custom(ClaimFault::NotFinite))
+        }
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        if self.is_finite(value) { self.inner.visit_f64(value) } else { Err(E::custom(ClaimFault::NotFinite)) }
     }
 
     visit_inside! {
