@@ -466,7 +466,7 @@ fn flattened_untagged_and_tagged_types_are_written_and_read() {
     );
 }
 
-/// What only serde_json reads, as the documentation of `deserialize_no_alloc` lists it; no other shape is read by one method alone.
+/// What only `serde_json` reads, as the documentation of `deserialize_no_alloc` lists it; no other shape is read by one method alone.
 #[test]
 fn some_types_need_a_heap() {
     fn needs_heap<T: DeserializeOwned>(json: &str, expected: ClaimFault) {

@@ -167,7 +167,6 @@ impl<'b> ClaimsSet<'b> {
     /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::ClaimFault::NeedsHeap) |
     /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::ClaimFault::TooLong) |
     /// | integers of 128 bits | read | an error |
-    /// | a variant without a value as `{"Variant":null}` | read | read |
     ///
     /// ```
     /// # use countersign::jwt::{Claims, Hs256Key, Unverified};

@@ -10,7 +10,9 @@ const CORE_CRATES: usize = 25;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::rust_components()?;
-    for manifest in ["Cargo.toml", "probe/Cargo.toml", "fuzz/Cargo.toml", "benches/peers/Cargo.toml"] {
+    for manifest in
+        ["Cargo.toml", "probe/Cargo.toml", "probe/wiped/Cargo.toml", "fuzz/Cargo.toml", "benches/peers/Cargo.toml"]
+    {
         let line = format!("cargo fmt --all --check --manifest-path {manifest}");
         tally.command(&format!("format of {manifest}"), &mut command(&line))?;
     }
@@ -26,7 +28,39 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
     let docs = "cargo doc --quiet --no-deps --all-features --package countersign";
     tally.command("docs", command(docs).env("RUSTDOCFLAGS", "--deny warnings"))?;
     dependency_tree(tally)?;
+    rust_versions(tally)?;
     licences(tally)
+}
+
+/// The manifest declares the compiler that all features need, the README that of the core alone: each as the manifests of the packages have it.
+fn rust_versions(tally: &mut Tally) -> Outcome {
+    let metadata = stdout_of(&mut command("cargo metadata --all-features --format-version 1"))?;
+    let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+    let packages: Vec<&Value> = metadata["packages"].as_array().into_iter().flatten().collect();
+    let of_tree = |features: &str| -> Outcome<(u64, u64)> {
+        let tree = format!("cargo tree --package countersign -e normal --prefix none --format {{p}} {features}");
+        let tree = stdout_of(&mut command(&tree))?;
+        let is_used = |package: &&&Value| {
+            let name = format!("{} v{}", package["name"].as_str()?, package["version"].as_str()?);
+            (package["name"] != "countersign" && tree.lines().any(|line| line.starts_with(&name))).then_some(())
+        };
+        let versions = packages.iter().filter(|package| is_used(package).is_some()).filter_map(|package| {
+            let (major, minor) = package["rust_version"].as_str()?.split_once('.')?;
+            Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+        });
+        versions.max().ok_or_else(|| "no package says which compiler it needs".to_owned())
+    };
+    let (all, core) = (of_tree("--all-features")?, of_tree("--no-default-features")?);
+    let declared = packages.iter().find(|package| package["name"] == "countersign").map(|own| &own["rust_version"]);
+    let all = format!("{}.{}", all.0, all.1);
+    tally.expect(
+        declared.and_then(|version| version.as_str()) == Some(&all),
+        &format!("rust-version is {all}, as all features need"),
+    );
+    let readme = std::fs::read_to_string(crate::shell::root().join("README.md")).map_err(|error| error.to_string())?;
+    let core = format!("the core alone needs {}.{}", core.0, core.1);
+    tally.expect(readme.contains(&core), &format!("the README says that {core}"));
+    Ok(())
 }
 
 /// The features of the crate and what each turns on, from its manifest.
@@ -59,12 +93,22 @@ fn turns_on(features: &BTreeMap<String, Vec<String>>, one: &str, other: &str) ->
     on.into_iter().any(|next| next == other || turns_on(features, next, other))
 }
 
+/// The packages that do the work, each with the features that bring it.
+const PACKAGES: [(&str, &[&str]); 3] =
+    [("", &["hmac", "sha2", "subtle", "heapless", "base64ct"]), ("serde", &["serde-json-core"]), ("defmt", &["defmt"])];
+
 fn dependency_tree(tally: &mut Tally) -> Outcome {
-    let tree =
-        stdout_of(&mut command("cargo tree --package countersign -e normal --no-default-features --prefix none"))?;
-    let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(" v").next()).collect();
-    let holds = crates.len() < CORE_CRATES;
-    tally.expect(holds, &format!("the bare core is {} crates, fewer than {CORE_CRATES}", crates.len()));
+    for (features, packages) in PACKAGES {
+        let tree = "cargo tree --package countersign -e normal --no-default-features --prefix none --features";
+        let tree = stdout_of(command(tree).arg(features))?;
+        let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(" v").next()).collect();
+        let missing: Vec<_> = packages.iter().filter(|package| !crates.contains(*package)).collect();
+        tally.expect(missing.is_empty(), &format!("features [{features}] bring {packages:?}"));
+        if features.is_empty() {
+            let holds = crates.len() < CORE_CRATES;
+            tally.expect(holds, &format!("the bare core is {} crates, fewer than {CORE_CRATES}", crates.len()));
+        }
+    }
     Ok(())
 }
 

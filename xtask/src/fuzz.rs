@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 13] = [
     "token_text",
     "token_binary",
     "token_roundtrip",
@@ -14,6 +14,7 @@ const TARGETS: [&str; 12] = [
     "jwt_verify",
     "jwt_header",
     "json_normalise",
+    "jwt_typed",
     "jwt_roundtrip",
     "jwt_differential",
     "cookie_header",
@@ -69,6 +70,15 @@ fn record(user: &str, label: &str, data: &str) -> Vec<u8> {
     record
 }
 
+/// Claims of the shapes that the target reads.
+const TYPED: [(&str, &str); 5] = [
+    ("numbers", r#"{"a":255,"b":-9223372036854775808,"c":3.4e38,"d":-1.5e-7}"#),
+    ("not-finite", r#"{"c":1e39,"d":1e999,"x":null}"#),
+    ("strings", r#"{"e":["\"a\"\n",""],"f":{"k\t":"A","l":{"B":7},"m":{"C":[-1,"c"]},"n":{"D":{"x":null}}}}"#),
+    ("tuple-and-keys", r#"{"g":[true,"c",null],"h":{"-7":null,"8":{"a":1,"h":{}}}}"#),
+    ("variant", r#"{"D":{"x":0.25}}"#),
+];
+
 /// Members whose names have a meaning inside of serde_json, which these targets compare with: to JSON they are names like any other.
 const PRIVATE_NAMES: [(&str, &str); 3] = [
     ("private-number", r#"{"alg":"HS256","$serde_json::private::Number":1}"#),
@@ -82,7 +92,7 @@ fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
         "token_text" => "token-v1/text",
         "key_text" => "token-v1/keys",
         "jwt_verify" => "attack/attack",
-        "jwt_header" | "json_normalise" | "jwt_differential" => "json/jsontestsuite",
+        "jwt_header" | "json_normalise" | "jwt_typed" | "jwt_differential" => "json/jsontestsuite",
         "cookie_header" => "cookies/cookie_header",
         "set_cookie" => "cookies/set_cookie_build",
         _ => "token-v1/binary",
@@ -96,6 +106,12 @@ fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
         return Ok(RECORDS.len());
     }
     let mut seeds = 0;
+    if target == "jwt_typed" {
+        for (name, claims) in TYPED {
+            fs::write(corpus.join(name), claims).map_err(fail)?;
+            seeds += 1;
+        }
+    }
     if file.starts_with("json/") {
         for (name, claims) in PRIVATE_NAMES {
             fs::write(corpus.join(name), [prefix_of(target), claims.as_bytes()].concat()).map_err(fail)?;

@@ -1,4 +1,4 @@
-//! The panic gate: programs without a standard library, linked and looked into.
+//! The panic gate: programs without a standard library, linked and looked into. And the memory of secrets, once they are dropped.
 
 use crate::shell::{Outcome, Tally, command, root, stdout_of};
 use crate::tools;
@@ -28,6 +28,24 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
             tally.expect(!has_panic_path(&host, program)?, &format!("{name}: no panic path in {what}; {figures}"));
         }
     }
+    secrets_are_wiped(tally)
+}
+
+/// Secrets that the program looks at.
+const SECRETS: usize = 7;
+
+/// Of a secret that was dropped no byte is left where it was; of one that was forgotten the control finds some.
+fn secrets_are_wiped(tally: &mut Tally) -> Outcome {
+    let line = "cargo run --quiet --release --manifest-path probe/wiped/Cargo.toml";
+    let printed = stdout_of(&mut command(line))?;
+    for line in printed.lines() {
+        let [name, "dropped", dropped, "forgotten", forgotten] = *line.split(' ').collect::<Vec<_>>() else {
+            return Err(format!("not a line of the program that looks at secrets: {line}"));
+        };
+        let holds = dropped == "0" && forgotten != "0";
+        tally.expect(holds, &format!("{name}: {dropped} bytes of it are left once dropped; forgotten, {forgotten}"));
+    }
+    tally.expect(printed.lines().count() == SECRETS, &format!("{SECRETS} secrets were looked at"));
     Ok(())
 }
 
