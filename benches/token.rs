@@ -41,8 +41,8 @@ fn repeat(operation: &str, rounds: u32) {
     let key = MacKey::new(KEY).unwrap();
     let profile = Profile::new("mqtt").unwrap();
     let now = UnixTime::from_secs(1_767_225_600);
-    let text = Draft::time(UID, now).mint_string::<64>(&profile, &key).unwrap();
-    let binary = Draft::time(UID, now).mint_vec::<39>(&profile, &key).unwrap();
+    let text = Draft::time(UID, now).mint_text_heapless::<64>(&profile, &key).unwrap();
+    let binary = Draft::time(UID, now).mint_binary_heapless::<39>(&profile, &key).unwrap();
     let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 }).with_max_text(64);
     let prepared = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
     let mut out = [0u8; 64];

@@ -22,7 +22,7 @@ pub const MAX_UID: usize = 64;
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// let draft = Draft::time(b"dev-7", now);
-/// let mint = |value: &[u8]| draft.params(&[("fw", value)]).mint_string::<MAX_TEXT>(&profile, &key);
+/// let mint = |value: &[u8]| draft.params(&[("fw", value)]).mint_text_heapless::<MAX_TEXT>(&profile, &key);
 /// assert!(mint(&[b'v'; MAX_PARAM_VALUE]).is_ok());
 /// assert_eq!(mint(&[b'v'; MAX_PARAM_VALUE + 1]), Err(Error::ParamValueLength { got: 65 }));
 /// # Ok::<(), Error>(())
@@ -35,7 +35,7 @@ pub const MAX_PARAM_VALUE: usize = 64;
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// let draft = Draft::time(b"dev-7", now);
-/// let mint = |name: &str| draft.params(&[(name, b"x".as_slice())]).mint_string::<MAX_TEXT>(&profile, &key);
+/// let mint = |name: &str| draft.params(&[(name, b"x".as_slice())]).mint_text_heapless::<MAX_TEXT>(&profile, &key);
 /// assert_eq!("firmware".len(), MAX_PARAM_KEY);
 /// assert!(mint("firmware").is_ok());
 /// assert_eq!(mint("firmwares"), Err(Error::ParamKey));
@@ -50,8 +50,8 @@ pub const MAX_PARAM_KEY: usize = 8;
 /// let eight = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"].map(|name| (name, b"x".as_slice()));
 /// assert_eq!(eight.len(), MAX_PARAMS);
 /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&eight);
-/// assert!(draft.mint_string::<MAX_TEXT>(&profile, &key).is_ok());
-/// assert_eq!(draft.slot(1).mint_string::<MAX_TEXT>(&profile, &key), Err(Error::ParamCount)); // `k` is the ninth
+/// assert!(draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).is_ok());
+/// assert_eq!(draft.slot(1).mint_text_heapless::<MAX_TEXT>(&profile, &key), Err(Error::ParamCount)); // `k` is the ninth
 /// # Ok::<(), Error>(())
 /// ```
 pub const MAX_PARAMS: usize = 8;
@@ -70,8 +70,8 @@ pub const MAX_NAME: usize = 32;
 /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, MAX_BIND, Profile}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-/// assert!(draft.bind(&[0; MAX_BIND]).mint_string::<64>(&profile, &key).is_ok());
-/// let too_long = draft.bind(&[0; MAX_BIND + 1]).mint_string::<64>(&profile, &key);
+/// assert!(draft.bind(&[0; MAX_BIND]).mint_text_heapless::<64>(&profile, &key).is_ok());
+/// let too_long = draft.bind(&[0; MAX_BIND + 1]).mint_text_heapless::<64>(&profile, &key);
 /// assert_eq!(too_long, Err(Error::BindLength { got: 65 }));
 /// # Ok::<(), Error>(())
 /// ```
@@ -81,8 +81,8 @@ pub const MAX_BIND: usize = 64;
 /// ```
 /// # use countersign::{Error, key::MacKey, token::{Draft, MAX_COUNTER, Profile}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-/// assert!(Draft::sequence(b"dev-7", MAX_COUNTER).mint_string::<64>(&profile, &key).is_ok());
-/// assert_eq!(Draft::sequence(b"dev-7", MAX_COUNTER + 1).mint_string::<64>(&profile, &key), Err(Error::CounterRange));
+/// assert!(Draft::sequence(b"dev-7", MAX_COUNTER).mint_text_heapless::<64>(&profile, &key).is_ok());
+/// assert_eq!(Draft::sequence(b"dev-7", MAX_COUNTER + 1).mint_text_heapless::<64>(&profile, &key), Err(Error::CounterRange));
 /// # Ok::<(), Error>(())
 /// ```
 pub const MAX_COUNTER: u64 = (1 << 40) - 1;

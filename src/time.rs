@@ -36,8 +36,8 @@ impl UnixTime {
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let beyond = UnixTime::from_secs(UnixTime::MAX.as_secs() + 1);
-    /// assert!(Draft::time(b"dev-7", UnixTime::MAX).mint_string::<64>(&profile, &key).is_ok());
-    /// assert_eq!(Draft::time(b"dev-7", beyond).mint_string::<64>(&profile, &key), Err(Error::StampRange));
+    /// assert!(Draft::time(b"dev-7", UnixTime::MAX).mint_text_heapless::<64>(&profile, &key).is_ok());
+    /// assert_eq!(Draft::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key), Err(Error::StampRange));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub const MAX: Self = Self(9_999_999_999);
@@ -100,7 +100,7 @@ impl UnixTime {
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-/// let token = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_vec::<64>(&profile, &key)?;
+/// let token = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_binary_heapless::<64>(&profile, &key)?;
 /// let at = |now| verifier.verify_binary(&token, Carrier::NONE, UnixTime::from_secs(now).into()).err();
 /// assert_eq!(at(1_767_225_900), None); // 300 seconds old
 /// assert_eq!(at(1_767_225_901), Some(Refusal::TooOld { by: 1 }));

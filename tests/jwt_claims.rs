@@ -861,8 +861,8 @@ fn a_buffer_too_small_is_told_how_large_it_should_be() {
     }
     let short = Claims::new().sign(&key(), &mut [0; 99]).unwrap().len();
     assert_eq!(short, 36 + 1 + 3 + 1 + 43);
-    assert_eq!(Claims::new().sign_string::<84, _>(&key()).unwrap().len(), short);
-    assert_eq!(Claims::new().sign_string::<83, _>(&key()), Err(Error::BufferTooSmall { needed: short }));
+    assert_eq!(Claims::new().sign_heapless::<84, _>(&key()).unwrap().len(), short);
+    assert_eq!(Claims::new().sign_heapless::<83, _>(&key()), Err(Error::BufferTooSmall { needed: short }));
 }
 
 // ---------------------------------------------------------------------------------------------- against serde_json

@@ -88,7 +88,7 @@ fn all_of_a_key<K: Sign + Verify>(new: impl Fn(&[u8]) -> Result<K, Error>) {
         let verified = authentic.check(&POLICY.typ("AT+jwt"), NOW).unwrap();
         assert_eq!(verified.claims().deserialize_no_alloc::<Reading<'_>>(), Ok(READING));
         assert!(matches!(verified.claims().deserialize_no_alloc::<State<'_>>(), Err(Error::Claim(_))));
-        assert_eq!(claims().sign_string::<ROOM, _>(&key).unwrap().matches('.').count(), 2);
+        assert_eq!(claims().sign_heapless::<ROOM, _>(&key).unwrap().matches('.').count(), 2);
     });
 }
 

@@ -66,7 +66,7 @@ fn keys_are_made_derived_written_and_read_without_a_heap() {
         let mut out = [0; text::MAX_KEY_TEXT];
         let line = text::write(text::KeyType::Device, 255, &secret, &mut out).unwrap();
         assert!(text::parse(text::KeyType::Device, line.as_bytes()).is_ok());
-        let line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Master, 0, &secret).unwrap();
+        let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Master, 0, &secret).unwrap();
         assert!(text::parse(text::KeyType::Master, line.as_bytes()).is_ok());
         assert!(matches!(text::parse(text::KeyType::Device, b"no key"), Err(Error::KeyTextForm)));
     });
@@ -81,8 +81,8 @@ fn tokens_are_minted_without_a_heap() {
             draft.mint_text(&profile, &key, &mut text).unwrap();
             draft.mint_binary(&profile, &key, &mut binary).unwrap();
             draft.mac_input(&profile, &mut m).unwrap();
-            draft.mint_string::<MAX_TEXT>(&profile, &key).unwrap();
-            draft.mint_vec::<MAX_BINARY>(&profile, &key).unwrap();
+            draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap();
+            draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap();
             assert!(matches!(draft.mint_text(&profile, &key, &mut [0; 8]), Err(Error::BufferTooSmall { .. })));
         }
         draft().short().mint_binary(&profile, &key, &mut binary).unwrap();
@@ -97,11 +97,11 @@ fn tokens_are_verified_and_refused_without_a_heap() {
         let verifier = Verifier::new(profile, &key, WINDOW).accepting_sequence();
         let mut scratch = [0; MAX_FIELDS];
 
-        let text = draft().mint_string::<MAX_TEXT>(&profile, &key).unwrap();
+        let text = draft().mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap();
         let token = verifier.verify_text(text.as_bytes(), carrier, clock.read(NOW), &mut scratch).unwrap();
         assert_eq!((token.uid(), token.params().get("fw")), (UID, Some(b"1.2.3".as_slice())));
 
-        let binary = draft().short().mint_vec::<MAX_BINARY>(&profile, &key).unwrap();
+        let binary = draft().short().mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap();
         let token = verifier.verify_binary(&binary, carrier, clock.read(NOW)).unwrap();
         assert_eq!((token.params().iter().count(), token.nonce()), (5, Some(b"n".as_slice())));
 
@@ -129,7 +129,7 @@ fn a_fleet_is_verified_without_a_heap() {
         let device_key = MasterKey::new(KEY).unwrap().derive("acme", UID, 0).unwrap();
         let masters = KeyRing::<_, 1>::new(0, MasterKey::new(KEY).unwrap());
         let verifier = Verifier::new(profile(), DeviceKeys::new(masters, "acme").unwrap(), WINDOW);
-        let text = Draft::time(UID, NOW).mint_string::<MAX_TEXT>(&profile(), &device_key).unwrap();
+        let text = Draft::time(UID, NOW).mint_text_heapless::<MAX_TEXT>(&profile(), &device_key).unwrap();
         assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut [0; MAX_FIELDS]).is_ok());
     });
 }
@@ -137,12 +137,12 @@ fn a_fleet_is_verified_without_a_heap() {
 #[test]
 fn a_gateway_transcodes_without_a_heap() {
     assert_no_allocation(|| {
-        let text = draft().mint_string::<MAX_TEXT>(&profile(), &key()).unwrap();
+        let text = draft().mint_text_heapless::<MAX_TEXT>(&profile(), &key()).unwrap();
         let (mut binary, mut back) = ([0; MAX_BINARY], [0; MAX_TEXT]);
         let binary = transcode::text_to_binary(text.as_bytes(), &mut binary).unwrap();
         assert_eq!(transcode::binary_to_text(binary, None, &mut back).unwrap(), text.as_str());
-        let copy = transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap();
-        assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&copy, None).unwrap(), text);
+        let copy = transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap();
+        assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&copy, None).unwrap(), text);
         assert_eq!(transcode::text_to_binary(b"no token", &mut back), Err(Error::Malformed));
     });
 }
@@ -154,7 +154,7 @@ fn a_challenge_is_asked_and_answered_without_a_heap() {
         let mut question = [0; challenge::CHALLENGE_LEN];
         let question = challenge::make(&profile(), &challenge_key, UID, NOW, &mut question).unwrap();
         let answer = challenge::answer(question.as_bytes(), UID).unwrap();
-        let answer = answer.mint_string::<MAX_TEXT>(&profile(), &key).unwrap();
+        let answer = answer.mint_text_heapless::<MAX_TEXT>(&profile(), &key).unwrap();
         let verifier = Verifier::new(profile(), &key, WINDOW).accepting_answers(&challenge_key);
         assert!(verifier.verify_text(answer.as_bytes(), Carrier::NONE, NOW.into(), &mut [0; MAX_FIELDS]).is_ok());
     });

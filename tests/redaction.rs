@@ -132,7 +132,7 @@ fn no_key_type_shows_its_bytes() {
     assert_hidden(&secrets, debugged(&ring(MacKey::new)));
     assert_hidden(&secrets, debugged(&ring(MasterKey::new)));
     assert_hidden(&secrets, debugged(&DeviceKeys::new(ring(MasterKey::new), "acme").unwrap()));
-    let line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &derived).unwrap();
+    let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &derived).unwrap();
     assert_hidden(&secrets, debugged(&text::parse(text::KeyType::Device, line.as_bytes())));
 }
 
@@ -167,8 +167,8 @@ fn no_token_shows_its_sign_or_its_nonce() {
     for sign_len in [SignLen::N8, SignLen::N10, SignLen::N16, SignLen::N32] {
         let profile = mqtt().with_sign_len(sign_len);
         let draft = Draft::time(UID, NOW).nonce(NONCE);
-        let text = draft.mint_string::<MAX_TEXT>(&profile, &key).unwrap();
-        let binary = draft.mint_vec::<MAX_BINARY>(&profile, &key).unwrap();
+        let text = draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap();
+        let binary = draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap();
         let secrets = [&binary[binary.len() - sign_len.bytes()..], NONCE, KEY];
 
         let mut scratch = [0; MAX_FIELDS];
@@ -198,7 +198,7 @@ fn no_token_shows_its_sign_or_its_nonce() {
 #[test]
 fn neither_a_time_reply_nor_a_challenge_shows_its_sign() {
     let (key, profile) = (key(), mqtt().with_sign_len(SignLen::N8));
-    let reply = Draft::time_reply(UID, NOW).mint_string::<64>(&profile, &key).unwrap();
+    let reply = Draft::time_reply(UID, NOW).mint_text_heapless::<64>(&profile, &key).unwrap();
     let mut question = [0; challenge::CHALLENGE_LEN];
     let question = challenge::make(&profile, &key, UID, NOW, &mut question).unwrap();
     for said in [&reply, question] {
@@ -216,19 +216,19 @@ fn neither_a_time_reply_nor_a_challenge_shows_its_sign() {
 #[test]
 fn no_error_shows_what_it_is_about() {
     let (key, secret) = (key(), SecretBytes::new(KEY).unwrap());
-    let text = Draft::time(UID, NOW).nonce(NONCE).mint_string::<MAX_TEXT>(&mqtt(), &key).unwrap();
-    let short = Draft::time(UID, NOW).short().mint_vec::<MAX_BINARY>(&mqtt(), &key).unwrap();
-    let line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Master, 0, &secret).unwrap();
+    let text = Draft::time(UID, NOW).nonce(NONCE).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key).unwrap();
+    let short = Draft::time(UID, NOW).short().mint_binary_heapless::<MAX_BINARY>(&mqtt(), &key).unwrap();
+    let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Master, 0, &secret).unwrap();
     let question = challenge::make(&mqtt(), &key, UID, NOW, &mut [0; 33]).unwrap().to_owned();
     let long = [KEY.as_slice(), KEY, KEY].concat();
     let nine: Vec<_> = ('a'..='i').map(|last| format!("a{last}")).collect();
     let nine: Vec<_> = nine.iter().map(|key| (key.as_str(), KEY.as_slice())).collect();
-    let mint = |draft: Draft<'_>| draft.mint_string::<MAX_TEXT>(&mqtt(), &key).unwrap_err();
+    let mint = |draft: Draft<'_>| draft.mint_text_heapless::<MAX_TEXT>(&mqtt(), &key).unwrap_err();
     let draft = Draft::time(UID, NOW);
     let parse = |key_type, text: &[u8]| text::parse(key_type, text).unwrap_err();
     let errors = [
         mint(draft.bind(&long)),
-        draft.mint_string::<9>(&mqtt(), &key).unwrap_err(),
+        draft.mint_text_heapless::<9>(&mqtt(), &key).unwrap_err(),
         transcode::binary_to_text(&short, None, &mut [0; MAX_TEXT]).unwrap_err(),
         mint(Draft::sequence(UID, u64::MAX)),
         MacKey::new(&KEY[1..]).unwrap_err(),
@@ -237,7 +237,7 @@ fn no_error_shows_what_it_is_about() {
         parse(text::KeyType::Master, &line.as_bytes()[1..]),
         parse(text::KeyType::Device, line.as_bytes()),
         Unverified::parse_text(&text.as_bytes()[1..], &mut [0; MAX_FIELDS]).unwrap_err(),
-        draft.mint_string::<64>(&mqtt().with_max_mac_input(9), &key).unwrap_err(),
+        draft.mint_text_heapless::<64>(&mqtt().with_max_mac_input(9), &key).unwrap_err(),
         Profile::new(str::from_utf8(KEY).unwrap()).unwrap_err(),
         transcode::text_to_binary(question.as_bytes(), &mut [0; MAX_BINARY]).unwrap_err(),
         mint(draft.params(&nine)),
@@ -271,8 +271,8 @@ impl Revocations for Everything {
 fn no_refusal_shows_the_token() {
     let (key, at) = (key(), UnixTime::from_secs);
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
-    let text = Draft::time(UID, NOW).nonce(NONCE).mint_string::<MAX_TEXT>(&mqtt(), &key).unwrap();
-    let unset = Draft::time(UID, UnixTime::UNSET).mint_string::<MAX_TEXT>(&mqtt(), &key).unwrap();
+    let text = Draft::time(UID, NOW).nonce(NONCE).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key).unwrap();
+    let unset = Draft::time(UID, UnixTime::UNSET).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key).unwrap();
     let mut set_back = HeldClock::with_highest(0, UnixTime::MAX);
     let judge =
         |text: &str, clock| verifier.verify_text(text.as_bytes(), Carrier::NONE, clock, &mut [0; MAX_FIELDS]).map(drop);

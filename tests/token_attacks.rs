@@ -178,7 +178,7 @@ fn a_token_bound_to_one_context_is_worth_nothing_in_another() {
     let long = [b'a'; 65];
     let token = signed(&format!("cs1_dev-7.{NOW}"), &[m.as_slice(), &[65], &long].concat());
     assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind: &long }), Err(Refusal::Invalid));
-    assert_eq!(draft(UID).bind(&long).mint_string::<64>(&mqtt(), &key()), Err(Error::BindLength { got: 65 }));
+    assert_eq!(draft(UID).bind(&long).mint_text_heapless::<64>(&mqtt(), &key()), Err(Error::BindLength { got: 65 }));
 }
 
 /// From the hash of a secret and a message, an attacker computes the hash of a longer message without the secret.
@@ -453,11 +453,11 @@ fn a_draft_never_writes_params_that_no_parser_takes() {
         (&[("fw", &long)], Error::ParamValueLength { got: 65 }),
         (&nine, Error::ParamCount),
     ] {
-        let minted = draft(UID).params(params).mint_string::<MAX_TEXT>(&mqtt(), &key());
+        let minted = draft(UID).params(params).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key());
         assert_eq!(minted, Err(error), "{params:?}");
     }
     let eight_and_a_slot = draft(UID).params(&nine[..8]).slot(0);
-    assert_eq!(eight_and_a_slot.mint_string::<MAX_TEXT>(&mqtt(), &key()), Err(Error::ParamCount));
+    assert_eq!(eight_and_a_slot.mint_text_heapless::<MAX_TEXT>(&mqtt(), &key()), Err(Error::ParamCount));
 }
 
 // ---------------------------------------------------------------------------------------------- time
@@ -511,7 +511,7 @@ fn no_time_and_no_setting_overflows() {
     }
     assert!(verdicts[0] > 1000 && verdicts[1] > 500, "{verdicts:?}");
     for stamp in edges.into_iter().filter(|stamp| !(1_000_000_000..=9_999_999_999).contains(stamp)) {
-        let minted = Draft::time(UID, at(stamp)).mint_string::<64>(&mqtt(), &key());
+        let minted = Draft::time(UID, at(stamp)).mint_text_heapless::<64>(&mqtt(), &key());
         assert_eq!(minted, Err(Error::StampRange), "{stamp}");
     }
 }
@@ -608,9 +608,15 @@ fn a_short_stamp_wraps_to_a_refusal_and_never_to_an_acceptance() {
     for now in [0, 1, 999_960_000, 10_000_040_000, u64::MAX] {
         assert_eq!(expand_short_stamp(at(now), 0x1234), None, "{now}");
     }
-    assert_eq!(Draft::time(UID, UnixTime::UNSET).short().mint_vec::<64>(&mqtt(), &key), Err(Error::ShortStamp));
-    assert_eq!(Draft::sequence(UID, 7).short().mint_vec::<64>(&mqtt(), &key), Err(Error::ShortStamp));
-    assert_eq!(Draft::time_reply(UID, at(NOW)).short().mint_vec::<64>(&mqtt(), &key), Err(Error::ShortStamp));
+    assert_eq!(
+        Draft::time(UID, UnixTime::UNSET).short().mint_binary_heapless::<64>(&mqtt(), &key),
+        Err(Error::ShortStamp)
+    );
+    assert_eq!(Draft::sequence(UID, 7).short().mint_binary_heapless::<64>(&mqtt(), &key), Err(Error::ShortStamp));
+    assert_eq!(
+        Draft::time_reply(UID, at(NOW)).short().mint_binary_heapless::<64>(&mqtt(), &key),
+        Err(Error::ShortStamp)
+    );
 }
 
 // ---------------------------------------------------------------------------------------------- a verifier's time
@@ -636,16 +642,17 @@ fn a_time_reply_is_worth_something_to_one_attempt_of_one_device() {
         ("under another purpose", bound(UID, &refused), login, &own, false),
         ("with a shorter sign", bound(UID, &refused), radio, &own, false),
     ] {
-        let text = draft.mint_string::<64>(&profile, key).unwrap();
+        let text = draft.mint_text_heapless::<64>(&profile, key).unwrap();
         let mut scratch = [0; 64];
         let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
         assert_eq!(token.authenticate(&mqtt(), &own, expects).is_ok(), expected, "{what}");
-        let binary = draft.mint_vec::<64>(&profile, key).unwrap();
+        let binary = draft.mint_binary_heapless::<64>(&profile, key).unwrap();
         let token = Unverified::parse_binary(&binary, None).unwrap();
         assert_eq!(token.authenticate(&mqtt(), &own, expects).is_ok(), expected, "{what}");
     }
     // A replay with the time edited.
-    let text = bound(UID, &refused).mint_string::<64>(&mqtt(), &own).unwrap().replace("1767225600", "1767225601");
+    let text =
+        bound(UID, &refused).mint_text_heapless::<64>(&mqtt(), &own).unwrap().replace("1767225600", "1767225601");
     let mut scratch = [0; 64];
     let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
     assert_eq!(token.authenticate(&mqtt(), &own, expects), Err(Refusal::Invalid));
@@ -756,7 +763,7 @@ fn a_master_is_never_taken_for_a_device_key() {
     let secret = SecretBytes::new(KEY).unwrap();
     let types = [text::KeyType::Master, text::KeyType::Device];
     for written in types {
-        let line = text::write_string::<{ text::MAX_KEY_TEXT }>(written, 0, &secret).unwrap();
+        let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(written, 0, &secret).unwrap();
         for asked in types {
             let read = text::parse(asked, line.as_bytes()).map(|(_, secret)| *secret.expose());
             assert_eq!(read, if written == asked { Ok(*KEY) } else { Err(Error::KeyTextType) });
@@ -783,8 +790,8 @@ fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
     for got in [0, 65, 66, 255, 256, 1000] {
         let uid = vec![b'x'; got];
         let error = Error::UidLength { got };
-        assert_eq!(draft(&uid).mint_string::<MAX_TEXT>(&mqtt(), &key()), Err(error));
-        assert_eq!(draft(&uid).detached().mint_vec::<MAX_BINARY>(&mqtt(), &key()), Err(error));
+        assert_eq!(draft(&uid).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key()), Err(error));
+        assert_eq!(draft(&uid).detached().mint_binary_heapless::<MAX_BINARY>(&mqtt(), &key()), Err(error));
         assert_eq!(MasterKey::new(KEY).unwrap().derive_bytes("acme", &uid, 0).unwrap_err(), error);
         let detached = text_of(&draft(UID).detached(), &mqtt());
         assert_eq!(judge(detached.as_bytes(), carrier(&uid)), Err(Refusal::Invalid));
@@ -829,7 +836,7 @@ fn the_password_of_one_device_does_not_open_the_account_of_another() {
         for (uid, expected) in [(UID, Ok(())), (b"dev-8", Err(Refusal::Invalid)), (b"", Err(Refusal::Invalid))] {
             let password = text_of(&draft, &mqtt());
             assert_eq!(judge_by(&shared, password.as_bytes(), carrier(uid), at(NOW)), expected);
-            let password = draft.mint_string::<64>(&mqtt(), &own).unwrap();
+            let password = draft.mint_text_heapless::<64>(&mqtt(), &own).unwrap();
             assert_eq!(judge_by(&per_device, password.as_bytes(), carrier(uid), at(NOW)), expected);
         }
     }
@@ -837,7 +844,7 @@ fn the_password_of_one_device_does_not_open_the_account_of_another() {
     let detached = text_of(&draft(UID).detached(), &mqtt());
     assert_eq!(judge_by(&shared, detached.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
     // A device that puts another's name into its own token signs with the wrong key.
-    let forged = draft(b"dev-8").mint_string::<64>(&mqtt(), &own).unwrap();
+    let forged = draft(b"dev-8").mint_text_heapless::<64>(&mqtt(), &own).unwrap();
     assert_eq!(judge_by(&per_device, forged.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
 }
 
@@ -1002,14 +1009,14 @@ fn a_gateway_without_keys_changes_the_form_and_nothing_else() {
             Draft::sequence(uid, MAX_COUNTER),
         ] {
             let (text, binary) = (text_of(&draft, &mqtt()), binary_of(&draft, &mqtt()));
-            assert_eq!(transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap(), *binary);
-            assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&binary, None).unwrap(), *text);
+            assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap(), *binary);
+            assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&binary, None).unwrap(), *text);
         }
     }
     let short = binary_of(&draft(UID).short(), &mqtt());
-    assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&short, None), Err(Error::ClockNeeded));
+    assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&short, None), Err(Error::ClockNeeded));
     assert_eq!(
-        transcode::binary_to_string::<MAX_TEXT>(&short, Some(at(NOW + 9))).unwrap(),
+        transcode::binary_to_text_heapless::<MAX_TEXT>(&short, Some(at(NOW + 9))).unwrap(),
         *text_of(&draft(UID), &mqtt())
     );
 }
@@ -1022,11 +1029,11 @@ fn a_gateway_does_not_repair_what_is_malformed() {
         format!("cs1_dev-7.0{NOW}.{sign}"),
         format!("CS1_dev-7.{NOW}.{sign}"),
     ] {
-        assert_eq!(transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()), Err(Error::Malformed), "{text}");
+        assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()), Err(Error::Malformed), "{text}");
     }
     for first in (0..=u8::MAX).filter(|first| first >> 5 != 0b101) {
         let binary = [&[first][..], b"\x05dev-7\x00\x69\x55\xB9\x00", &[0; 16]].concat();
-        assert_eq!(transcode::binary_to_string::<MAX_TEXT>(&binary, None), Err(Error::Malformed), "{first}");
+        assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&binary, None), Err(Error::Malformed), "{first}");
     }
 }
 
@@ -1083,7 +1090,7 @@ fn a_replaced_device_key_stays_replaced() {
     let verdict = |map_generation, key_generation, named: Option<u32>| {
         let key = master().derive("acme", UID, key_generation).unwrap();
         let draft = named.map_or(draft(UID), |generation| draft(UID).generation(generation));
-        let token = draft.mint_string::<96>(&mqtt(), &key).unwrap();
+        let token = draft.mint_text_heapless::<96>(&mqtt(), &key).unwrap();
         let map = Map { generation: map_generation, not_before: NotBefore::default() };
         let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master()), "acme").unwrap();
         let verifier = Verifier::new(mqtt(), keys, WINDOW).with_revocations(map);
@@ -1152,8 +1159,8 @@ fn floods_of_junk_are_refused_before_any_key() {
         for len in [0, 1, 2, 11, 33, 255, 696, 697, 947, 948] {
             let junk = vec![byte; len];
             assert_refused_before_any_key(&junk);
-            assert_eq!(transcode::text_to_vec::<MAX_BINARY>(&junk), Err(Error::Malformed));
-            let rewritten = transcode::binary_to_string::<MAX_TEXT>(&junk, Some(at(NOW)));
+            assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY>(&junk), Err(Error::Malformed));
+            let rewritten = transcode::binary_to_text_heapless::<MAX_TEXT>(&junk, Some(at(NOW)));
             // Eleven bytes a3 are a token, if a forged one: detached, short, N = 8.
             assert!(rewritten == Err(Error::Malformed) || byte >> 5 == 0b101, "{byte:#04x} {len}");
         }
@@ -1174,7 +1181,7 @@ fn a_lower_cap_is_kept() {
         let profile = mqtt().with_max_mac_input(cap);
         let verifier = Verifier::new(profile, key(), WINDOW);
         assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{cap}");
-        let minted = draft(UID).mint_string::<64>(&profile, &key());
+        let minted = draft(UID).mint_text_heapless::<64>(&profile, &key());
         assert_eq!(minted.map(drop), if cap == m { Ok(()) } else { Err(Error::MacInputTooLong { length: m, cap }) });
     }
 }

@@ -26,13 +26,13 @@ fn a_server_whose_clock_is_not_set_makes_no_challenge() {
 
 #[test]
 fn a_time_reply_never_says_that_the_clock_is_not_set() {
-    assert!(Draft::time_reply(b"dev-7", UnixTime::UNSET).mint_string::<64>(&mqtt(), &key()).is_err());
+    assert!(Draft::time_reply(b"dev-7", UnixTime::UNSET).mint_text_heapless::<64>(&mqtt(), &key()).is_err());
 }
 
 #[test]
 fn the_generation_is_zero_where_keys_have_none() {
     let key = key();
-    let text = Draft::time(b"dev-7", NOW).generation(7).mint_string::<80>(&mqtt(), &key).unwrap();
+    let text = Draft::time(b"dev-7", NOW).generation(7).mint_text_heapless::<80>(&mqtt(), &key).unwrap();
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
     let mut scratch = [0; MAX_FIELDS];
     let token = verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).unwrap();
@@ -42,7 +42,7 @@ fn the_generation_is_zero_where_keys_have_none() {
 #[test]
 fn an_owned_copy_equals_what_it_was_made_from() {
     let key = key();
-    let text = Draft::time(b"dev-7", NOW).detached().mint_string::<80>(&mqtt(), &key).unwrap();
+    let text = Draft::time(b"dev-7", NOW).detached().mint_text_heapless::<80>(&mqtt(), &key).unwrap();
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
     let mut scratch = [0; MAX_FIELDS];
     let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
@@ -59,7 +59,7 @@ fn a_draft_does_not_show_the_refused_sign_that_it_is_bound_to() {
 #[test]
 fn params_do_not_show_their_values() {
     let key = key();
-    let text = Draft::time(b"dev-7", NOW).nonce(&[0xAB; 16]).mint_string::<99>(&mqtt(), &key).unwrap();
+    let text = Draft::time(b"dev-7", NOW).nonce(&[0xAB; 16]).mint_text_heapless::<99>(&mqtt(), &key).unwrap();
     let mut scratch = [0; MAX_FIELDS];
     let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
     let shown = format!("{:?}", token.authenticate(&mqtt(), &key, Carrier::NONE).unwrap().params());
@@ -68,7 +68,7 @@ fn params_do_not_show_their_values() {
 
 #[test]
 fn a_sequence_token_has_one_counter() {
-    let minted = Draft::sequence(b"dev-7", 1).sequence_number(1).mint_string::<64>(&mqtt(), &key());
+    let minted = Draft::sequence(b"dev-7", 1).sequence_number(1).mint_text_heapless::<64>(&mqtt(), &key());
     assert_eq!(minted, Err(Error::ParamRefused));
 }
 
@@ -108,7 +108,7 @@ fn keys_behind_a_lock_are_rotated_under_a_running_verifier() {
     let ring = Arc::new(RwLock::new(KeyRing::<_, 2>::new(0, key())));
     let verifier = Verifier::new(mqtt(), Arc::clone(&ring), WINDOW);
     let next = || MacKey::new(b"another obvious test key, again!").unwrap();
-    let text = Draft::time(b"dev-7", NOW).slot(1).mint_string::<64>(&mqtt(), &next()).unwrap();
+    let text = Draft::time(b"dev-7", NOW).slot(1).mint_text_heapless::<64>(&mqtt(), &next()).unwrap();
     let mut scratch = [0; MAX_FIELDS];
     assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).is_err());
     ring.write().unwrap().insert(1, next()).unwrap();

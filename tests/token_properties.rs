@@ -278,9 +278,9 @@ proptest! {
     #[test]
     fn text_and_binary_are_one_token(recipe in any_recipe()) {
         let (text, binary) = (recipe.text(), recipe.binary());
-        let expanded = transcode::binary_to_string::<MAX_TEXT>(&binary, Some(recipe.now)).unwrap();
+        let expanded = transcode::binary_to_text_heapless::<MAX_TEXT>(&binary, Some(recipe.now)).unwrap();
         prop_assert_eq!(expanded.as_str(), &text);
-        let full = transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap();
+        let full = transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap();
         let in_full = Recipe { short: false, ..recipe }.binary();
         prop_assert_eq!(&full[..], &in_full[..]);
     }
@@ -327,16 +327,16 @@ proptest! {
         let (profile, key, text) = (recipe.profile(), key(), recipe.text());
         let full = Recipe { short: false, ..recipe.clone() }.binary();
         recipe.draft(|draft| {
-            assert_eq!(draft.mint_string::<MAX_TEXT>(&profile, &key).unwrap(), *text);
-            assert_eq!(draft.mint_string::<2000>(&profile, &key).unwrap(), *text);
-            assert_eq!(draft.mint_vec::<MAX_BINARY>(&profile, &key).unwrap(), *full);
-            assert_eq!(draft.mint_vec::<2000>(&profile, &key).unwrap(), *full);
+            assert_eq!(draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap(), *text);
+            assert_eq!(draft.mint_text_heapless::<2000>(&profile, &key).unwrap(), *text);
+            assert_eq!(draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap(), *full);
+            assert_eq!(draft.mint_binary_heapless::<2000>(&profile, &key).unwrap(), *full);
             let (needed_text, needed_full) = (text.len(), full.len());
             let fits = |needed: usize| if needed <= 100 { Ok(()) } else { Err(Error::BufferTooSmall { needed }) };
-            assert_eq!(draft.mint_string::<100>(&profile, &key).map(drop), fits(needed_text));
-            assert_eq!(draft.mint_vec::<100>(&profile, &key).map(drop), fits(needed_full));
-            assert_eq!(transcode::text_to_vec::<100>(text.as_bytes()).map(drop), fits(needed_full));
-            assert_eq!(transcode::binary_to_string::<100>(&full, None).map(drop), fits(needed_text));
+            assert_eq!(draft.mint_text_heapless::<100>(&profile, &key).map(drop), fits(needed_text));
+            assert_eq!(draft.mint_binary_heapless::<100>(&profile, &key).map(drop), fits(needed_full));
+            assert_eq!(transcode::text_to_binary_heapless::<100>(text.as_bytes()).map(drop), fits(needed_full));
+            assert_eq!(transcode::binary_to_text_heapless::<100>(&full, None).map(drop), fits(needed_text));
         });
     }
 }
@@ -389,7 +389,7 @@ proptest! {
     fn a_key_text_reads_back_and_says_how_long_it_is(bytes in any::<[u8; 32]>(), slot in any::<u8>()) {
         let secret = SecretBytes::new(&bytes).unwrap();
         for key_type in [key_text::KeyType::Master, key_text::KeyType::Device] {
-            let line = key_text::write_string::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap();
+            let line = key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap();
             check_every_size(line.as_bytes(), |out| {
                 key_text::write(key_type, slot, &secret, out).map(|line| line.into())
             });
@@ -406,7 +406,7 @@ fn one_mistyped_character_of_a_key_text_is_noticed() {
         let bytes: [u8; 32] = std::array::from_fn(|i| (i as u8).wrapping_mul(seed | 1).wrapping_add(seed));
         let secret = SecretBytes::new(&bytes).unwrap();
         let line =
-            key_text::write_string::<{ key_text::MAX_KEY_TEXT }>(key_text::KeyType::Device, seed, &secret).unwrap();
+            key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_text::KeyType::Device, seed, &secret).unwrap();
         for place in 0..line.len() {
             for typed in (b'!'..=b'~').filter(|typed| *typed != line.as_bytes()[place]) {
                 let mut mistyped = line.as_bytes().to_vec();
@@ -425,11 +425,11 @@ fn the_longest_token_of_every_measure_is_as_long_as_the_format_says() {
     let purpose = "p".repeat(32);
     let profile = Profile::new(&purpose).unwrap().with_sign_len(SignLen::N32);
     let draft = Draft::sequence(&uid, MAX_COUNTER).params(&params).bind(&value);
-    assert_eq!(draft.mint_string::<MAX_TEXT>(&profile, &key()).unwrap().len(), MAX_TEXT);
-    assert_eq!(draft.mint_vec::<MAX_BINARY>(&profile, &key()).unwrap().len(), MAX_BINARY);
+    assert_eq!(draft.mint_text_heapless::<MAX_TEXT>(&profile, &key()).unwrap().len(), MAX_TEXT);
+    assert_eq!(draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key()).unwrap().len(), MAX_BINARY);
     assert_eq!(draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().len(), MAX_MAC_INPUT);
     // And its fields fill the scratch to the last byte.
-    let text = draft.mint_string::<MAX_TEXT>(&profile, &key()).unwrap();
+    let text = draft.mint_text_heapless::<MAX_TEXT>(&profile, &key()).unwrap();
     assert!(Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).is_ok());
 }
 
@@ -482,7 +482,7 @@ fn no_two_tokens_sign_the_same_bytes() {
                     let draft = draft.params(params);
                     // A text without its sign says everything but the context.
                     if purpose == "a" {
-                        let text = draft.mint_string::<MAX_TEXT>(&profile, &key()).unwrap();
+                        let text = draft.mint_text_heapless::<MAX_TEXT>(&profile, &key()).unwrap();
                         spelled.insert(text.rsplit_once('.').unwrap().0.to_owned());
                     }
                     for bind in &binds {
@@ -583,16 +583,16 @@ fn nothing_panics_and_nothing_unsigned_is_accepted() {
             // Whatever parses has one spelling: it comes back from the other form as it was.
             let mut count = well_formed.get();
             if Unverified::parse_text(&input, &mut scratch).is_ok() {
-                let binary = transcode::text_to_vec::<MAX_BINARY>(&input);
+                let binary = transcode::text_to_binary_heapless::<MAX_BINARY>(&input);
                 if binary != Err(Error::NoBinaryForm) {
-                    let text = transcode::binary_to_string::<MAX_TEXT>(&binary.unwrap(), None).unwrap();
+                    let text = transcode::binary_to_text_heapless::<MAX_TEXT>(&binary.unwrap(), None).unwrap();
                     prop_assert_eq!(text.as_bytes(), &input[..]);
                 }
                 count[0] += 1;
             }
             if Unverified::parse_binary(&input, None).is_ok() {
-                let text = transcode::binary_to_string::<MAX_TEXT>(&input, None).unwrap();
-                let binary = transcode::text_to_vec::<MAX_BINARY>(text.as_bytes()).unwrap();
+                let text = transcode::binary_to_text_heapless::<MAX_TEXT>(&input, None).unwrap();
+                let binary = transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap();
                 prop_assert_eq!(&binary[..], &input[..]);
                 count[1] += 1;
             }

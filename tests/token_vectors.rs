@@ -357,7 +357,7 @@ fn check_key_case(case: &Value) -> Result<Value, Error> {
             // A slot above 255 is not a slot of this API at all.
             let slot = u8::try_from(number(&case["slot"])).map_err(|_| Error::KeyTextForm)?;
             let secret = SecretBytes::new(&hex(&case["key"]))?;
-            let text = key_text::write_string::<{ key_text::MAX_KEY_TEXT }>(key_type(case), slot, &secret)?;
+            let text = key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_type(case), slot, &secret)?;
             Ok(json!(text.as_str()))
         }
         "key_text_parse" => {

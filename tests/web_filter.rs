@@ -42,7 +42,7 @@ fn key() -> MacKey {
 
 fn mint(uid: &[u8], stamp: u64, purpose: &str) -> String {
     let draft = Draft::time(uid, UnixTime::from_secs(stamp));
-    draft.mint_string::<MAX_TEXT>(&Profile::new(purpose).unwrap(), &key()).unwrap().as_str().to_owned()
+    draft.mint_text_heapless::<MAX_TEXT>(&Profile::new(purpose).unwrap(), &key()).unwrap().as_str().to_owned()
 }
 
 /// Everything of `mallory` is revoked.
@@ -380,7 +380,7 @@ async fn a_planted_identity_does_not_survive_the_filter() {
 fn a_sequence_token_is_not_admitted_without_a_window() {
     let key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
     let profile = Profile::new("shop/api").unwrap();
-    let text = Draft::sequence(b"dev-7", 1).mint_string::<64>(&profile, &key).unwrap();
+    let text = Draft::sequence(b"dev-7", 1).mint_text_heapless::<64>(&profile, &key).unwrap();
     let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 }).accepting_sequence();
     let authenticator = TokenAuthenticator::new(verifier, HeldClock::new(60));
     let (request, ()) = Request::get("/").body(()).unwrap().into_parts();

@@ -610,8 +610,9 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
 
     let (key, profile) = (MacKey::new(KEY).unwrap(), Profile::new("shop/api").unwrap());
-    let token =
-        |user: &str, stamp| Draft::time(user.as_bytes(), stamp).mint_string::<128>(&profile, &key).unwrap().to_string();
+    let token = |user: &str, stamp| {
+        Draft::time(user.as_bytes(), stamp).mint_text_heapless::<128>(&profile, &key).unwrap().to_string()
+    };
     let mut ring = KeyRing::<1>::new();
     ring.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
     ring.sign_with_key("a").unwrap();

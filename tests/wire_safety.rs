@@ -53,7 +53,7 @@ fn any_text() -> impl Strategy<Value = String> {
                 _ => return question.to_owned(),
             };
             let draft = if detached { draft.detached() } else { draft };
-            draft.mint_string::<MAX_TEXT>(&profile, &key).unwrap().as_str().to_owned()
+            draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap().as_str().to_owned()
         },
     )
 }
@@ -62,7 +62,7 @@ fn any_key_text() -> impl Strategy<Value = String> {
     (any::<[u8; 32]>(), any::<u8>(), any::<bool>()).prop_map(|(bytes, slot, is_master)| {
         let key_type = if is_master { key_text::KeyType::Master } else { key_text::KeyType::Device };
         let secret = SecretBytes::new(&bytes).unwrap();
-        key_text::write_string::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap().as_str().to_owned()
+        key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap().as_str().to_owned()
     })
 }
 

@@ -17,7 +17,7 @@ use axum::http::HeaderValue;
 use axum::middleware::map_response;
 use axum::response::Response;
 use countersign::UnixTime;
-use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_string};
+use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_heapless};
 use countersign::session::{Lifetimes, Pepper, Sessions};
 use countersign::web::{Affinity, CsrfGuard, SessionLayer};
 use gate::Gate;
@@ -162,8 +162,8 @@ fn welcome(
     let passwords: Vec<_> = passwords.map(|(user, password)| format!("  {user:<6} {password}")).collect();
     let (user, password) = accounts.passwords.first().ok_or("the demo has users")?;
     let device_key = gate.device_key(DEVICE.as_bytes())?;
-    let factory_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
-    let jwt_line = write_string::<MAX_KEY_TEXT>(KeyType::Device, 0, &gate.device_jwt_key(DEVICE.as_bytes())?)?;
+    let factory_line = write_heapless::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
+    let jwt_line = write_heapless::<MAX_KEY_TEXT>(KeyType::Device, 0, &gate.device_jwt_key(DEVICE.as_bytes())?)?;
     let long_ago = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600));
     let (expired, expired_jwt) =
         (gate.token("alice", "admin", long_ago)?, gate.jwt("alice", "admin", long_ago, long_ago)?);

@@ -9,7 +9,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(parsed.iter().filter(|(_, outcome)| outcome.is_ok()).count() < 2);
     for (key_type, outcome) in parsed {
         if let Ok((slot, secret)) = outcome {
-            let written = text::write_string::<MAX_KEY_TEXT>(key_type, slot, &secret).unwrap();
+            let written = text::write_heapless::<MAX_KEY_TEXT>(key_type, slot, &secret).unwrap();
             assert_eq!(written.as_bytes(), input);
         }
     }

@@ -86,8 +86,8 @@ impl fmt::Display for ClaimFault {
 /// use countersign::{Error, jwt::{ClaimFault, Claims, Hs256Key, Value}};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let twice = Claims::new().private(&[("fw", Value::Bool(true)), ("fw", Value::Bool(false))]).sign(&key, &mut [0; 192]);
-/// let Err(Error::Claim(error)) = twice else { panic!() };
+/// let twice = Claims::new().private(&[("fw", Value::Bool(true)), ("fw", Value::Bool(false))]);
+/// let Err(Error::Claim(error)) = twice.sign(&key, &mut [0; 192]) else { panic!() };
 /// assert_eq!((error.name(), error.fault()), (Some("fw"), ClaimFault::Duplicate));
 /// assert_eq!(error.to_string(), "`fw`: it is there twice");
 /// # Ok::<(), Error>(())

@@ -185,7 +185,7 @@ impl<'a> Claims<'a> {
     ///
     /// # Errors
     /// As [`sign`](Claims::sign).
-    pub fn sign_string<const N: usize, K: Sign>(&self, key: &K) -> Result<heapless::String<N>> {
+    pub fn sign_heapless<const N: usize, K: Sign>(&self, key: &K) -> Result<heapless::String<N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
         bytes.resize_default(N).map_err(|_| Error::BufferTooSmall { needed: N })?;
         let len = self.sign(key, &mut bytes)?.len();

@@ -25,7 +25,7 @@ const DATE: usize = 20;
 /// let private = [("fw", countersign::jwt::Value::Text(FIRMWARE))];
 /// let claims = Claims::new().subject("dev-0123456789ab").private(&private);
 /// let claims = claims.issued_at(UnixTime::from_secs(u64::MAX)).expires_at(UnixTime::from_secs(u64::MAX));
-/// let token = claims.sign_string::<ROOM, _>(&key)?;
+/// let token = claims.sign_heapless::<ROOM, _>(&key)?;
 /// assert_eq!(token.len(), ROOM);
 /// # Ok::<(), countersign::Error>(())
 /// ```

@@ -79,7 +79,7 @@ impl MasterKey {
     ///
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let first = master.derive_bytes("acme", b"dev-7", 0)?;
-    /// let line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &first)?; // for the device
+    /// let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &first)?; // for the device
     /// assert!(line.starts_with("csk1d_0_"));
     /// assert_ne!(first.expose(), master.derive_bytes("acme", b"dev-7", 1)?.expose()); // its replacement
     /// assert_ne!(first.expose(), master.derive_bytes("other", b"dev-7", 0)?.expose());
@@ -110,7 +110,7 @@ impl MasterKey {
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let on_the_server = master.derive("acme", b"dev-7", 0)?;
     /// let in_the_device = MacKey::from_secret(&master.derive_bytes("acme", b"dev-7", 0)?)?;
-    /// let mint = |key| Draft::time(b"dev-7", now).mint_string::<64>(&profile, key);
+    /// let mint = |key| Draft::time(b"dev-7", now).mint_text_heapless::<64>(&profile, key);
     /// assert_eq!(mint(&on_the_server), mint(&in_the_device));
     /// assert_eq!(master.derive("Acme", b"dev-7", 0).unwrap_err(), Error::Name);
     /// # Ok::<(), Error>(())

@@ -130,7 +130,7 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// # let ring = KeyRing::<_, 2>::new(3, MacKey::new(b"an obvious test key of 32 bytes!")?);
     /// let (slot, key) = ring.current();
     /// let draft = Draft::time(b"alice", UnixTime::from_secs(1_767_225_600)).slot(slot);
-    /// assert!(draft.mint_string::<64>(&profile, key)?.contains(".k_3."));
+    /// assert!(draft.mint_text_heapless::<64>(&profile, key)?.contains(".k_3."));
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]

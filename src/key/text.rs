@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 /// use countersign::{Error, key::{SecretBytes, text}};
 ///
 /// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
-/// let longest = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 255, &secret)?;
+/// let longest = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 255, &secret)?;
 /// assert_eq!(longest.len(), text::MAX_KEY_TEXT);
 /// # Ok::<(), Error>(())
 /// ```
@@ -101,7 +101,7 @@ pub fn write<'b>(key_type: KeyType, slot: u8, secret: &SecretBytes, out: &'b mut
 /// use zeroize::Zeroize;
 ///
 /// let secret = MasterKey::new(b"an obvious test key of 32 bytes!")?.derive_bytes("acme", b"dev-7", 0)?;
-/// let mut line = text::write_string::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &secret)?;
+/// let mut line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &secret)?;
 /// assert!(line.starts_with("csk1d_0_"));
 /// line.as_mut_str().zeroize();
 /// # Ok::<(), countersign::Error>(())
@@ -109,7 +109,11 @@ pub fn write<'b>(key_type: KeyType, slot: u8, secret: &SecretBytes, out: &'b mut
 ///
 /// # Errors
 /// [`Error::BufferTooSmall`] if `N` is too small; [`MAX_KEY_TEXT`] always suffices.
-pub fn write_string<const N: usize>(key_type: KeyType, slot: u8, secret: &SecretBytes) -> Result<heapless::String<N>> {
+pub fn write_heapless<const N: usize>(
+    key_type: KeyType,
+    slot: u8,
+    secret: &SecretBytes,
+) -> Result<heapless::String<N>> {
     let mut buf = Zeroizing::new([0; MAX_KEY_TEXT]);
     let text = write(key_type, slot, secret, buf.as_mut_slice())?;
     text.try_into().map_err(|_| Error::BufferTooSmall { needed: text.len() })

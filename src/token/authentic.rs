@@ -13,7 +13,7 @@ use core::ops::Deref;
 /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// // Of the year 2001, and authentic all the same: a policy has to refuse it.
-/// let old = Draft::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_vec::<64>(&profile, &key)?;
+/// let old = Draft::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
 /// let token = Unverified::parse_binary(&old, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
 /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_000_000_001)));
 /// # Ok::<(), countersign::Error>(())
@@ -32,7 +32,7 @@ impl<'a> Authentic<'a> {
     /// use countersign::token::Kind;
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let binary = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// # let binary = Draft::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!(token.kind(), Kind::Sequence); // no age: ask for its counter
     /// # Ok::<(), countersign::Error>(())
@@ -48,7 +48,7 @@ impl<'a> Authentic<'a> {
     /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // Detached: the uid was not sent, the channel named it, and the sign confirms it.
-    /// let binary = Draft::sequence(b"dev-7", 42).detached().mint_vec::<64>(&profile, &key)?;
+    /// let binary = Draft::sequence(b"dev-7", 42).detached().mint_binary_heapless::<64>(&profile, &key)?;
     /// let mqtt = Carrier { uid: Some(b"dev-7"), bind: b"" };
     /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, mqtt).unwrap();
     /// assert_eq!(token.uid(), b"dev-7");
@@ -70,7 +70,7 @@ impl<'a> Authentic<'a> {
     /// ```
     /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let binary = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// let binary = Draft::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!((token.counter(), token.issued_at()), (Some(42), None));
     /// # Ok::<(), countersign::Error>(())
@@ -86,7 +86,7 @@ impl<'a> Authentic<'a> {
     /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let draft = Draft::sequence(b"dev-7", 42).slot(0);
-    /// # let binary = draft.params(&[("fw", b"1.2.3")]).mint_vec::<64>(&profile, &key)?;
+    /// # let binary = draft.params(&[("fw", b"1.2.3")]).mint_binary_heapless::<64>(&profile, &key)?;
     /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice()));
     /// assert_eq!(token.params().get("k"), Some(b"0".as_slice())); // a number travels as its digits
@@ -103,7 +103,7 @@ impl<'a> Authentic<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
-    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
     /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!(token.nonce(), Some(b"boot 41".as_slice()));
     /// # Ok::<(), countersign::Error>(())
@@ -119,7 +119,7 @@ impl<'a> Authentic<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
-    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
     /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!(token.sequence_number(), Some(42));
     /// assert_eq!(token.counter(), None); // that is a Sequence token's
@@ -137,7 +137,7 @@ impl<'a> Authentic<'a> {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
     /// let draft = Draft::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
-    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
     /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert!(token.clock_quality() < Some(ClockQuality::Network)); // a guess, the device says
     /// # Ok::<(), countersign::Error>(())
@@ -154,8 +154,8 @@ impl<'a> Authentic<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified, transcode}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let text = draft.mint_string::<64>(&profile, &key)?;
-    /// let binary = transcode::text_to_vec::<64>(text.as_bytes())?;
+    /// let text = draft.mint_text_heapless::<64>(&profile, &key)?;
+    /// let binary = transcode::text_to_binary_heapless::<64>(text.as_bytes())?;
     /// # let mut scratch = [0; 64];
     /// let one = Unverified::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Carrier::NONE);
     /// let other = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE);
@@ -205,7 +205,7 @@ impl defmt::Format for Authentic<'_> {
 ///     format!("hello {}", token.uid().escape_ascii())
 /// }
 /// let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-/// let binary = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+/// let binary = Draft::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
 /// let token = verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap();
 /// assert_eq!(greet(&token), "hello dev-7");
 /// # Ok::<(), countersign::Error>(())
@@ -228,7 +228,7 @@ impl Verified<'_> {
     /// # let mut ring = KeyRing::<_, 2>::new(0, old()?);
     /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
     /// ring.rotate_to(1)?;
-    /// let binary = Draft::time(b"alice", now).mint_vec::<64>(&profile, &old()?)?;
+    /// let binary = Draft::time(b"alice", now).mint_binary_heapless::<64>(&profile, &old()?)?;
     /// let verifier = Verifier::new(profile, ring, Window { max_age: 300, skew_future: 60 });
     /// let token = verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap();
     /// assert_eq!(token.slot(), 0); // somebody still signs with the old key
@@ -247,7 +247,7 @@ impl Verified<'_> {
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let second_key = master.derive("acme", b"dev-7", 1)?;
-    /// let binary = Draft::time(b"dev-7", now).generation(1).mint_vec::<64>(&profile, &second_key)?;
+    /// let binary = Draft::time(b"dev-7", now).generation(1).mint_binary_heapless::<64>(&profile, &second_key)?;
     /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
     /// let verifier = Verifier::new(profile, keys, Window { max_age: 300, skew_future: 60 });
     /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap().generation(), 1);

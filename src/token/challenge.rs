@@ -70,21 +70,21 @@ pub fn make<'b>(
 /// # use countersign::{UnixTime, key::MacKey, token::{Profile, challenge}};
 /// # let (challenge_key, profile) = (MacKey::new(b"the server's own obvious testkey")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// let for_one = challenge::make_string(&profile, &challenge_key, b"dev-7", now)?;
-/// let for_another = challenge::make_string(&profile, &challenge_key, b"dev-8", now)?;
+/// let for_one = challenge::make_heapless(&profile, &challenge_key, b"dev-7", now)?;
+/// let for_another = challenge::make_heapless(&profile, &challenge_key, b"dev-8", now)?;
 /// assert_ne!(for_one, for_another); // the uid is not sent, but signed
 /// # Ok::<(), countersign::Error>(())
 /// ```
 ///
 /// # Errors
 /// As [`make`].
-pub fn make_string(
+pub fn make_heapless(
     profile: &Profile<'_>,
     challenge_key: &MacKey,
     uid: &[u8],
     now: UnixTime,
 ) -> Result<heapless::String<CHALLENGE_LEN>> {
-    Draft::challenge(uid, now).mint_string(&profile.with_sign_len(SignLen::N8), challenge_key)
+    Draft::challenge(uid, now).mint_text_heapless(&profile.with_sign_len(SignLen::N8), challenge_key)
 }
 
 /// Reads a challenge and drafts the device's Answer to it. The challenge itself proves nothing to the device: draw no
@@ -94,7 +94,7 @@ pub fn make_string(
 /// # use countersign::{Error, key::MacKey, token::{Profile, challenge}};
 /// # let (device_key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let question = b"cs1q_.1767225600.b74aaa7f3622d9cf";
-/// let answer = challenge::answer(question, b"dev-7")?.mint_string::<80>(&profile, &device_key)?;
+/// let answer = challenge::answer(question, b"dev-7")?.mint_text_heapless::<80>(&profile, &device_key)?;
 /// assert!(answer.starts_with("cs1c_dev-7.1767225600.c_"));
 /// assert_eq!(challenge::answer(answer.as_bytes(), b"dev-7").unwrap_err(), Error::Malformed);
 /// # Ok::<(), Error>(())

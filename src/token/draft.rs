@@ -101,9 +101,9 @@ impl<'a> Draft<'a> {
     /// # use countersign::{Error, key::MacKey, token::{Draft, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let draft = Draft::sequence(b"dev-7", 42);
-    /// let text = draft.params(&[("site", b"berlin"), ("fw", b"7")]).mint_string::<80>(&profile, &key)?;
+    /// let text = draft.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
     /// assert!(text.starts_with("cs1s_dev-7.42.fw_7.site_berlin."));
-    /// let reserved = draft.params(&[("k", b"7")]).mint_string::<80>(&profile, &key); // has a setter: `slot`
+    /// let reserved = draft.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `slot`
     /// assert_eq!(reserved, Err(Error::ParamKey));
     /// # Ok::<(), Error>(())
     /// ```
@@ -137,8 +137,8 @@ impl<'a> Draft<'a> {
     /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// let radio = Profile::new("mqtt")?.with_sign_len(SignLen::N8);
     /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short();
-    /// assert_eq!(draft.mint_vec::<11>(&radio, &key)?.len(), 11);
-    /// assert_eq!(draft.mint_string::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
+    /// assert_eq!(draft.mint_binary_heapless::<11>(&radio, &key)?.len(), 11);
+    /// assert_eq!(draft.mint_text_heapless::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]
@@ -167,7 +167,7 @@ impl<'a> Draft<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let mint = |nonce: &[u8]| draft.nonce(nonce).mint_vec::<64>(&profile, &key);
+    /// let mint = |nonce: &[u8]| draft.nonce(nonce).mint_binary_heapless::<64>(&profile, &key);
     /// assert_ne!(mint(b"41")?, mint(b"42")?);
     /// # Ok::<(), countersign::Error>(())
     /// ```
@@ -257,14 +257,18 @@ impl<'a> Draft<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let text = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_string::<64>(&profile, &key)?;
+    /// let text = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
     /// assert_eq!(text.len(), 53);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`mint_text`](Draft::mint_text); a string of [`MAX_TEXT`] always suffices.
-    pub fn mint_string<const N: usize>(&self, profile: &Profile<'_>, key: &MacKey) -> Result<heapless::String<N>> {
+    pub fn mint_text_heapless<const N: usize>(
+        &self,
+        profile: &Profile<'_>,
+        key: &MacKey,
+    ) -> Result<heapless::String<N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
         bytes.resize_default(N.min(MAX_TEXT)).map_err(|_| Error::BufferTooSmall { needed: MAX_TEXT })?;
         let len = self.mint_text(profile, key, &mut bytes)?.len();
@@ -276,7 +280,11 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// As [`mint_binary`](Draft::mint_binary); a vector of [`MAX_BINARY`] always suffices.
-    pub fn mint_vec<const N: usize>(&self, profile: &Profile<'_>, key: &MacKey) -> Result<heapless::Vec<u8, N>> {
+    pub fn mint_binary_heapless<const N: usize>(
+        &self,
+        profile: &Profile<'_>,
+        key: &MacKey,
+    ) -> Result<heapless::Vec<u8, N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
         bytes.resize_default(N.min(MAX_BINARY)).map_err(|_| Error::BufferTooSmall { needed: MAX_BINARY })?;
         let len = self.mint_binary(profile, key, &mut bytes)?.len();

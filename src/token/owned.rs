@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// # let text = Draft::time(b"dev-7", now).mint_string::<64>(&profile, &key)?;
+/// # let text = Draft::time(b"dev-7", now).mint_text_heapless::<64>(&profile, &key)?;
 /// # let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
 /// # let mut scratch = [0; MAX_FIELDS];
 /// let verified = verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut scratch).unwrap();
@@ -40,7 +40,7 @@ impl VerifiedToken {
     /// # use countersign::{Window, token::{Draft, MAX_FIELDS}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
-    /// # let text = Draft::time(b"dev-7", now).params(&[("fw", b"1.2.3")]).mint_string::<80>(&profile, &key)?;
+    /// # let text = Draft::time(b"dev-7", now).params(&[("fw", b"1.2.3")]).mint_text_heapless::<80>(&profile, &key)?;
     /// # let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
     /// let owned = {
     ///     let mut scratch = [0; MAX_FIELDS];

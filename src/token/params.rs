@@ -53,7 +53,7 @@ impl<'a> Params<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let binary = draft.params(&[("fw", b"1.2.3")]).slot(2).mint_vec::<64>(&profile, &key)?;
+    /// let binary = draft.params(&[("fw", b"1.2.3")]).slot(2).mint_binary_heapless::<64>(&profile, &key)?;
     /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!(token.params().len(), 2); // `fw` and `k`
     /// # Ok::<(), countersign::Error>(())
@@ -99,7 +99,7 @@ impl<'a> Params<'a> {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let pairs = [("site", b"berlin".as_slice()), ("fw", b"1.2.3")];
     /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
-    /// # let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
     /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert!(token.params().iter().map(|(key, _)| key).eq(["fw", "site"])); // sorted, however they were drafted
     /// # Ok::<(), countersign::Error>(())

@@ -31,7 +31,7 @@ impl<'a> Profile<'a> {
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
     /// # let window = Window { max_age: 300, skew_future: 60 };
     /// let (login, reset) = (Profile::new("shop/login")?, Profile::new("shop/reset")?);
-    /// let text = Draft::time(b"alice", now).mint_string::<64>(&login, &key)?;
+    /// let text = Draft::time(b"alice", now).mint_text_heapless::<64>(&login, &key)?;
     /// let elsewhere = Verifier::new(reset, &key, window);
     /// let verdict = elsewhere.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut [0; MAX_FIELDS]).err();
     /// assert_eq!(verdict, Some(Refusal::Invalid));
@@ -64,8 +64,8 @@ impl<'a> Profile<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile, SignLen}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let long = draft.mint_string::<64>(&profile, &key)?;
-    /// let short = draft.mint_string::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
+    /// let long = draft.mint_text_heapless::<64>(&profile, &key)?;
+    /// let short = draft.mint_text_heapless::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
     /// assert_eq!((long.len(), short.len()), (53, 37));
     /// assert!(!long.starts_with(short.as_str())); // the length is signed too: a long sign cut short is no short sign
     /// # Ok::<(), countersign::Error>(())
@@ -83,8 +83,8 @@ impl<'a> Profile<'a> {
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
     /// let one_shot = Profile::new("mqtt")?.with_max_mac_input(64);
     /// let draft = Draft::time(b"dev-0123456789ab", now);
-    /// assert!(draft.mint_string::<64>(&one_shot, &key).is_ok());
-    /// let bound = draft.bind(b"a request hash of 32 bytes in it").mint_string::<64>(&one_shot, &key);
+    /// assert!(draft.mint_text_heapless::<64>(&one_shot, &key).is_ok());
+    /// let bound = draft.bind(b"a request hash of 32 bytes in it").mint_text_heapless::<64>(&one_shot, &key);
     /// assert_eq!(bound, Err(Error::MacInputTooLong { length: 70, cap: 64 }));
     /// # Ok::<(), Error>(())
     /// ```
@@ -141,7 +141,7 @@ impl<'a> Profile<'a> {
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// # let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-/// let detached = Draft::time(b"dev-7", now).detached().mint_vec::<22>(&profile, &key)?;
+/// let detached = Draft::time(b"dev-7", now).detached().mint_binary_heapless::<22>(&profile, &key)?;
 /// let mqtt = Carrier { uid: Some(b"dev-7"), bind: b"" };
 /// assert!(verifier.verify_binary(&detached, mqtt, now.into()).is_ok());
 /// assert_eq!(verifier.verify_binary(&detached, Carrier::NONE, now.into()), Err(Refusal::Invalid));

@@ -15,7 +15,7 @@ pub(super) const PROOF_LEN: usize = 8;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).clock_quality(ClockQuality::Network);
-/// assert!(draft.mint_string::<64>(&profile, &key)?.contains(".q_2."));
+/// assert!(draft.mint_text_heapless::<64>(&profile, &key)?.contains(".q_2."));
 /// assert!(ClockQuality::Network > ClockQuality::Floor); // ascending: a policy can ask for at least one of them
 /// # Ok::<(), countersign::Error>(())
 /// ```

@@ -79,14 +79,14 @@ pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]
 /// use countersign::{Error, token::transcode};
 ///
 /// let text = b"cs1_.1767225600.657dedb131709df8";
-/// assert_eq!(transcode::text_to_vec::<14>(text)?.len(), 14);
-/// assert_eq!(transcode::text_to_vec::<13>(text), Err(Error::BufferTooSmall { needed: 14 }));
+/// assert_eq!(transcode::text_to_binary_heapless::<14>(text)?.len(), 14);
+/// assert_eq!(transcode::text_to_binary_heapless::<13>(text), Err(Error::BufferTooSmall { needed: 14 }));
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Errors
 /// As [`text_to_binary`].
-pub fn text_to_vec<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> {
+pub fn text_to_binary_heapless<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> {
     let mut out = [0; MAX_BINARY];
     let binary = text_to_binary(text, &mut out)?;
     heapless::Vec::from_slice(binary).map_err(|_| Error::BufferTooSmall { needed: binary.len() })
@@ -98,14 +98,14 @@ pub fn text_to_vec<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> 
 /// use countersign::token::transcode;
 ///
 /// let text = b"cs1_.1767225600.657dedb131709df8";
-/// let binary = transcode::text_to_vec::<14>(text)?;
-/// assert_eq!(transcode::binary_to_string::<32>(&binary, None)?.as_bytes(), text);
+/// let binary = transcode::text_to_binary_heapless::<14>(text)?;
+/// assert_eq!(transcode::binary_to_text_heapless::<32>(&binary, None)?.as_bytes(), text);
 /// # Ok::<(), countersign::Error>(())
 /// ```
 ///
 /// # Errors
 /// As [`binary_to_text`].
-pub fn binary_to_string<const N: usize>(bytes: &[u8], now: Option<UnixTime>) -> Result<heapless::String<N>> {
+pub fn binary_to_text_heapless<const N: usize>(bytes: &[u8], now: Option<UnixTime>) -> Result<heapless::String<N>> {
     let mut out = [0; MAX_TEXT];
     let text = binary_to_text(bytes, now, &mut out)?;
     text.try_into().map_err(|_| Error::BufferTooSmall { needed: text.len() })

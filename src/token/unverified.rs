@@ -112,7 +112,7 @@ impl<'a> Unverified<'a> {
     /// // A device reads a server's time, bound to the sign that the server has refused.
     /// let refused_sign = b"16 bytes of sign";
     /// let reply = Draft::time_reply(b"dev-7", UnixTime::from_secs(1_767_225_655)).bind(refused_sign);
-    /// let reply = reply.mint_vec::<22>(&profile, &key)?;
+    /// let reply = reply.mint_binary_heapless::<22>(&profile, &key)?;
     /// let parsed = Unverified::parse_binary(&reply, None)?;
     /// let carrier = Carrier { uid: Some(b"dev-7"), bind: refused_sign };
     /// let token = parsed.authenticate(&profile, &key, carrier).unwrap();
@@ -145,7 +145,7 @@ impl<'a> Unverified<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, MAX_MAC_INPUT, Profile, Unverified}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let binary = draft.mint_vec::<64>(&profile, &key)?;
+    /// let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
     /// let (mut sent, mut received) = ([0; MAX_MAC_INPUT], [0; MAX_MAC_INPUT]);
     /// let received = Unverified::parse_binary(&binary, None)?.mac_input(&profile, Carrier::NONE, &mut received)?;
     /// assert_eq!(received, draft.mac_input(&profile, &mut sent)?);

@@ -46,8 +46,8 @@ impl<'a, K: KeySource> Verifier<'a, K> {
     /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
-    /// let time = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
-    /// let sequence = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// let time = Draft::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
+    /// let sequence = Draft::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window);
     /// assert!(verifier.verify_binary(&time, Carrier::NONE, now.into()).is_ok());
     /// assert_eq!(verifier.verify_binary(&sequence, Carrier::NONE, now.into()), Err(Refusal::Invalid));
@@ -85,7 +85,7 @@ impl<'a, K: KeySource> Verifier<'a, K> {
     /// }
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
-    /// # let binary = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+    /// # let binary = Draft::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window).with_revocations(AllBefore(now.as_secs() + 60 + 1));
     /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()), Err(Refusal::Revoked));
     /// # Ok::<(), countersign::Error>(())
@@ -115,7 +115,7 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
-    /// let time = Draft::time(b"dev-7", now).mint_vec::<64>(&profile, &key)?;
+    /// let time = Draft::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window).refusing_time().accepting_sequence();
     /// assert_eq!(verifier.verify_binary(&time, Carrier::NONE, now.into()), Err(Refusal::Invalid));
     /// # Ok::<(), countersign::Error>(())
@@ -134,8 +134,8 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
-    /// let question = challenge::make_string(&profile, &challenge_key, b"dev-7", now)?;
-    /// let answer = challenge::answer(question.as_bytes(), b"dev-7")?.mint_vec::<64>(&profile, &key)?;
+    /// let question = challenge::make_heapless(&profile, &challenge_key, b"dev-7", now)?;
+    /// let answer = challenge::answer(question.as_bytes(), b"dev-7")?.mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window).accepting_answers(&challenge_key);
     /// let after = |secs| UnixTime::from_secs(now.as_secs() + secs).into();
     /// assert!(verifier.verify_binary(&answer, Carrier::NONE, after(60)).is_ok());
@@ -154,7 +154,7 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (no_clock, window) = (UnixTime::UNSET, Window { max_age: 300, skew_future: 60 });
-    /// let binary = Draft::sequence(b"dev-7", 42).mint_vec::<64>(&profile, &key)?;
+    /// let binary = Draft::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window);
     /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, no_clock.into()), Err(Refusal::Invalid));
     /// let verifier = verifier.accepting_sequence();
@@ -178,9 +178,9 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
     /// const CAP: usize = max_text_len(16, &[], SignLen::N16);
     /// let verifier = Verifier::new(profile, &key, window).with_max_text(CAP);
-    /// let text = Draft::time(b"dev-0123456789ab", now).mint_string::<CAP>(&profile, &key)?;
+    /// let text = Draft::time(b"dev-0123456789ab", now).mint_text_heapless::<CAP>(&profile, &key)?;
     /// assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut [0; CAP]).is_ok());
-    /// let longer = Draft::time(&[b'u'; 64], now).mint_string::<128>(&profile, &key)?;
+    /// let longer = Draft::time(&[b'u'; 64], now).mint_text_heapless::<128>(&profile, &key)?;
     /// assert!(verifier.verify_text(longer.as_bytes(), Carrier::NONE, now.into(), &mut [0; CAP]).is_err());
     /// # Ok::<(), countersign::Error>(())
     /// ```
@@ -197,7 +197,7 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
     /// let verifier = Verifier::new(profile, &key, window).with_max_binary(39);
-    /// let binary = Draft::time(b"seventeen bytes!!", now).mint_vec::<64>(&profile, &key)?;
+    /// let binary = Draft::time(b"seventeen bytes!!", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// assert_eq!(binary.len(), 40);
     /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()), Err(Refusal::Invalid));
     /// # Ok::<(), countersign::Error>(())
@@ -259,7 +259,7 @@ impl<'a, K: KeySource, R: Revocations> Verifier<'a, K, R> {
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), Window { max_age: 300, skew_future: 60 });
     /// # let verifier = Verifier::new(profile, &key, window);
     /// let request = b"sha-256 of the request";
-    /// let binary = Draft::time(b"dev-7", now).bind(request).mint_vec::<64>(&profile, &key)?;
+    /// let binary = Draft::time(b"dev-7", now).bind(request).mint_binary_heapless::<64>(&profile, &key)?;
     /// let carrier = Carrier { uid: Some(b"dev-7"), bind: request };
     /// assert!(verifier.verify_binary(&binary, carrier, now.into()).is_ok());
     /// let for_another = Carrier { bind: b"another request", ..carrier };

@@ -102,7 +102,7 @@ macro_rules! clock_of_the_operator {
 ///
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// let profile = Profile::new("shop/api")?;
-/// let text = Draft::time(b"alice", UnixTime::now()).mint_string::<64>(&profile, &key)?;
+/// let text = Draft::time(b"alice", UnixTime::now()).mint_text_heapless::<64>(&profile, &key)?;
 ///
 /// let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 });
 /// let authenticator = TokenAuthenticator::new(verifier, HeldClock::new(60));
@@ -132,7 +132,7 @@ impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// use countersign::token::Carrier;
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
-    /// let text = Draft::time(b"alice", UnixTime::now()).bind(b"/orders").mint_string::<64>(&profile, &key)?;
+    /// let text = Draft::time(b"alice", UnixTime::now()).bind(b"/orders").mint_text_heapless::<64>(&profile, &key)?;
     /// # let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 });
     /// let authenticator = TokenAuthenticator::new(verifier, HeldClock::new(60))
     ///     .with_carrier(|request| Carrier { uid: None, bind: request.uri.path().as_bytes() });
