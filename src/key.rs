@@ -189,7 +189,8 @@ impl fmt::Debug for MacKey {
 /// A MAC that takes its input piece by piece.
 pub(crate) type RunningMac<'c> = Running<'c, Sha256>;
 
-/// The full HMAC-SHA-256 value. The expected sign of a forged token is a secret: wiped on drop.
+/// The full HMAC-SHA-256 value. The expected sign of a forged token is a secret: wiped on drop where it lies, though not on the stack of the
+/// crate that has made it.
 #[derive(Default)]
 pub(crate) struct Tag(Zeroizing<[u8; 32]>);
 

@@ -22,6 +22,10 @@ use serde::forward_to_deserialize_any;
 /// Bytes of the longest string with an escape in it that is read without a heap.
 const UNESCAPED: usize = 256;
 
+/// How names begin that have a meaning inside of `serde_json`: a `Value` would take the string under one of them for a number, or for JSON that
+/// the scanner has not seen.
+const PRIVATE: &str = "$serde_json::private::";
+
 /// A library that reads one value.
 pub(crate) trait Library {
     /// Room for strings with an escape in them.
@@ -61,9 +65,9 @@ impl Library for Core {
         let mut inner = serde_json_core::de::Deserializer::new(value.text.as_bytes(), Some(room));
         match seed.deserialize(Claim::new(value.plain, &mut inner, &fault)) {
             Ok(read) if fault.get() == NOT_READ || inner.end().is_ok() => Ok(read),
-            // What is left of a valid value is the fraction or the exponent of a number.
+            // What is left is the fraction or the exponent of a number, unless a type has read nothing.
             Ok(_) => Err(ClaimFault::ExpectedInteger),
-            Err(error) => Err(fault_of(error, &fault)),
+            Err(error) => Err(fault_of_core(error, &fault)),
         }
     }
 }
@@ -71,15 +75,24 @@ impl Library for Core {
 /// Out of line: it is the same for every type.
 #[cold]
 #[inline(never)]
-fn fault_of(error: serde_json_core::de::Error, fault: &Cell<Option<ClaimFault>>) -> ClaimFault {
+fn fault_of_core(error: serde_json_core::de::Error, fault: &Cell<Option<ClaimFault>>) -> ClaimFault {
     use serde_json_core::de::Error;
 
     match error {
         Error::EscapedStringIsTooLong => ClaimFault::TooLong,
         Error::AnyIsUnsupported | Error::BytesIsUnsupported => ClaimFault::NeedsHeap,
-        _ => fault.get().unwrap_or(ClaimFault::Unfit),
+        _ => fault_of(fault),
     }
 }
+
+/// What a library or a type has refused.
+fn fault_of(fault: &Cell<Option<ClaimFault>>) -> ClaimFault {
+    fault.get().filter(|fault| Some(*fault) != NOT_READ).unwrap_or(ClaimFault::Unfit)
+}
+
+// Why: with its feature `custom-error-messages`, which another package may switch on, serde-json-core panics at a message of more than 64 bytes.
+// Its error is larger then, and this does not compile.
+const _: () = assert!(size_of::<serde_json_core::de::Error>() == 1, "serde-json-core without custom-error-messages");
 
 /// `serde_json`: every type of serde.
 #[cfg(feature = "std")]
@@ -95,7 +108,7 @@ impl Library for Std {
         let (mut inner, fault) = (serde_json::Deserializer::from_str(value.text), Cell::new(None));
         match seed.deserialize(Claim::new(value.plain, &mut inner, &fault)) {
             Ok(read) if fault.get() == NOT_READ || inner.end().is_ok() => Ok(read),
-            _ => Err(fault.get().unwrap_or(ClaimFault::Unfit)),
+            _ => Err(fault_of(&fault)),
         }
     }
 }
@@ -218,7 +231,10 @@ impl<'b, L: Library> MapAccess<'b> for &mut Members<'b, L> {
             return Ok(None);
         }
         let key = self.take();
-        self.name = key.plain.unwrap_or(key.text);
+        self.name = key.text.get(1..key.text.len().saturating_sub(1)).unwrap_or_default();
+        if self.name.starts_with(PRIVATE) {
+            return Err(Failed { name: self.name, fault: ClaimFault::Unfit });
+        }
         let key = match key.plain {
             Some(name) => seed.deserialize(Key(BorrowedStrDeserializer::new(name))),
             None => self.read(key, key::Seed(seed)),

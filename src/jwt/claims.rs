@@ -125,8 +125,9 @@ impl<'b> ClaimsSet<'b> {
 
     /// Reads claims into a type of yours, by `serde_json`: flattened and untagged types, maps, any number of fields.
     ///
-    /// Claims that the type does not name are skipped. [`deserialize_no_alloc`](ClaimsSet::deserialize_no_alloc) does the same without a heap, for
-    /// fewer types.
+    /// Claims that the type does not name are skipped. Keys of maps are strings, whole numbers in their shortest form, or variants. A number that
+    /// is too large for its field is an error, but where serde keeps it for later: in a flattened, untagged or tagged type an `f32` may become
+    /// infinite. [`deserialize_no_alloc`](ClaimsSet::deserialize_no_alloc) does the same without a heap, for fewer types.
     ///
     /// ```
     /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
@@ -167,6 +168,9 @@ impl<'b> ClaimsSet<'b> {
     /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::ClaimFault::NeedsHeap) |
     /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::ClaimFault::TooLong) |
     /// | integers of 128 bits | read | an error |
+    /// | a struct as an array | read | an error |
+    /// | `-0` as a whole number | an error | 0 |
+    /// | `serde::de::IgnoredAny` inside of another type | read | an error for numbers and words |
     ///
     /// ```
     /// # use countersign::jwt::{Claims, Hs256Key, Unverified};

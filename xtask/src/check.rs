@@ -104,6 +104,8 @@ fn dependency_tree(tally: &mut Tally) -> Outcome {
         let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(" v").next()).collect();
         let missing: Vec<_> = packages.iter().filter(|package| !crates.contains(*package)).collect();
         tally.expect(missing.is_empty(), &format!("features [{features}] bring {packages:?}"));
+        let of_servers = ["moka", "serde_json", "tokio", "http"].iter().any(|package| crates.contains(package));
+        tally.expect(!of_servers, &format!("features [{features}] bring nothing of a server"));
         if features.is_empty() {
             let holds = crates.len() < CORE_CRATES;
             tally.expect(holds, &format!("the bare core is {} crates, fewer than {CORE_CRATES}", crates.len()));

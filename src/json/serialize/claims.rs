@@ -1,7 +1,7 @@
 //! The members of a struct or map as claims: behind those that are there already, each name once.
 
 use super::Json;
-use super::value::{Key, refuse, refuse_scalars};
+use super::value::{PRIVATE, Text, refuse, refuse_scalars};
 use crate::error::{ClaimError, ClaimFault};
 use crate::json::MAX_CLAIMS;
 use crate::json::members::KeySet;
@@ -34,7 +34,7 @@ impl Claims<'_, '_> {
     /// Writes a name. What does not fit into the buffer is only counted, and so not compared: the buffer is refused later.
     fn name<K: Serialize + ?Sized>(&mut self, name: &K) -> Result<(), ClaimError> {
         self.last = self.json.len().saturating_add(usize::from(!self.json.is_first));
-        name.serialize(Key(self.json)).map_err(|fault| ClaimError::new("", fault))?;
+        name.serialize(Text { json: self.json, is_key: true }).map_err(|fault| ClaimError::new("", fault))?;
         let Some(text) = self.json.cursor.written(0) else { return Ok(()) };
         let Some((before, [name @ .., _colon])) = text.split_at_checked(self.last) else { return Ok(()) };
         self.names.add(before, name).map_err(|fault| self.error(fault))
@@ -75,8 +75,8 @@ impl<'j, 'b> Serializer for Claims<'j, 'b> {
         Ok(self)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, ClaimError> {
-        Ok(self)
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Self, ClaimError> {
+        if name.starts_with(PRIVATE) { Err(ClaimFault::NotAnObject.into()) } else { Ok(self) }
     }
 }
 

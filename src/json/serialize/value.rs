@@ -13,6 +13,12 @@ use serde::ser::{
 
 type Done = Result<(), ClaimFault>;
 
+/// How the names of structs begin that have a meaning inside of `serde_json`.
+pub(super) const PRIVATE: &str = "$serde_json::private::";
+
+/// A number as text: the one of them that can be written.
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// The inside of a string, written piece by piece.
 struct Escaped<'j, 'b>(&'j mut Json<'b>);
 
@@ -73,11 +79,17 @@ impl Compound<'_, '_> {
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Done {
+        if self.closing.is_empty() {
+            return value.serialize(Text { json: self.json, is_key: false });
+        }
         self.json.key(key);
         value.serialize(&mut *self.json)
     }
 
     fn done(self) -> Done {
+        if self.closing.is_empty() {
+            return Ok(());
+        }
         self.json.close(self.closing);
         if self.is_variant {
             self.json.close(b"}");
@@ -115,6 +127,14 @@ impl<'j, 'b> Serializer for &'j mut Json<'b> {
 
     unsigned!(serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64);
     signed!(serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64);
+
+    fn serialize_i128(self, _: i128) -> Done {
+        Err(ClaimFault::NotJson)
+    }
+
+    fn serialize_u128(self, _: u128) -> Done {
+        Err(ClaimFault::NotJson)
+    }
 
     fn serialize_bool(self, value: bool) -> Done {
         self.put(if value { b"true" } else { b"false" });
@@ -205,8 +225,13 @@ impl<'j, 'b> Serializer for &'j mut Json<'b> {
         self.compound(b"}")
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'j, 'b>, ClaimFault> {
-        self.compound(b"}")
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'j, 'b>, ClaimFault> {
+        match name {
+            // A number of serde_json, where any package has switched on `arbitrary_precision`.
+            NUMBER => Ok(Compound { json: self, closing: b"", is_variant: false }),
+            _ if name.starts_with(PRIVATE) => Err(ClaimFault::NotJson),
+            _ => self.compound(b"}"),
+        }
     }
 
     fn serialize_struct_variant(
@@ -276,7 +301,7 @@ impl SerializeMap for Compound<'_, '_> {
     type Error = ClaimFault;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(Key(self.json))
+        key.serialize(Text { json: self.json, is_key: true })
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
@@ -288,8 +313,11 @@ impl SerializeMap for Compound<'_, '_> {
     }
 }
 
-/// Writes a key of a map; refuses every value but a string.
-pub(super) struct Key<'j, 'b>(pub(super) &'j mut Json<'b>);
+/// Writes a key of a map, or a number that is given as text; refuses every value but a string.
+pub(super) struct Text<'j, 'b> {
+    pub(super) json: &'j mut Json<'b>,
+    pub(super) is_key: bool,
+}
 
 /// Everything that a serializer of few types refuses.
 macro_rules! refuse {
@@ -347,7 +375,7 @@ macro_rules! refuse_scalars {
 
 pub(super) use {refuse, refuse_scalars};
 
-impl Serializer for Key<'_, '_> {
+impl Serializer for Text<'_, '_> {
     type Ok = ();
     type Error = ClaimFault;
     type SerializeSeq = Impossible<(), ClaimFault>;
@@ -366,9 +394,17 @@ impl Serializer for Key<'_, '_> {
         serialize_struct(&'static str, usize) -> SerializeStruct;
     }
 
-    fn serialize_str(self, key: &str) -> Done {
-        self.0.key(key);
-        Ok(())
+    fn serialize_str(self, text: &str) -> Done {
+        if self.is_key {
+            self.json.key(text);
+            return Ok(());
+        }
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_json = digits.starts_with(|first: char| first.is_ascii_digit())
+            && !digits.ends_with('.')
+            && (digits.starts_with("0.") || digits.starts_with("0e") || !digits.starts_with('0') || digits == "0");
+        let number: f64 = text.parse().ok().filter(|_| is_json).ok_or(ClaimFault::NotJson)?;
+        number.is_finite().then(|| self.json.put(text.as_bytes())).ok_or(ClaimFault::NotFinite)
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {

@@ -4,7 +4,7 @@ use super::guard::{Fault, Guard};
 use crate::error::ClaimFault;
 use serde::de::{Deserializer, Visitor};
 
-/// What stands in the place of a fault once a library has not read the claim.
+/// What stands in the place of a fault once a claim was taken without a library; it is never the fault itself.
 pub(super) const NOT_READ: Option<ClaimFault> = Some(ClaimFault::Unknown);
 
 /// Around the deserializer of a claim.

@@ -70,11 +70,7 @@ impl<'b, D: Deserializer<'b>> Deserializer<'b> for Guard<'_, D> {
         deserialize_struct(name: &'static str, fields: &'static [&'static str]) Some(ClaimFault::ExpectedObject);
         deserialize_enum(name: &'static str, variants: &'static [&'static str]) None;
         deserialize_identifier() Some(ClaimFault::ExpectedString);
-    }
-
-    /// Not guarded: nothing of it is kept.
-    fn deserialize_ignored_any<V: Visitor<'b>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_ignored_any(visitor)
+        deserialize_ignored_any() None;
     }
 }
 

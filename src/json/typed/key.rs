@@ -1,6 +1,7 @@
 //! The key of a map: a string, and whatever a type makes of one.
 
 use core::fmt;
+use core::str::FromStr;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -68,6 +69,13 @@ impl<'b, D: Deserializer<'b>> Deserializer<'b> for Key<D> {
     }
 }
 
+/// A whole number, in the one spelling that it has: two names must not be one key.
+fn shortest<N: FromStr>(text: &str) -> Option<N> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_shortest = text == "0" || digits.starts_with(|first| matches!(first, '1'..='9'));
+    text.parse().ok().filter(|_| is_shortest)
+}
+
 impl<'b, V: Visitor<'b>> Visitor<'b> for Taking<V> {
     type Value = V::Value;
 
@@ -84,11 +92,11 @@ impl<'b, V: Visitor<'b>> Visitor<'b> for Taking<V> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
         let Self(taken, visitor) = self;
-        let no_number = |_| E::invalid_type(Unexpected::Str(""), &"a number as a key");
+        let no_number = || E::invalid_type(Unexpected::Str(""), &"a number as a key, in its shortest form");
         match taken {
             As::Text => visitor.visit_str(text),
-            As::Unsigned => visitor.visit_u64(text.parse().map_err(no_number)?),
-            As::Signed => visitor.visit_i64(text.parse().map_err(no_number)?),
+            As::Unsigned => visitor.visit_u64(shortest(text).ok_or_else(no_number)?),
+            As::Signed => visitor.visit_i64(shortest(text).ok_or_else(no_number)?),
             As::Variant => visitor.visit_enum(text.into_deserializer()),
         }
     }
