@@ -17,11 +17,11 @@ pub(crate) type Tag<D> = Output<HmacCore<D>>;
 pub(crate) struct PreparedKey<D: EagerHash>(HmacCore<D>);
 
 impl<D: EagerHash> PreparedKey<D> {
-    /// Absorbs a key of any length. Never inlined, so that the stack that it takes is given back.
+    /// Absorbs a key of any length. What calls it is never inlined, so that the stack that it takes is given back; this itself is, since out of
+    /// line the compiler keeps a panic path of `hmac` at opt-level z.
     ///
     /// # Errors
     /// None in practice: HMAC takes keys of any length.
-    #[inline(never)]
     pub(crate) fn new(key: &[u8]) -> Result<Self> {
         HmacCore::new_from_slice(key).map(Self).map_err(|_| Error::KeyLength { got: key.len() })
     }

@@ -125,7 +125,7 @@ impl MacKey {
     /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`SecretBytes::new`].
     pub fn new(bytes: &[u8]) -> Result<Self> {
         // Without a copy of the bytes.
-        PreparedKey::new(check(bytes)?).map(Self)
+        Self::prepare(check(bytes)?)
     }
 
     /// Prepares a key from checked bytes.
@@ -143,7 +143,12 @@ impl MacKey {
     /// # Errors
     /// None in practice: HMAC takes keys of any length.
     pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
-        PreparedKey::new(secret.expose()).map(Self)
+        Self::prepare(secret.expose())
+    }
+
+    #[inline(never)]
+    fn prepare(bytes: &[u8; KEY_LEN]) -> Result<Self> {
+        PreparedKey::new(bytes).map(Self)
     }
 
     /// Reads a device's key text and prepares its key; returns the slot too.

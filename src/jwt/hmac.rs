@@ -69,6 +69,7 @@ macro_rules! hmac_key {
                 Self::of_any_length(key, $len)
             }
 
+            #[inline(never)]
             fn of_any_length(key: &[u8], least: usize) -> Result<Self> {
                 if key.len() < least {
                     return Err(Error::KeyTooShort { got: key.len(), least });
