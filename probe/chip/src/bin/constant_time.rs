@@ -89,7 +89,9 @@ fn jwt() -> Option<Range> {
         let mut text = [0; JWT.len()];
         text.copy_from_slice(JWT.as_bytes());
         let character = text.get_mut(place)?;
-        *character = other(*character);
+        // The last one stands for four bits: all but every fourth character are no text of anything.
+        let is_last = place == JWT.len() - 1;
+        *character = if !is_last { other(*character) } else if *character == b'A' { b'E' } else { b'A' };
         let (instructions, refused) =
             ticks::instructions(|| authenticate_in_place(&key, black_box(&mut text)).is_err());
         refused.then_some(instructions)
