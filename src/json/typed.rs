@@ -7,6 +7,7 @@ mod claim;
 mod guard;
 mod key;
 
+use super::PRIVATE;
 use super::walk::{end_of_value, quoted_len};
 use crate::error::{ClaimError, ClaimFault};
 use crate::scan;
@@ -21,10 +22,6 @@ use serde::forward_to_deserialize_any;
 
 /// Bytes of the longest string with an escape in it that is read without a heap.
 const UNESCAPED: usize = 256;
-
-/// How names begin that have a meaning inside of `serde_json`: a `Value` would take the string under one of them for a number, or for JSON that
-/// the scanner has not seen.
-const PRIVATE: &str = "$serde_json::private::";
 
 /// A library that reads one value.
 pub(crate) trait Library {

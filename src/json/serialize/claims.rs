@@ -1,11 +1,11 @@
 //! The members of a struct or map as claims: behind those that are there already, each name once.
 
 use super::Json;
-use super::value::{PRIVATE, Text, refuse, refuse_scalars};
+use super::value::{Text, refuse, refuse_scalars};
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::MAX_CLAIMS;
 use crate::json::members::KeySet;
 use crate::json::walk::{members, quoted_len};
+use crate::json::{MAX_CLAIMS, PRIVATE};
 use core::fmt;
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeMap, SerializeStruct, Serializer};

@@ -3,7 +3,7 @@
 use super::Json;
 use crate::encoding::decimal::Decimal;
 use crate::error::ClaimFault;
-use crate::json::MAX_DEPTH;
+use crate::json::{MAX_DEPTH, PRIVATE};
 use core::fmt::{self, Write};
 use serde::Serialize;
 use serde::ser::{
@@ -12,9 +12,6 @@ use serde::ser::{
 };
 
 type Done = Result<(), ClaimFault>;
-
-/// How the names of structs begin that have a meaning inside of `serde_json`.
-pub(super) const PRIVATE: &str = "$serde_json::private::";
 
 /// A number as text: the one of them that can be written.
 const NUMBER: &str = "$serde_json::private::Number";
