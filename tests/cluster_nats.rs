@@ -13,27 +13,23 @@
 mod cluster_kit;
 mod races;
 
-use async_nats::jetstream::consumer::push::OrderedConfig;
-use async_nats::jetstream::stream::Config;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use cluster_kit::link::{Link, Mode};
-use cluster_kit::nats::{Nats, NatsCluster, PASSWORD};
+use cluster_kit::nats::{Nats, NatsCluster, OLDER, PASSWORD, REFUSED};
 use countersign::UnixTime;
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Content, Created, Credential, DynStore, Entry, Handle, Kind, Lifetimes, NatsOptions, NatsStore, Pepper,
-    SessionError, SessionStore, Sessions, StoreError, Swapped,
+    Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Kind, Lifetimes, NatsOptions,
+    NatsStore, Pepper, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
 use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionLayer};
-use futures_util::StreamExt;
 use http::{Request, StatusCode};
 use races::{DEADLINES, NOW, content, count_together, outlived, revivals_after, session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
 use tower::ServiceExt;
 
 /// Patient, as the machine that the tests run on may be busy.
@@ -79,58 +75,14 @@ async fn it_obeys_on_three_servers() {
     obeys("nats, three servers", &*store(&nats.urls(), &by_three()).await).await;
 }
 
-/// Markers of what was ended leave the bucket when it would be over anyway, and it stays over: for whoever has heard of it, and for whoever comes
-/// later.
+/// A short run of the laws and the races on the oldest line of servers that the store takes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn markers_leave_the_bucket() {
-    let nats = NatsCluster::start().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(2), ..by_three() };
-    let stores = three_stores(&nats.urls(), &options).await;
-    let (mut ended, mut kept) = (Vec::new(), Vec::new());
-    for number in 0..100 {
-        let handle = session(&*stores[number % 3], Kind::SignedIn, b"data").await;
-        if number % 4 > 0 {
-            assert_eq!(stores[0].delete(handle, NOW).await, Ok(true));
-            ended.push(handle);
-        } else {
-            kept.push(handle);
-        }
-    }
-    let keys = || {
-        let address = &nats.addresses()[0];
-        let only = r#"{"subjects_filter":"$KV.countersign.s.>"}"#;
-        let info = cluster_kit::nats::request(address, "$JS.API.STREAM.INFO.KV_countersign", only).unwrap();
-        info["state"]["subjects"].as_object().map_or(0, |subjects| subjects.len())
-    };
-    stores[0].catch_up().await.unwrap();
-    assert_eq!(keys(), 100);
-    assert_eq!(stores[0].sweep(NOW, 1000).await, Ok(0));
-    assert_eq!(keys(), 100, "they stay for as long as a late write could count");
-    // A minute after the absolute deadline, on clocks that may be five minutes off in either direction: what is kept is dead by then, too.
-    let early = UnixTime::from_secs(DEADLINES.absolute.as_secs() + 60);
-    assert_eq!(stores[0].sweep(early, 10).await, Ok(10));
-    assert_eq!(keys(), 100);
-    // What the markers are over is removed after a while.
-    tokio::time::sleep(options.answer * 5).await;
-    let late = UnixTime::from_secs(DEADLINES.absolute.as_secs() + 601);
-    assert_eq!(stores[0].sweep(late, 5).await, Ok(5));
-    assert_eq!(keys(), 95, "no more at once than was asked for");
-    assert_eq!(stores[0].sweep(late, 1000).await, Ok(10));
-    assert_eq!(keys(), 15, "those that were ended just now");
-    tokio::time::sleep(options.answer * 5).await;
-    // Whoever sweeps next finds nothing in the bucket, and forgets it, too.
-    for store in &stores {
-        store.catch_up().await.unwrap();
-        assert_eq!(store.sweep(late, 1000).await, Ok(0));
-        assert_eq!(keys(), 0);
-    }
-    let later = store(&nats.urls(), &by_three()).await;
-    for store in stores.iter().chain([&later]) {
-        store.catch_up().await.unwrap();
-        for handle in ended.iter().chain(&kept) {
-            assert!(store.load(*handle, NOW).await.unwrap().is_none());
-        }
-    }
+async fn it_obeys_on_an_older_server() {
+    let nats = Nats::of_version(OLDER).unwrap();
+    let stores = three_stores(&[nats.url()], &patient()).await;
+    obeys("nats 2.12", &*stores[0]).await;
+    assert_eq!(taken_twice(&stores).await, 0);
+    assert_eq!(outlived_their_logout("nats 2.12", &stores, 300).await, 0);
 }
 
 /// Three servers on the configuration of the examples: its user may do what the store does, and nothing else.
@@ -164,19 +116,28 @@ async fn the_user_of_the_example_is_enough() {
     assert!(not_encoded.to_string().contains("%2F") && !not_encoded.to_string().contains("4711"), "{not_encoded}");
 }
 
+/// Logouts, each against three calls of other servers.
+const RACES: usize = 3000;
+
 async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
     let start = Instant::now();
     assert_eq!(count_together(stores, Kind::SignedIn).await, 12_800);
     println!("{name}: 12 800 increments through three servers, {:.1?}", start.elapsed());
     assert_eq!(taken_twice(stores).await, 0);
+    assert_eq!(outlived_their_logout(name, stores, RACES).await, 0);
+}
+
+/// Logouts, each against a write, a touch and a renewal of other servers: how many sessions are there afterwards.
+async fn outlived_their_logout(name: &str, stores: &[Arc<NatsStore>], rounds: usize) -> usize {
     let start = Instant::now();
     // What a server is asked right after another one has written, it may not have heard of: it is asked once it has.
     let heard = async |store: Arc<NatsStore>| store.catch_up().await.unwrap();
-    assert_eq!(revivals_after(stores, Kind::SignedIn, 10_000, heard).await, 0);
+    let revived = revivals_after(stores, Kind::SignedIn, rounds, heard).await;
     println!(
-        "{name}: 10 000 logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
+        "{name}: {rounds} logouts, each against three calls of other servers: {revived} revived, {:.1?}",
         start.elapsed()
     );
+    revived
 }
 
 /// How often a handle was given to more than one of three who make a session under it at once, or to any of them once that one has ended.
@@ -235,7 +196,7 @@ async fn no_session_can_be_fixed() {
         servers.push(Sessions::new(Arc::clone(&copy), pepper, lifetimes));
         copies.push(copy);
     }
-    for round in 0..1000 {
+    for round in 0..300 {
         let of = |number: usize| &servers[(round + number) % 3];
         let mut planted = of(0).begin(NOW).unwrap();
         of(0).save(&mut planted, NOW).await.unwrap();
@@ -250,76 +211,6 @@ async fn no_session_can_be_fixed() {
         let found = of(2).find([victim.cookie().as_bytes()], NOW).await.unwrap().unwrap();
         assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("alice"), None));
     }
-}
-
-/// A flood of strangers is refused while there is room for those who sign in; and those are signed out when there is none for anybody.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_bucket_still_signs_people_out() {
-    let nats = Nats::single().unwrap();
-    let options = NatsOptions { max_bytes: 4 << 20, staleness: Duration::from_millis(400), ..patient() };
-    let store = store(&[nats.url()], &options).await;
-    let (first, second) =
-        (session(&*store, Kind::SignedIn, b"data").await, session(&*store, Kind::SignedIn, b"data").await);
-    let mut let_in = [0; 2];
-    for (count, kind) in let_in.iter_mut().zip([Kind::Anonymous, Kind::SignedIn]) {
-        let refusal = loop {
-            let handle = Credential::generate_anonymous().unwrap().handle();
-            match store.create(handle, content(kind, &[b'x'; 4000]), NOW).await {
-                Ok(_) => *count += 1,
-                Err(error) => break error,
-            }
-            assert!(*count < 5000, "they are let in without end");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        };
-        assert_eq!(refusal, StoreError::Full);
-    }
-    let [strangers, known] = let_in;
-    assert!(strangers > 500 && known > 100, "{let_in:?}");
-    assert!(store.load(first, NOW).await.unwrap().is_some());
-    assert_eq!(store.touch(first, UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
-    assert_eq!(store.delete(first, NOW).await, Ok(true));
-    assert!(store.revoke_user(second.tag(), None, NOW).await.is_ok());
-    assert!(store.load(second, NOW).await.unwrap().is_none());
-    println!("a full bucket: {strangers} strangers, then {known} users, then none; logouts go on");
-}
-
-/// Small sessions of strangers are let in, and then grow: what makes them grow is refused while there is room for those who sign in.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_do_not_grow_past_their_limit() {
-    let nats = Nats::single().unwrap();
-    let options = NatsOptions { max_bytes: 4 << 20, staleness: Duration::from_millis(400), ..patient() };
-    let store = store(&[nats.url()], &options).await;
-    let known = session(&*store, Kind::SignedIn, b"data").await;
-    let mut small = Vec::new();
-    for _ in 0..1500 {
-        let handle = Credential::generate_anonymous().unwrap().handle();
-        let made = store.create(handle, content(Kind::Anonymous, b"x"), NOW).await;
-        let Ok(Created::Done(version)) = made else { panic!("{made:?}") };
-        small.push((handle, version));
-    }
-    let mut grown = 0;
-    let refusal = loop {
-        let (handle, version) = small[grown];
-        match store.compare_and_swap(handle, version, content(Kind::Anonymous, &[b'x'; 4000]), NOW).await {
-            Ok(Swapped::Done(_)) => grown += 1,
-            other => break other,
-        }
-        assert!(grown < 1400, "they grow without end");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    };
-    assert_eq!(refusal, Err(StoreError::Full));
-    assert!(grown > 300, "{grown}");
-    for _ in 0..20 {
-        session(&*store, Kind::SignedIn, b"data").await;
-    }
-    assert!(store.load(known, NOW).await.unwrap().is_some());
-    assert!(store.revoke_user(known.tag(), None, NOW).await.is_ok());
-    assert!(store.load(known, NOW).await.unwrap().is_none());
-    // One that does not grow goes on.
-    let (handle, version) = small[1499];
-    let same = store.compare_and_swap(handle, version, content(Kind::Anonymous, b"y"), NOW).await;
-    assert!(matches!(same, Ok(Swapped::Done(_))), "{same:?}");
-    println!("1500 small strangers: {grown} grow, then none; 20 users sign in and one signs out everywhere");
 }
 
 // ---------------------------------------------------------------------------------------------- failures
@@ -508,9 +399,7 @@ async fn a_check_says_what_is_wrong() {
     };
     with("max_age", 3_600_000_000_000_u64.into());
     says("it forgets by age").await;
-    with("max_bytes", 1.into());
-    says("full").await;
-    with("max_bytes", config["max_bytes"].clone());
+    with("max_age", config["max_age"].clone());
     assert_eq!(store.check().await, Ok(()));
 
     nats.request("$JS.API.STREAM.DELETE.KV_countersign", "").unwrap();
@@ -523,7 +412,7 @@ async fn a_check_says_what_is_wrong() {
 }
 
 /// How often a server of the bucket is killed.
-const KILLS: usize = 20;
+const KILLS: usize = 6;
 
 /// What was acknowledged: sessions that were made, and others that were made and ended again.
 #[derive(Default)]
@@ -698,13 +587,13 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
 }
 
 /// Logouts, each against a write and a touch of other servers; then a follower is killed, and then all of them, and what they have read again from
-/// their logs is what was acknowledged. Here servers of 2.9 take what they had refused, if it is they who compare.
+/// their logs is what was acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_servers_read_again_brings_nothing_back() {
     let mut nats = NatsCluster::start().unwrap();
     let stores = three_stores(&nats.urls(), &by_three()).await;
     let (mut ended, mut written, mut races) = (Vec::new(), Vec::new(), 0);
-    for round in 0..400 {
+    for round in 0..200 {
         let of = |number: usize| &stores[(round + number) % 3];
         let handle = session(&**of(0), Kind::SignedIn, b"data").await;
         let Entry { version, content } = of(0).load(handle, NOW).await.unwrap().unwrap();
@@ -732,7 +621,7 @@ async fn what_servers_read_again_brings_nothing_back() {
             written.push((handle, who_won[1]));
         }
     }
-    assert!(races > 50, "hardly anybody was late, so nothing was shown");
+    assert!(races > 20, "hardly anybody was late, so nothing was shown");
     let check = async |what: &str, stores: &[Arc<NatsStore>]| {
         let (mut revived, mut changed) = (0, 0);
         for store in stores {
@@ -781,7 +670,6 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
     let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(2), ..patient() };
     let (ahead, behind) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
     let handle = session(&*ahead, Kind::SignedIn, b"data").await;
-    let over = session(&*ahead, Kind::SignedIn, b"data").await;
     caught_up(&behind).await;
     nats.kill();
     let folder = nats.server.folder().to_owned();
@@ -799,7 +687,6 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
         session(&*behind, Kind::SignedIn, b"lost").await;
     }
     assert_eq!(behind.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
-    assert_eq!(ahead.delete(over, NOW).await, Ok(true));
     for store in [&ahead, &behind] {
         caught_up(store).await;
     }
@@ -813,13 +700,8 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
     for store in [&ahead, &behind] {
         while !matches!(store.load(handle, NOW).await, Ok(None)) {
             assert!(ended.elapsed() < options.staleness + options.answer * 2, "it goes on believing");
-            assert!(!matches!(store.load(over, NOW).await, Ok(Some(_))), "a logout is undone");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-    while !matches!(fresh.load(over, NOW).await, Ok(None)) {
-        assert!(ended.elapsed() < Duration::from_secs(10), "a logout is not said again");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("a server that has lost something: copies follow within {:.1?}", ended.elapsed());
     for store in [&ahead, &behind] {
@@ -862,7 +744,7 @@ async fn who_is_cut_off_with_the_leader_says_so() {
         }
         assert!(parted.elapsed() < Duration::from_secs(60), "the others do not go on");
     }
-    nats.rejoin().unwrap();
+    nats.open_links().unwrap();
     for (who, store) in [("cut off", &cut_off), ("ahead", &ahead), ("first", &first)] {
         caught_up(store).await;
         assert!(store.load(handle, NOW).await.unwrap().is_none(), "{who}");
@@ -933,7 +815,7 @@ async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
     let over =
         [session(&*running[0], Kind::SignedIn, b"data").await, session(&*running[0], Kind::SignedIn, b"data").await];
     assert_eq!(running[0].delete(over[0], NOW).await, Ok(true));
-    let epoch = running[0].revoke_user(over[1].tag(), None, NOW).await.unwrap();
+    running[0].revoke_user(over[1].tag(), None, NOW).await.unwrap();
     for store in &running {
         caught_up(store).await;
         assert!(store.load(live, NOW).await.unwrap().is_some());
@@ -946,7 +828,7 @@ async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
     let far = running[0].position().unwrap();
     nats.request("$JS.API.STREAM.DELETE.KV_countersign", "").unwrap();
     let gone = Instant::now();
-    while gone.elapsed() < Duration::from_secs(8) {
+    while gone.elapsed() < Duration::from_secs(4) {
         for store in &running {
             let asked = gone.elapsed();
             for handle in over {
@@ -976,272 +858,462 @@ async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
         let handle = session(&**store, Kind::SignedIn, b"data").await;
         assert!(store.load(handle, NOW).await.unwrap().is_some());
     }
-    while started.epoch(over[1].tag()).await != Ok(epoch) {
-        assert!(made.elapsed() < Duration::from_secs(60), "the epoch of a user is not said again");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
     println!("the bucket is gone: all go on {:.1?} after a server is started", made.elapsed());
 }
 
-/// A bucket is made anew while copies of the one before are still believed: what is written over something of that one does not get in the way of
-/// what comes after it.
+// ---------------------------------------------------------------------------------------------- what is refused
+
+/// A server that would store half of a rotation is refused, and so is a bucket of the layout before this one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_written_over_a_bucket_that_is_gone_does_not_stay() {
+async fn what_is_too_old_is_refused() {
+    let nats = Nats::of_version(REFUSED).unwrap();
+    let refusal = NatsStore::connect([nats.url().as_str()], patient()).await.unwrap_err().to_string();
+    assert!(refusal.contains("2.11.11") && refusal.contains("2.12"), "{refusal}");
+    println!("{refusal}");
+    drop(nats);
     let nats = Nats::single().unwrap();
-    // Heartbeats every five seconds: none tells a server before the test is through.
-    let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(20), ..patient() };
-    let running = three_stores(&[nats.url()], &options).await;
-    let mut handles = Vec::new();
-    for _ in 0..300 {
-        handles.push(session(&*running[0], Kind::SignedIn, b"data").await);
-    }
-    let (touched, revoked, ended) = (handles[299], handles[298], handles[297]);
-    assert_eq!(running[0].revoke_user(revoked.tag(), None, NOW).await.unwrap().number, 1);
-    for store in &running {
-        caught_up(store).await;
-    }
-    let far = running[0].position().unwrap();
+    let former =
+        r#"{"name":"KV_countersign","subjects":["$KV.countersign.>"],"max_msgs_per_subject":1024,"discard":"new"}"#;
+    nats.request("$JS.API.STREAM.CREATE.KV_countersign", former).unwrap();
+    let refusal = NatsStore::connect([nats.url().as_str()], patient()).await.unwrap_err().to_string();
+    assert!(refusal.contains("nats kv del countersign") && refusal.contains("NatsOptions::bucket"), "{refusal}");
+    println!("{refusal}");
+    // As it says.
+    store(&[nats.url()], &NatsOptions { bucket: "another".into(), max_bytes: 16 << 20, ..patient() }).await;
     nats.request("$JS.API.STREAM.DELETE.KV_countersign", "").unwrap();
-    let started = store(&[nats.url()], &options).await;
-    assert!(started.is_fresh(), "a store that was opened can list");
-    assert!(running.iter().all(|store| store.is_fresh()), "they do not know yet");
-    let until = UnixTime::from_secs(DEADLINES.idle.as_secs() + 1);
-    assert_ne!(running[0].touch(touched, until, NOW).await, Ok(true));
-    let late = running[1].revoke_user(revoked.tag(), None, NOW).await;
-    assert!(late.is_err() || late.is_ok_and(|epoch| epoch.number == 2), "what was heard is not forgotten");
-    assert_ne!(running[2].delete(ended, NOW).await, Ok(true));
-    for store in running.iter().chain([&started]) {
-        caught_up(store).await;
-        for handle in [touched, revoked, ended] {
-            assert!(store.load(handle, NOW).await.unwrap().is_none());
-        }
-        assert!(store.position().unwrap() < far, "nobody waits for what was in the other one");
-        assert_eq!(store.reach(far).await, Ok(false));
-        let before = store.epoch(revoked.tag()).await.unwrap();
-        assert_eq!(store.revoke_user(revoked.tag(), None, NOW).await.unwrap().number, before.number + 1);
-        let handle = session(&**store, Kind::SignedIn, b"data").await;
-        assert_eq!(store.delete(handle, NOW).await, Ok(true));
-    }
+    store(&[nats.url()], &NatsOptions { max_bytes: 16 << 20, ..patient() }).await;
 }
 
-/// A session is made under a handle of its own. One that has ended is not taken again, by whatever server: an end is one for good, and so needs no
-/// comparison of revisions, which servers that have lost something give to different messages.
+/// Requests arrive and their answers do not: what is said to be done is, what is said not to be is not, and of the rest nothing is said.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handle_is_used_once() {
+async fn what_is_not_answered_is_looked_for() {
     let nats = Nats::single().unwrap();
-    let stores = [store(&[nats.url()], &patient()).await, store(&[nats.url()], &patient()).await];
-    let handle = session(&*stores[0], Kind::SignedIn, b"data").await;
-    assert_eq!(stores[0].delete(handle, NOW).await, Ok(true));
-    let late = store(&[nats.url()], &patient()).await;
-    for store in stores.iter().chain([&late]) {
-        let again = store.create(handle, content(Kind::SignedIn, b"again"), NOW).await;
-        assert_eq!(again, Ok(Created::Exists));
-        let (other, version) = (session(&**store, Kind::SignedIn, b"other").await, 0);
-        let version = store.load(other, NOW).await.unwrap().map_or(version, |entry| entry.version);
-        let taken = store.rotate(other, version, handle, content(Kind::SignedIn, b"again"), NOW).await;
-        assert_eq!(taken, Ok(Swapped::Gone));
-        assert!(store.load(handle, NOW).await.unwrap().is_none());
-        assert!(store.load(other, NOW).await.unwrap().is_some());
-    }
-}
-
-/// Reads a bucket by a consumer on this server: what stands at each revision.
-async fn copy_of(client: &async_nats::Client, server: &str) -> BTreeMap<u64, (String, Vec<u8>)> {
-    let stream = async_nats::jetstream::new(client.clone()).get_stream("KV_countersign").await.unwrap();
-    let start = Instant::now();
-    loop {
-        assert!(start.elapsed() < Duration::from_secs(60), "no consumer comes to be on {server}");
-        let deliver_subject = client.new_inbox();
-        let consumer = stream.create_consumer(OrderedConfig { deliver_subject, ..Default::default() }).await.unwrap();
-        let info = consumer.cached_info().clone();
-        if info.cluster.unwrap().leader.as_deref() == Some(server) {
-            let (mut copy, mut feed) = (BTreeMap::new(), consumer.messages().await.unwrap());
-            while let Ok(Some(message)) = timeout(Duration::from_secs(10), feed.next()).await {
-                let message = message.unwrap();
-                let info = message.info().unwrap();
-                copy.insert(info.stream_sequence, (message.subject.to_string(), message.payload.to_vec()));
-                if info.pending == 0 {
-                    return copy;
-                }
-            }
+    let link = Link::to(&nats.address()).unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(1), ..patient() };
+    let held = store(&[format!("nats://{}", link.address())], &options).await;
+    let ahead = store(&[nats.url()], &options).await;
+    let later = UnixTime::from_secs(1_700_007_200);
+    let (mut done, mut unknown) = (0, 0);
+    for round in 0..8 {
+        // Longer than a server is waited for, and in every second round longer than a call.
+        let pause = Duration::from_millis(if round % 2 == 0 { 1200 } else { 2500 });
+        let (ended, swapped) =
+            (session(&*ahead, Kind::SignedIn, b"data").await, session(&*ahead, Kind::SignedIn, b"data").await);
+        caught_up(&held).await;
+        let Entry { version, content: before } = held.load(swapped, NOW).await.unwrap().unwrap();
+        let after = Content { bytes: b"changed".as_slice().into(), ..before };
+        let made = Credential::generate_anonymous().unwrap().handle();
+        link.set(Mode::OneWay).unwrap();
+        let opening = async {
+            tokio::time::sleep(pause).await;
+            link.set(Mode::Open).unwrap();
+        };
+        let (create, swap, delete, ()) = tokio::join!(
+            held.create(made, content(Kind::SignedIn, b"data"), NOW),
+            held.compare_and_swap(swapped, version, after, NOW),
+            held.delete(ended, NOW),
+            opening
+        );
+        caught_up(&ahead).await;
+        let found = ahead.load(swapped, NOW).await.unwrap().unwrap();
+        match &swap {
+            Ok(Swapped::Done(next)) => assert_eq!((found.version, &*found.content.bytes), (*next, &b"changed"[..])),
+            answer => assert_eq!(*answer, Err(StoreError::Unavailable)),
         }
-        stream.delete_consumer(&info.name).await.unwrap();
-    }
-}
-
-/// That of a server of the application that is started now.
-async fn late_copy(urls: &[String], options: &NatsOptions) -> NatsStore {
-    let start = Instant::now();
-    loop {
-        match NatsStore::connect(urls.iter().map(String::as_str), options.clone()).await {
-            Ok(late) => return late,
-            Err(error) => assert!(start.elapsed() < Duration::from_secs(60), "{error}"),
+        match create {
+            Ok(Created::Done(_)) => assert!(ahead.load(made, NOW).await.unwrap().is_some()),
+            answer => assert_eq!(answer, Err(StoreError::Unavailable)),
         }
+        match delete {
+            Ok(true) => assert!(ahead.load(ended, NOW).await.unwrap().is_none()),
+            answer => assert_eq!(answer, Err(StoreError::Unavailable)),
+        }
+        let is_done = [swap.is_ok(), create.is_ok(), delete.is_ok()];
+        done += is_done.iter().filter(|is_done| **is_done).count();
+        unknown += is_done.iter().filter(|is_done| !**is_done).count();
+        caught_up(&held).await;
+        assert_eq!(ahead.touch(swapped, later, NOW).await, Ok(true));
     }
+    println!("answers held: {done} writes are known to be done, of {unknown} nothing is said");
+    assert!(done > 0 && unknown > 0, "nothing was shown");
 }
 
-/// A server that has led alone for a moment may hold for good something else than what was acknowledged by the others, and be current by its own word
-/// (2.9.10 does). Copies do not come from it; and if it leads once more, whoever has heard of an end says it again.
+// ---------------------------------------------------------------------------------------------- what has ended
+
+/// How many keys of sessions the bucket has.
+fn keys(address: &str) -> usize {
+    let only = r#"{"subjects_filter":"$KV.countersign.s.>"}"#;
+    let info = cluster_kit::nats::request(address, "$JS.API.STREAM.INFO.KV_countersign", only).unwrap();
+    info["state"]["subjects"].as_object().map_or(0, |subjects| subjects.len())
+}
+
+/// What has ended leaves a marker that leaves by itself, whether it was ended, swept, or is a pointer to something that was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_ended_stays_so_under_one_that_led_alone() {
+async fn what_has_ended_leaves_the_bucket() {
+    let nats = Nats::single().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..patient() };
+    let stores = three_stores(&[nats.url()], &options).await;
+    let mut handles = Vec::new();
+    for number in 0..90 {
+        handles.push(session(&*stores[number % 3], Kind::SignedIn, b"data").await);
+    }
+    let mut rotated = Vec::new();
+    for handle in &handles[60..] {
+        let entry = stores[0].load(*handle, NOW).await.unwrap().unwrap();
+        let new = Credential::generate_anonymous().unwrap().handle();
+        let done = stores[0].rotate(*handle, entry.version, new, content(Kind::SignedIn, b"new"), NOW).await;
+        assert!(matches!(done, Ok(Swapped::Done(_))), "{done:?}");
+        rotated.push(new);
+    }
+    assert_eq!(keys(&nats.address()), 120, "each that was rotated has a pointer");
+    for (number, handle) in handles[..30].iter().chain(&handles[60..75]).chain(&rotated[15..]).enumerate() {
+        assert_eq!(stores[number % 3].delete(*handle, NOW).await, Ok(true));
+    }
+    let end = DEADLINES.absolute;
+    for store in &stores {
+        caught_up(store).await;
+    }
+    assert_eq!(stores[1].sweep(end, 1000).await, Ok(30));
+    assert_eq!(keys(&nats.address()), 90, "what has run out leaves nothing behind");
+    let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let stream = context.get_stream("KV_countersign").await.unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for handle in handles[..30].iter().chain(&handles[60..]).chain(&rotated) {
+        let (tag, selector) = handle.as_bytes().split_at(8);
+        let subject = format!("$KV.countersign.s.{}.{}", hex(tag), hex(selector));
+        let marker = stream.get_last_raw_message_by_subject(&subject).await.unwrap();
+        let header = |name: &str| marker.headers.get(name).map(|value| value.as_str().to_owned());
+        assert_eq!((header("KV-Operation"), header("Nats-TTL")), (Some("DEL".into()), Some("87000s".into())));
+    }
+    let late = store(&[nats.url()], &options).await;
+    for store in stores.iter().chain([&late]) {
+        for handle in handles.iter().chain(&rotated) {
+            // What has run out is no news for others: their clocks say so.
+            assert!(store.load(*handle, end).await.unwrap().is_none());
+            assert_eq!(store.delete(*handle, end).await, Ok(false));
+        }
+        assert_eq!(store.sweep(end, 1000).await, Ok(0));
+    }
+}
+
+/// Rotations, half of them from a stranger's session to a user's and half in place, each against a logout by the handle that was there before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_ends_what_it_has_become() {
+    const ROUNDS: usize = 3000;
+    let nats = NatsCluster::start().unwrap();
+    let stores = three_stores(&nats.urls(), &by_three()).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let stores = stores.clone();
+            tokio::spawn(async move {
+                let (mut outlived, mut rotations, mut ends) = (0, 0, 0);
+                for round in (task..ROUNDS).step_by(8) {
+                    let of = |number: usize| &stores[(round + number) % 3];
+                    let is_in_place = round % 2 == 0;
+                    let kind = if is_in_place { Kind::SignedIn } else { Kind::Anonymous };
+                    let old = session(&**of(0), kind, b"data").await;
+                    let version = of(0).load(old, NOW).await.unwrap().unwrap().version;
+                    let new = if is_in_place { old } else { Credential::generate_anonymous().unwrap().handle() };
+                    let (rotated, ended) = tokio::join!(
+                        of(1).rotate(old, version, new, content(Kind::SignedIn, b"new"), NOW),
+                        of(2).delete(old, NOW)
+                    );
+                    rotations += usize::from(matches!(rotated.unwrap(), Swapped::Done(_)));
+                    if ended.unwrap() {
+                        ends += 1;
+                        of(0).catch_up().await.unwrap();
+                        outlived += usize::from(of(0).load(new, NOW).await.unwrap().is_some());
+                    }
+                }
+                [outlived, rotations, ends]
+            })
+        })
+        .collect();
+    let mut all = [0; 3];
+    for task in tasks {
+        all = sum(all, task.await.unwrap());
+    }
+    let [outlived, rotations, ends] = all;
+    println!(
+        "{ROUNDS} rotations against logouts: {rotations} done, {ends} logouts acknowledged, {outlived} descendants live"
+    );
+    assert_eq!(outlived, 0);
+    assert!(ends > ROUNDS * 9 / 10 && rotations > ROUNDS / 20, "nothing was raced");
+    // A chain: who is signed out by the first handle is so by the last.
+    let mut chain = vec![session(&*stores[0], Kind::Anonymous, b"data").await];
+    for number in 0..4 {
+        let old = chain[number];
+        let version = stores[0].load(old, NOW).await.unwrap().unwrap().version;
+        let new = Credential::generate_anonymous().unwrap().handle();
+        let rotated = stores[0].rotate(old, version, new, content(Kind::SignedIn, b"new"), NOW).await;
+        assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+        for call in
+            [stores[0].create(old, content(Kind::SignedIn, b"again"), NOW).await.map(|made| made == Created::Exists)]
+        {
+            assert_eq!(call, Ok(true), "a pointer is nobody's place");
+        }
+        chain.push(new);
+    }
+    caught_up(&stores[2]).await;
+    assert_eq!(stores[2].delete(chain[0], NOW).await, Ok(true));
+    for handle in chain {
+        assert!(stores[2].load(handle, NOW).await.unwrap().is_none());
+        assert_eq!(stores[2].delete(handle, NOW).await, Ok(false));
+    }
+}
+
+/// Strangers in a flood, and one account that signs in and out all the time: another user can sign in at every moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_fills_what_others_need() {
+    const STRANGERS: usize = 100_000;
+    const SIGN_INS: usize = 20_000;
+    let nats = Nats::single().unwrap();
+    let options = NatsOptions { max_bytes: 16 << 20, answer: Duration::from_secs(2), ..patient() };
+    let (flooded, other) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
+    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let signing_in = tokio::spawn({
+        let is_over = Arc::clone(&is_over);
+        async move {
+            let (mut count, mut refused) = (0, 0);
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let handle = Credential::generate_anonymous().unwrap().handle();
+                let made = other.create(handle, content(Kind::SignedIn, b"data"), NOW).await;
+                count += 1;
+                refused += usize::from(!matches!(made, Ok(Created::Done(_))));
+                assert_eq!(other.delete(handle, NOW).await, Ok(true));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            (count, refused)
+        }
+    });
+    let start = Instant::now();
+    let strangers: Vec<_> = (0..16)
+        .map(|_| {
+            let store = Arc::clone(&flooded);
+            tokio::spawn(async move {
+                let mut refused = 0;
+                for _ in 0..STRANGERS / 16 {
+                    let handle = Credential::generate_anonymous().unwrap().handle();
+                    match store.create(handle, content(Kind::Anonymous, &[b'x'; 200]), NOW).await {
+                        Ok(Created::Done(_)) => {}
+                        Err(StoreError::Full) => refused += 1,
+                        other => panic!("{other:?}"),
+                    }
+                }
+                refused
+            })
+        })
+        .collect();
+    let mut refused = 0;
+    for task in strangers {
+        refused += task.await.unwrap();
+    }
+    println!("{STRANGERS} strangers: {refused} refused, {:.1?}", start.elapsed());
+    assert!(refused > 0 && refused < STRANGERS * 9 / 10, "{refused}");
+    // And all of them are over, and swept while others come.
+    let swept = Instant::now();
+    let mut sweeps = 0;
+    loop {
+        match flooded.sweep(DEADLINES.idle, 500).await.unwrap() {
+            0 => break,
+            some => sweeps += some,
+        }
+    }
+    println!("{sweeps} swept in {:.1?}", swept.elapsed());
+    let start = Instant::now();
+    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let accounts: Vec<_> = (0..8)
+        .map(|_| {
+            let store = Arc::clone(&flooded);
+            tokio::spawn(async move {
+                let mut refused = 0;
+                for _ in 0..SIGN_INS / 8 {
+                    let handle = Credential::generate(tag).unwrap().handle();
+                    match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
+                        Ok(Created::Done(_)) => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
+                        Err(StoreError::Full) => refused += 1,
+                        other => panic!("{other:?}"),
+                    }
+                }
+                refused
+            })
+        })
+        .collect();
+    let mut held_up = 0;
+    for task in accounts {
+        held_up += task.await.unwrap();
+    }
+    println!("one account signs in and out {SIGN_INS} times, {held_up} of them refused, {:.1?}", start.elapsed());
+    is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (count, refused) = signing_in.await.unwrap();
+    println!("meanwhile another user signs in {count} times: {refused} refused");
+    assert_eq!(refused, 0);
+    assert!(count > 100, "{count}");
+}
+
+// ---------------------------------------------------------------------------------------------- a network in two
+
+/// The leader is cut off while both sides are written to: what either side has acknowledged is there afterwards, and what it has ended is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_when_the_leader_is_cut_off() {
     let mut nats = NatsCluster::start_behind_links().unwrap();
     let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
     let urls = nats.urls();
     let first = store(&urls, &options).await;
-    let (mut differing, mut led_alone) = (0, 0);
-    for round in 0..3 {
+    for mode in [Mode::Cut, Mode::Frozen] {
         let leader = nats.leader_of("KV_countersign").unwrap();
-        led_alone = leader;
-        let (minority, others) = (&urls[leader..=leader], [&urls[..leader], &urls[leader + 1..]].concat());
-        let (cut_off, ahead) = (store(minority, &options).await, store(&others, &options).await);
-        let mut made = Vec::new();
-        for _ in 0..3 {
-            made.push(session(&*ahead, Kind::SignedIn, b"data").await);
-        }
-        let (live, over) = (made[0], [made[1], made[2]]);
-        caught_up(&cut_off).await;
-        for handle in made {
-            assert!(cut_off.load(handle, NOW).await.unwrap().is_some());
-        }
-
-        nats.isolate(leader, Mode::Cut).unwrap();
-        let parted = Instant::now();
-        while ahead.delete(over[0], NOW).await.is_err() || ahead.revoke_user(over[1].tag(), None, NOW).await.is_err() {
-            assert!(parted.elapsed() < Duration::from_secs(60), "the others do not go on");
-        }
-        // It has long been behind.
-        tokio::time::sleep(2 * options.staleness).await;
+        let others = [&urls[..leader], &urls[leader + 1..]].concat();
+        let sides = [vec![store(&urls[leader..=leader], &options).await], vec![store(&others, &options).await]];
+        let parting = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            nats.isolate(leader, mode).unwrap();
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            nats.open_links().unwrap();
+        };
+        let time = Duration::from_secs(15);
+        let (mut written, more, ()) =
+            tokio::join!(Acknowledged::written_to(&sides[0], time), Acknowledged::written_to(&sides[1], time), parting);
+        let [alone, together] = [&written, &more].map(|side| side.made.len() + side.ended.len());
+        written.add(more);
         nats.open_links().unwrap();
-        let back = Instant::now();
-        let mut reads = 0;
-        while back.elapsed() < Duration::from_secs(10) || reads == 0 || !cut_off.is_fresh() {
-            assert!(back.elapsed() < Duration::from_secs(60), "it does not come back");
-            let asked = back.elapsed();
-            let (goes_on, is_read) = read(&cut_off, over, live).await;
-            // Until it has heard that another one leads, it answers as well.
-            assert!(
-                !goes_on || asked < Duration::from_millis(1500),
-                "round {round}: it goes on {asked:?} after its return"
-            );
-            reads += usize::from(is_read);
+        let late = store(&urls, &options).await;
+        let mut found = [0; 3];
+        for store in [&sides[0][0], &sides[1][0], &first, &late] {
+            caught_up(store).await;
+            found = sum(found, written.read_from(store).await);
         }
-
-        let differs = differences(&mut nats, leader).await;
-        differing += usize::from(differs > 0);
-        // Six, as their feeds would come from any server if they were not asked for at the one that leads.
-        for _ in 0..6 {
-            let late = late_copy(&urls, &options).await;
-            caught_up(&late).await;
-            let begun = Instant::now();
-            loop {
-                let (goes_on, is_read) = read(&late, over, live).await;
-                assert!(!goes_on, "round {round}: a feed brings it back");
-                if is_read {
-                    break;
-                }
-                assert!(begun.elapsed() < Duration::from_secs(30), "it reads nothing");
-            }
-        }
-        for store in [&first, &ahead, &cut_off] {
-            while !store.is_fresh() {
-                assert!(back.elapsed() < Duration::from_secs(120), "a copy does not come back");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-
-        nats.make_leader("KV_countersign", leader).unwrap();
-        let leads_again = Instant::now();
-        let mut last_reads = [false; 3];
-        while leads_again.elapsed() < Duration::from_secs(5) || last_reads != [true; 3] {
-            assert!(leads_again.elapsed() < Duration::from_secs(60), "the copies do not come back");
-            for (is_read, store) in last_reads.iter_mut().zip([&first, &ahead, &cut_off]) {
-                let goes_on;
-                (goes_on, *is_read) = read(store, over, live).await;
-                assert!(!goes_on, "round {round}: it is back under the one that led alone");
-            }
-        }
-        // Whoever knows nothing of all that hears what was said again, a moment after the one that says it has a copy.
-        let late = late_copy(&urls, &options).await;
-        let begun = Instant::now();
-        while read(&late, over, live).await != (false, true) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "round {round}: it is back for who comes late");
-        }
-        println!("node {leader} led alone: {differs} messages differ there; {reads} reads, none of what was over");
-    }
-    if is_2_9(&urls[0]).await {
-        assert!(differing > 0, "it shows nothing: all servers hold the same");
-    }
-
-    // As the guide says: while another one leads, one replica, and then three.
-    nats.make_leader("KV_countersign", (led_alone + 1) % 3).unwrap();
-    let context = async_nats::jetstream::new(async_nats::connect(&urls[led_alone]).await.unwrap());
-    for num_replicas in [1, 3] {
-        let info = context.get_stream("KV_countersign").await.unwrap().cached_info().clone();
-        let start = Instant::now();
-        // Newer servers refuse while they still count the room of what they have just removed.
-        while let Err(error) = context.update_stream(Config { num_replicas, ..info.config.clone() }).await {
-            assert!(start.elapsed() < Duration::from_secs(60), "{error}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        nats.wait_until_kept_by("KV_countersign", num_replicas).unwrap();
-    }
-    assert_eq!(differences(&mut nats, led_alone).await, 0);
-}
-
-/// Reads two that are over and one that is not: whether any goes on that is over, and whether all was answered, the one that is live with itself.
-async fn read(store: &NatsStore, over: [Handle; 2], live: Handle) -> (bool, bool) {
-    let mut answers = Vec::new();
-    for handle in over {
-        answers.push(store.load(handle, NOW).await);
-    }
-    let goes_on = answers.iter().any(|answer| matches!(answer, Ok(Some(_))));
-    let is_live = matches!(store.load(live, NOW).await, Ok(Some(_)));
-    (goes_on, is_live && answers.iter().all(Result::is_ok))
-}
-
-/// How many messages of this server are others at the one that leads; and how many that are the last of their keys one of the two does not have.
-async fn differences(nats: &mut NatsCluster, node: usize) -> usize {
-    let client = async_nats::connect(&nats.urls()[node]).await.unwrap();
-    let leads = nats.leader_of("KV_countersign").unwrap();
-    let here = copy_of(&client, &format!("node-{node}")).await;
-    let there = copy_of(&client, &format!("node-{leads}")).await;
-    assert!(!here.is_empty() && !there.is_empty());
-    // What one of them has got only since the other was read.
-    let end = here.keys().last().min(there.keys().last()).copied().unwrap();
-    let lasts = |copy: &BTreeMap<u64, (String, Vec<u8>)>| -> BTreeMap<String, u64> {
-        copy.range(..=end).map(|(revision, (subject, _))| (subject.clone(), *revision)).collect()
-    };
-    let lacks = |copy: &BTreeMap<u64, (String, Vec<u8>)>, of: &BTreeMap<u64, (String, Vec<u8>)>| {
-        lasts(of).values().filter(|revision| !copy.contains_key(revision)).count()
-    };
-    let others = here.iter().filter(|(revision, held)| there.get(revision).is_some_and(|other| other != *held));
-    others.count() + lacks(&here, &there) + lacks(&there, &here)
-}
-
-async fn is_2_9(url: &str) -> bool {
-    async_nats::connect(url).await.unwrap().server_info().version.starts_with("2.9.")
-}
-
-/// What the store does not rely on: of two writes over one revision that come at once, servers of 2.9 that keep a bucket together take both. It is the
-/// control of the races above, and says when they show nothing any more.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn revisions_alone_are_not_compared_reliably() {
-    let nats = NatsCluster::start().unwrap();
-    let _makes_the_bucket = store(&nats.urls(), &by_three()).await;
-    let mut buckets = Vec::new();
-    for url in nats.urls() {
-        let client = async_nats::connect(url).await.unwrap();
-        buckets.push(async_nats::jetstream::new(client).get_key_value("countersign").await.unwrap());
-    }
-    let mut both = 0;
-    for _ in 0..500 {
-        let revision = buckets[0].put("control", "before".into()).await.unwrap();
-        let (one, two) = tokio::join!(
-            buckets[0].update("control", "one".into(), revision),
-            buckets[1].update("control", "two".into(), revision)
+        let [read, lost, revived] = found;
+        println!(
+            "the leader {mode:?} off: {alone} acknowledged on its side, {together} on the other; {read} reads, {lost} lost, {revived} revived"
         );
-        both += usize::from(one.is_ok() && two.is_ok());
+        assert_eq!((lost, revived), (0, 0));
+        assert!(alone > 20 && together > 50, "hardly anything was written, so nothing was shown");
     }
-    println!("control, revisions alone: of 500 pairs of writes over one revision both were taken {both} times");
-    assert!(both > 0 || !is_2_9(&nats.urls()[0]).await, "the races above show nothing: make them harder");
+}
+
+// ---------------------------------------------------------------------------------------------- the control
+
+/// A store that writes whatever is there, as the races above would have it if revisions were not compared.
+struct Careless {
+    context: async_nats::jetstream::Context,
+    store: NatsStore,
+}
+
+impl Careless {
+    async fn on(url: &str) -> Arc<Self> {
+        let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+        Arc::new(Self { context, store: NatsStore::connect([url], patient()).await.unwrap() })
+    }
+
+    /// Under a name that the real one does not look at.
+    fn subject(handle: Handle) -> String {
+        format!("$KV.countersign.careless.{handle}")
+    }
+
+    async fn put(&self, handle: Handle, entry: Option<&Entry>) {
+        let bytes = entry.map_or(Vec::new(), |entry| [&entry.version.to_be_bytes()[..], &entry.content.bytes].concat());
+        self.context.publish(Self::subject(handle), bytes.into()).await.unwrap().await.unwrap();
+    }
+
+    async fn get(&self, handle: Handle) -> Option<Entry> {
+        let stream = self.context.get_stream_no_info("KV_countersign").await.unwrap();
+        let message = stream.get_last_raw_message_by_subject(&Self::subject(handle)).await.ok()?;
+        let (version, bytes) = message.payload.split_first_chunk()?;
+        Some(Entry { version: u64::from_be_bytes(*version), content: content(Kind::SignedIn, bytes) })
+    }
+}
+
+impl SessionStore for Careless {
+    async fn create(&self, handle: Handle, content: Content, _: UnixTime) -> Result<Created, StoreError> {
+        self.put(handle, Some(&Entry { version: 1, content })).await;
+        Ok(Created::Done(1))
+    }
+
+    async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<Entry>, StoreError> {
+        Ok(self.get(handle).await)
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        _: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        match self.get(handle).await {
+            None => Ok(Swapped::Gone),
+            Some(found) if found.version != version => Ok(Swapped::Conflict),
+            Some(_) => {
+                self.put(handle, Some(&Entry { version: version + 1, content })).await;
+                Ok(Swapped::Done(version + 1))
+            }
+        }
+    }
+
+    async fn touch(&self, handle: Handle, _: UnixTime, _: UnixTime) -> Result<bool, StoreError> {
+        let found = self.get(handle).await;
+        if let Some(entry) = &found {
+            self.put(handle, Some(entry)).await;
+        }
+        Ok(found.is_some())
+    }
+
+    async fn delete(&self, handle: Handle, _: UnixTime) -> Result<bool, StoreError> {
+        let is_there = self.get(handle).await.is_some();
+        self.put(handle, None).await;
+        Ok(is_there)
+    }
+
+    async fn rotate(
+        &self,
+        old: Handle,
+        _: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.create(new, content, now).await?;
+        self.delete(old, now).await?;
+        Ok(Swapped::Done(1))
+    }
+
+    async fn list_by_user(
+        &self,
+        _: UserTag,
+        _: Option<Handle>,
+        _: usize,
+        _: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+        self.store.revoke_user(tag, except, now).await
+    }
+
+    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+        self.store.epoch(tag).await
+    }
+
+    async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+}
+
+/// The races above can be lost: by a store that does the same and does not name the revision that it is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_revisions_the_races_are_lost() {
+    let nats = Nats::single().unwrap();
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(Careless::on(&nats.url()).await);
+    }
+    let counted = count_together(&stores, Kind::SignedIn).await;
+    let revived = revivals_after(&stores, Kind::SignedIn, 300, async |_| {}).await;
+    println!("control, without revisions: {counted} of 12 800 increments, {revived} of 300 logouts undone");
+    assert!(counted < 12_800 && revived > 0, "the races above show nothing: make them harder");
 }

@@ -22,7 +22,7 @@ use countersign::session::{
     Created, Credential, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
     Sessions, StoreError, Swapped,
 };
-use races::{NOW, content, count_together, outlived, revivals, session};
+use races::{Forgetful, NOW, content, count_together, lineage, outlived, revivals, session};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -98,6 +98,66 @@ async fn three_servers_share_without_loss() {
     );
 }
 
+/// A logout by the cookie that a browser had before somebody signed in, on whichever server, ends what has come of that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_rotation_escapes_a_logout() {
+    const ROTATIONS: usize = 3000;
+    let (one, many) = (Redis::single().unwrap(), RedisCluster::start().unwrap());
+    let of_one: Vec<_> = (0..3).map(|_| Arc::new(single(&one.address(), PATIENT))).collect();
+    let of_many: Vec<_> = (0..3).map(|_| Arc::new(cluster(&many, PATIENT))).collect();
+    let (seen, in_cluster) = (lineage(&of_one, ROTATIONS).await, lineage(&of_many, ROTATIONS / 3).await);
+    let forgetful: Vec<_> = (0..3).map(|_| Arc::new(Forgetful(single(&one.address(), PATIENT)))).collect();
+    let control = lineage(&forgetful, ROTATIONS / 3).await;
+    println!("{ROTATIONS} rotations against logouts, through three servers: {seen:?}");
+    println!("{} in a cluster: {in_cluster:?}; without pointers: {control:?}", ROTATIONS / 3);
+    for seen in [seen, in_cluster] {
+        assert_eq!((seen.survivors, seen.missed), (0, 0), "{seen:?}");
+    }
+    assert!(control.survivors + control.missed > 0, "control: {control:?}");
+}
+
+/// What has ended leaves nothing behind, whichever way it ends: neither in the index nor in the place of what was rotated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_ended_leaves_nothing() {
+    let redis = Redis::single().unwrap();
+    let store = single(&redis.address(), PATIENT);
+    let keys = || match redis.ask(&["DBSIZE"]).unwrap() {
+        cluster_kit::redis::Reply::Number(keys) => keys,
+        other => panic!("{other:?}"),
+    };
+    for round in 0..100 {
+        let (mut handle, before) = (session(&store, Kind::Anonymous, b"stranger").await, keys());
+        let first = handle;
+        for _ in 0..3 {
+            let entry = store.load(handle, NOW).await.unwrap().unwrap();
+            let next = Credential::generate_anonymous().unwrap().handle();
+            let rotated = store.rotate(handle, entry.version, next, content(Kind::SignedIn, b"known"), NOW).await;
+            assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+            handle = next;
+        }
+        assert!(keys() > before, "a pointer stands in the place of what was rotated");
+        let epochs = match round % 3 {
+            0 => {
+                assert_eq!(store.delete(first, NOW).await, Ok(true));
+                0
+            }
+            1 => {
+                assert_eq!(store.delete(handle, NOW).await, Ok(true));
+                0
+            }
+            _ => {
+                store.revoke_user(handle.tag(), None, NOW).await.unwrap();
+                1
+            }
+        };
+        let start = Instant::now();
+        while keys() > before - 1 + epochs {
+            assert!(start.elapsed() < Duration::from_secs(5), "round {round}: {} keys", keys());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
 const LOGIN: &str = "sessions:obvious-test-password";
 
 /// A server on the configuration of the examples, and the folder where that is.
@@ -158,7 +218,7 @@ async fn the_user_of_the_example_is_enough() {
     );
     let handle = session(&careful, Kind::SignedIn, b"data").await;
     assert_eq!(careful.delete(handle, NOW).await, Err(StoreError::NotReplicated), "it may wait");
-    for forbidden in [["GET", "other"], ["GET", "cs:x"], ["FLUSHALL", "SYNC"], ["ACL", "LIST"], ["KEYS", "*"]] {
+    for forbidden in [["GET", "other"], ["GETDEL", "cs:x"], ["FLUSHALL", "SYNC"], ["ACL", "LIST"], ["KEYS", "*"]] {
         let mut connection = cluster_kit::redis::Connection::to(&redis.address()).unwrap();
         connection.ask(&["AUTH", "sessions", "obvious-test-password"]).unwrap();
         let refusal = connection.ask(&forbidden).unwrap_err().to_string();

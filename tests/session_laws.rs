@@ -18,7 +18,7 @@ use countersign::session::{
     Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, Durability, DynStore, Entry, Epoch,
     FromBlocking, Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
-use races::{NOW, content, count_together, revivals, session};
+use races::{Forgetful, NOW, content, count_together, lineage, revivals, session};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -234,6 +234,58 @@ async fn no_logout_is_undone() {
     let lost = revivals(&[Arc::new(Lawless::default())], Kind::SignedIn, 1000).await;
     assert!(lost > 0, "control: {lost} of 1000");
     println!("10 000 rounds each, memory and disk: 0 revived; a store without laws: {lost} of 1000");
+}
+
+/// A logout by the cookie that a browser had before somebody signed in ends what has come of that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_rotation_escapes_a_logout() {
+    const ROTATIONS: usize = 3000;
+    let disk = OnDisk::new("lineage");
+    let (memory, on_disk) =
+        (lineage(&[Arc::new(memory())], ROTATIONS).await, lineage(&[disk.store()], ROTATIONS).await);
+    let control = lineage(&[Arc::new(Forgetful(MemoryStore::new(1 << 20, 1 << 20)))], ROTATIONS).await;
+    println!(
+        "{ROTATIONS} rotations against logouts, memory: {memory:?}\ndisk: {on_disk:?}\nwithout pointers: {control:?}"
+    );
+    for seen in [&memory, &on_disk] {
+        assert_eq!((seen.survivors, seen.missed), (0, 0), "{seen:?}");
+    }
+    assert!(control.survivors + control.missed > 0, "control: {control:?}");
+}
+
+/// A pointer is weighed, and leaves with what it leads to, whichever way that ends: none is left to fill what others need.
+#[tokio::test]
+async fn pointers_leave_with_their_descendants() {
+    async fn signs_in_and_out<S: SessionStore>(store: &S, bytes: impl Fn() -> u64) {
+        for round in 0..300 {
+            let mut handle = session(store, Kind::Anonymous, b"stranger").await;
+            let first = handle;
+            // One user after the other.
+            for _ in 0..3 {
+                let version = store.load(handle, NOW).await.unwrap().unwrap().version;
+                let next = Credential::generate_anonymous().unwrap().handle();
+                let before = bytes();
+                let rotated = store.rotate(handle, version, next, content(Kind::SignedIn, b"known"), NOW).await;
+                assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+                assert!(bytes() > before, "a pointer weighs nothing");
+                handle = next;
+            }
+            match round % 4 {
+                0 => assert_eq!(store.delete(first, NOW).await, Ok(true)),
+                1 => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
+                2 => drop(store.revoke_user(handle.tag(), None, NOW).await.unwrap()),
+                _ => assert!(store.sweep(UnixTime::from_secs(1_800_000_000), 100).await.unwrap() > 0),
+            }
+            let start = std::time::Instant::now();
+            while bytes() > 0 {
+                assert!(start.elapsed() < Duration::from_secs(5), "round {round}: {} bytes are left", bytes());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+    let (disk, memory) = (OnDisk::new("pointers"), MemoryStore::new(1 << 20, 1 << 20));
+    signs_in_and_out(&memory, || memory.bytes(Kind::SignedIn)).await;
+    signs_in_and_out(&*disk.store(), || disk.store().bytes(Kind::SignedIn).unwrap()).await;
 }
 
 // ---------------------------------------------------------------------------------------------- budgets

@@ -566,6 +566,66 @@ async fn signing_in_uses_no_handle_twice() {
     assert!(matches!(made[..], [refused, taken] if refused != taken && taken == session.handle()), "{made:?}");
 }
 
+/// A step up keeps the handle, and nothing that came with what counted before it is in the session any more: neither what comes later nor what was under
+/// way. That is no theft, and it is no reason to sign anybody out.
+#[tokio::test]
+async fn a_step_up_is_in_place_and_ends_what_came_before_it() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    let (handle, before) = (session.handle(), session.cookie());
+    sessions.renew(&mut session, NOW).await.unwrap();
+    let cookies = [before, session.cookie()];
+    let mut under_way = find(&sessions, &cookies[1], NOW).await.unwrap();
+    sign_in(&sessions, &mut session, "alice", 2, after(500)).await.unwrap();
+    assert_eq!((session.handle(), session.authenticated()), (handle, Some((after(500), 2))));
+    assert_eq!(session.deadlines().absolute, after(10_500), "as if it had begun now");
+    for cookie in &cookies {
+        assert!(find(&sessions, cookie, after(500)).await.is_none());
+    }
+    add_one(&mut under_way);
+    assert_eq!(sessions.save(&mut under_way, after(500)).await, Err(SessionError::Gone));
+    assert_eq!(sessions.renew(&mut under_way, after(500)).await, Err(SessionError::Gone));
+    assert_eq!(sign_in(&sessions, &mut under_way, "alice", 3, after(500)).await, Err(SessionError::Gone));
+    let found = find(&sessions, &session.cookie(), after(500)).await.unwrap();
+    assert_eq!((found.authenticated(), found.get::<u64>("count").unwrap()), (Some((after(500), 2)), None));
+    assert_eq!(sessions.events().thefts, 0);
+    // What was renewed after it is a theft as ever.
+    let copied = session.cookie();
+    sessions.renew(&mut session, after(500)).await.unwrap();
+    assert!(find(&sessions, &session.cookie(), after(500)).await.is_some());
+    let mut again = find(&sessions, &session.cookie(), after(500)).await.unwrap();
+    sessions.save(&mut again, after(500)).await.unwrap();
+    assert!(find(&sessions, &copied, after(600)).await.is_none());
+    assert_eq!(sessions.events().thefts, 1);
+}
+
+/// Who signs out by what a session was before somebody signed in signs out.
+#[tokio::test]
+async fn an_end_follows_a_sign_in() {
+    let sessions = sessions();
+    for user in ["alice", "bob"] {
+        let mut session = saved(&sessions).await;
+        let stranger = session.handle();
+        sign_in(&sessions, &mut session, "alice", 1, NOW).await.unwrap();
+        let alice = session.handle();
+        // The same user in place, or another one.
+        sign_in(&sessions, &mut session, user, 1, NOW).await.unwrap();
+        assert_eq!(session.handle() == alice, user == "alice");
+        assert!(sessions.end(stranger, NOW).await.unwrap());
+        assert!(find(&sessions, &session.cookie(), NOW).await.is_none());
+        for handle in [stranger, alice, session.handle()] {
+            assert!(!sessions.end(handle, NOW).await.unwrap());
+        }
+        assert_eq!(sessions.store().bytes(Kind::SignedIn), 0);
+    }
+    let mut session = signed_in(&sessions, "alice").await;
+    let alice = session.handle();
+    sign_in(&sessions, &mut session, "bob", 1, NOW).await.unwrap();
+    assert!(!sessions.end_of("bob", alice, NOW).await.unwrap(), "it is not bob's");
+    assert!(sessions.end_of("alice", alice, NOW).await.unwrap());
+    assert!(find(&sessions, &session.cookie(), NOW).await.is_none());
+}
+
 // ---------------------------------------------------------------------------------------------- what is shown
 
 #[tokio::test]

@@ -317,6 +317,32 @@ async fn signing_in_changes_the_cookie_and_signing_out_takes_it_away() {
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
 }
 
+/// A logout that a browser has sent before it has heard that it is signed in: by the cookie that it had then, which opens nothing any more. Whoever
+/// makes a cookie up of what is public signs nobody out.
+#[tokio::test]
+async fn a_logout_by_the_cookie_of_before_ends_what_came_of_it() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    for steps_up in [false, true] {
+        let before = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+        let mut cookies = vec![before.clone(), cookie_of(&own(&app, Method::POST, "/in", &before).await.0)];
+        if steps_up {
+            cookies.push(cookie_of(&own(&app, Method::POST, "/in", &cookies[1]).await.0));
+        }
+        let (live, old) = cookies.split_last().unwrap();
+        assert_eq!(own(&app, Method::GET, "/read", live).await.1, "alice 1");
+        // The name and the handle are the genuine ones.
+        let made_up = format!("{}{}", &live[..live.len() - 40], "A".repeat(40));
+        assert_eq!(own(&app, Method::POST, "/out", &made_up).await.1, "bye");
+        assert_eq!(own(&app, Method::GET, "/read", live).await.1, "alice 1", "nobody has signed out");
+        for old in old {
+            assert_eq!(own(&app, Method::GET, "/read", old).await.1, "nobody 0");
+        }
+        let by = old.last().unwrap();
+        assert_eq!(own(&app, Method::POST, "/out", by).await.1, "bye");
+        assert_eq!(own(&app, Method::GET, "/read", live).await.1, "nobody 0");
+    }
+}
+
 #[tokio::test]
 async fn another_site_cannot_act_for_the_person() {
     let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/"));

@@ -12,8 +12,11 @@ const SELECTOR: usize = 12;
 const HANDLE: usize = TAG + SELECTOR;
 const VERIFIER: usize = 32;
 
-/// Bytes of a verifier that are random. The rest is a mark of the pepper, by which one is known again that was issued long ago.
+/// Bytes of a verifier that are random, and of the mark of the pepper behind them, by which one is known again that was issued long ago. What is left
+/// tells how many sign-ins there were under its handle before.
 const RANDOM: usize = 16;
+const MARK: usize = 14;
+const MARKED: usize = RANDOM + MARK;
 
 /// Characters of a form token.
 const FORM_TOKEN_LEN: usize = base64url_len(32);
@@ -195,6 +198,11 @@ impl Credential {
     pub const fn handle(&self) -> Handle {
         self.handle
     }
+
+    /// How many sign-ins there were under its handle before, if it has the mark of a pepper.
+    pub(super) fn generation(&self) -> u16 {
+        self.verifier.last_chunk().copied().map_or(0, u16::from_be_bytes)
+    }
 }
 
 fn fill(bytes: &mut [u8]) -> crate::Result<()> {
@@ -275,9 +283,10 @@ impl Pepper {
 
     /// A form token: bound to the session, the same through all renewals, another one once somebody signs in.
     #[must_use]
-    pub(super) fn form_token(&self, handle: Handle) -> [u8; FORM_TOKEN_LEN] {
+    pub(super) fn form_token(&self, handle: Handle, generation: u16) -> [u8; FORM_TOKEN_LEN] {
         let mac = self.0.tag_of(|mac| {
             mac.put(b"countersign session form");
+            mac.put(&generation.to_be_bytes());
             mac.put(&handle.0);
         });
         let mut text = [0; FORM_TOKEN_LEN];
@@ -285,8 +294,9 @@ impl Pepper {
         text
     }
 
-    /// Puts the mark of this pepper on a new credential.
-    pub(super) fn mark(&self, mut credential: Credential) -> Credential {
+    /// Puts the mark of this pepper on a new credential, of so many sign-ins under its handle before.
+    pub(super) fn mark(&self, mut credential: Credential, generation: u16) -> Credential {
+        copy(&generation.to_be_bytes(), credential.verifier.get_mut(MARKED..).unwrap_or_default());
         let mark = self.mark_of(&credential);
         copy(&mark, credential.verifier.get_mut(RANDOM..).unwrap_or_default());
         credential
@@ -294,16 +304,17 @@ impl Pepper {
 
     /// True for a credential that this pepper has marked, whether it still counts or not: nobody can have guessed it. In constant time.
     pub(super) fn has_issued(&self, credential: &Credential) -> bool {
-        constant_time::eq(&self.mark_of(credential), credential.verifier.get(RANDOM..).unwrap_or_default())
+        constant_time::eq(&self.mark_of(credential), credential.verifier.get(RANDOM..MARKED).unwrap_or_default())
     }
 
-    fn mark_of(&self, credential: &Credential) -> [u8; VERIFIER - RANDOM] {
+    fn mark_of(&self, credential: &Credential) -> [u8; MARK] {
         let mac = self.0.tag_of(|mac| {
             mac.put(b"countersign session mark");
             mac.put(&credential.handle.0);
             mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
+            mac.put(&credential.generation().to_be_bytes());
         });
-        let mut mark = [0; VERIFIER - RANDOM];
+        let mut mark = [0; MARK];
         copy(mac.as_bytes(), &mut mark);
         mark
     }

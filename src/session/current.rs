@@ -114,13 +114,14 @@ impl Session {
         user: SignedInUser,
         credential: &Credential,
         sealed: SealedVerifier,
+        generation: u16,
         epoch: u64,
     ) -> Self {
         let mut record = self.record.clone();
         if record.user.as_ref().is_some_and(|before| before.name != user.name) {
             (record.data, record.label) = (Data::default(), String::new());
         }
-        (record.user, record.verifier) = (Some(user), sealed);
+        (record.user, record.verifier, record.generation) = (Some(user), sealed, generation);
         record.previous.clear();
         let has_misfit = self.has_misfit;
         Self { epoch, has_misfit, ..Self::unsaved(credential.copied(), record, self.deadlines) }

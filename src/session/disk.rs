@@ -13,7 +13,7 @@ use std::boxed::Box;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::string::{String, ToString};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
 use std::{format, thread};
@@ -21,6 +21,9 @@ use tables::{Budgets, Outcome, Tables};
 
 /// Calls that share one commit, at most: under load a commit costs each of them a fraction.
 const MAX_GROUP: usize = 512;
+
+/// Sessions that a revocation has ended and one commit looks at, at most: some milliseconds of work, that calls which come meanwhile wait for.
+const MAX_BURIED: usize = 64;
 
 /// Calls that wait for the disk, at most: more would not be answered in time.
 const MAX_WAITING: usize = 4096;
@@ -60,6 +63,9 @@ impl core::error::Error for OpenError {}
 /// one is refused with [`StoreError::Full`], after what is over has made way. The file is larger than the sessions in it, about half as large again,
 /// and shrinks with [`compact`](DiskStore::compact). Epochs, a few bytes for each user who was ever signed out everywhere, are in no budget.
 ///
+/// A revocation is one commit, however many sessions it ends: what is of an earlier epoch is over from then on, and is removed a few at a time by
+/// the commits that follow. What stands in the place of a session that was rotated is in the budget of those who sign in.
+///
 /// Reads go to the file on the thread of their caller: 64 MiB of it are cached here, more by the system.
 ///
 /// ```
@@ -98,12 +104,13 @@ impl DiskStore {
         let database = database.map_err(|error| not_opened(path.as_ref(), error))?;
         let budgets = Budgets { anonymous: anonymous_bytes, signed_in: signed_in_bytes };
         // Made now, so that a reader finds them.
-        commit_group(&database, budgets, Vec::new()).map_err(|error| not_usable(path.as_ref(), &error))?;
+        let Group { has_dead, .. } =
+            commit_group(&database, budgets, Vec::new()).map_err(|error| not_usable(path.as_ref(), &error))?;
         let (database, last_error) = (Arc::new(database), Arc::default());
         let (jobs, queue) = sync_channel(MAX_WAITING);
         let (of_writer, errors) = (Arc::clone(&database), Arc::clone(&last_error));
         let writer = thread::Builder::new().name("countersign sessions".into());
-        let writer = writer.spawn(move || write_all(&of_writer, budgets, &queue, &errors));
+        let writer = writer.spawn(move || write_all(&of_writer, budgets, &queue, &errors, has_dead));
         let writer = writer.map_err(|error| not_usable(path.as_ref(), &error))?;
         Ok(Self { database, jobs: Some(jobs), writer: Some(writer), last_error })
     }
@@ -202,30 +209,58 @@ fn not_usable(path: &Path, reason: &dyn fmt::Display) -> OpenError {
     OpenError::Unusable(format!("{}: {reason}", path.display()))
 }
 
-/// Takes jobs until the store is dropped: as many as there are, up to the limit, for one commit.
-fn write_all(database: &Database, budgets: Budgets, queue: &Receiver<Job>, last_error: &Mutex<Option<String>>) {
-    while let Ok(first) = queue.recv() {
+/// Takes jobs until the store is dropped: as many as there are, up to the limit, for one commit. While nobody waits it removes what revocations
+/// have ended.
+fn write_all(
+    database: &Database,
+    budgets: Budgets,
+    queue: &Receiver<Job>,
+    last_error: &Mutex<Option<String>>,
+    mut has_dead: bool,
+) {
+    loop {
+        let first = if has_dead { queue.try_recv() } else { queue.recv().map_err(|_| TryRecvError::Disconnected) };
+        if matches!(first, Err(TryRecvError::Disconnected)) {
+            return;
+        }
         let rest = queue.try_iter().take(MAX_GROUP.saturating_sub(1));
-        let jobs: Vec<_> = core::iter::once(first).chain(rest).collect();
+        let jobs: Vec<_> = first.into_iter().chain(rest).collect();
         // A group that failed is dropped with its answers, and whoever waits for one hears that the store is not available.
         match commit_group(database, budgets, jobs) {
-            Ok(answers) => answers.into_iter().for_each(|answer| answer()),
-            Err(error) => note(last_error, &error),
+            Ok(done) => {
+                done.answers.into_iter().for_each(|answer| answer());
+                has_dead = done.has_dead;
+            }
+            Err(error) => {
+                note(last_error, &error);
+                has_dead = false;
+            }
         }
     }
 }
 
-/// All of them or none.
-fn commit_group(database: &Database, budgets: Budgets, jobs: Vec<Job>) -> Result<Vec<Answer>, redb::Error> {
+/// What a commit has come to.
+struct Group {
+    answers: Vec<Answer>,
+    /// There is something to be removed.
+    has_dead: bool,
+}
+
+/// All of them or none; without any, it removes some of what revocations have ended.
+fn commit_group(database: &Database, budgets: Budgets, jobs: Vec<Job>) -> Result<Group, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
-    let answers = {
+    let group = {
         let mut tables = Tables::open(&transaction, budgets)?;
-        jobs.into_iter().filter_map(|job| job(&mut tables).transpose()).collect::<Result<Vec<_>, _>>()?
+        if jobs.is_empty() {
+            tables.bury(MAX_BURIED)?;
+        }
+        let answers = jobs.into_iter().filter_map(|job| job(&mut tables).transpose()).collect::<Result<Vec<_>, _>>()?;
+        Group { answers, has_dead: tables.has_dead()? }
     };
     transaction.commit()?;
-    Ok(answers)
+    Ok(group)
 }
 
 impl SessionStore for DiskStore {

@@ -16,6 +16,7 @@
 //! ```
 
 mod each;
+mod lineage;
 
 use super::credential::Credential;
 use super::store::{Content, Created, Deadlines, Kind, SessionStore, StoreError, Swapped};
@@ -62,11 +63,14 @@ pub enum Law {
     LateCallsBringNothingBack,
     /// A rotation happens as a whole or not at all.
     RotationIsOneStep,
+    /// The end of a session ends what it has been rotated into; what is over leaves no pointer behind; and a rotation in place moves the absolute
+    /// deadline.
+    EndsFollowRotations,
 }
 
 impl Law {
     /// All of them, in order. L11 is [`check_budget`], L12 [`check_deadline`].
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CreateDoesNotOverwrite,
         Self::SwapComparesVersions,
         Self::OverIsOver,
@@ -80,6 +84,7 @@ impl Law {
         Self::DroppedCallsDoNoHarm,
         Self::LateCallsBringNothingBack,
         Self::RotationIsOneStep,
+        Self::EndsFollowRotations,
     ];
 }
 
@@ -99,6 +104,7 @@ impl fmt::Display for Law {
             Self::DroppedCallsDoNoHarm => "L13 dropped calls do no harm",
             Self::LateCallsBringNothingBack => "L14 late calls bring nothing back",
             Self::RotationIsOneStep => "rotation is one step",
+            Self::EndsFollowRotations => "ends follow rotations",
         })
     }
 }
@@ -157,6 +163,11 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
             Law::DroppedCallsDoNoHarm => bench.dropped_calls_do_no_harm().await?,
             Law::LateCallsBringNothingBack => bench.late_calls_bring_nothing_back().await?,
             Law::RotationIsOneStep => bench.rotation_is_one_step().await?,
+            Law::EndsFollowRotations => {
+                bench.ends_follow_rotations().await?;
+                bench.pointers_are_over().await?;
+                bench.rotations_in_place_swap().await?;
+            }
             // Of users alone.
             Law::ListIsComplete if kind == Kind::SignedIn => bench.list_is_complete().await?,
             Law::RevocationIsFinal if kind == Kind::SignedIn => bench.revocation_is_final().await?,

@@ -1,7 +1,9 @@
 //! Sessions in the memory of one process.
 
 use super::credential::{Handle, UserTag};
-use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
+use super::store::{
+    Capabilities, Content, Created, Durability, Entry, Epoch, Kind, MAX_LINE, SessionStore, StoreError, Swapped,
+};
 use crate::UnixTime;
 use core::fmt;
 use core::ops::Bound::{Excluded, Included, Unbounded};
@@ -16,13 +18,15 @@ use std::vec::Vec;
 /// What a session takes beside its record: its keys and deadlines, and what the maps need themselves (measured: `benches/sessions`).
 const OVERHEAD: usize = 256;
 const ANONYMOUS_OVERHEAD: usize = 448;
+/// What a pointer takes, in both directions.
+const POINTER: usize = 224;
 
 /// A store in memory, bounded in bytes, with a budget for each kind of session.
 ///
 /// Anonymous sessions push out the one of them that was used least recently; they never push out a signed-in one. A signed-in session is
 /// never dropped before its time: what is over makes room, and without room a new one is refused with [`StoreError::Full`]. Nothing survives
 /// the process, the epochs of revocations neither: tokens that outlive it count again. Epochs, a few bytes for each user who was ever signed
-/// out everywhere, are in no budget.
+/// out everywhere, are in no budget. What stands in the place of a session that was rotated is in the budget of those who sign in.
 ///
 /// ```
 /// use countersign::session::{MemoryStore, SessionStore};
@@ -47,7 +51,19 @@ struct SignedIn {
     /// What is over first comes first.
     by_end: BTreeSet<(UnixTime, Handle)>,
     epochs: HashMap<UserTag, Epoch>,
+    /// What stands in the place of a session that was rotated, of whatever kind, for as long as its descendant may live: they are in the budget of
+    /// those who sign in, and in `by_end`.
+    pointers: HashMap<Handle, Pointer>,
+    /// From a descendant to the pointer that leads to it.
+    parents: HashMap<Handle, Handle>,
     bytes: usize,
+}
+
+/// Where a session has gone, and until when that one may live.
+#[derive(Clone, Copy)]
+struct Pointer {
+    to: Handle,
+    until: UnixTime,
 }
 
 impl SignedIn {
@@ -65,30 +81,83 @@ impl SignedIn {
         self.sessions.range((from, Unbounded)).take_while(move |(handle, _)| handle.tag() == tag)
     }
 
+    /// The pointer in the place of this session, if its descendant may still live.
+    fn pointer(&self, handle: Handle, now: UnixTime) -> Option<Handle> {
+        self.pointers.get(&handle).filter(|pointer| now < pointer.until).map(|pointer| pointer.to)
+    }
+
+    /// Makes room for so many bytes, from what is over, but for one that is about to be replaced.
+    fn make_room(&mut self, needed: usize, except: Handle, budget: usize, now: UnixTime) -> Result<(), StoreError> {
+        while self.bytes.saturating_add(needed) > budget {
+            let Some(dead) = self.first_dead(now).filter(|dead| *dead != except) else { return Err(StoreError::Full) };
+            self.remove(dead);
+        }
+        Ok(())
+    }
+
     /// Writes an entry, in place of another one under this handle. What is over makes room.
     fn insert(&mut self, handle: Handle, entry: Entry, budget: usize, now: UnixTime) -> Result<(), StoreError> {
         let freed = self.sessions.get(&handle).map_or(0, weight);
-        let needed = weight(&entry).saturating_sub(freed);
-        while self.bytes.saturating_add(needed) > budget {
-            let Some(dead) = self.first_dead(now).filter(|dead| *dead != handle) else { return Err(StoreError::Full) };
-            self.remove(dead);
-        }
-        self.remove(handle);
+        self.make_room(weight(&entry).saturating_sub(freed), handle, budget, now)?;
+        self.put(handle, entry);
+        Ok(())
+    }
+
+    /// Writes an entry for which there is room. What leads to it goes on doing so, for as long as it may live.
+    fn put(&mut self, handle: Handle, entry: Entry) {
+        self.take(handle);
         self.bytes = self.bytes.saturating_add(weight(&entry));
         self.by_end.insert((end_of(&entry), handle));
         self.sessions.insert(handle, entry);
-        Ok(())
+    }
+
+    /// Puts a pointer to its descendant in the place of a session.
+    fn point(&mut self, from: Handle, pointer: Pointer) {
+        self.take(from);
+        self.bytes = self.bytes.saturating_add(POINTER);
+        self.by_end.insert((pointer.until, from));
+        self.pointers.insert(from, pointer);
+        self.parents.insert(pointer.to, from);
+        self.prolong(from, pointer.until);
+    }
+
+    /// Lets all pointers that lead to this session last for as long as it may live.
+    fn prolong(&mut self, handle: Handle, until: UnixTime) {
+        let mut child = handle;
+        while let Some(parent) = self.parents.get(&child).copied() {
+            if let Some(pointer) = self.pointers.get_mut(&parent) {
+                self.by_end.remove(&(pointer.until, parent));
+                pointer.until = pointer.until.max(until);
+                self.by_end.insert((pointer.until, parent));
+            }
+            child = parent;
+        }
     }
 
     fn first_dead(&self, now: UnixTime) -> Option<Handle> {
         self.by_end.first().filter(|(end, _)| *end <= now).map(|(_, handle)| *handle)
     }
 
-    fn remove(&mut self, handle: Handle) -> bool {
-        let Some(removed) = self.sessions.remove(&handle) else { return false };
-        self.by_end.remove(&(end_of(&removed), handle));
-        self.bytes = self.bytes.saturating_sub(weight(&removed));
-        true
+    /// Removes a session or a pointer, with all pointers that lead to it: without it they lead nowhere.
+    fn remove(&mut self, handle: Handle) {
+        let mut next = Some(handle);
+        while let Some(handle) = next {
+            self.take(handle);
+            if let Some(pointer) = self.pointers.remove(&handle) {
+                self.by_end.remove(&(pointer.until, handle));
+                self.bytes = self.bytes.saturating_sub(POINTER);
+                self.parents.remove(&pointer.to);
+            }
+            next = self.parents.get(&handle).copied();
+        }
+    }
+
+    /// Takes a session out, and leaves what leads to it.
+    fn take(&mut self, handle: Handle) {
+        if let Some(taken) = self.sessions.remove(&handle) {
+            self.by_end.remove(&(end_of(&taken), handle));
+            self.bytes = self.bytes.saturating_sub(weight(&taken));
+        }
     }
 }
 
@@ -194,16 +263,20 @@ impl SessionStore for MemoryStore {
         let (version, epoch) = (self.next_version(), content.epoch);
         let entry = Entry { version, content };
         if entry.content.kind == Kind::Anonymous {
-            let is_new = self.insert_anonymous(handle, entry, now);
+            // Held while it is made, so that no pointer comes to stand there.
+            let signed_in = self.read();
+            let is_new = signed_in.pointer(handle, now).is_none() && self.insert_anonymous(handle, entry, now);
             return Ok(if is_new { Created::Done(version) } else { Created::Exists });
         }
         let mut signed_in = self.write();
         if signed_in.epoch(handle.tag()).number != epoch {
             return Ok(Created::Revoked);
         }
-        if signed_in.live(handle, now).is_some() {
+        if signed_in.live(handle, now).is_some() || signed_in.pointer(handle, now).is_some() {
             return Ok(Created::Exists);
         }
+        // What has been there is over, and so is what has led to it.
+        signed_in.remove(handle);
         signed_in.insert(handle, entry, self.budget, now)?;
         Ok(Created::Done(version))
     }
@@ -262,12 +335,22 @@ impl SessionStore for MemoryStore {
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        // Held to the end, so that nothing is rotated on the way.
         let mut signed_in = self.write();
-        if signed_in.live(handle, now).is_some() {
-            return Ok(signed_in.remove(handle));
+        let mut handle = handle;
+        for _ in 0..=MAX_LINE {
+            if signed_in.live(handle, now).is_some() {
+                signed_in.remove(handle);
+                return Ok(true);
+            }
+            let Some(next) = signed_in.pointer(handle, now) else {
+                let was_live = self.change(handle, now, |place| *place = None).is_some();
+                signed_in.remove(handle);
+                return Ok(was_live);
+            };
+            handle = next;
         }
-        drop(signed_in);
-        Ok(self.change(handle, now, |place| *place = None).is_some())
+        Err(StoreError::Unavailable)
     }
 
     async fn rotate(
@@ -279,38 +362,55 @@ impl SessionStore for MemoryStore {
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
         let entry = Entry { version: self.next_version(), content };
-        let (next, kind) = (entry.version, entry.content.kind);
+        let (next, Content { kind, deadlines, epoch, .. }) = (entry.version, entry.content.clone());
         // Held to the end, so that nobody sees one half.
         let mut signed_in = self.write();
-        let is_taken = old == new || signed_in.live(new, now).is_some() || self.is_anonymous(new, now);
-        if is_taken || kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != entry.content.epoch {
+        let is_taken = |signed_in: &SignedIn| {
+            signed_in.live(new, now).is_some() || signed_in.pointer(new, now).is_some() || self.is_anonymous(new, now)
+        };
+        if old != new && is_taken(&signed_in) || kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != epoch {
             return Ok(Swapped::Gone);
         }
         let budget = self.budget;
-        let insert = |signed_in: &mut SignedIn| {
-            if kind == Kind::SignedIn {
-                signed_in.insert(new, entry, budget, now)
-            } else {
-                self.insert_anonymous(new, entry, now);
-                Ok(())
+        let replace = |signed_in: &mut SignedIn| {
+            let freed = signed_in.sessions.get(&old).map_or(0, weight);
+            let made = if kind == Kind::SignedIn { weight(&entry) } else { 0 };
+            let pointer = if old == new { 0 } else { POINTER };
+            signed_in.make_room(made.saturating_add(pointer).saturating_sub(freed), old, budget, now)?;
+            signed_in.take(old);
+            match kind {
+                Kind::SignedIn => signed_in.put(new, entry.clone()),
+                Kind::Anonymous => drop(self.insert_anonymous(new, entry.clone(), now)),
             }
+            if old != new {
+                signed_in.point(old, Pointer { to: new, until: deadlines.absolute });
+            }
+            signed_in.prolong(new, deadlines.absolute);
+            Ok(Swapped::Done(next))
         };
-        match signed_in.live(old, now) {
-            Some(found) if found.version != version => return Ok(Swapped::Conflict),
-            Some(_) => {
-                insert(&mut signed_in)?;
-                signed_in.remove(old);
-                return Ok(Swapped::Done(next));
+        if let Some(found) = signed_in.live(old, now) {
+            return if found.version == version { replace(&mut signed_in) } else { Ok(Swapped::Conflict) };
+        }
+        if old == new && kind == Kind::Anonymous {
+            let in_place = self.change(old, now, |place| match place {
+                Some(found) if found.version == version => {
+                    found.clone_from(&entry);
+                    Swapped::Done(next)
+                }
+                _ => Swapped::Conflict,
+            });
+            if matches!(in_place, Some(Swapped::Done(_))) {
+                signed_in.prolong(new, deadlines.absolute);
             }
-            None => {}
+            return Ok(in_place.unwrap_or(Swapped::Gone));
         }
         let rotated = self.change(old, now, |place| {
             if place.as_ref().is_none_or(|found| found.version != version) {
                 return Ok(Swapped::Conflict);
             }
-            insert(&mut signed_in)?;
+            let outcome = replace(&mut signed_in)?;
             *place = None;
-            Ok(Swapped::Done(next))
+            Ok(outcome)
         });
         rotated.unwrap_or(Ok(Swapped::Gone))
     }

@@ -1,8 +1,8 @@
 //! What is kept of a session: who, since when, under which verifier, and the application's data.
 //!
 //! ```text
-//! layout  schema  created  verifier  signed in at  level  lengths of user, label  count of previous verifiers
-//! 1       4       8        32        8             1      2, 2                    1
+//! layout  schema  created  verifier  signed in at  level  generation  lengths of user, label  count of previous verifiers
+//! 1       4       8        32        8             1      2           2, 2                    1
 //!
 //! each previous verifier, until   user  label  data
 //! 32, 8                                        JSON object
@@ -25,10 +25,10 @@ use std::vec::Vec;
 pub const MAX_RECORD: usize = 16 * 1024;
 
 /// The layout above. A record of another one is no session, and no error either.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 
 /// Bytes in front of the previous verifiers.
-const HEAD: usize = 59;
+const HEAD: usize = 61;
 
 /// How many previous verifiers may count at once.
 const MAX_PREVIOUS: usize = 4;
@@ -45,6 +45,8 @@ pub(super) struct Record {
     /// Of the application's data.
     pub(super) schema: u32,
     pub(super) verifier: SealedVerifier,
+    /// Another one after each sign-in under this handle: a credential of an earlier one is worth nothing, and no theft.
+    pub(super) generation: u16,
     /// Those before the last renewals.
     pub(super) previous: heapless::Vec<Previous, MAX_PREVIOUS>,
     pub(super) data: Data,
@@ -73,6 +75,7 @@ impl Record {
             label: String::new(),
             schema,
             verifier,
+            generation: 0,
             previous: heapless::Vec::new(),
             data: Data::default(),
         })
@@ -109,7 +112,7 @@ impl Record {
     }
 
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let Self { created, user, label, schema, verifier, previous, data } = self;
+        let Self { created, user, label, schema, verifier, generation, previous, data } = self;
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&schema.to_be_bytes());
@@ -122,6 +125,7 @@ impl Record {
         let (name, name_len, at, level) = user.unwrap_or(nobody);
         bytes.extend_from_slice(&at.as_secs().to_be_bytes());
         bytes.push(level);
+        bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(&name_len.to_be_bytes());
         bytes.extend_from_slice(&len(label).to_be_bytes());
         bytes.push(u8::try_from(previous.len()).unwrap_or(u8::MAX));
@@ -149,6 +153,7 @@ impl Record {
         let created = seconds(&mut head)?;
         let verifier = SealedVerifier::from_bytes(array(&mut head)?);
         let (at, [level]) = (seconds(&mut head)?, array(&mut head)?);
+        let generation = u16::from_be_bytes(array(&mut head)?);
         let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
         let [count] = array(&mut head)?;
         let mut previous = heapless::Vec::new();
@@ -161,7 +166,8 @@ impl Record {
             len => Some(SignedInUser { name: text(&mut tail, len)?, at, level }),
         };
         let label = text(&mut tail, label)?;
-        let record = Self { created, user, label, schema, verifier, previous, data: Data::decode(tail)? };
+        let data = Data::decode(tail)?;
+        let record = Self { created, user, label, schema, verifier, generation, previous, data };
         (layout == LAYOUT).then(|| Box::new(record))
     }
 }

@@ -3,35 +3,48 @@
 //! All that belongs to one user has the same hash tag, and so one slot of a cluster and one script for each call:
 //!
 //! ```text
-//! cs:{tag}:s:selector   hash     v version, i idle, a absolute, e epoch, k kind, d record
-//! cs:{tag}:x            set      the selectors of the user's sessions, in order
-//! cs:{tag}:e            hash     n, at: the user's epoch
+//! cs:{tag}selector   string       a session, or the pointer in the place of one that was rotated: see `record`
+//! cs:{tag}x          sorted set   the index of the user's sessions: each selector twice, with the score 0, so in order, and behind a `d` with the
+//!                                 deadline that comes first, so that what has run out leaves by a range
+//! cs:{tag}e          string       the user's epoch: its number, when it began, and the first one whose sessions are not removed yet
+//! cs:{tag}g7         sorted set   what was the index when the seventh epoch began, until the sessions in it are removed
 //! ```
 //!
-//! The deadlines that count are in the record and are compared with the caller's time; the server's own expiry only cleans up, later.
+//! The deadlines that count are in the value and are compared with the caller's time, and so is the epoch: the server's own expiry only cleans up,
+//! later.
 
 mod connection;
 mod error;
 mod options;
 mod record;
 mod scripts;
+mod tidy;
 
 use super::credential::{Handle, UserTag};
-use super::names::{self, new_version};
-use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
+use super::names::new_version;
+use super::store::{
+    Capabilities, Content, Created, Durability, Entry, Epoch, Kind, MAX_LINE, SessionStore, StoreError, Swapped,
+};
 use crate::UnixTime;
 use connection::{Answer, Call, Server, Servers};
 use core::fmt;
 use core::time::Duration;
 pub use error::{RedisCheckError, RedisUrlError};
 pub use options::RedisOptions;
-use record::{args_of, bytes_of, digits, entry_of, epoch_of, keys, number, prefix, said, selector, swapped};
+use record::{
+    bytes_of, digits, entry_of, epoch_begun, epoch_of, handle_in, handle_of, keys, list_of, number, prefix, said,
+    selector, swapped, value, version,
+};
 use redis::Value;
-use scripts::{CREATE, DELETE, LIST, REVOKE, ROTATE, SWAP, Script, TOUCH};
-use std::format;
-use std::string::{String, ToString};
+use scripts::{CREATE, DELETE, LIST, POINT, RELATE, REPLACE, REVOKE, ROTATE, SWAP, Script, TOUCH};
+use std::string::String;
+use std::sync::Arc;
 use std::vec::Vec;
+use tidy::Tidier;
 use tokio::time::Instant;
+
+/// Sessions that are looked at with one question, at least and at most.
+const PIECE: (usize, usize) = (16, 32);
 
 /// Hundredths of the server's memory that sessions of nobody may fill: the rest is for those who sign in.
 const FOR_ANONYMOUS: u64 = 75;
@@ -49,8 +62,12 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 /// What replicas are waited for with runs twice: at once, and again on a connection of its own, together with the waiting. The first time ends the
 /// session, the second time tells whether a failover may undo that.
 ///
-/// Rotating a session of nobody into one of a user touches two slots: the new one is made first, then the old one ended. A crash in between
-/// leaves the old one, and a new one whose cookie nobody has.
+/// Rotating a session of nobody into one of a user touches two slots: the new one is made first, then a pointer takes the place of the old one, and
+/// stays until the absolute deadline of the new one, or until that is ended. A crash in between leaves the old one, and a new one whose cookie nobody
+/// has.
+///
+/// No call does more for having many sessions of a user to do with: a revocation is one write, and a page of a list reads as many as it shows. What
+/// has ended is removed afterwards, a few at a time, by whichever server has come across it, and by the server's own expiry.
 ///
 /// ```no_run
 /// use countersign::session::{RedisOptions, RedisStore};
@@ -61,7 +78,8 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 /// # Ok::<(), countersign::session::RedisUrlError>(())
 /// ```
 pub struct RedisStore {
-    server: Server,
+    server: Arc<Server>,
+    tidier: Tidier,
     replicas: u32,
     answer: Duration,
 }
@@ -123,14 +141,17 @@ impl RedisStore {
     /// [`RedisCheckError`]
     pub async fn check(&self) -> Result<(), RedisCheckError> {
         // What it asks for is nobody's, and allowed to whom the store's keys are.
-        self.server
-            .check(redis::cmd("HMGET").arg("cs:{check}:e").arg("n"))
-            .await
-            .map_err(|error| RedisCheckError::of(&error))
+        self.server.check(redis::cmd("GET").arg("cs:{check}e")).await.map_err(|error| RedisCheckError::of(&error))
     }
 
     fn on(servers: Servers, options: RedisOptions) -> Self {
-        Self { server: Server::new(servers, options), replicas: options.replicas, answer: options.answer }
+        let server = Arc::new(Server::new(servers, options));
+        Self {
+            tidier: Tidier::new(&server, options.answer),
+            server,
+            replicas: options.replicas,
+            answer: options.answer,
+        }
     }
 
     /// When a call that begins now must have been answered.
@@ -143,7 +164,7 @@ impl RedisStore {
     async fn run(
         &self,
         script: &Script,
-        keys: &[String],
+        keys: &[Vec<u8>],
         args: &[Vec<u8>],
         until: Instant,
     ) -> Result<Answer, StoreError> {
@@ -154,19 +175,46 @@ impl RedisStore {
     async fn run_replicated(
         &self,
         script: &Script,
-        keys: &[String],
+        keys: &[Vec<u8>],
         args: &[Vec<u8>],
         until: Instant,
     ) -> Option<Value> {
         self.server.run_replicated(Call { script, keys, args }, self.replicas, until).await
     }
 
-    async fn read(&self, handle: Handle, now: UnixTime, until: Instant) -> Result<Option<Entry>, StoreError> {
-        let [session, _, _] = keys(handle);
-        let command = [&session, "v", "i", "a", "e", "k", "d"];
-        let answer = self.server.read(redis::cmd("HMGET").arg(&command), until).await?;
-        let Value::Array(fields) = answer else { return Err(StoreError::Unavailable) };
-        Ok(entry_of(&fields).filter(|entry| entry.is_live(now)))
+    /// A live session, and what leads to it.
+    async fn read(
+        &self,
+        handle: Handle,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Option<(Entry, Option<Handle>)>, StoreError> {
+        let found = self.read_all(handle.tag(), &[handle], now, until).await?;
+        Ok(found.into_iter().next().map(|(_, entry, parent)| (entry, parent)))
+    }
+
+    /// Those of them that live, as they are at one moment.
+    async fn read_all(
+        &self,
+        tag: UserTag,
+        handles: &[Handle],
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Vec<(Handle, Entry, Option<Handle>)>, StoreError> {
+        let key = record::epoch(tag);
+        let mut command = redis::cmd("MGET");
+        command.arg(&key).arg(handles.iter().copied().map(record::session).collect::<Vec<_>>());
+        let answer = self.server.read(&key, &command, until).await?;
+        let (epoch, values) = list_of(&answer).split_first().ok_or(StoreError::Unavailable)?;
+        let epoch = epoch_of(epoch).number;
+        let is_live = |entry: &Entry| {
+            entry.is_live(now) && (entry.content.kind == Kind::Anonymous || entry.content.epoch >= epoch)
+        };
+        let found = handles.iter().zip(values).filter_map(|(handle, value)| {
+            let (entry, parent) = entry_of(bytes_of(value)?)?;
+            is_live(&entry).then_some((*handle, entry, parent))
+        });
+        Ok(found.collect())
     }
 
     /// Whether what is written of this session may take room: strangers must leave some for those who sign in.
@@ -174,8 +222,7 @@ impl RedisStore {
         if content.kind == Kind::SignedIn {
             return Ok(());
         }
-        let [session, _, _] = keys(handle);
-        match self.server.fill(&session, until).await? {
+        match self.server.fill(&record::session(handle), content.bytes.len(), until).await? {
             FOR_ANONYMOUS.. => Err(StoreError::Full),
             _ => Ok(()),
         }
@@ -185,16 +232,19 @@ impl RedisStore {
     async fn end(
         &self,
         handle: Handle,
-        version: Option<u64>,
+        of_version: Option<u64>,
         now: UnixTime,
         until: Instant,
     ) -> Result<End, StoreError> {
-        let args = [number(now), selector(handle), version.map(digits).unwrap_or_default(), Vec::new()];
+        let args = [number(now), selector(handle), of_version.map(version).unwrap_or_default(), Vec::new()];
         let Answer { value, is_second } = self.run(&DELETE, &keys(handle), &args, until).await?;
-        match said(&value) {
-            Some("done") => Ok(End::Done),
-            Some("gone") => Ok(End::Gone { is_second }),
-            Some("conflict") => Ok(End::Conflict),
+        let [word, other] = list_of(&value) else { return Err(StoreError::Unavailable) };
+        let other = bytes_of(other).and_then(handle_of);
+        match (said(word), other) {
+            (Some("done"), parent) => Ok(End::Done { parent }),
+            (Some("moved"), Some(to)) => Ok(End::Moved { to }),
+            (Some("gone"), _) => Ok(End::Gone { is_second }),
+            (Some("conflict"), _) => Ok(End::Conflict),
             _ => Err(StoreError::Unavailable),
         }
     }
@@ -206,7 +256,19 @@ impl RedisStore {
         }
         let args = [number(now), selector(handle), Vec::new(), IS_AWAITED.to_vec()];
         let answer = self.run_replicated(&DELETE, &keys(handle), &args, until).await;
-        matches!(answer.as_ref().and_then(said), Some("done" | "gone"))
+        matches!(answer.as_ref().and_then(|answer| said(list_of(answer).first()?)), Some("done" | "gone"))
+    }
+
+    /// Lets what leads to a session last until then, or ends it with the session.
+    async fn relate(
+        &self,
+        child: Handle,
+        parent: Option<Handle>,
+        lasts: Option<UnixTime>,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        relate(&self.server, child, parent, lasts, now, until).await
     }
 
     /// Makes a session if its epoch is the user's.
@@ -214,16 +276,75 @@ impl RedisStore {
         &self,
         handle: Handle,
         content: &Content,
+        parent: Option<Handle>,
         now: UnixTime,
         until: Instant,
     ) -> Result<Created, StoreError> {
         let version = new_version()?;
-        let args = [number(now), selector(handle), digits(version)].into_iter().chain(args_of(content));
-        match said(&self.run(&CREATE, &keys(handle), &args.collect::<Vec<_>>(), until).await?.value) {
+        let args = [number(now), selector(handle), digits(content.epoch), value(version, content, parent)];
+        let answer = self.run(&CREATE, &keys(handle), &args, until).await?.value;
+        match said(&answer) {
             Some("done") => Ok(Created::Done(version)),
+            Some("more") => {
+                self.tidier.tidy(handle.tag(), now);
+                Ok(Created::Done(version))
+            }
             Some("exists") => Ok(Created::Exists),
             Some("revoked") => Ok(Created::Revoked),
             _ => Err(StoreError::Unavailable),
+        }
+    }
+
+    /// Whether a session could be rotated, and what leads to it.
+    async fn may_rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Result<Option<Handle>, Swapped>, StoreError> {
+        Ok(match self.read(old, now, until).await? {
+            None => Err(Swapped::Gone),
+            Some((entry, _)) if entry.version != version => Err(Swapped::Conflict),
+            Some((_, parent)) => Ok(parent),
+        })
+    }
+
+    /// A rotation in place.
+    async fn replace(
+        &self,
+        handle: Handle,
+        of_version: u64,
+        content: &Content,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Swapped, StoreError> {
+        // What leads to it must not end before it does, and so is to last longer first.
+        match self.may_rotate(handle, of_version, now, until).await? {
+            Err(refused) => return Ok(refused),
+            Ok(parent) => self.relate(handle, parent, Some(content.deadlines.absolute), now, until).await?,
+        }
+        let next = new_version()?;
+        let args = [number(now), selector(handle), version(of_version), digits(content.epoch)];
+        let mut args: Vec<_> = args.into_iter().chain([value(next, content, None)]).collect();
+        let outcome = swapped(&self.run(&REPLACE, &keys(handle), &args, until).await?.value, next)?;
+        self.wait_for_cookie(&REPLACE, &keys(handle), &mut args, outcome, until).await;
+        Ok(outcome)
+    }
+
+    /// Waits for replicas after a rotation that was done. Whether they have it or not: who has signed in must get the new cookie, as the old one is
+    /// of no use.
+    async fn wait_for_cookie(
+        &self,
+        script: &Script,
+        keys: &[Vec<u8>],
+        args: &mut Vec<Vec<u8>>,
+        outcome: Swapped,
+        until: Instant,
+    ) {
+        if self.replicas > 0 && matches!(outcome, Swapped::Done(_)) {
+            args.push(IS_AWAITED.to_vec());
+            let _ = self.run_replicated(script, keys, args, until).await;
         }
     }
 
@@ -231,23 +352,19 @@ impl RedisStore {
     async fn rotate_within(
         &self,
         old: Handle,
-        version: u64,
+        of_version: u64,
         new: Handle,
         content: &Content,
         now: UnixTime,
         until: Instant,
     ) -> Result<Swapped, StoreError> {
         let (next, [new_key, index, epoch]) = (new_version()?, keys(new));
-        let [old_key, _, _] = keys(old);
-        let keys = [old_key, new_key, index, epoch];
-        let args = [number(now), selector(old), selector(new), digits(version), digits(next)];
-        let mut args: Vec<_> = args.into_iter().chain(args_of(content)).collect();
+        let keys = [record::session(old), new_key, index, epoch];
+        let args = [number(now), selector(old), selector(new), version(of_version), digits(content.epoch)];
+        let more = [value(next, content, Some(old)), new.as_bytes().to_vec()];
+        let mut args: Vec<_> = args.into_iter().chain(more).collect();
         let outcome = swapped(&self.run(&ROTATE, &keys, &args, until).await?.value, next)?;
-        if self.replicas > 0 && matches!(outcome, Swapped::Done(_)) {
-            args.push(IS_AWAITED.to_vec());
-            // Whether replicas have it or not: who has signed in must get the new cookie, as the old one is of no use.
-            let _ = self.run_replicated(&ROTATE, &keys, &args, until).await;
-        }
+        self.wait_for_cookie(&ROTATE, &keys, &mut args, outcome, until).await;
         Ok(outcome)
     }
 
@@ -255,37 +372,65 @@ impl RedisStore {
     async fn rotate_across(
         &self,
         old: Handle,
-        version: u64,
+        of_version: u64,
         new: Handle,
         content: &Content,
         now: UnixTime,
         until: Instant,
     ) -> Result<Swapped, StoreError> {
         // What is refused anyway makes nothing.
-        match self.read(old, now, until).await? {
-            None => return Ok(Swapped::Gone),
-            Some(entry) if entry.version != version => return Ok(Swapped::Conflict),
-            Some(_) => {}
-        }
-        let Created::Done(made) = self.put(new, content, now, until).await? else { return Ok(Swapped::Gone) };
-        // Nobody has the cookie of the new one: if the end of the old one fails, nothing is lost.
-        let refused = match self.end(old, Some(version), now, until).await? {
-            End::Done => {
-                let _ = self.has_ended(old, now, until).await;
-                return Ok(Swapped::Done(made));
-            }
-            // Also when asked a second time: it may have been somebody else who has ended it in between, and what others end is not renewed.
-            End::Gone { .. } => Swapped::Gone,
-            End::Conflict => Swapped::Conflict,
+        let parent = match self.may_rotate(old, of_version, now, until).await? {
+            Err(refused) => return Ok(refused),
+            Ok(parent) => parent,
         };
-        self.end(new, None, now, until).await?;
-        Ok(refused)
+        let lasts = content.deadlines.absolute;
+        self.relate(old, parent, Some(lasts), now, until).await?;
+        let Created::Done(made) = self.put(new, content, Some(old), now, until).await? else {
+            return Ok(Swapped::Gone);
+        };
+        // Nobody has the cookie of the new one: if the pointer to it is not set, nothing is lost.
+        let args = [number(now), selector(old), version(of_version), new.as_bytes().to_vec(), number(lasts)];
+        let mut args = Vec::from(args);
+        let outcome = swapped(&self.run(&POINT, &keys(old), &args, until).await?.value, made)?;
+        if !matches!(outcome, Swapped::Done(_)) {
+            // Also when asked a second time: it may have been somebody else who has ended it in between, and what others end is not renewed.
+            self.end(new, None, now, until).await?;
+        }
+        self.wait_for_cookie(&POINT, &keys(old), &mut args, outcome, until).await;
+        Ok(outcome)
     }
+}
+
+/// Goes from a session to all that leads to it, and lets that last until then, or ends it with the session.
+async fn relate(
+    server: &Server,
+    child: Handle,
+    parent: Option<Handle>,
+    lasts: Option<UnixTime>,
+    now: UnixTime,
+    until: Instant,
+) -> Result<(), StoreError> {
+    let (mut child, mut parent) = (child, parent);
+    for _ in 0..MAX_LINE {
+        let Some(pointer) = parent else { break };
+        let args = [number(now), child.as_bytes().to_vec(), lasts.map(number).unwrap_or_default()];
+        let call = Call { script: &RELATE, keys: &[record::session(pointer)], args: &args };
+        parent = bytes_of(&server.run(call, until).await?.value).and_then(handle_of);
+        child = pointer;
+    }
+    Ok(())
 }
 
 /// What came of ending a session.
 enum End {
-    Done,
+    Done {
+        /// What has led to it.
+        parent: Option<Handle>,
+    },
+    /// It was rotated.
+    Moved {
+        to: Handle,
+    },
     /// It was gone already, maybe since a call whose answer was not waited for.
     Gone {
         is_second: bool,
@@ -300,24 +445,26 @@ impl SessionStore for RedisStore {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
         let until = self.deadline();
         self.make_room(handle, &content, until).await?;
-        self.put(handle, &content, now, until).await
+        self.put(handle, &content, None, now, until).await
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        self.read(handle, now, self.deadline()).await
+        Ok(self.read(handle, now, self.deadline()).await?.map(|(entry, _)| entry))
     }
 
     async fn compare_and_swap(
         &self,
         handle: Handle,
-        version: u64,
+        of_version: u64,
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
         let (next, until) = (new_version()?, self.deadline());
         self.make_room(handle, &content, until).await?;
-        let args = [number(now), selector(handle), digits(version), digits(next)].into_iter().chain(args_of(&content));
-        swapped(&self.run(&SWAP, &keys(handle), &args.collect::<Vec<_>>(), until).await?.value, next)
+        let args = [number(now), selector(handle), version(of_version), version(next)];
+        let more = [number(content.deadlines.idle), digits(content.epoch), content.bytes.to_vec()];
+        let args: Vec<_> = args.into_iter().chain(more).collect();
+        swapped(&self.run(&SWAP, &keys(handle), &args, until).await?.value, next)
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
@@ -327,34 +474,45 @@ impl SessionStore for RedisStore {
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        let until = self.deadline();
-        let was_live = match self.end(handle, None, now, until).await? {
-            End::Done => true,
-            // Who asks a second time and finds it gone has most likely ended it the first time.
-            End::Gone { is_second } => is_second,
-            End::Conflict => return Ok(false),
-        };
-        // Also if it was gone: who has ended it may not have waited until the replicas had it.
-        if self.has_ended(handle, now, until).await { Ok(was_live) } else { Err(StoreError::NotReplicated) }
+        let (until, mut handle) = (self.deadline(), handle);
+        for _ in 0..=MAX_LINE {
+            let was_live = match self.end(handle, None, now, until).await? {
+                End::Moved { to } => {
+                    handle = to;
+                    continue;
+                }
+                End::Done { parent } => {
+                    // It has ended in any case: what led to it would lead nowhere until it runs out.
+                    let _ = self.relate(handle, parent, None, now, until).await;
+                    true
+                }
+                // Who asks a second time and finds it gone has most likely ended it the first time.
+                End::Gone { is_second } => is_second,
+                End::Conflict => return Ok(false),
+            };
+            // Also if it was gone: who has ended it may not have waited until the replicas had it.
+            let has_ended = self.has_ended(handle, now, until).await;
+            return if has_ended { Ok(was_live) } else { Err(StoreError::NotReplicated) };
+        }
+        Err(StoreError::Unavailable)
     }
 
     async fn rotate(
         &self,
         old: Handle,
-        version: u64,
+        of_version: u64,
         new: Handle,
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
         let until = self.deadline();
-        if old == new {
-            return Ok(Swapped::Gone);
-        }
         self.make_room(new, &content, until).await?;
-        if old.tag() == new.tag() {
-            self.rotate_within(old, version, new, &content, now, until).await
+        if old == new {
+            self.replace(old, of_version, &content, now, until).await
+        } else if old.tag() == new.tag() {
+            self.rotate_within(old, of_version, new, &content, now, until).await
         } else {
-            self.rotate_across(old, version, new, &content, now, until).await
+            self.rotate_across(old, of_version, new, &content, now, until).await
         }
     }
 
@@ -365,48 +523,57 @@ impl SessionStore for RedisStore {
         limit: usize,
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
-        let prefix = prefix(tag);
-        let after = after.map_or_else(|| b"-".to_vec(), |after| format!("({}", names::of_selector(after)).into_bytes());
-        let limit = limit.to_string().into_bytes();
-        let args = [number(now), format!("{prefix}s:").into_bytes(), after, limit];
-        let answer = self.run(&LIST, &[format!("{prefix}x")], &args, self.deadline()).await?;
-        let Value::Array(rows) = answer.value else { return Err(StoreError::Unavailable) };
-        let listed = rows.iter().filter_map(|row| {
-            let Value::Array(fields) = row else { return None };
-            let (selector, fields) = fields.split_first()?;
-            let handle = names::handle(names::of_tag(tag).as_bytes(), bytes_of(selector)?)?;
-            Some((handle, entry_of(fields)?))
-        });
-        Ok(listed.collect())
+        let (until, (least, most)) = (self.deadline(), PIECE);
+        let (mut listed, mut after) = (Vec::new(), after.map(selector).unwrap_or_default());
+        while listed.len() < limit {
+            let piece = limit.saturating_sub(listed.len()).clamp(least, most);
+            let args = [number(now), after.clone(), digits(u64::try_from(piece).unwrap_or(u64::MAX))];
+            let answer = self.run(&LIST, &[record::index(tag)], &args, until).await?.value;
+            let [is_more, is_last, page] = list_of(&answer) else { return Err(StoreError::Unavailable) };
+            if *is_more == Value::Int(1) {
+                self.tidier.tidy(tag, now);
+            }
+            let selectors = list_of(page).iter().filter_map(bytes_of);
+            let handles: Vec<_> = selectors.filter_map(|selector| handle_in(tag, selector)).collect();
+            let Some(last) = handles.last() else { break };
+            after = selector(*last);
+            let found = self.read_all(tag, &handles, now, until).await?;
+            listed.extend(found.into_iter().map(|(handle, entry, _)| (handle, entry)));
+            if *is_last == Value::Int(1) {
+                break;
+            }
+        }
+        listed.truncate(limit);
+        Ok(listed)
     }
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        let prefix = prefix(tag);
         let except = except.filter(|except| except.tag() == tag).map(selector).unwrap_or_default();
-        let keys = [format!("{prefix}x"), format!("{prefix}e")];
+        let keys = [record::index(tag), record::epoch(tag)];
         let until = self.deadline();
-        let mut args = [number(now), format!("{prefix}s:").into_bytes(), except, Vec::new()];
-        let epoch = epoch_of(&self.run(&REVOKE, &keys, &args, until).await?.value);
+        let mut args = [number(now), prefix(tag), except, Vec::new()];
+        let epoch = epoch_begun(&self.run(&REVOKE, &keys, &args, until).await?.value);
         if epoch.number == 0 {
             return Err(StoreError::Unavailable);
         }
+        self.tidier.tidy(tag, now);
         if self.replicas == 0 {
             return Ok(epoch);
         }
         let [.., begun] = &mut args;
         *begun = digits(epoch.number);
-        match self.run_replicated(&REVOKE, &keys, &args, until).await.as_ref().map(epoch_of) {
+        match self.run_replicated(&REVOKE, &keys, &args, until).await.as_ref().map(epoch_begun) {
             Some(replicated) if replicated.number >= epoch.number => Ok(epoch),
             _ => Err(StoreError::NotReplicated),
         }
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        let key = format!("{}e", prefix(tag));
-        Ok(epoch_of(&self.server.read(redis::cmd("HMGET").arg(key).arg(&["n", "at"]), self.deadline()).await?))
+        let key = record::epoch(tag);
+        Ok(epoch_of(&self.server.read(&key, redis::cmd("GET").arg(&key), self.deadline()).await?))
     }
 
-    /// Nothing is left to do: the server removes what is over by itself, within ten minutes.
+    /// Nothing is left to do: what has run out the server removes by itself, within ten minutes, and what a revocation has ended is removed at once.
     async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
         Ok(0)
     }

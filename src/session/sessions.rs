@@ -145,7 +145,7 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Random`]
     pub fn begin(&self, now: UnixTime) -> Result<Session, SessionError> {
-        let credential = self.pepper.mark(Credential::generate_anonymous().map_err(|_| SessionError::Random)?);
+        let credential = self.pepper.mark(Credential::generate_anonymous().map_err(|_| SessionError::Random)?, 0);
         let record = Record::new(self.pepper.seal(&credential), self.schema, now);
         Ok(Session::unsaved(credential, record, self.deadlines(now)))
     }
@@ -202,6 +202,8 @@ impl<S: SessionStore> Sessions<S> {
                 Some(previous) if previous.until.is_none_or(|until| now < until) => {}
                 // Whoever renewed it has another one: of the two, one is a thief.
                 None if !self.pepper.has_issued(&credential) => return Found::Nothing,
+                // Somebody has signed in since then.
+                None if credential.generation() != record.generation => return Found::Nothing,
                 _ => {
                     self.thefts.fetch_add(1, Ordering::Relaxed);
                     let user = record.user.map(|user| user.name);
@@ -270,6 +272,10 @@ impl<S: SessionStore> Sessions<S> {
         .await;
         let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Gone)?;
         let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Gone)?;
+        // Whoever came with what counted before somebody signed in under this handle is in the session no more.
+        if record.generation != session.record.generation {
+            return Err(SessionError::Gone);
+        }
         session.rebase(record, entry);
         Ok(())
     }
@@ -283,8 +289,9 @@ impl<S: SessionStore> Sessions<S> {
         Ok(Attempt { user: user.into(), epoch: self.epoch_of(user.as_bytes()).await?.number })
     }
 
-    /// Signs a user in, or another one, or the same to a higher level: a new handle and a new verifier take the place of the old ones, so that
-    /// whoever knew those knows nothing. The data stays, unless it is another user's.
+    /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
+    /// and the old one then leads to it only for who ends the session by it; the same user keeps the handle, and gets a new verifier, beside
+    /// which no earlier one counts, not even for those requests that are under way. The data stays, unless it is another user's.
     ///
     /// # Errors
     /// [`SessionError`], among them [`SessionError::Gone`] and [`SessionError::Revoked`] if the user was signed out everywhere since the attempt
@@ -299,11 +306,14 @@ impl<S: SessionStore> Sessions<S> {
         let Attempt { user, epoch } = attempt;
         let tag = self.pepper.user_tag(user.as_bytes());
         loop {
+            let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
             // Another one each time: the store may have ended that of a rotation that was a conflict.
-            let credential = self.pepper.mark(Credential::generate(tag).map_err(|_| SessionError::Random)?);
+            let credential = if is_same { session.credential.renewed() } else { Credential::generate(tag) };
+            let generation = if is_same { session.record.generation.wrapping_add(1) } else { 0 };
+            let credential = self.pepper.mark(credential.map_err(|_| SessionError::Random)?, generation);
             let sealed = self.pepper.seal(&credential);
             let user = SignedInUser { name: user.clone(), at: now, level };
-            let mut next = session.for_user(user, &credential, sealed, *epoch);
+            let mut next = session.for_user(user, &credential, sealed, generation, *epoch);
             next.deadlines = self.deadlines(now);
             let content = next.content()?;
             let outcome = match session.version {
@@ -348,7 +358,8 @@ impl<S: SessionStore> Sessions<S> {
     /// [`SessionError`]; the next [`save`](Sessions::save) tries again.
     pub async fn renew(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         if session.renewal.is_none() {
-            let credential = self.pepper.mark(session.credential.renewed().map_err(|_| SessionError::Random)?);
+            let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
+            let credential = self.pepper.mark(credential, session.record.generation);
             let sealed = self.pepper.seal(&credential);
             let shown = self.pepper.seal(&session.credential);
             session.change(Change::Renewal { from: session.record.verifier, to: sealed, shown, now });
@@ -359,15 +370,20 @@ impl<S: SessionStore> Sessions<S> {
 
     /// A token for a hidden field of a form, for browsers that do not say where a request comes from.
     pub fn form_token(&self, session: &Session) -> String {
-        self.pepper.form_token(session.handle()).iter().map(|byte| char::from(*byte)).collect()
+        self.pepper
+            .form_token(session.handle(), session.record.generation)
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect()
     }
 
     /// True if a form's token is that of the session. In constant time.
     pub fn is_form_token(&self, session: &Session, token: &str) -> bool {
-        crate::constant_time::eq(&self.pepper.form_token(session.handle()), token.as_bytes())
+        crate::constant_time::eq(&self.pepper.form_token(session.handle(), session.record.generation), token.as_bytes())
     }
 
-    /// Ends a session of this user, and of nobody else: handles are no secret. False if there is none.
+    /// Ends a session of this user, and of nobody else: handles are no secret. If somebody else has signed in in its place, that session ends.
+    /// False if nothing lives that has come of it.
     ///
     /// # Errors
     /// [`SessionError::Store`]
@@ -375,12 +391,30 @@ impl<S: SessionStore> Sessions<S> {
         Ok(handle.tag() == self.pepper.user_tag(user.as_bytes()) && self.end(handle, now).await?)
     }
 
-    /// Ends whichever session this is: for operators; what users ask for goes by [`end_of`](Sessions::end_of). False if it was over already.
+    /// Ends whichever session this is, or what has become of it by a sign-in: for operators; what users ask for goes by
+    /// [`end_of`](Sessions::end_of). False if nothing lives that has come of it.
     ///
     /// # Errors
     /// [`SessionError::Store`]
     pub async fn end(&self, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
         Ok(self.store.delete(handle, now).await?)
+    }
+
+    /// Ends what has become, by signing in, of the sessions that these cookies were of: they open none any more, but whoever has one was in it.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn end_by<'c>(
+        &self,
+        cookies: impl IntoIterator<Item = &'c [u8]>,
+        now: UnixTime,
+    ) -> Result<(), SessionError> {
+        for cookie in cookies {
+            // Handles are no secret: nobody signs out others by what he has made up.
+            if let Some(credential) = Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
+            {
+                self.end(credential.handle(), now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends all sessions of a user but this one, if one is given. From the returned epoch on, tokens and JWTs of that user issued at or before

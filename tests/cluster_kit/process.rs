@@ -18,9 +18,10 @@ const LOG: &str = "log";
 /// What it does, in its folder, if that is recorded.
 const TRACE: &str = "trace";
 
-/// A program that Debian ships.
+/// A program that Debian ships; or, with a path as its name, one that is installed in the project's folder.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
+    /// The package of Debian, or the command that installs it there.
     pub(crate) package: &'static str,
     /// Whether the server at this address is ready.
     pub(crate) answers: fn(&str) -> Outcome,
@@ -29,6 +30,11 @@ pub(crate) struct Program {
 impl Program {
     /// The one that is found first, so that another version can be put before it.
     fn path(&self) -> PathBuf {
+        if self.name.contains('/') {
+            // Of a test the root of the project, of xtask a folder in it.
+            let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+            return folders.find(|folder| folder.join("tests").exists()).unwrap_or(Path::new("")).join(self.name);
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         // Debian puts some where an unprivileged path does not look.
         let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
@@ -82,7 +88,7 @@ impl Server {
         port: u16,
         prepare: impl FnOnce(&Path) -> Outcome<Vec<String>>,
     ) -> Outcome<Self> {
-        let folder = Folder::new(program.name)?;
+        let folder = Folder::new(program.name.rsplit('/').next().unwrap_or_default())?;
         let arguments = prepare(folder.path())?;
         let mut server = Self { program, arguments, port, child: None, log_start: 0, recorder: None, folder };
         server.restart()?;
@@ -124,8 +130,9 @@ impl Server {
             Ok(child) => self.child = Some(child),
             Err(error) => {
                 let more = if self.recorder.is_some() { " strace" } else { "" };
+                let install = if name.contains('/') { "" } else { "apt-get install " };
                 return fail(format!(
-                    "{name} could not be started: {error}. Install it with: apt-get install {package}{more}"
+                    "{name} could not be started: {error}. Install it with: {install}{package}{more}"
                 ));
             }
         }

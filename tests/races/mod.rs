@@ -10,7 +10,10 @@
 )]
 
 use countersign::UnixTime;
-use countersign::session::{Content, Created, Credential, Deadlines, Handle, Kind, SessionStore, Swapped};
+use countersign::session::{
+    Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, SessionStore, StoreError,
+    Swapped, UserTag,
+};
 use std::sync::Arc;
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
@@ -108,6 +111,138 @@ pub(crate) async fn revivals_after<S: SessionStore + 'static>(
         rounds * 3
     );
     revived
+}
+
+/// What came of logouts that raced rotations.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Lineage {
+    /// It was answered that a session has ended, and what it was rotated into lives.
+    pub(crate) survivors: usize,
+    /// It was answered that nothing was there to end, and what it was rotated into lives.
+    pub(crate) missed: usize,
+    /// Rotations that were done before the logout, and those that came too late.
+    pub(crate) rotated: usize,
+    pub(crate) refused: usize,
+}
+
+/// Rotations, every other one in place, against logouts by the handle that a browser still has: begun before the rotation, behind it, and at once.
+pub(crate) async fn lineage<S: SessionStore + 'static>(stores: &[Arc<S>], rounds: usize) -> Lineage {
+    let mut seen = Lineage::default();
+    for round in 0..rounds {
+        let of = |number: usize| Arc::clone(&stores[(round + number) % stores.len()]);
+        let is_in_place = round % 2 == 0;
+        let kind = if is_in_place { Kind::SignedIn } else { Kind::Anonymous };
+        let old = session(&*of(0), kind, b"data").await;
+        let new = if is_in_place { old } else { Credential::generate_anonymous().unwrap().handle() };
+        let version = of(0).load(old, NOW).await.unwrap().unwrap().version;
+        let (rotating, ending) = (of(1), of(2));
+        let rotate = async move { rotating.rotate(old, version, new, content(Kind::SignedIn, b"new"), NOW).await };
+        let end = async move { ending.delete(old, NOW).await };
+        let (rotated, ended) = match round / 2 % 4 {
+            // The one, then the other, as far as the runtime has it so.
+            0 => {
+                let (first, second) = (tokio::spawn(rotate), tokio::spawn(end));
+                (first.await.unwrap(), second.await.unwrap())
+            }
+            1 => {
+                let (first, second) = (tokio::spawn(end), tokio::spawn(rotate));
+                (second.await.unwrap(), first.await.unwrap())
+            }
+            2 => tokio::join!(rotate, end),
+            _ => {
+                let rotated = rotate.await;
+                (rotated, end.await)
+            }
+        };
+        match rotated.unwrap() {
+            Swapped::Done(_) => seen.rotated += 1,
+            Swapped::Gone => seen.refused += 1,
+            Swapped::Conflict => panic!("nobody writes"),
+        }
+        let mut lives = false;
+        for handle in [old, new] {
+            lives |= of(0).load(handle, NOW).await.unwrap().is_some();
+        }
+        match ended.unwrap() {
+            true => seen.survivors += usize::from(lives),
+            false => seen.missed += usize::from(lives),
+        }
+    }
+    // Some of each: else nothing was raced.
+    assert!(seen.rotated > rounds / 100 && seen.refused > rounds / 100, "{seen:?}");
+    seen
+}
+
+/// A store whose ends follow no rotation: the control of [`lineage`].
+#[derive(Debug)]
+pub(crate) struct Forgetful<S>(pub(crate) S);
+
+impl<S: SessionStore> SessionStore for Forgetful<S> {
+    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+        self.0.create(handle, content, now).await
+    }
+
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+        self.0.load(handle, now).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.0.compare_and_swap(handle, version, content, now).await
+    }
+
+    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        self.0.touch(handle, idle, now).await
+    }
+
+    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        if self.0.load(handle, now).await?.is_none() {
+            return Ok(false);
+        }
+        self.0.delete(handle, now).await
+    }
+
+    async fn rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.0.rotate(old, version, new, content, now).await
+    }
+
+    async fn list_by_user(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        self.0.list_by_user(tag, after, limit, now).await
+    }
+
+    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+        self.0.revoke_user(tag, except, now).await
+    }
+
+    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+        self.0.epoch(tag).await
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.0.sweep(now, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
 }
 
 /// A renewal: reads, and writes under the version that it has read. True if it came too late.

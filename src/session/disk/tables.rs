@@ -3,7 +3,7 @@
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::row::{byte_of, decode, encode};
-use crate::session::store::{Content, Created, Entry, Epoch, Kind, StoreError, Swapped};
+use crate::session::store::{Content, Created, Entry, Epoch, Kind, MAX_LINE, StoreError, Swapped};
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::vec::Vec;
 
@@ -17,6 +17,14 @@ const BYTES: TableDefinition<'_, u8, u64> = TableDefinition::new("bytes");
 /// The last version that was given out, under the only key.
 const VERSIONS: TableDefinition<'_, (), u64> = TableDefinition::new("versions");
 
+/// By the handle of a session that was rotated: the handle of its descendant, and until when that may live. In [`BY_END`] they are among users'
+/// sessions.
+const POINTERS: TableDefinition<'_, [u8; 20], ([u8; 20], u64)> = TableDefinition::new("pointers");
+/// From a descendant to the pointer that leads to it.
+const PARENTS: TableDefinition<'_, [u8; 20], [u8; 20]> = TableDefinition::new("parents");
+/// Users who were revoked and have sessions of an earlier epoch, and from which handle on.
+const REVOKED: TableDefinition<'_, [u8; 8], [u8; 20]> = TableDefinition::new("revoked");
+
 type EndKey = (u8, u64, [u8; 20]);
 
 /// What a change comes to. An error of the file undoes all changes of the transaction; a refusal has changed nothing.
@@ -25,20 +33,14 @@ pub(super) type Outcome<T> = Result<Result<T, StoreError>, redb::Error>;
 /// What a session takes beside its record: its keys and its deadlines.
 const OVERHEAD: u64 = 82;
 
+/// What a pointer takes, in both directions.
+const POINTER: u64 = 118;
+
 /// How many bytes each kind of session may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budgets {
     pub(super) anonymous: u64,
     pub(super) signed_in: u64,
-}
-
-impl Budgets {
-    const fn of(&self, kind: Kind) -> u64 {
-        match kind {
-            Kind::Anonymous => self.anonymous,
-            Kind::SignedIn => self.signed_in,
-        }
-    }
 }
 
 pub(super) struct Tables<'t> {
@@ -47,6 +49,9 @@ pub(super) struct Tables<'t> {
     epochs: Table<'t, [u8; 8], (u64, u64)>,
     bytes: Table<'t, u8, u64>,
     versions: Table<'t, (), u64>,
+    pointers: Table<'t, [u8; 20], ([u8; 20], u64)>,
+    parents: Table<'t, [u8; 20], [u8; 20]>,
+    revoked: Table<'t, [u8; 8], [u8; 20]>,
     budgets: Budgets,
 }
 
@@ -58,6 +63,9 @@ impl<'t> Tables<'t> {
             epochs: transaction.open_table(EPOCHS)?,
             bytes: transaction.open_table(BYTES)?,
             versions: transaction.open_table(VERSIONS)?,
+            pointers: transaction.open_table(POINTERS)?,
+            parents: transaction.open_table(PARENTS)?,
+            revoked: transaction.open_table(REVOKED)?,
             budgets,
         })
     }
@@ -67,7 +75,18 @@ impl<'t> Tables<'t> {
     }
 
     fn live(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, redb::Error> {
-        Ok(self.any(handle)?.filter(|entry| entry.is_live(now)))
+        let Some(entry) = self.any(handle)?.filter(|entry| entry.is_live(now)) else { return Ok(None) };
+        Ok(Some(entry).filter(not_before(self.epoch(handle.tag())?)))
+    }
+
+    /// The pointer in the place of this session, if its descendant may still live.
+    fn pointer(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, redb::Error> {
+        let found = self.pointers.get(handle.as_bytes())?.map(|found| found.value());
+        Ok(found.filter(|(_, until)| now.as_secs() < *until).map(|(to, _)| Handle::from_bytes(to)))
+    }
+
+    fn parent(&self, handle: Handle) -> Result<Option<Handle>, redb::Error> {
+        Ok(self.parents.get(handle.as_bytes())?.map(|found| Handle::from_bytes(found.value())))
     }
 
     fn epoch(&self, tag: UserTag) -> Result<Epoch, redb::Error> {
@@ -90,28 +109,36 @@ impl<'t> Tables<'t> {
         Ok(self.bytes.get(byte_of(kind))?.map_or(0, |bytes| bytes.value()))
     }
 
-    /// True if there is room for a session in the place of another one, once what is over has made way. Anonymous ones make room for each
-    /// other.
-    fn has_room(&mut self, entry: &Entry, before: Option<&Entry>, now: UnixTime) -> Result<bool, redb::Error> {
-        let kind = entry.content.kind;
-        let budget = self.budgets.of(kind);
-        let needed = weight(entry);
-        if kind == Kind::Anonymous {
-            return Ok(needed <= budget);
+    /// True if there is room for a session in the place of another one, and for a pointer if one is left, once what is over has made way.
+    /// Anonymous ones make room for each other.
+    fn has_room(
+        &mut self,
+        entry: &Entry,
+        before: Option<&Entry>,
+        pointer: u64,
+        now: UnixTime,
+    ) -> Result<bool, redb::Error> {
+        const KIND: Kind = Kind::SignedIn;
+        let is_signed_in = |entry: &&Entry| entry.content.kind == KIND;
+        if !is_signed_in(&entry) && weight(entry) > self.budgets.anonymous {
+            return Ok(false);
         }
-        let freed = before.filter(|before| before.content.kind == kind).map_or(0, weight);
+        let needed = Some(entry).filter(is_signed_in).map_or(0, weight).saturating_add(pointer);
+        let freed = before.filter(is_signed_in).map_or(0, weight);
+        let budget = self.budgets.signed_in;
         let over = |bytes: u64| bytes.saturating_sub(freed).saturating_add(needed) > budget;
-        while over(self.bytes_of(kind)?) {
+        while needed > freed && over(self.bytes_of(KIND)?) {
             // A few at a time: a full store of the dead is rare, and nobody should wait for all of it.
-            if self.sweep_kind(kind, now, 64)? == 0 {
+            if self.bury(64)? == 0 && self.sweep_kind(KIND, now, 64)? == 0 {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
+    /// Writes an entry in the place of another one. What leads to it goes on doing so.
     fn put(&mut self, handle: Handle, entry: &Entry) -> Result<(), redb::Error> {
-        self.remove(handle)?;
+        self.take(handle)?;
         let kind = entry.content.kind;
         let bytes = self.bytes_of(kind)?.saturating_add(weight(entry));
         self.bytes.insert(byte_of(kind), bytes)?;
@@ -120,14 +147,60 @@ impl<'t> Tables<'t> {
         if kind == Kind::Anonymous { self.make_room(handle) } else { Ok(()) }
     }
 
-    fn remove(&mut self, handle: Handle) -> Result<bool, redb::Error> {
+    /// Takes a session out, and leaves what leads to it; true if there was one.
+    fn take(&mut self, handle: Handle) -> Result<bool, redb::Error> {
         let Some(before) = self.any(handle)? else { return Ok(false) };
         let kind = before.content.kind;
-        let bytes = self.bytes_of(kind)?.saturating_sub(weight(&before));
-        self.bytes.insert(byte_of(kind), bytes)?;
+        self.weigh(kind, weight(&before), 0)?;
         self.by_end.remove(end_key(handle, &before))?;
         self.sessions.remove(handle.as_bytes())?;
         Ok(true)
+    }
+
+    fn weigh(&mut self, kind: Kind, less: u64, more: u64) -> Result<(), redb::Error> {
+        let bytes = self.bytes_of(kind)?.saturating_sub(less).saturating_add(more);
+        self.bytes.insert(byte_of(kind), bytes)?;
+        Ok(())
+    }
+
+    /// Removes a session or a pointer, with all pointers that lead to it: without it they lead nowhere.
+    fn remove(&mut self, handle: Handle) -> Result<(), redb::Error> {
+        let mut next = Some(handle);
+        while let Some(handle) = next {
+            self.take(handle)?;
+            let pointer = self.pointers.remove(handle.as_bytes())?.map(|found| found.value());
+            if let Some((to, until)) = pointer {
+                self.by_end.remove(pointer_key(handle, until))?;
+                self.parents.remove(&to)?;
+                self.weigh(Kind::SignedIn, POINTER, 0)?;
+            }
+            next = self.parent(handle)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a pointer to its descendant in the place of a session that was taken out.
+    fn point(&mut self, from: Handle, to: Handle, until: UnixTime) -> Result<(), redb::Error> {
+        self.pointers.insert(from.as_bytes(), (*to.as_bytes(), until.as_secs()))?;
+        self.parents.insert(to.as_bytes(), from.as_bytes())?;
+        self.by_end.insert(pointer_key(from, until.as_secs()), ())?;
+        self.weigh(Kind::SignedIn, 0, POINTER)
+    }
+
+    /// Lets all pointers that lead to this session last for as long as it may live.
+    fn prolong(&mut self, handle: Handle, until: UnixTime) -> Result<(), redb::Error> {
+        let mut child = handle;
+        while let Some(parent) = self.parent(child)? {
+            let found = self.pointers.get(parent.as_bytes())?.map(|found| found.value());
+            if let Some((to, before)) = found {
+                let until = before.max(until.as_secs());
+                self.by_end.remove(pointer_key(parent, before))?;
+                self.by_end.insert(pointer_key(parent, until), ())?;
+                self.pointers.insert(parent.as_bytes(), (to, until))?;
+            }
+            child = parent;
+        }
+        Ok(())
     }
 
     /// Drops the anonymous ones that would be over first, but for one.
@@ -167,11 +240,13 @@ impl<'t> Tables<'t> {
         if !self.is_of_epoch(handle, &content)? {
             return Ok(Ok(Created::Revoked));
         }
-        if self.live(handle, now)?.is_some() {
+        if self.live(handle, now)?.is_some() || self.pointer(handle, now)?.is_some() {
             return Ok(Ok(Created::Exists));
         }
+        // What has been there is over, and so is what has led to it.
+        self.remove(handle)?;
         let entry = Entry { version: self.next_version()?, content };
-        if !self.has_room(&entry, None, now)? {
+        if !self.has_room(&entry, None, 0, now)? {
             return Ok(Err(StoreError::Full));
         }
         self.put(handle, &entry)?;
@@ -190,7 +265,7 @@ impl<'t> Tables<'t> {
             return Ok(Ok(Swapped::Conflict));
         }
         let entry = before.successor(self.next_version()?, content);
-        if !self.has_room(&entry, Some(&before), now)? {
+        if !self.has_room(&entry, Some(&before), 0, now)? {
             return Ok(Err(StoreError::Full));
         }
         self.put(handle, &entry)?;
@@ -204,7 +279,16 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn delete(&mut self, handle: Handle, now: UnixTime) -> Outcome<bool> {
-        Ok(Ok(self.live(handle, now)?.is_some() && self.remove(handle)?))
+        let mut handle = handle;
+        for _ in 0..=MAX_LINE {
+            let Some(next) = self.pointer(handle, now)? else {
+                let was_live = self.live(handle, now)?.is_some();
+                self.remove(handle)?;
+                return Ok(Ok(was_live));
+            };
+            handle = next;
+        }
+        Ok(Err(StoreError::Unavailable))
     }
 
     pub(super) fn rotate(
@@ -216,43 +300,82 @@ impl<'t> Tables<'t> {
         now: UnixTime,
     ) -> Outcome<Swapped> {
         let Some(before) = self.live(old, now)? else { return Ok(Ok(Swapped::Gone)) };
-        if old == new || self.live(new, now)?.is_some() || !self.is_of_epoch(new, &content)? {
+        let is_taken = old != new && (self.live(new, now)?.is_some() || self.pointer(new, now)?.is_some());
+        if is_taken || !self.is_of_epoch(new, &content)? {
             return Ok(Ok(Swapped::Gone));
         }
         if before.version != version {
             return Ok(Ok(Swapped::Conflict));
         }
         let entry = Entry { version: self.next_version()?, content };
-        if !self.has_room(&entry, Some(&before), now)? {
+        let pointer = if old == new { 0 } else { POINTER };
+        if !self.has_room(&entry, Some(&before), pointer, now)? {
             return Ok(Err(StoreError::Full));
         }
-        self.remove(old)?;
+        let until = entry.content.deadlines.absolute;
+        if old != new {
+            self.remove(new)?;
+            self.take(old)?;
+            self.point(old, new, until)?;
+        }
+        self.prolong(new, until)?;
         self.put(new, &entry)?;
         Ok(Ok(Swapped::Done(entry.version)))
     }
 
+    /// The epoch counts at once, for every call: what is of an earlier one is over, and is removed afterwards, by [`bury`](Self::bury).
     pub(super) fn revoke_user(&mut self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Outcome<Epoch> {
+        let kept = match except.filter(|except| except.tag() == tag) {
+            Some(handle) => self.live(handle, now)?.map(|entry| (handle, entry)),
+            None => None,
+        };
         let before = self.epoch(tag)?;
         let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
         self.epochs.insert(tag.as_bytes(), (epoch.number, epoch.at.map_or(0, UnixTime::as_secs)))?;
-        let mut handles = Vec::new();
-        for row in self.sessions.range(*Handle::first_of(tag).as_bytes()..)? {
-            let handle = Handle::from_bytes(row?.0.value());
-            if handle.tag() != tag {
+        if let Some((handle, mut entry)) = kept {
+            entry.content.epoch = epoch.number;
+            self.put(handle, &entry)?;
+        }
+        self.revoked.insert(tag.as_bytes(), Handle::first_of(tag).as_bytes())?;
+        Ok(Ok(epoch))
+    }
+
+    /// True while there are sessions of revoked users to be removed.
+    pub(super) fn has_dead(&self) -> Result<bool, redb::Error> {
+        Ok(self.revoked.first()?.is_some())
+    }
+
+    /// Looks at up to `limit` sessions of users who were revoked, and removes those of an earlier epoch; at how many it has looked, with one more
+    /// for a user who is done with.
+    pub(super) fn bury(&mut self, limit: usize) -> Result<usize, redb::Error> {
+        let Some((tag, from)) = self.revoked.first()?.map(|(tag, from)| (tag.value(), from.value())) else {
+            return Ok(0);
+        };
+        let epoch = self.epoch(Handle::from_bytes(from).tag())?;
+        let (mut dead, mut looked, mut next) = (Vec::new(), 0usize, None);
+        for row in self.sessions.range(from..)? {
+            let (key, row) = row?;
+            let handle = Handle::from_bytes(key.value());
+            if handle.tag().as_bytes() != &tag {
                 break;
             }
-            handles.push(handle);
-        }
-        for handle in handles {
-            match self.any(handle)? {
-                Some(mut kept) if Some(handle) == except => {
-                    kept.content.epoch = epoch.number;
-                    self.put(handle, &kept)?;
-                }
-                _ => drop(self.remove(handle)?),
+            if looked >= limit {
+                next = Some(handle);
+                break;
+            }
+            looked = looked.saturating_add(1);
+            if decode(row.value()).is_none_or(|entry| !not_before(epoch)(&entry)) {
+                dead.push(handle);
             }
         }
-        Ok(Ok(epoch))
+        for handle in dead {
+            self.remove(handle)?;
+        }
+        match next {
+            Some(next) => drop(self.revoked.insert(&tag, next.as_bytes())?),
+            None => drop(self.revoked.remove(&tag)?),
+        }
+        Ok(looked.saturating_add(1))
     }
 
     /// Those of users first: a flood of strangers must not keep them from it.
@@ -265,8 +388,8 @@ impl<'t> Tables<'t> {
 
 pub(super) fn read(transaction: &ReadTransaction, handle: Handle) -> Result<Option<Entry>, redb::Error> {
     let table = transaction.open_table(SESSIONS)?;
-    let found = table.get(handle.as_bytes())?;
-    Ok(found.and_then(|row| decode(row.value())))
+    let Some(entry) = table.get(handle.as_bytes())?.and_then(|row| decode(row.value())) else { return Ok(None) };
+    Ok(Some(entry).filter(not_before(read_epoch(transaction, handle.tag())?)))
 }
 
 pub(super) fn read_epoch(transaction: &ReadTransaction, tag: UserTag) -> Result<Epoch, redb::Error> {
@@ -286,7 +409,7 @@ pub(super) fn list(
     limit: usize,
     now: UnixTime,
 ) -> Result<Vec<(Handle, Entry)>, redb::Error> {
-    let table = transaction.open_table(SESSIONS)?;
+    let (table, is_of_epoch) = (transaction.open_table(SESSIONS)?, not_before(read_epoch(transaction, tag)?));
     let mut listed = Vec::new();
     for row in table.range(*after.unwrap_or_else(|| Handle::first_of(tag)).as_bytes()..)? {
         let (key, value) = row?;
@@ -295,7 +418,9 @@ pub(super) fn list(
             break;
         }
         match decode(value.value()) {
-            Some(entry) if entry.is_live(now) && Some(handle) != after => listed.push((handle, entry)),
+            Some(entry) if entry.is_live(now) && is_of_epoch(&entry) && Some(handle) != after => {
+                listed.push((handle, entry));
+            }
             _ => {}
         }
     }
@@ -306,6 +431,11 @@ fn epoch_of((number, at): (u64, u64)) -> Epoch {
     Epoch { number, at: Some(UnixTime::from_secs(at)) }
 }
 
+/// Tells what is of this epoch or later from what a revocation has ended.
+fn not_before(epoch: Epoch) -> impl Fn(&Entry) -> bool {
+    move |entry| entry.content.kind == Kind::Anonymous || entry.content.epoch >= epoch.number
+}
+
 fn weight(entry: &Entry) -> u64 {
     u64::try_from(entry.content.bytes.len()).unwrap_or(u64::MAX).saturating_add(OVERHEAD)
 }
@@ -313,4 +443,8 @@ fn weight(entry: &Entry) -> u64 {
 fn end_key(handle: Handle, entry: &Entry) -> EndKey {
     let Content { kind, deadlines, .. } = &entry.content;
     (byte_of(*kind), deadlines.idle.min(deadlines.absolute).as_secs(), *handle.as_bytes())
+}
+
+fn pointer_key(handle: Handle, until: u64) -> EndKey {
+    (byte_of(Kind::SignedIn), until, *handle.as_bytes())
 }

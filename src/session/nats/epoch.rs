@@ -1,9 +1,8 @@
-//! The epoch of a user as it stands in the log.
+//! The epoch of a user as it stands in the bucket.
 
 use crate::UnixTime;
 use crate::session::credential::Handle;
 use crate::session::store::{Entry, Epoch, Kind};
-use core::cmp::Ordering;
 use std::vec::Vec;
 
 /// The epoch of a user, and the session that goes on from the ones before.
@@ -28,25 +27,6 @@ impl EpochRecord {
             raised.content.epoch = self.epoch.number;
         }
         raised
-    }
-
-    /// The later one of both. Of two with one number, which servers that differ may have taken, whoever was ended by either is over.
-    pub(super) fn or_later(self, other: Self) -> Self {
-        match self.epoch.number.cmp(&other.epoch.number) {
-            Ordering::Less => other,
-            Ordering::Greater => self,
-            Ordering::Equal => Self { kept: self.kept.filter(|_| self.kept == other.kept), ..self },
-        }
-    }
-
-    /// What is to be written over another one, so that all is over that is so by this one; nothing if the other does it already.
-    pub(super) fn beyond(self, other: Self) -> Option<Self> {
-        let latest = other.or_later(self);
-        if latest.epoch.number > other.epoch.number {
-            return Some(latest);
-        }
-        let next = || latest.next(None, latest.epoch.at.unwrap_or(UnixTime::from_secs(0)));
-        (latest.kept != other.kept).then(next)
     }
 
     pub(super) fn next(&self, kept: Option<Handle>, now: UnixTime) -> Self {
@@ -86,28 +66,15 @@ mod tests {
     use crate::session::credential::Credential;
 
     #[test]
-    fn of_two_epochs_nothing_goes_on_that_either_has_ended() {
+    fn one_session_goes_on_and_only_while_it_is_kept() {
         let at = UnixTime::from_secs(7);
-        let kept = Credential::generate_anonymous().unwrap().handle();
-        let none = EpochRecord::default();
-        let (ended, keeps) = (none.next(None, at), none.next(Some(kept), at));
-        assert!(keeps.admits(kept, 0));
-        for both in [ended.or_later(keeps), keeps.or_later(ended)] {
-            assert_eq!(both.epoch.number, 1);
-            assert!(!both.admits(kept, 0));
-        }
-        assert!(keeps.or_later(keeps).admits(kept, 0));
-        let later = keeps.next(None, at);
-        assert_eq!(later.or_later(keeps).epoch.number, 2);
-        assert_eq!(keeps.or_later(later).epoch.number, 2);
-
-        assert!(ended.beyond(ended).is_none());
-        assert!(keeps.beyond(later).is_none());
-        assert_eq!(later.beyond(keeps).map(|record| record.epoch.number), Some(2));
-        // One number and another exception: only another epoch ends what both have ended.
-        let beyond = ended.beyond(keeps).unwrap();
-        assert_eq!(beyond.epoch.number, 2);
-        assert!(!beyond.admits(kept, 0) && !beyond.admits(kept, 1));
-        assert!(ended.beyond(ended.or_later(keeps)).is_none());
+        let [kept, other] = [(); 2].map(|()| Credential::generate_anonymous().unwrap().handle());
+        let first = EpochRecord::default().next(Some(kept), at);
+        assert!(first.admits(kept, 0) && first.admits(other, 1) && !first.admits(other, 0));
+        let again = first.next(Some(kept), UnixTime::from_secs(5));
+        assert!(again.admits(kept, 0) && again.admits(kept, 1) && !again.admits(kept, 3));
+        assert_eq!(again.epoch.at, Some(at), "its time never goes back");
+        let none = again.next(None, at);
+        assert!(!none.admits(kept, 0) && !none.admits(kept, 2));
     }
 }

@@ -41,8 +41,7 @@ impl NatsCheckError {
         let said = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
         Self::of(&match (error.kind(), said) {
             (_, Some(said)) if said.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                "the bucket is gone: bring it back, or start a server of yours anew, which makes an empty one (servers of NATS 2.9 may have it \
-                 still: start each of them anew before)"
+                "the bucket is gone: bring it back, or start a server of yours anew, which makes an empty one"
             }
             (RequestErrorKind::NoResponders, _) => {
                 "none answers for JetStream: is it on (-js), and do most servers run?"

@@ -1,84 +1,49 @@
-//! The copy of the bucket in this server's memory, and what of it is believed.
-
-mod awaited;
-mod ends;
-mod feed;
-mod known;
+//! The copy of the bucket in this server's memory, and whether it is believed.
 
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
-use super::log::{Body, Id, Key, Message, Place};
+use super::known::{Known, Room};
+use super::message::{Change, Key, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, StoreError};
-use awaited::Awaited;
-pub(super) use awaited::{Expected, Outcome};
+use crate::session::store::StoreError;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
-pub(super) use feed::{beat, listen, send_beat};
-use known::{Known, Lost};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::vec::Vec;
+use futures_util::{Stream, StreamExt, stream};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a feed may say nothing while it brings what is there already.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Feeds that end before they are whole, before a store that is opened gives up.
-const BEGINNINGS: u64 = 10;
-
-/// A session as the log has it.
-#[derive(Clone, Debug)]
-pub(super) enum Session {
-    Is(Entry),
-    /// It was ended, and would be over by then anyway.
-    Ended(UnixTime),
-}
-
-impl Session {
-    pub(super) fn entry(&self) -> Option<&Entry> {
-        match self {
-            Self::Is(entry) => Some(entry),
-            Self::Ended(_) => None,
-        }
-    }
-}
-
-pub(super) type Held = Option<Place<Session>>;
+/// How long a feed may take to begin.
+const BEGINNING: Duration = Duration::from_secs(3);
+/// How often whoever listens looks whether it has to begin anew.
+const PULSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Replica {
     known: RwLock<Known>,
     staleness: Duration,
-    /// The last revision that was heard of, once the whole bucket was.
-    heard: watch::Sender<Option<u64>>,
-    /// The last message that was heard: its revision and when it was written. If that is another one by now, the servers have lost some.
-    last: Mutex<Option<(u64, i128)>>,
-    must_begin_anew: AtomicBool,
-    /// Counts messages, so that one can see whether more come.
-    messages: AtomicU64,
-    /// What was seen in the bucket: before that was heard, this copy is behind what was answered already.
-    must_hear: AtomicU64,
-    /// The last revision that was written here since the copy began anew.
+    /// The last revision that was heard of.
+    heard: watch::Sender<u64>,
+    /// The last revision that was written here.
     written: AtomicU64,
-    /// Hundredths of the bucket's room that are taken, as was said last.
-    fill: AtomicU64,
-    awaited: Arc<Awaited>,
+    must_begin_anew: AtomicBool,
+}
+
+/// A message of a feed.
+pub(super) struct Heard {
+    pub(super) key: Option<Key>,
+    pub(super) place: Option<Place>,
+    pub(super) revision: u64,
+    /// How many are behind it.
+    pub(super) pending: u64,
 }
 
 impl Replica {
-    pub(super) fn new(staleness: Duration) -> Result<Self, StoreError> {
-        Ok(Self {
-            known: RwLock::default(),
-            staleness,
-            heard: watch::Sender::new(None),
-            last: Mutex::default(),
-            must_begin_anew: AtomicBool::new(false),
-            messages: AtomicU64::new(0),
-            must_hear: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            fill: AtomicU64::new(0),
-            awaited: Arc::new(Awaited::new()?),
-        })
+    pub(super) fn new(staleness: Duration) -> Self {
+        let (known, heard) = (RwLock::default(), watch::Sender::new(0));
+        Self { known, staleness, heard, written: AtomicU64::new(0), must_begin_anew: AtomicBool::new(false) }
     }
 
     // Every change is one step: what a panicking thread has left behind is whole.
@@ -90,245 +55,211 @@ impl Replica {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<(u64, i128)>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reads what is known, if it is believed: nothing is missing of what was acknowledged longer ago than the bound.
+    pub(super) fn believed<T>(&self, read: impl FnOnce(&Known) -> T) -> Option<T> {
+        let known = self.read();
+        let is_current = known.current_at.is_some_and(|at| at.elapsed() < self.staleness);
+        is_current.then(|| read(&known))
     }
 
-    /// True if nothing is missing of what was acknowledged longer ago than the bound: a heartbeat that was sent since has come back. That other
-    /// messages come says nothing, as they may be old ones.
     pub(super) fn is_fresh(&self) -> bool {
         self.believed(|_| ()).is_some()
     }
 
-    /// Reads what is known, if it is believed; at once, as all of it may be forgotten at any moment.
-    fn believed<T>(&self, read: impl FnOnce(&Known) -> T) -> Option<T> {
-        let known = self.read();
-        let must_hear = self.must_hear.load(Ordering::Relaxed);
-        // What is known is forgotten after this says so, and complete before it does.
-        let is_whole = self.heard.borrow().is_some_and(|heard| heard >= must_hear);
-        let is_current = known.current_at.is_some_and(|at| at.elapsed() < self.staleness);
-        (is_whole && is_current).then(|| read(&known))
+    /// A session as it is known here; nothing if that is not believed.
+    pub(super) fn session(&self, handle: Handle) -> Option<Option<Place>> {
+        self.believed(|known| known.session(handle).cloned())
     }
 
-    /// This revision was seen in the bucket.
-    pub(super) fn has_seen(&self, revision: u64) {
-        self.must_hear.fetch_max(revision, Ordering::Relaxed);
+    pub(super) fn epoch(&self, tag: UserTag) -> Option<(u64, EpochRecord)> {
+        self.believed(|known| known.epoch(tag))
     }
 
-    /// How far the log was when this server wrote into it or heard of it last; nothing if it has done neither since the copy began anew.
+    pub(super) fn room(&self) -> Room {
+        self.read().room
+    }
+
+    pub(super) fn has_ended_more_than(&self, tag: UserTag, limit: usize) -> bool {
+        self.read().has_ended_more_than(tag, limit)
+    }
+
+    /// Forgets what has left the bucket.
+    pub(super) fn prune(&self, now: UnixTime) {
+        self.write().prune(now);
+    }
+
+    /// The bucket has nothing under this handle any more.
+    pub(super) fn drop_session(&self, handle: Handle) {
+        self.write().drop_session(handle);
+    }
+
+    /// How far the bucket was when this server wrote into it or heard of it last.
     pub(super) fn position(&self) -> Option<u64> {
-        let written = Some(self.written.load(Ordering::Relaxed)).filter(|written| *written > 0);
-        (*self.heard.borrow()).max(written)
+        let position = self.written.load(Ordering::Relaxed).max(*self.heard.borrow());
+        (position > 0).then_some(position)
     }
 
-    /// Writes a message behind all others; the revision that it got. If that was heard of already, the bucket is another one by now, or has lost
-    /// some: what is known here is of no use for it.
-    pub(super) async fn append(&self, bucket: &Bucket, key: Key, message: &Message) -> Result<u64, StoreError> {
-        let (generation, last) = (self.generation(), self.last_heard());
-        let revision = bucket.append(key, message).await?;
-        // What was heard before the copy began anew says nothing of this bucket.
-        if self.generation() != generation {
-            return Ok(revision);
-        }
-        if last.is_some_and(|last| revision <= last) {
-            self.begin_anew();
-            return Err(StoreError::Unavailable);
-        }
+    pub(super) fn has_written(&self, revision: u64) {
         self.written.fetch_max(revision, Ordering::Relaxed);
-        Ok(revision)
-    }
-
-    /// The last revision that was heard on this feed.
-    fn last_heard(&self) -> Option<u64> {
-        self.last().map(|(revision, _)| revision)
-    }
-
-    pub(super) fn fill(&self) -> u64 {
-        self.fill.load(Ordering::Relaxed)
-    }
-
-    /// A name for a message that is to be written, and what tells once it was heard.
-    pub(super) fn expect(&self) -> Expected {
-        self.awaited.expect()
-    }
-
-    /// Tells who waits for this message what became of it.
-    pub(super) fn tell(&self, id: Id, outcome: Outcome) {
-        self.awaited.tell(id, outcome);
-    }
-
-    /// Forgets everything: the feed begins anew, and what ended meanwhile may have left no trace.
-    fn forget(&self) {
-        self.heard.send_replace(None);
-        self.write().forget();
-        for mark in [&self.must_hear, &self.written] {
-            mark.store(0, Ordering::Relaxed);
-        }
-        *self.last() = None;
-        self.must_begin_anew.store(false, Ordering::Relaxed);
-    }
-
-    /// Waits until all of the bucket was heard; false if nothing more comes.
-    pub(super) async fn has_heard_all(&self) -> bool {
-        let mut heard = self.heard.subscribe();
-        loop {
-            let before = self.messages.load(Ordering::Relaxed);
-            if timeout(SILENCE, heard.wait_for(Option::is_some)).await.is_ok() {
-                return true;
-            }
-            if self.messages.load(Ordering::Relaxed) == before || self.generation() > BEGINNINGS {
-                return false;
-            }
-        }
     }
 
     pub(super) async fn has_heard(&self, revision: u64) {
-        let _ = self.heard.subscribe().wait_for(|heard| heard.is_some_and(|heard| heard >= revision)).await;
+        let _ = self.heard.subscribe().wait_for(|heard| *heard >= revision).await;
     }
 
-    /// A session as it is known here; nothing if that is not believed.
-    pub(super) fn session(&self, handle: Handle) -> Option<Held> {
-        self.believed(|known| known.session(handle).map(Place::present))
+    /// Waits until this revision was heard, for as long as this copy is believed; true if it was.
+    pub(super) async fn hears(&self, revision: u64) -> bool {
+        while self.is_fresh() {
+            if timeout(PULSE, self.has_heard(revision)).await.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
-    pub(super) fn epoch(&self, tag: UserTag) -> Option<Option<Place<EpochRecord>>> {
-        self.believed(|known| known.epoch(tag).map(Place::present))
+    /// Waits until all of the bucket was heard; false if nothing comes any more.
+    pub(super) async fn has_heard_all(&self, bucket: &Bucket) -> bool {
+        let (mut before, mut since) = (None, Instant::now());
+        while !self.is_fresh() {
+            let room = self.room();
+            let now = Some(room.strangers.saturating_add(room.users).saturating_add(*self.heard.borrow()));
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            if since.elapsed() > SILENCE {
+                return false;
+            }
+            if self.read().is_whole {
+                self.send_beat(bucket).await;
+            } else {
+                sleep(PULSE).await;
+            }
+        }
+        true
     }
 
-    /// The revision that a key has here, if that is believed.
-    pub(super) fn revision_of(&self, key: Key) -> Option<u64> {
-        self.believed(|known| match key {
-            Key::Session(handle) => known.session(handle).map_or(0, |place| place.revision),
-            Key::Epoch(tag) => known.epoch(tag).map_or(0, |place| place.revision),
-            Key::Beat => 0,
-        })
+    /// Writes a heartbeat, behind everything else; its revision. If that was heard of already, the bucket is another one by now.
+    pub(super) async fn beat(&self, bucket: &Bucket) -> Result<u64, StoreError> {
+        // One after the other: whoever hears holds both.
+        let heard = *self.heard.borrow();
+        let generation = self.read().generation;
+        let beat = Change { key: Key::Beat, of: Key::Beat, over: 0, value: Value::Beat, leaves_after: None };
+        let revision = bucket.append(&beat).await?;
+        if revision <= heard && self.read().generation == generation {
+            self.begin_anew();
+            return Err(StoreError::Unavailable);
+        }
+        Ok(revision)
     }
 
-    /// The messages of a key that are of no use any more, and since when they are known: whoever asks is to remove them.
-    pub(super) fn useless(&self, key: Key) -> (u64, Vec<u64>) {
-        let mut known = self.write();
-        (known.generation, known.useless(key))
-    }
-
-    /// True if nothing was forgotten since, and what is known is believed: a revision then still stands for what it did.
-    pub(super) fn is_still(&self, generation: u64) -> bool {
-        self.believed(|known| known.generation == generation) == Some(true)
-    }
-
-    pub(super) fn generation(&self) -> u64 {
-        self.read().generation
-    }
-
-    /// The servers have lost something of what was heard, or another one leads.
     fn begin_anew(&self) {
         self.write().current_at = None;
         self.must_begin_anew.store(true, Ordering::Relaxed);
     }
 
-    /// A heartbeat that was sent then was heard; by that time, or later, this server led.
-    fn has_beaten(&self, generation: u64, at: Instant, leader: Option<&str>) {
+    /// Sends a heartbeat: when it is heard, everything that was acknowledged before was heard, too.
+    pub(super) async fn send_beat(&self, bucket: &Bucket) {
+        let (at, generation) = (Instant::now(), self.read().generation);
+        let beating = async {
+            let revision = self.beat(bucket).await?;
+            self.has_heard(revision).await;
+            Ok::<_, StoreError>(())
+        };
+        let is_heard = matches!(timeout(self.staleness, beating).await, Ok(Ok(())));
         let mut known = self.write();
-        // Heard on an earlier feed, it says nothing of this one.
-        if known.generation != generation {
+        if !is_heard || !known.is_whole || known.generation != generation {
             return;
         }
-        if known.server.is_none() || known.server.as_deref() == leader {
-            known.current_at = known.current_at.max(Some(at));
-        } else {
-            drop(known);
-            self.begin_anew();
+        known.current_at = known.current_at.max(Some(at));
+    }
+
+    fn hear(&self, heard: Heard, is_new: bool) {
+        // Under one lock, so that who has seen the revision finds what it brought.
+        let mut known = self.write();
+        match (heard.key, heard.place) {
+            (Some(Key::Session(handle)), Some(place)) => known.take(handle, place),
+            (Some(Key::Epoch(tag)), Some(Place { revision, bytes, value: Value::Epoch(record) })) => {
+                known.take_epoch(tag, revision, bytes, record);
+            }
+            _ => {}
+        }
+        if is_new {
+            self.heard.send_replace(heard.revision);
         }
     }
 
-    /// What was read of a key where this copy is not believed.
-    pub(super) fn has_read(&self, handle: Handle, session: &Session) {
-        self.write().ends.hear(handle, session);
+    /// True if what ended since this copy was believed last may have left no trace, or the connection is another one by now.
+    fn is_lost(&self, bucket: &Bucket, connects: u64) -> bool {
+        // No heartbeat comes back: its consumer may be gone with the server that it was on.
+        let lapsed = self.read().current_at.is_some_and(|at| at.elapsed() >= self.staleness.saturating_mul(2));
+        lapsed || bucket.connects() != connects || self.must_begin_anew.load(Ordering::Relaxed)
     }
 
-    pub(super) fn has_read_epoch(&self, tag: UserTag, record: EpochRecord) {
-        self.write().ends.hear_epoch(tag, record);
-    }
-
-    /// True if this session is known to be over, believed or not: the servers may have lost its end.
-    pub(super) fn was_ended(&self, handle: Handle) -> bool {
-        self.read().was_ended(handle)
-    }
-
-    /// The epoch of a user, as far as it is known, believed or not: the servers may have lost it.
-    pub(super) fn latest(&self, tag: UserTag, record: EpochRecord) -> EpochRecord {
-        self.read().latest(tag, record)
-    }
-
-    /// What the servers have lost of what was over: sessions that they have still, and users whose epoch is an earlier one there. Nothing if this
-    /// copy is not believed.
-    pub(super) fn lost(&self) -> Option<Lost> {
-        self.believed(Known::lost)
-    }
-
-    pub(super) fn list(
-        &self,
-        tag: UserTag,
-        after: Option<Handle>,
-        limit: usize,
-        now: UnixTime,
-    ) -> Option<Vec<(Handle, Entry)>> {
-        self.believed(|known| known.list(tag, after, limit, now))
-    }
-
-    /// What is over and still there: by its deadlines, or of an epoch that is.
-    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
-        self.believed(|known| known.dead(now, limit)).unwrap_or_default()
-    }
-
-    /// What was ended and would be over by now in any case.
-    pub(super) fn markers(&self, now: UnixTime, limit: usize) -> Vec<(Handle, Place<Session>)> {
-        self.believed(|known| known.markers(now, limit)).unwrap_or_default()
-    }
-
-    /// Forgets of what was over what would be by now in any case.
-    pub(super) fn sweep_ends(&self, now: UnixTime) {
-        self.write().sweep_ends(now);
-    }
-
-    /// A marker has left the bucket.
-    pub(super) fn drop_marker(&self, handle: Handle, revision: u64) {
-        self.write().drop_marker(handle, revision);
-    }
-
-    /// Takes a message of the feed; the bucket is known as a whole once the revision that was its last has come.
-    fn hear(&self, key: Option<Key>, revision: u64, time: i128, payload: &[u8], last: u64) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        // What nobody here has written changes nothing.
-        if let (Some(key), Some(message)) = (key, Message::decode(payload)) {
-            let id = message.id;
-            let outcome = self.write().take(key, revision, message);
-            if let Some(outcome) = outcome {
-                self.tell(id, outcome);
+    /// Hears what comes, until that is of no use any more.
+    async fn follow(&self, bucket: &Bucket) -> Result<(), StoreError> {
+        let connects = bucket.connects();
+        // In this order: what changes while the rest is read comes by the first one.
+        let feeds = async { Ok::<_, StoreError>((bucket.news().await?, bucket.all().await?)) };
+        // What was asked of a server that is gone is never answered.
+        let (mut news, (all, count)) = timeout(BEGINNING, feeds).await.map_err(|_| StoreError::Unavailable)??;
+        if count > 0 {
+            let mut both = stream::select((&mut news).map(|item| (true, item)), all.map(|item| (false, item)));
+            let mut at = Instant::now();
+            loop {
+                let Some((is_new, heard)) = next(&mut both).await? else {
+                    if at.elapsed() > SILENCE || self.is_lost(bucket, connects) {
+                        return Err(StoreError::Unavailable);
+                    }
+                    continue;
+                };
+                at = Instant::now();
+                let is_last = !is_new && heard.as_ref().is_ok_and(|heard| heard.pending == 0);
+                self.hear(heard?, is_new);
+                if is_last {
+                    break;
+                }
             }
         }
-        *self.last() = Some((revision, time));
-        if revision >= last {
-            self.heard.send_replace(Some(revision));
+        self.write().is_whole = true;
+        while !self.is_lost(bucket, connects) {
+            if let Some(heard) = next(&mut news).await? {
+                self.hear(heard?, true);
+            }
         }
-    }
-
-    /// False if the bucket was made anew or its servers have lost some of it: what is known here may never have been.
-    async fn is_of(&self, bucket: &Bucket) -> Result<bool, StoreError> {
-        let Some((revision, time)) = *self.last() else { return Ok(true) };
-        Ok(bucket.time_of(revision).await? == Some(time))
+        Ok(())
     }
 }
 
-/// What a key of a session holds, if it is that.
-pub(super) fn session_of(body: Body) -> Option<Session> {
-    match body {
-        Body::Session(entry) => Some(Session::Is(entry)),
-        Body::Ended(until) => Some(Session::Ended(until)),
-        Body::Epoch(_) | Body::Beat => None,
+/// The next of them; nothing if none comes for a moment.
+async fn next<T>(feed: &mut (impl Stream<Item = T> + Unpin)) -> Result<Option<T>, StoreError> {
+    match timeout(PULSE, feed.next()).await {
+        Ok(Some(item)) => Ok(Some(item)),
+        Ok(None) => Err(StoreError::Unavailable),
+        Err(_) => Ok(None),
     }
 }
 
-/// What a key of a user holds, if it is that.
-pub(super) fn epoch_of(body: Body) -> Option<EpochRecord> {
-    if let Body::Epoch(record) = body { Some(record) } else { None }
+/// Listens to the bucket, and begins anew with a whole one whenever something may have been missed.
+pub(super) async fn listen(bucket: Bucket, replica: Arc<Replica>) {
+    loop {
+        replica.heard.send_replace(0);
+        replica.written.store(0, Ordering::Relaxed);
+        replica.write().forget();
+        replica.must_begin_anew.store(false, Ordering::Relaxed);
+        let _ = replica.follow(&bucket).await;
+        sleep(PULSE).await;
+    }
+}
+
+/// Sends heartbeats: what comes back says how far the feed is.
+pub(super) async fn beat(bucket: Bucket, replica: Arc<Replica>) {
+    let pace = replica.staleness.checked_div(4).unwrap_or_default().max(Duration::from_millis(10));
+    let mut beats = tokio::time::interval(pace);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        let (bucket, replica) = (bucket.clone(), Arc::clone(&replica));
+        // It may be heard long after the next one was sent.
+        tokio::spawn(async move { replica.send_beat(&bucket).await });
+    }
 }

@@ -15,7 +15,6 @@ use link::{Link, is_no_primary};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use servers::Made;
 pub(super) use servers::Servers;
-use std::string::String;
 use std::sync::{Arc, Mutex};
 use std::vec::Vec;
 use tokio::time::{Instant, timeout_at};
@@ -24,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 #[derive(Clone, Copy)]
 pub(super) struct Call<'c> {
     pub(super) script: &'c Script,
-    pub(super) keys: &'c [String],
+    pub(super) keys: &'c [Vec<u8>],
     pub(super) args: &'c [Vec<u8>],
 }
 
@@ -84,9 +83,9 @@ impl Server {
         self.shared.ask_apart(command).await
     }
 
-    /// Asks what changes nothing.
-    pub(super) async fn read(&self, command: &Cmd, until: Instant) -> Result<Value, StoreError> {
-        let ask = async || self.shared.connection().await?.query(command).await;
+    /// Asks what changes nothing, where this key is.
+    pub(super) async fn read(&self, key: &[u8], command: &Cmd, until: Instant) -> Result<Value, StoreError> {
+        let ask = async || self.shared.connection().await?.query_at(key, command).await;
         self.shared.within_limits(until, ask).await.map(|(value, _)| value)
     }
 
@@ -115,7 +114,7 @@ impl Server {
 
     async fn wait(&self, call: Call<'_>, replicas: u32, until: Instant) -> RedisResult<(Value, bool)> {
         let mut connection = self.waiting.connection().await?;
-        let key = call.keys.first().map(String::as_str).unwrap_or_default();
+        let key = call.keys.first().map(Vec::as_slice).unwrap_or_default();
         let (value, reached) = match connection.query_both(key, &call.by_hash(), &wait_for(replicas, until)).await {
             Err(error) if is_unknown(&error) => {
                 connection.query_both(key, &call.by_text(), &wait_for(replicas, until)).await?

@@ -1,26 +1,72 @@
-//! A session as Redis has it: the names of its keys, the arguments of scripts, and what they answer.
+//! A session as Redis has it: the names of its keys, its value, the arguments of scripts, and what they answer.
+//!
+//! ```text
+//! kind  version  idle  absolute  epoch  parent   record         of a session: kind 0 of nobody, 1 of a user, 2 and 3 with a parent
+//! 1     8        5     5         6      20 or 0
+//!
+//! kind  until  to  parent                                       in the place of one that was rotated: kind 4, 6 with a parent
+//! 1     5      20  20 or 0
+//! ```
+//!
+//! Numbers are big-endian, times up to the year 36 000. A parent is the handle of the pointer that leads here. Scripts read this layout, too.
 
 use crate::UnixTime;
+use crate::encoding::base64url_encode;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::names;
 use crate::session::store::{Content, Deadlines, Entry, Epoch, Kind, StoreError, Swapped};
 use redis::Value;
-use std::format;
-use std::string::{String, ToString};
+use std::string::ToString;
 use std::vec::Vec;
 
-pub(super) fn prefix(tag: UserTag) -> String {
-    format!("cs:{{{}}}:", names::of_tag(tag))
+/// Bytes of a tag; the rest of a handle is the selector.
+const TAG: usize = 8;
+
+/// What is added to the kind of what has a parent, and of what is a pointer.
+const WITH_PARENT: u8 = 2;
+const POINTER: u8 = 4;
+
+/// What all keys of a user begin with: one slot of a cluster. A key that consists of it, and of a selector, is that of a session.
+pub(super) fn prefix(tag: UserTag) -> Vec<u8> {
+    // Why: not the bytes themselves, as a brace among them would end the part that tells the slot.
+    let mut text = [0; 11];
+    base64url_encode(tag.as_bytes(), &mut text);
+    [b"cs:{".as_slice(), &text, b"}"].concat()
+}
+
+pub(super) fn index(tag: UserTag) -> Vec<u8> {
+    with(prefix(tag), b"x")
+}
+
+pub(super) fn epoch(tag: UserTag) -> Vec<u8> {
+    with(prefix(tag), b"e")
+}
+
+pub(super) fn session(handle: Handle) -> Vec<u8> {
+    with(prefix(handle.tag()), &selector(handle))
 }
 
 /// Session, index and epoch.
-pub(super) fn keys(handle: Handle) -> [String; 3] {
-    let prefix = prefix(handle.tag());
-    [format!("{prefix}s:{}", names::of_selector(handle)), format!("{prefix}x"), format!("{prefix}e")]
+pub(super) fn keys(handle: Handle) -> [Vec<u8>; 3] {
+    [session(handle), index(handle.tag()), epoch(handle.tag())]
 }
 
+fn with(mut key: Vec<u8>, rest: &[u8]) -> Vec<u8> {
+    key.extend_from_slice(rest);
+    key
+}
+
+/// What names a session among those of its user; sorts as handles do.
 pub(super) fn selector(handle: Handle) -> Vec<u8> {
-    names::of_selector(handle).into_bytes()
+    handle.as_bytes().get(TAG..).unwrap_or_default().into()
+}
+
+pub(super) fn handle_of(bytes: &[u8]) -> Option<Handle> {
+    bytes.try_into().ok().map(Handle::from_bytes)
+}
+
+/// The handle of a user's session with this selector.
+pub(super) fn handle_in(tag: UserTag, selector: &[u8]) -> Option<Handle> {
+    handle_of(&[tag.as_bytes(), selector].concat())
 }
 
 pub(super) fn digits(number: u64) -> Vec<u8> {
@@ -28,14 +74,56 @@ pub(super) fn digits(number: u64) -> Vec<u8> {
 }
 
 pub(super) fn number(time: UnixTime) -> Vec<u8> {
-    digits(time.as_secs())
+    digits(seconds(time))
 }
 
-/// Idle, absolute, epoch, kind, record.
-pub(super) fn args_of(content: &Content) -> [Vec<u8>; 5] {
+/// Times that fit into five bytes; later than that is never.
+fn seconds(time: UnixTime) -> u64 {
+    const LAST: u64 = (1 << 40) - 1;
+    time.as_secs().min(LAST)
+}
+
+pub(super) fn version(number: u64) -> Vec<u8> {
+    number.to_be_bytes().into()
+}
+
+/// The value of a session, to which this pointer leads.
+pub(super) fn value(version: u64, content: &Content, parent: Option<Handle>) -> Vec<u8> {
     let Content { kind, deadlines, epoch, bytes } = content;
-    let kind = if *kind == Kind::SignedIn { b"1" } else { b"0" };
-    [number(deadlines.idle), number(deadlines.absolute), digits(*epoch), kind.to_vec(), bytes.to_vec()]
+    let kind = u8::from(*kind == Kind::SignedIn) | if parent.is_some() { WITH_PARENT } else { 0 };
+    let [idle, absolute] = [deadlines.idle, deadlines.absolute].map(|time| seconds(time).to_be_bytes());
+    let epoch = epoch.to_be_bytes();
+    let tail = |bytes: &[u8; 8], from: usize| Vec::from(bytes.get(from..).unwrap_or_default());
+    let mut value = Vec::from([kind]);
+    value.extend_from_slice(&version.to_be_bytes());
+    value.extend([tail(&idle, 3), tail(&absolute, 3), tail(&epoch, 2)].into_iter().flatten());
+    value.extend_from_slice(parent.as_ref().map_or(&[], |parent| parent.as_bytes().as_slice()));
+    value.extend_from_slice(bytes);
+    value
+}
+
+/// The session of a value, and its parent; `None` for a pointer.
+pub(super) fn entry_of(value: &[u8]) -> Option<(Entry, Option<Handle>)> {
+    let (kind, rest) = value.split_first().filter(|(kind, _)| **kind < POINTER)?;
+    let (version, rest) = rest.split_first_chunk()?;
+    let (idle, rest) = rest.split_first_chunk::<5>()?;
+    let (absolute, rest) = rest.split_first_chunk::<5>()?;
+    let (epoch, rest) = rest.split_first_chunk::<6>()?;
+    let (parent, record) = if kind & WITH_PARENT == 0 {
+        (None, rest)
+    } else {
+        let (parent, record) = rest.split_first_chunk()?;
+        (Some(Handle::from_bytes(*parent)), record)
+    };
+    let time = |bytes| UnixTime::from_secs(unsigned(bytes));
+    let deadlines = Deadlines { idle: time(idle), absolute: time(absolute) };
+    let kind = if kind & 1 == 1 { Kind::SignedIn } else { Kind::Anonymous };
+    let content = Content { kind, deadlines, epoch: unsigned(epoch), bytes: record.into() };
+    Some((Entry { version: u64::from_be_bytes(*version), content }, parent))
+}
+
+fn unsigned(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte))
 }
 
 /// The word that a script answers with.
@@ -54,21 +142,11 @@ pub(super) fn bytes_of(value: &Value) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn number_of(value: &Value) -> Option<u64> {
+pub(super) fn list_of(value: &Value) -> &[Value] {
     match value {
-        Value::Int(number) => u64::try_from(*number).ok(),
-        other => said(other)?.parse().ok(),
+        Value::Array(values) => values,
+        _ => &[],
     }
-}
-
-/// Version, idle, absolute, epoch, kind, record.
-pub(super) fn entry_of(fields: &[Value]) -> Option<Entry> {
-    let [version, idle, absolute, epoch, kind, bytes] = fields else { return None };
-    let time = |value| number_of(value).map(UnixTime::from_secs);
-    let deadlines = Deadlines { idle: time(idle)?, absolute: time(absolute)? };
-    let kind = if bytes_of(kind)? == b"1" { Kind::SignedIn } else { Kind::Anonymous };
-    let content = Content { kind, deadlines, epoch: number_of(epoch)?, bytes: bytes_of(bytes)?.into() };
-    Some(Entry { version: number_of(version)?, content })
 }
 
 pub(super) fn swapped(answer: &Value, version: u64) -> Result<Swapped, StoreError> {
@@ -80,9 +158,16 @@ pub(super) fn swapped(answer: &Value, version: u64) -> Result<Swapped, StoreErro
     }
 }
 
-pub(super) fn epoch_of(answer: &Value) -> Epoch {
-    let Value::Array(fields) = answer else { return Epoch::default() };
-    let mut fields = fields.iter().map(number_of);
-    let (number, at) = (fields.next().flatten(), fields.next().flatten());
+/// From the value of its key, of which only the first two numbers count here; none before the first revocation.
+pub(super) fn epoch_of(value: &Value) -> Epoch {
+    let mut numbers = said(value).into_iter().flat_map(|text| text.split(' ')).map(|number| number.parse().ok());
+    let (number, at) = (numbers.next().flatten(), numbers.next().flatten());
+    Epoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
+}
+
+/// The same, from the answer to a revocation.
+pub(super) fn epoch_begun(answer: &Value) -> Epoch {
+    let mut numbers = list_of(answer).iter().map(|number| said(number)?.parse().ok());
+    let (number, at) = (numbers.next().flatten(), numbers.next().flatten());
     Epoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
 }

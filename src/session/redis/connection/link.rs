@@ -11,23 +11,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Failures in a row after which a connection is made anew, and the primary asked for again.
-const FAILURES_OF_A_CONNECTION: u32 = 2;
-/// Failures in a row after which calls fail at once, and for how many milliseconds they do; then one of them tries.
-const FAILURES_OF_A_SERVER: u32 = 8;
+/// Failures of the server in a row after which calls fail at once, and for how many milliseconds they do; then one of them tries.
+const FAILURES_OF_A_SERVER: u32 = 3;
 const PAUSE: u64 = 500;
 
-/// A connection, once there is one, and how often it has failed in a row. Each has its own count of calls under way: those that wait for
-/// replicas must not stop those that do not.
+/// A connection, once there is one, and how often the server has failed in a row: could not be connected to, is no primary, or has left a question
+/// unanswered that costs it nothing. That a call has taken too long says nothing of the server: it may have asked for much. Each has its own count of
+/// calls under way: those that wait for replicas must not stop those that do not.
 pub(super) struct Link {
     servers: Arc<Servers>,
     options: RedisOptions,
     connection: Mutex<Option<Made>>,
     connecting: Arc<Errand>,
+    probing: Arc<Errand>,
     in_flight: Semaphore,
-    /// Of this connection, and since the last answer.
+    /// Since the last answer.
     failures: AtomicU32,
-    in_a_row: AtomicU32,
     start: Instant,
     /// Milliseconds after the start until which calls fail at once.
     paused_until: AtomicU64,
@@ -40,9 +39,9 @@ impl Link {
             options,
             connection: Mutex::default(),
             connecting: Arc::default(),
+            probing: Arc::default(),
             in_flight: Semaphore::new(options.in_flight),
             failures: AtomicU32::new(0),
-            in_a_row: AtomicU32::new(0),
             start: Instant::now(),
             paused_until: AtomicU64::new(0),
         })
@@ -64,6 +63,9 @@ impl Link {
         self.connecting.begin(async move {
             let connecting = timeout(link.servers.patience(&link.options), link.servers.connect(&link.options));
             let made = connecting.await.ok().and_then(Result::ok);
+            if made.is_none() {
+                link.count_failure();
+            }
             *link.place() = made;
         });
         has_tried.await;
@@ -93,7 +95,7 @@ impl Link {
 
     /// Calls in time, while the server is not taken for away and not too many do; true for one that had to be made again.
     pub(super) async fn within_limits<T, F: Future<Output = RedisResult<T>>>(
-        &self,
+        self: &Arc<Self>,
         until: Instant,
         call: impl Fn() -> F,
     ) -> Result<(T, bool), StoreError> {
@@ -103,12 +105,14 @@ impl Link {
         let Some(_permit) = self.permit() else { return Err(StoreError::Unavailable) };
         match timeout_at(until, self.twice(call)).await {
             Ok(Ok(answer)) => {
-                self.failures.store(0, Ordering::Relaxed);
-                self.in_a_row.store(0, Ordering::Relaxed);
+                self.has_answered();
                 Ok(answer)
             }
             Ok(Err(error)) => Err(self.failed(&error)),
-            Err(_) => Err(self.failed(&RedisError::from((ErrorKind::Io, "no answer in time")))),
+            Err(_) => {
+                self.probe();
+                Err(StoreError::Unavailable)
+            }
         }
     }
 
@@ -127,21 +131,49 @@ impl Link {
         }
     }
 
-    /// Counts a failure, and draws the conclusions.
-    fn failed(&self, error: &RedisError) -> StoreError {
+    /// Draws the conclusions from a call that was answered with an error, or with none.
+    fn failed(self: &Arc<Self>, error: &RedisError) -> StoreError {
         if error.code() == Some("OOM") {
             return StoreError::Full;
         }
-        let of_link = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        // What a primary refuses for other reasons, it would refuse on any connection.
-        if is_no_primary(error) || error.is_connection_dropped() || of_link >= FAILURES_OF_A_CONNECTION {
-            self.failures.store(0, Ordering::Relaxed);
+        if is_no_primary(error) {
             *self.place() = None;
-        }
-        if self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= FAILURES_OF_A_SERVER {
-            self.paused_until.store(self.now().saturating_add(PAUSE), Ordering::Relaxed);
+            self.count_failure();
+        } else if error.is_connection_dropped() {
+            *self.place() = None;
+        } else if error.is_timeout() {
+            self.probe();
         }
         StoreError::Unavailable
+    }
+
+    /// Finds out, for all whose calls were not answered in time, whether that is the server's fault: by a question that costs it nothing, on the same
+    /// connection. If it is, that connection is made anew, and the primary asked for again.
+    fn probe(self: &Arc<Self>) {
+        let connection = self.place().as_ref().map(|made| (made.connection.clone(), made.at));
+        let (Some((mut connection, at)), link) = (connection, Arc::clone(self)) else { return };
+        self.probing.begin(async move {
+            match timeout(link.options.answer, connection.query(&redis::cmd("PING"))).await {
+                Ok(answer) if answer.as_ref().map_or_else(|error| error.code().is_some(), |_| true) => {
+                    link.has_answered();
+                }
+                _ => {
+                    // Unless another one was made meanwhile.
+                    let _ = link.place().take_if(|made| made.at == at);
+                    link.count_failure();
+                }
+            }
+        });
+    }
+
+    fn has_answered(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    fn count_failure(&self) {
+        if self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= FAILURES_OF_A_SERVER {
+            self.paused_until.store(self.now().saturating_add(PAUSE), Ordering::Relaxed);
+        }
     }
 
     fn now(&self) -> u64 {
@@ -151,7 +183,7 @@ impl Link {
     /// True while the server is taken for away; lets one call through now and then, which finds out.
     fn is_paused(&self) -> bool {
         let (now, until) = (self.now(), self.paused_until.load(Ordering::Relaxed));
-        if self.in_a_row.load(Ordering::Relaxed) < FAILURES_OF_A_SERVER {
+        if self.failures.load(Ordering::Relaxed) < FAILURES_OF_A_SERVER {
             return false;
         }
         let next = now.saturating_add(PAUSE);

@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// To the primary that has this key.
-    pub(super) async fn query_at(&mut self, key: &str, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn query_at(&mut self, key: &[u8], command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Plain(_) => self.query(command).await,
             Self::Cluster(connection) => {
@@ -134,7 +134,7 @@ impl Connection {
     }
 
     /// Two commands, one behind the other on one connection to the primary that has this key.
-    pub(super) async fn query_both(&mut self, key: &str, first: &Cmd, second: &Cmd) -> RedisResult<(Value, Value)> {
+    pub(super) async fn query_both(&mut self, key: &[u8], first: &Cmd, second: &Cmd) -> RedisResult<(Value, Value)> {
         let mut both = Pipeline::with_capacity(2);
         both.add_command(first.clone()).add_command(second.clone());
         let answers = match self {
@@ -149,7 +149,7 @@ impl Connection {
     }
 }
 
-fn primary_of(key: &str) -> SingleNodeRoutingInfo {
+fn primary_of(key: &[u8]) -> SingleNodeRoutingInfo {
     SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master))
 }
 

@@ -1,0 +1,90 @@
+//! What is done for no call, a little at a time: sessions that a revocation has ended are removed, and what has run out leaves the index.
+
+use super::connection::{Call, Server};
+use super::record::{bytes_of, digits, epoch, handle_in, handle_of, index, list_of, number, prefix};
+use super::relate;
+use super::scripts::TIDY;
+use crate::UnixTime;
+use crate::session::credential::UserTag;
+use crate::session::store::StoreError;
+use core::time::Duration;
+use redis::Value;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::vec::Vec;
+use tokio::time::Instant;
+
+/// Entries of an index that one script deals with: it holds up everybody for so long.
+const PIECE: u64 = 32;
+
+/// Users who are tidied up after at once; of more, those are who are asked for later.
+const MOST: usize = 4;
+
+pub(super) struct Tidier {
+    server: Arc<Server>,
+    answer: Duration,
+    busy: Arc<Mutex<Vec<UserTag>>>,
+}
+
+/// Somebody is tidied up after.
+struct Place {
+    busy: Arc<Mutex<Vec<UserTag>>>,
+    tag: UserTag,
+}
+
+impl Place {
+    /// `None` if somebody is at it, or enough are at others.
+    fn take(busy: &Arc<Mutex<Vec<UserTag>>>, tag: UserTag) -> Option<Self> {
+        let mut tags = lock(busy);
+        if tags.len() >= MOST || tags.contains(&tag) {
+            return None;
+        }
+        tags.push(tag);
+        Some(Self { busy: Arc::clone(busy), tag })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.busy).retain(|tag| *tag != self.tag);
+    }
+}
+
+// Every change is one step: what a panicking thread has left behind is whole.
+fn lock(busy: &Mutex<Vec<UserTag>>) -> MutexGuard<'_, Vec<UserTag>> {
+    busy.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tidier {
+    pub(super) fn new(server: &Arc<Server>, answer: Duration) -> Self {
+        Self { server: Arc::clone(server), answer, busy: Arc::default() }
+    }
+
+    /// Begins to tidy up after a user, and returns. What is left of it when the process ends, or when a server does not answer, the next one does
+    /// who comes across it, or the server's own expiry.
+    pub(super) fn tidy(&self, tag: UserTag, now: UnixTime) {
+        let Some(place) = Place::take(&self.busy, tag) else { return };
+        let (server, answer) = (Arc::clone(&self.server), self.answer);
+        tokio::spawn(async move {
+            let _place = place;
+            while let Some(until) = Instant::now().checked_add(answer)
+                && Ok(true) == tidy_some(&server, tag, now, until).await
+            {}
+        });
+    }
+}
+
+/// True if there is more to do.
+async fn tidy_some(server: &Server, tag: UserTag, now: UnixTime, until: Instant) -> Result<bool, StoreError> {
+    let (keys, args) = ([index(tag), epoch(tag)], [number(now), prefix(tag), digits(PIECE)]);
+    let answer = server.run(Call { script: &TIDY, keys: &keys, args: &args }, until).await?.value;
+    let [is_more, orphans] = list_of(&answer) else { return Err(StoreError::Unavailable) };
+    // What led to the sessions that were removed.
+    let (orphans, _) = list_of(orphans).as_chunks();
+    for [selector, parent] in orphans {
+        let child = bytes_of(selector).and_then(|selector| handle_in(tag, selector));
+        if let Some(child) = child {
+            relate(server, child, bytes_of(parent).and_then(handle_of), None, now, until).await?;
+        }
+    }
+    Ok(*is_more == Value::Int(1))
+}
