@@ -23,12 +23,13 @@ mod tools;
 
 use shell::{Outcome, Tally};
 use std::process::ExitCode;
+use std::time::Instant;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test                  everything below, in turn; what CI runs
-  check                 format, lints over every pair of features, docs, licences, size of the dependency tree
+  check                 format, lints with each feature alone and with all others, docs, licences, size of the dependency tree
   tests                 cargo test without features and with all, with real Redis, NATS, nginx and HAProxy on loopback
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
@@ -107,11 +108,12 @@ fn everything() -> Outcome {
 /// Runs one suite and closes it with its line. An error that ends it early counts as a failure.
 fn suite(name: &str, run: impl FnOnce(&mut Tally) -> Outcome) -> Outcome {
     println!("== {name}");
+    let start = Instant::now();
     let mut tally = Tally::default();
     if let Err(error) = run(&mut tally) {
         tally.fail(&error);
     }
-    println!("{name}: {} passed, {} failed", tally.passed, tally.failed);
+    println!("{name}: {} passed, {} failed, {} s", tally.passed, tally.failed, start.elapsed().as_secs());
     match (tally.passed, tally.failed) {
         (0, 0) => Err(format!("{name} has run nothing")),
         (_, 0) => Ok(()),
