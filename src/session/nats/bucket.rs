@@ -199,21 +199,12 @@ impl Bucket {
         }
     }
 
-    /// What is written from now on.
-    pub(super) async fn news(&self) -> Result<Feed, StoreError> {
-        Ok(self.feed(DeliverPolicy::New).await?.0)
-    }
-
-    /// What is there, the last one of each key, and how many those are.
-    pub(super) async fn all(&self) -> Result<(Feed, u64), StoreError> {
-        self.feed(DeliverPolicy::All).await
-    }
-
-    async fn feed(&self, deliver_policy: DeliverPolicy) -> Result<(Feed, u64), StoreError> {
+    /// What is there, the last one of each key, how many those are, and what is written from now on.
+    pub(super) async fn feed(&self) -> Result<(Feed, u64), StoreError> {
         let config = OrderedConfig {
             deliver_subject: self.client.new_inbox(),
             filter_subject: [&self.prefix, ">"].concat(),
-            deliver_policy,
+            deliver_policy: DeliverPolicy::All,
             replay_policy: ReplayPolicy::Instant,
             ..OrderedConfig::default()
         };

@@ -9,7 +9,7 @@ use crate::session::credential::{Handle, UserTag};
 use crate::session::store::StoreError;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -173,7 +173,7 @@ impl Replica {
         known.current_at = known.current_at.max(Some(at));
     }
 
-    fn hear(&self, heard: Heard, is_new: bool) {
+    fn hear(&self, heard: Heard, is_whole: bool) {
         // Under one lock, so that who has seen the revision finds what it brought.
         let mut known = self.write();
         match (heard.key, heard.place) {
@@ -183,47 +183,38 @@ impl Replica {
             }
             _ => {}
         }
-        if is_new {
-            self.heard.send_replace(heard.revision);
-        }
+        known.is_whole = is_whole;
+        self.heard.send_replace(heard.revision);
     }
 
-    /// True if what ended since this copy was believed last may have left no trace, or the connection is another one by now.
-    fn is_lost(&self, bucket: &Bucket, connects: u64) -> bool {
-        // No heartbeat comes back: its consumer may be gone with the server that it was on.
-        let lapsed = self.read().current_at.is_some_and(|at| at.elapsed() >= self.staleness.saturating_mul(2));
-        lapsed || bucket.connects() != connects || self.must_begin_anew.load(Ordering::Relaxed)
+    /// True if the connection is another one than that on which the feed began, or the bucket is.
+    fn is_another(&self, bucket: &Bucket, connects: u64) -> bool {
+        bucket.connects() != connects || self.must_begin_anew.load(Ordering::Relaxed)
+    }
+
+    /// True if no heartbeat has come back since then: the consumer may be gone with the server that it was on, and an end since may leave no trace.
+    fn is_silent(&self, since: Instant) -> bool {
+        let at = self.read().current_at.map_or(since, |at| at.max(since));
+        at.elapsed() >= self.staleness.saturating_mul(2)
     }
 
     /// Hears what comes, until that is of no use any more.
     async fn follow(&self, bucket: &Bucket) -> Result<(), StoreError> {
         let connects = bucket.connects();
-        // In this order: what changes while the rest is read comes by the first one.
-        let feeds = async { Ok::<_, StoreError>((bucket.news().await?, bucket.all().await?)) };
+        // Why one feed for what is there and what follows: of two, each may be on another server of the cluster, and one of those be behind.
         // What was asked of a server that is gone is never answered.
-        let (mut news, (all, count)) = timeout(BEGINNING, feeds).await.map_err(|_| StoreError::Unavailable)??;
-        if count > 0 {
-            let mut both = stream::select((&mut news).map(|item| (true, item)), all.map(|item| (false, item)));
-            let mut at = Instant::now();
-            loop {
-                let Some((is_new, heard)) = next(&mut both).await? else {
-                    if at.elapsed() > SILENCE || self.is_lost(bucket, connects) {
-                        return Err(StoreError::Unavailable);
-                    }
-                    continue;
-                };
-                at = Instant::now();
-                let is_last = !is_new && heard.as_ref().is_ok_and(|heard| heard.pending == 0);
-                self.hear(heard?, is_new);
-                if is_last {
-                    break;
+        let (mut feed, count) = timeout(BEGINNING, bucket.feed()).await.map_err(|_| StoreError::Unavailable)??;
+        let (mut is_whole, mut since) = (count == 0, Instant::now());
+        self.write().is_whole = is_whole;
+        while !self.is_another(bucket, connects) {
+            if let Some(heard) = next(&mut feed).await? {
+                let heard = heard?;
+                if !is_whole {
+                    (is_whole, since) = (heard.pending == 0, Instant::now());
                 }
-            }
-        }
-        self.write().is_whole = true;
-        while !self.is_lost(bucket, connects) {
-            if let Some(heard) = next(&mut news).await? {
-                self.hear(heard?, true);
+                self.hear(heard, is_whole);
+            } else if if is_whole { self.is_silent(since) } else { since.elapsed() > SILENCE } {
+                break;
             }
         }
         Ok(())
