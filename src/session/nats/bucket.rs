@@ -52,6 +52,7 @@ pub(super) struct Bucket {
     stream: Stream<()>,
     /// And this one for as long as a feed may take to begin.
     patient: Stream<()>,
+    name: String,
     prefix: String,
     answer: Duration,
     /// Bytes that sessions may take, if that is bounded.
@@ -74,6 +75,7 @@ impl Bucket {
             stream: stream(&context).await?,
             patient: stream(&patient).await?,
             client,
+            name: name.clone(),
             prefix: format!("$KV.{}.", options.bucket),
             answer: options.answer,
             room: room_of(&info.config),
@@ -131,7 +133,12 @@ impl Bucket {
 
     /// Removes a value, if it is there still; true if it was.
     pub(super) async fn remove(&self, revision: u64) -> bool {
-        self.stream.delete_message(revision).await.unwrap_or(false)
+        let subject = ["$JS.API.STREAM.MSG.DELETE.", &self.name].concat();
+        // Why not the client's own call: by that the server overwrites the value on its disk, which takes 6 ms of each.
+        let request = format!(r#"{{"seq":{revision},"no_erase":true}}"#);
+        let asked = timeout(self.answer, self.client.request(subject, request.into())).await;
+        let Ok(Ok(answer)) = asked else { return false };
+        serde_json::from_slice::<Value>(&answer.payload).is_ok_and(|answer| answer["success"] == true)
     }
 
     /// Writes whatever was there before; the revision.

@@ -139,16 +139,24 @@ impl Known {
         entry.is_live(now) && !is_revoked
     }
 
-    /// Sessions that are over and still there, those of users first: by their deadlines, or, with true, by their epoch.
-    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<(Handle, u64, UnixTime, bool)> {
+    /// Sessions that are over and still there, those of users first.
+    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<Dead> {
         let of = |wanted: Kind| {
             self.sessions.iter().filter_map(move |(handle, place)| {
                 let Value::Session { entry, .. } = &place.value else { return None };
                 let is_dead = entry.content.kind == wanted && !self.is_live(*handle, now);
-                let until = entry.content.deadlines.absolute;
-                is_dead.then(|| (*handle, place.revision, until, entry.is_live(now)))
+                let (until, is_revoked) = (entry.content.deadlines.absolute, entry.is_live(now));
+                is_dead.then_some(Dead { handle: *handle, revision: place.revision, until, is_revoked })
             })
         };
         of(Kind::SignedIn).chain(of(Kind::Anonymous)).take(limit).collect()
     }
+}
+
+/// A session that is over: by its deadlines, or by the epoch of its user.
+pub(super) struct Dead {
+    pub(super) handle: Handle,
+    pub(super) revision: u64,
+    pub(super) until: UnixTime,
+    pub(super) is_revoked: bool,
 }

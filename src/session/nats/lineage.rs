@@ -2,15 +2,19 @@
 
 use super::access::{ATTEMPTS, Access, is_later};
 use super::epoch::EpochRecord;
+use super::known::Dead;
 use super::message::{Change, Key, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::names::new_version;
 use crate::session::store::{Content, Created, Entry, Kind, StoreError, Swapped};
+use futures_util::{StreamExt, stream};
 use std::vec::Vec;
 
 /// Pointers that are followed from one handle.
 const CHAIN: usize = 8;
+/// Sessions that a sweep removes at the same time.
+const SWEPT_AT_ONCE: usize = 32;
 
 impl Access {
     /// Makes a session where none has been.
@@ -237,21 +241,26 @@ impl Access {
     pub(super) async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         self.replica.prune(now);
         let dead = self.replica.believed(|known| known.dead(now, limit)).unwrap_or_default();
+        let ends = dead.into_iter().map(|dead| self.in_time(self.bury(dead, now)));
+        let mut ends = stream::iter(ends).buffer_unordered(SWEPT_AT_ONCE);
         let mut swept = 0usize;
-        for (handle, revision, until, is_revoked) in dead {
-            let ending = async {
-                // What has run out is not brought back by anything; what was revoked could be.
-                Ok(match is_revoked {
-                    true => self.write(&[Self::over(handle, revision, until, now)]).await?.is_some(),
-                    false => self.bucket.remove(revision).await,
-                })
-            };
-            let is_ended = self.in_time(ending).await?;
-            swept = swept.saturating_add(usize::from(is_ended));
-            if !is_revoked && self.in_time(self.look_up(handle)).await?.is_none() {
-                self.replica.drop_session(handle);
-            }
+        while let Some(is_ended) = ends.next().await {
+            swept = swept.saturating_add(usize::from(is_ended?));
         }
         Ok(swept)
+    }
+
+    /// Removes one session that is over; false if that was done already, or it lives after all.
+    async fn bury(&self, dead: Dead, now: UnixTime) -> Result<bool, StoreError> {
+        let Dead { handle, revision, until, is_revoked } = dead;
+        if is_revoked {
+            // What was revoked could be brought back by a server that reads its disk again; what has run out could not.
+            return Ok(self.write(&[Self::over(handle, revision, until, now)]).await?.is_some());
+        }
+        let is_removed = self.bucket.remove(revision).await;
+        if is_removed || self.look_up(handle).await?.is_none() {
+            self.replica.drop_session(handle, revision);
+        }
+        Ok(is_removed)
     }
 }

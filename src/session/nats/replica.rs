@@ -88,9 +88,12 @@ impl Replica {
         self.write().prune(now);
     }
 
-    /// The bucket has nothing under this handle any more.
-    pub(super) fn drop_session(&self, handle: Handle) {
-        self.write().drop_session(handle);
+    /// The bucket has nothing under this handle any more, which had this revision.
+    pub(super) fn drop_session(&self, handle: Handle, revision: u64) {
+        let mut known = self.write();
+        if known.session(handle).is_some_and(|place| place.revision == revision) {
+            known.drop_session(handle);
+        }
     }
 
     /// How far the bucket was when this server wrote into it or heard of it last.
