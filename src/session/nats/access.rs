@@ -27,7 +27,8 @@ pub(super) struct Access {
     pub(super) bucket: Bucket,
     pub(super) replica: Arc<Replica>,
     pub(super) options: NatsOptions,
-    /// One write of a key at a time: of many that are sent at once over one revision the server refuses all but one. Many keys share a turn.
+    /// One write of a key at a time; many keys share a turn. Why: of many that are sent at once over one revision the server refuses all but one, and
+    /// 12 800 increments of one key by 64 tasks take 66 s in place of 18 s.
     pub(super) turns: [Mutex<()>; 64],
     /// When the bucket last proved that most of its servers stand behind it.
     pub(super) proven_at: Mutex<Option<Instant>>,
