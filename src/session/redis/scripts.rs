@@ -259,12 +259,12 @@ return parent_of(found)
     )
 });
 
-/// Keys: index. Arguments: now, the selector to start behind, or nothing, and how many. Answers with selectors in order, behind 1 if there is
-/// something to tidy, and 1 if there are no more.
+/// Keys: index. Arguments: now, the selector to start behind, or nothing, how many to answer with, and how many to look at. Answers with 1 if there is
+/// something to tidy, 1 if there are no more, the selector that was looked at last, and those in order that have not run out.
 pub(super) static LIST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local now, after, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local now, after, limit, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local is_more, first = prune(KEYS[1], now, 16), 0
 if after ~= '' then
   local rank = redis.call('ZRANK', KEYS[1], after)
@@ -280,9 +280,18 @@ if after ~= '' then
 end
 -- Selectors have the score 0, and so go in front, in order.
 local count = redis.call('ZCOUNT', KEYS[1], 0, 0)
-local last = math.min(first + limit, count) - 1
-local page = first <= last and redis.call('ZRANGE', KEYS[1], first, last) or {}
-return { is_more and 1 or 0, last + 1 >= count and 1 or 0, page }
+local last = math.min(first + most, count) - 1
+if first > last then return { is_more and 1 or 0, 1, '', {} } end
+local found, ends, page = redis.call('ZRANGE', KEYS[1], first, last), {}, {}
+for place, selector in ipairs(found) do ends[place] = 'd' .. selector end
+ends = redis.call('ZMSCORE', KEYS[1], unpack(ends))
+for place, selector in ipairs(found) do
+  if tonumber(ends[place] or now + 1) > now then page[#page + 1] = selector end
+  if #page == limit then
+    return { is_more and 1 or 0, first + place >= count and 1 or 0, selector, page }
+  end
+end
+return { is_more and 1 or 0, last + 1 >= count and 1 or 0, found[#found], page }
 ",
     )
 });

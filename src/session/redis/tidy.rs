@@ -11,10 +11,13 @@ use core::time::Duration;
 use redis::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Entries of an index that one script deals with: it holds up everybody for so long.
 const PIECE: u64 = 32;
+
+/// After a piece the server is left to others for so many times as long.
+const REST: u32 = 3;
 
 /// Users who are tidied up after at once; of more, those are who are asked for later.
 const MOST: usize = 4;
@@ -66,9 +69,14 @@ impl Tidier {
         let (server, answer) = (Arc::clone(&self.server), self.answer);
         tokio::spawn(async move {
             let _place = place;
-            while let Some(until) = Instant::now().checked_add(answer)
-                && Ok(true) == tidy_some(&server, tag, now, until).await
-            {}
+            loop {
+                let start = Instant::now();
+                let Some(until) = start.checked_add(answer) else { return };
+                if tidy_some(&server, tag, now, until).await != Ok(true) {
+                    return;
+                }
+                sleep(start.elapsed().saturating_mul(REST)).await;
+            }
         });
     }
 }
