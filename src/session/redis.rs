@@ -44,11 +44,8 @@ use tidy::Tidier;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-/// Sessions of a list that are read with one question, at least and at most.
+/// Sessions that are looked at with one question, at least and at most.
 const PIECE: (usize, usize) = (16, 32);
-
-/// Entries of an index that one question looks at, in search of those that have not run out.
-const LOOKED_AT: u64 = 128;
 
 /// Pieces of lists that are asked for at once: a call of anybody else waits behind so many, and not behind as many as there are lists.
 const LISTS: usize = 2;
@@ -538,23 +535,21 @@ impl SessionStore for RedisStore {
             let turn = timeout_at(until, self.listing.acquire()).await;
             let Ok(Ok(_turn)) = turn else { return Err(StoreError::Unavailable) };
             let piece = limit.saturating_sub(listed.len()).clamp(least, most);
-            let piece = digits(u64::try_from(piece).unwrap_or(u64::MAX));
-            let args = [number(now), after, piece, digits(LOOKED_AT)];
+            let args = [number(now), after.clone(), digits(u64::try_from(piece).unwrap_or(u64::MAX))];
             let answer = self.run(&LIST, &[record::index(tag)], &args, until).await?.value;
-            let [is_more, is_last, last, page] = list_of(&answer) else { return Err(StoreError::Unavailable) };
+            let [is_more, is_last, page] = list_of(&answer) else { return Err(StoreError::Unavailable) };
             if *is_more == Value::Int(1) {
                 self.tidier.tidy(tag, now);
             }
             let selectors = list_of(page).iter().filter_map(bytes_of);
             let handles: Vec<_> = selectors.filter_map(|selector| handle_in(tag, selector)).collect();
-            if !handles.is_empty() {
-                let found = self.read_all(tag, &handles, now, until).await?;
-                listed.extend(found.into_iter().map(|(handle, entry, _)| (handle, entry)));
-            }
+            let Some(last) = handles.last() else { break };
+            after = selector(*last);
+            let found = self.read_all(tag, &handles, now, until).await?;
+            listed.extend(found.into_iter().map(|(handle, entry, _)| (handle, entry)));
             if *is_last == Value::Int(1) {
                 break;
             }
-            after = bytes_of(last).ok_or(StoreError::Unavailable)?.into();
         }
         listed.truncate(limit);
         Ok(listed)

@@ -70,9 +70,15 @@ end
 local function leave(index, selector)
   redis.call('ZREM', index, selector, 'd' .. selector)
 end
+local function over_in(index, now, most)
+  return redis.call('ZRANGEBYSCORE', index, 1, string.format('%.0f', now - SLACK), 'LIMIT', 0, most)
+end
+local function has_over(index, now)
+  return #over_in(index, now, 1) > 0
+end
 -- True if there may be more.
 local function prune(index, now, most)
-  local over = redis.call('ZRANGEBYSCORE', index, 1, string.format('%.0f', now - SLACK), 'LIMIT', 0, most)
+  local over = over_in(index, now, most)
   if #over == 0 then return false end
   local members = {}
   for place, member in ipairs(over) do
@@ -259,13 +265,13 @@ return parent_of(found)
     )
 });
 
-/// Keys: index. Arguments: now, the selector to start behind, or nothing, how many to answer with, and how many to look at. Answers with 1 if there is
-/// something to tidy, 1 if there are no more, the selector that was looked at last, and those in order that have not run out.
+/// Keys: index. Arguments: now, the selector to start behind, or nothing, and how many. Answers with selectors in order, behind 1 if there is
+/// something to tidy, and 1 if there are no more.
 pub(super) static LIST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local now, after, limit, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local is_more, first = prune(KEYS[1], now, 16), 0
+local now, after, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local is_more, first = has_over(KEYS[1], now), 0
 if after ~= '' then
   local rank = redis.call('ZRANK', KEYS[1], after)
   if rank then
@@ -280,18 +286,9 @@ if after ~= '' then
 end
 -- Selectors have the score 0, and so go in front, in order.
 local count = redis.call('ZCOUNT', KEYS[1], 0, 0)
-local last = math.min(first + most, count) - 1
-if first > last then return { is_more and 1 or 0, 1, '', {} } end
-local found, ends, page = redis.call('ZRANGE', KEYS[1], first, last), {}, {}
-for place, selector in ipairs(found) do ends[place] = 'd' .. selector end
-ends = redis.call('ZMSCORE', KEYS[1], unpack(ends))
-for place, selector in ipairs(found) do
-  if tonumber(ends[place] or now + 1) > now then page[#page + 1] = selector end
-  if #page == limit then
-    return { is_more and 1 or 0, first + place >= count and 1 or 0, selector, page }
-  end
-end
-return { is_more and 1 or 0, last + 1 >= count and 1 or 0, found[#found], page }
+local last = math.min(first + limit, count) - 1
+local page = first <= last and redis.call('ZRANGE', KEYS[1], first, last) or {}
+return { is_more and 1 or 0, last + 1 >= count and 1 or 0, page }
 ",
     )
 });

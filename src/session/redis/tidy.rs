@@ -16,9 +16,6 @@ use tokio::time::{Instant, sleep};
 /// Entries of an index that one script deals with: it holds up everybody for so long.
 const PIECE: u64 = 32;
 
-/// After a piece the server is left to others for so many times as long.
-const REST: u32 = 3;
-
 /// Users who are tidied up after at once; of more, those are who are asked for later.
 const MOST: usize = 4;
 
@@ -75,7 +72,8 @@ impl Tidier {
                 if tidy_some(&server, tag, now, until).await != Ok(true) {
                     return;
                 }
-                sleep(start.elapsed().saturating_mul(REST)).await;
+                // As long again it is left to others.
+                sleep(start.elapsed()).await;
             }
         });
     }
