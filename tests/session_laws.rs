@@ -18,7 +18,7 @@ use countersign::session::{
     Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, Durability, DynStore, Entry, Epoch,
     FromBlocking, Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
-use races::{Forgetful, NOW, content, count_together, lineage, revivals, session};
+use races::{Forgetful, Lineage, NOW, content, count, count_together, is_long, lineage, revivals, session};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -214,13 +214,31 @@ async fn every_store_obeys_and_the_lawless_one_breaks_each() {
 
 // ---------------------------------------------------------------------------------------------- races
 
+/// How many races are run at once in a file, which then share its commits.
+const ABREAST: usize = 8;
+
+/// Runs the same that many times at once, on one file.
+async fn abreast<F>(disk: &OnDisk, race: impl Fn(Arc<DiskStore>) -> F) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let races: Vec<_> = (0..ABREAST).map(|_| tokio::spawn(race(disk.store()))).collect();
+    let mut outcomes = Vec::new();
+    for race in races {
+        outcomes.push(race.await.unwrap());
+    }
+    outcomes
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_increment_is_lost() {
     let disk = OnDisk::new("increments");
     for kind in [Kind::SignedIn, Kind::Anonymous] {
         assert_eq!(count_together(&[Arc::new(memory())], kind).await, 12_800, "memory, {kind:?}");
     }
-    assert_eq!(count_together(&[disk.store()], Kind::SignedIn).await, 12_800, "disk");
+    // Only one of those who add at once does, and so each increment is a commit.
+    let each = if is_long() { 200 } else { 50 };
+    assert_eq!(count(&[disk.store()], Kind::SignedIn, each).await, 64 * each, "disk");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -229,7 +247,8 @@ async fn no_logout_is_undone() {
         assert_eq!(revivals(&[Arc::new(memory())], kind, 10_000).await, 0, "memory, {kind:?}");
     }
     let disk = OnDisk::new("revivals");
-    assert_eq!(revivals(&[disk.store()], Kind::SignedIn, 10_000).await, 0, "disk");
+    let race = |disk| async move { revivals(&[disk], Kind::SignedIn, 10_000 / ABREAST).await };
+    assert_eq!(abreast(&disk, race).await.iter().sum::<usize>(), 0, "disk");
     // The race can be lost: a store that saves what it is given loses it.
     let lost = revivals(&[Arc::new(Lawless::default())], Kind::SignedIn, 1000).await;
     assert!(lost > 0, "control: {lost} of 1000");
@@ -241,8 +260,9 @@ async fn no_logout_is_undone() {
 async fn no_rotation_escapes_a_logout() {
     const ROTATIONS: usize = 3000;
     let disk = OnDisk::new("lineage");
-    let (memory, on_disk) =
-        (lineage(&[Arc::new(memory())], ROTATIONS).await, lineage(&[disk.store()], ROTATIONS).await);
+    let memory = lineage(&[Arc::new(memory())], ROTATIONS).await;
+    let parts = abreast(&disk, |disk| async move { lineage(&[disk], ROTATIONS / ABREAST).await }).await;
+    let on_disk = parts.iter().fold(Lineage::default(), |sum, part| sum.with(part));
     let control = lineage(&[Arc::new(Forgetful(MemoryStore::new(1 << 20, 1 << 20)))], ROTATIONS).await;
     println!(
         "{ROTATIONS} rotations against logouts, memory: {memory:?}\ndisk: {on_disk:?}\nwithout pointers: {control:?}"

@@ -18,7 +18,7 @@ use countersign::session::{
     Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, Lifetimes, MemoryStore, Pepper, RedisOptions,
     RedisStore, SessionStore, Sessions, StoreError, UserTag,
 };
-use races::{NOW, content, session};
+use races::{NOW, content, is_long, session};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -33,10 +33,6 @@ const PATIENT: RedisOptions = RedisOptions {
 
 /// When those sessions are over that are used no more.
 const LATER: UnixTime = UnixTime::from_secs(1_700_002_000);
-
-fn is_long() -> bool {
-    std::env::var_os("COUNTERSIGN_SOAK").is_some()
-}
 
 fn single(redis: &Redis, options: RedisOptions) -> Arc<RedisStore> {
     Arc::new(RedisStore::single(&format!("redis://{}", redis.server.address()), options).unwrap())
@@ -323,10 +319,13 @@ async fn slow_calls_of_one_user_are_no_outage() {
 
 // ---------------------------------------------------------------------------------------------- room
 
-/// Calls this so many times, by several at once; `None` ends it.
-async fn often<F: Future<Output = ()> + Send + 'static>(times: usize, act: impl Fn(usize) -> F) {
-    let (mut running, act) = (tokio::task::JoinSet::new(), &act);
+/// Calls this so many times, sixteen at once, and says now and then how far it is.
+async fn often<F: Future<Output = ()> + Send + 'static>(what: &str, times: usize, act: impl Fn(usize) -> F) {
+    let (mut running, act, start) = (tokio::task::JoinSet::new(), &act, Instant::now());
     for number in 0..times {
+        if is_long() && number % 50_000 == 0 {
+            println!("{what}: {number} of {times} after {:.0?}", start.elapsed());
+        }
         if running.len() >= 16 {
             running.join_next().await.unwrap().unwrap();
         }
@@ -351,7 +350,7 @@ async fn nobody_locks_others_out() {
     let sessions =
         Arc::new(Sessions::new(Arc::clone(&store), pepper, Lifetimes { idle: 3600, absolute: 86_400, grace: 10 }));
     let start = Instant::now();
-    often(rounds, |number| {
+    often("in and out", rounds, |number| {
         let (store, sessions) = (Arc::clone(&store), Arc::clone(&sessions));
         async move {
             // From a session of nobody, so that there is something that leads to it.
@@ -375,7 +374,7 @@ async fn nobody_locks_others_out() {
     .await;
     let in_and_out = start.elapsed();
     let (start, refused) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
-    often(strangers, |number| {
+    often("strangers", strangers, |number| {
         let (store, refused) = (Arc::clone(&store), Arc::clone(&refused));
         async move {
             let handle = Credential::generate_anonymous().unwrap().handle();

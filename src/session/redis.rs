@@ -41,10 +41,14 @@ use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 use tidy::Tidier;
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 /// Sessions that are looked at with one question, at least and at most.
 const PIECE: (usize, usize) = (16, 32);
+
+/// Pieces of lists that are asked for at once: a call of anybody else waits behind so many, and not behind as many as there are lists.
+const LISTS: usize = 2;
 
 /// Hundredths of the server's memory that sessions of nobody may fill: the rest is for those who sign in.
 const FOR_ANONYMOUS: u64 = 75;
@@ -80,6 +84,7 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 pub struct RedisStore {
     server: Arc<Server>,
     tidier: Tidier,
+    listing: Semaphore,
     replicas: u32,
     answer: Duration,
 }
@@ -149,6 +154,7 @@ impl RedisStore {
         Self {
             tidier: Tidier::new(&server, options.answer),
             server,
+            listing: Semaphore::new(LISTS),
             replicas: options.replicas,
             answer: options.answer,
         }
@@ -526,6 +532,8 @@ impl SessionStore for RedisStore {
         let (until, (least, most)) = (self.deadline(), PIECE);
         let (mut listed, mut after) = (Vec::new(), after.map(selector).unwrap_or_default());
         while listed.len() < limit {
+            let turn = timeout_at(until, self.listing.acquire()).await;
+            let Ok(Ok(_turn)) = turn else { return Err(StoreError::Unavailable) };
             let piece = limit.saturating_sub(listed.len()).clamp(least, most);
             let args = [number(now), after.clone(), digits(u64::try_from(piece).unwrap_or(u64::MAX))];
             let answer = self.run(&LIST, &[record::index(tag)], &args, until).await?.value;

@@ -20,6 +20,11 @@ pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 pub(crate) const DEADLINES: Deadlines =
     Deadlines { idle: UnixTime::from_secs(1_700_003_600), absolute: UnixTime::from_secs(1_700_086_400) };
 
+/// True if the long forms of tests are asked for, as by `cargo xtask soak`.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("COUNTERSIGN_SOAK").is_some()
+}
+
 pub(crate) fn content(kind: Kind, bytes: &[u8]) -> Content {
     Content { kind, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
 }
@@ -47,12 +52,17 @@ async fn increment<S: SessionStore>(store: &S, handle: Handle) {
 
 /// 64 tasks add 200 each, spread over the servers.
 pub(crate) async fn count_together<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind) -> u64 {
+    count(stores, kind, 200).await
+}
+
+/// 64 tasks add so many each.
+pub(crate) async fn count<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind, each: u64) -> u64 {
     let handle = session(&*stores[0], kind, &0u64.to_be_bytes()).await;
     let tasks: Vec<_> = (0..64)
         .map(|task| {
             let store = Arc::clone(&stores[task % stores.len()]);
             tokio::spawn(async move {
-                for _ in 0..200 {
+                for _ in 0..each {
                     increment(&*store, handle).await;
                 }
             })
@@ -123,6 +133,18 @@ pub(crate) struct Lineage {
     /// Rotations that were done before the logout, and those that came too late.
     pub(crate) rotated: usize,
     pub(crate) refused: usize,
+}
+
+impl Lineage {
+    /// Both together.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        Self {
+            survivors: self.survivors + other.survivors,
+            missed: self.missed + other.missed,
+            rotated: self.rotated + other.rotated,
+            refused: self.refused + other.refused,
+        }
+    }
 }
 
 /// Rotations, every other one in place, against logouts by the handle that a browser still has: begun before the rotation, behind it, and at once.

@@ -39,7 +39,7 @@ usage: cargo xtask COMMAND
   sizes                 measures flash, stack, heap, instructions and panic paths on a Cortex-M3; writes snapshot and README
   bench                 JWT speed against the peers; not part of the tests
   fuzz [--seconds N]    every fuzz target for N seconds (default 60)
-  soak                  the long forms of tests that take minutes; not part of the tests
+  soak [PROGRAM]        the long forms of tests that take minutes, or of one program of tests; not part of the tests
   interop               JWTs to and from PyJWT, jose and HAProxy
   cluster [memory|redis|sentinel|nats|nats-three] [nginx|haproxy]
                         three demo servers behind a balancer, and keys that kill and revive them; with --check a browser presses them
@@ -56,7 +56,8 @@ fn main() -> ExitCode {
         ["probe"] => suite("probe", probe::run),
         ["targets"] => suite("targets", targets::run),
         ["instructions"] => suite("instructions", instructions::run),
-        ["soak"] => suite("soak", soak::run),
+        ["soak"] => suite("soak", |tally| soak::run(tally, None)),
+        ["soak", program] => suite("soak", |tally| soak::run(tally, Some(program))),
         ["fuzz"] => suite("fuzz", |tally| fuzz::run(tally, 60)),
         ["fuzz", "--seconds", seconds] => match seconds.parse() {
             Ok(seconds) => suite("fuzz", |tally| fuzz::run(tally, seconds)),

@@ -11,10 +11,10 @@ use super::scripts::Script;
 use crate::session::store::StoreError;
 use core::sync::atomic::AtomicBool;
 use fill::Fill;
-use link::{Link, is_no_primary};
+use link::Link;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
-use servers::Made;
 pub(super) use servers::Servers;
+use servers::{Connection, Made};
 use std::sync::{Arc, Mutex};
 use std::vec::Vec;
 use tokio::time::{Instant, timeout_at};
@@ -67,12 +67,9 @@ impl Server {
 
     /// Runs a script where its first key is.
     pub(super) async fn run(&self, call: Call<'_>, until: Instant) -> Result<Answer, StoreError> {
-        let ask = async || {
-            let mut connection = self.shared.connection().await?;
-            match connection.query(&call.by_hash()).await {
-                Err(error) if is_unknown(&error) => connection.query(&call.by_text()).await,
-                outcome => outcome,
-            }
+        let ask = async |mut connection: Connection| match connection.query(&call.by_hash()).await {
+            Err(error) if is_unknown(&error) => connection.query(&call.by_text()).await,
+            outcome => outcome,
         };
         let (value, is_second) = self.shared.within_limits(until, ask).await?;
         Ok(Answer { value, is_second })
@@ -85,7 +82,7 @@ impl Server {
 
     /// Asks what changes nothing, where this key is.
     pub(super) async fn read(&self, key: &[u8], command: &Cmd, until: Instant) -> Result<Value, StoreError> {
-        let ask = async || self.shared.connection().await?.query_at(key, command).await;
+        let ask = async |mut connection: Connection| connection.query_at(key, command).await;
         self.shared.within_limits(until, ask).await.map(|(value, _)| value)
     }
 
@@ -94,15 +91,11 @@ impl Server {
     pub(super) async fn run_replicated(&self, call: Call<'_>, replicas: u32, until: Instant) -> Option<Value> {
         let link = &self.waiting;
         let _permit = link.permit()?;
-        let outcome = timeout_at(until, link.twice(async || self.wait(call, replicas, until).await)).await;
+        let outcome =
+            timeout_at(until, link.twice(async |connection| wait(connection, call, replicas, until).await)).await;
         match outcome {
             Ok(Ok(((value, has_reached), _))) => has_reached.then_some(value),
-            Ok(Err(error)) => {
-                if is_no_primary(&error) || error.is_connection_dropped() {
-                    *link.place() = None;
-                }
-                None
-            }
+            Ok(Err(_)) => None,
             Err(_) => {
                 // What waits on it is in front of all that follows. A connection that is younger than the call has held up nobody.
                 let is_old = |made: &mut Made| made.at.elapsed() >= self.options.answer;
@@ -111,19 +104,19 @@ impl Server {
             }
         }
     }
+}
 
-    async fn wait(&self, call: Call<'_>, replicas: u32, until: Instant) -> RedisResult<(Value, bool)> {
-        let mut connection = self.waiting.connection().await?;
-        let key = call.keys.first().map(Vec::as_slice).unwrap_or_default();
-        let (value, reached) = match connection.query_both(key, &call.by_hash(), &wait_for(replicas, until)).await {
-            Err(error) if is_unknown(&error) => {
-                connection.query_both(key, &call.by_text(), &wait_for(replicas, until)).await?
-            }
-            outcome => outcome?,
-        };
-        let has_reached = matches!(reached, Value::Int(reached) if reached >= i64::from(replicas));
-        Ok((value, has_reached))
-    }
+/// Runs a script, and waits for replicas behind it.
+async fn wait(mut connection: Connection, call: Call<'_>, replicas: u32, until: Instant) -> RedisResult<(Value, bool)> {
+    let key = call.keys.first().map(Vec::as_slice).unwrap_or_default();
+    let (value, reached) = match connection.query_both(key, &call.by_hash(), &wait_for(replicas, until)).await {
+        Err(error) if is_unknown(&error) => {
+            connection.query_both(key, &call.by_text(), &wait_for(replicas, until)).await?
+        }
+        outcome => outcome?,
+    };
+    let has_reached = matches!(reached, Value::Int(reached) if reached >= i64::from(replicas));
+    Ok((value, has_reached))
 }
 
 /// A little less than is left, so that there is an answer.

@@ -70,9 +70,15 @@ end
 local function leave(index, selector)
   redis.call('ZREM', index, selector, 'd' .. selector)
 end
+local function over_in(index, now, most)
+  return redis.call('ZRANGEBYSCORE', index, 1, string.format('%.0f', now - SLACK), 'LIMIT', 0, most)
+end
+local function has_over(index, now)
+  return #over_in(index, now, 1) > 0
+end
 -- True if there may be more.
 local function prune(index, now, most)
-  local over = redis.call('ZRANGEBYSCORE', index, 1, string.format('%.0f', now - SLACK), 'LIMIT', 0, most)
+  local over = over_in(index, now, most)
   if #over == 0 then return false end
   local members = {}
   for place, member in ipairs(over) do
@@ -265,7 +271,7 @@ pub(super) static LIST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local now, after, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local is_more, first = prune(KEYS[1], now, 16), 0
+local is_more, first = has_over(KEYS[1], now), 0
 if after ~= '' then
   local rank = redis.call('ZRANK', KEYS[1], after)
   if rank then

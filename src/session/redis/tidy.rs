@@ -11,7 +11,7 @@ use core::time::Duration;
 use redis::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Entries of an index that one script deals with: it holds up everybody for so long.
 const PIECE: u64 = 32;
@@ -66,9 +66,15 @@ impl Tidier {
         let (server, answer) = (Arc::clone(&self.server), self.answer);
         tokio::spawn(async move {
             let _place = place;
-            while let Some(until) = Instant::now().checked_add(answer)
-                && Ok(true) == tidy_some(&server, tag, now, until).await
-            {}
+            loop {
+                let start = Instant::now();
+                let Some(until) = start.checked_add(answer) else { return };
+                if tidy_some(&server, tag, now, until).await != Ok(true) {
+                    return;
+                }
+                // As long again it is left to others.
+                sleep(start.elapsed()).await;
+            }
         });
     }
 }

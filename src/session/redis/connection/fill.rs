@@ -1,6 +1,7 @@
 //! How full the server is: looked up now and then, by one for all who need it.
 
 use super::Server;
+use super::servers::Connection;
 use crate::session::store::StoreError;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
@@ -66,7 +67,7 @@ impl Server {
     async fn look(&self, key: &[u8], until: Instant) -> Result<(u64, u64), StoreError> {
         let mut info = redis::cmd("INFO");
         info.arg("memory");
-        let ask = async || self.shared.connection().await?.query_at(key, &info).await;
+        let ask = async |mut connection: Connection| connection.query_at(key, &info).await;
         let (answer, _) = self.shared.within_limits(until, ask).await?;
         let answer = redis::from_redis_value::<redis::InfoDict>(answer).map_err(|_| StoreError::Unavailable)?;
         let used = answer.get::<u64>("used_memory").ok_or(StoreError::Unavailable)?;

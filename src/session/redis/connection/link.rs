@@ -53,11 +53,11 @@ impl Link {
 
     /// The connection, or one that is made now: to the primary that is believed in, and to no other. Making one goes on when the call that
     /// waits for it has run out of time.
-    pub(super) async fn connection(self: &Arc<Self>) -> RedisResult<Connection> {
+    async fn made(self: &Arc<Self>) -> RedisResult<(Connection, Instant)> {
         self.servers.listen().await;
         let has_tried = self.connecting.has_ended.notified();
-        if let Some(connection) = self.believed()? {
-            return Ok(connection);
+        if let Some(made) = self.believed()? {
+            return Ok(made);
         }
         let link = Arc::clone(self);
         self.connecting.begin(async move {
@@ -82,10 +82,15 @@ impl Link {
         timeout(patience, asking).await.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no answer in time"))))
     }
 
-    fn believed(&self) -> RedisResult<Option<Connection>> {
+    fn believed(&self) -> RedisResult<Option<(Connection, Instant)>> {
         let made = self.place();
         let Some(made) = &*made else { return Ok(None) };
-        Ok(self.servers.is_believed(made)?.then(|| made.connection.clone()))
+        Ok(self.servers.is_believed(made)?.then(|| (made.connection.clone(), made.at)))
+    }
+
+    /// Gives up the connection that was made at this time. Another one that was made meanwhile stays: others go by it already.
+    fn give_up(&self, at: Instant) {
+        let _ = self.place().take_if(|made| made.at == at);
     }
 
     /// To make one call more; nothing while as many are under way as may be.
@@ -97,7 +102,7 @@ impl Link {
     pub(super) async fn within_limits<T, F: Future<Output = RedisResult<T>>>(
         self: &Arc<Self>,
         until: Instant,
-        call: impl Fn() -> F,
+        call: impl Fn(Connection) -> F,
     ) -> Result<(T, bool), StoreError> {
         if self.is_paused() {
             return Err(StoreError::Unavailable);
@@ -119,16 +124,26 @@ impl Link {
     /// Calls, and if the connection turns out to have been closed, as after a failover, once more on another one: true then. Every call may be
     /// made again.
     pub(super) async fn twice<T, F: Future<Output = RedisResult<T>>>(
-        &self,
-        call: impl Fn() -> F,
+        self: &Arc<Self>,
+        call: impl Fn(Connection) -> F,
     ) -> RedisResult<(T, bool)> {
-        match call().await {
-            Err(error) if error.is_connection_dropped() => {
-                *self.place() = None;
-                call().await.map(|answer| (answer, true))
-            }
+        match self.once(&call).await {
+            Err(error) if error.is_connection_dropped() => self.once(&call).await.map(|answer| (answer, true)),
             outcome => outcome.map(|answer| (answer, false)),
         }
+    }
+
+    /// Calls, and gives up a connection that is of no use.
+    async fn once<T, F: Future<Output = RedisResult<T>>>(
+        self: &Arc<Self>,
+        call: impl Fn(Connection) -> F,
+    ) -> RedisResult<T> {
+        let (connection, at) = self.made().await?;
+        let outcome = call(connection).await;
+        if outcome.as_ref().is_err_and(|error| is_no_primary(error) || error.is_connection_dropped()) {
+            self.give_up(at);
+        }
+        outcome
     }
 
     /// Draws the conclusions from a call that was answered with an error, or with none.
@@ -137,10 +152,7 @@ impl Link {
             return StoreError::Full;
         }
         if is_no_primary(error) {
-            *self.place() = None;
             self.count_failure();
-        } else if error.is_connection_dropped() {
-            *self.place() = None;
         } else if error.is_timeout() {
             self.probe();
         }
@@ -158,8 +170,7 @@ impl Link {
                     link.has_answered();
                 }
                 _ => {
-                    // Unless another one was made meanwhile.
-                    let _ = link.place().take_if(|made| made.at == at);
+                    link.give_up(at);
                     link.count_failure();
                 }
             }
@@ -193,7 +204,7 @@ impl Link {
 }
 
 /// Another one may be the primary by now.
-pub(super) fn is_no_primary(error: &RedisError) -> bool {
+fn is_no_primary(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
