@@ -921,7 +921,7 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     let link = Link::to(&primary.address()).unwrap();
     let replica = Redis::replica_of(&link.address()).unwrap();
     let careless = single(&primary.address(), PATIENT);
-    let careful = single(&primary.address(), awaiting(1));
+    let careful = single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT });
     let mut handles = Vec::new();
     for _ in 0..20 {
         handles.push(session(&careful, Kind::SignedIn, b"data").await);
