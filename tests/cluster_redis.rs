@@ -921,13 +921,14 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     let link = Link::to(&primary.address()).unwrap();
     let replica = Redis::replica_of(&link.address()).unwrap();
     let careless = single(&primary.address(), PATIENT);
-    let careful = single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT });
+    let careful = single(&primary.address(), awaiting(1));
     let mut handles = Vec::new();
     for _ in 0..20 {
         handles.push(session(&careful, Kind::SignedIn, b"data").await);
     }
     // Through the link, and so behind all of them.
-    assert_eq!(careful.delete(handles[19], NOW).await, Ok(true));
+    let patient = single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT });
+    assert_eq!(patient.delete(handles[19], NOW).await, Ok(true));
     link.set(Mode::Cut).unwrap();
     for handle in &handles[..10] {
         assert_eq!(careless.delete(*handle, NOW).await, Ok(true));
