@@ -1011,33 +1011,44 @@ async fn a_session_takes_little() {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
     };
-    let tasks: Vec<_> = (0..16)
-        .map(|task| {
-            let sessions = Arc::clone(&sessions);
-            tokio::spawn(async move {
-                for user in (task..count).step_by(16) {
-                    let mut session = sessions.begin(NOW).unwrap();
-                    session.insert("theme", "dark").unwrap();
-                    session.insert("visits", &7).unwrap();
-                    let attempt = sessions.attempt(&format!("user{user:06}")).await.unwrap();
-                    sessions.sign_in(&mut session, &attempt, 1, NOW).await.unwrap();
-                }
+    let sign_in = async |is_from_stranger: bool| -> u64 {
+        let taken = || {
+            let info = nats.request("$JS.API.STREAM.INFO.KV_countersign", "").unwrap();
+            info["state"]["bytes"].as_u64().unwrap()
+        };
+        let before = taken();
+        let tasks: Vec<_> = (0..16)
+            .map(|task| {
+                let sessions = Arc::clone(&sessions);
+                tokio::spawn(async move {
+                    for user in (task..count).step_by(16) {
+                        let mut session = sessions.begin(NOW).unwrap();
+                        if is_from_stranger {
+                            sessions.save(&mut session, NOW).await.unwrap();
+                        }
+                        session.insert("theme", "dark").unwrap();
+                        session.insert("visits", &7).unwrap();
+                        let attempt = sessions.attempt(&format!("user{user:06}-{is_from_stranger}")).await.unwrap();
+                        sessions.sign_in(&mut session, &attempt, 1, NOW).await.unwrap();
+                    }
+                })
             })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let info = nats.request("$JS.API.STREAM.INFO.KV_countersign", "").unwrap();
-    let bytes = info["state"]["bytes"].as_u64().unwrap() / count as u64;
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        (taken() - before) / count as u64
+    };
+    let bytes = sign_in(false).await;
     let before = resident();
     let copy = store(&[nats.url()], &options).await;
     caught_up(&copy).await;
     let copied = (resident() - before) / count;
+    let with_pointer = sign_in(true).await;
     println!(
-        "bytes of a signed-in session with two small values: {bytes} in the bucket, {copied} in a copy of {count}"
+        "bytes of a signed-in session with two small values: {bytes} in the bucket, {with_pointer} with the pointer in the place of the stranger's, {copied} in a copy of {count}"
     );
-    assert!((100..600).contains(&bytes), "{bytes}");
+    assert!((100..600).contains(&bytes) && (bytes..2 * bytes).contains(&with_pointer), "{bytes}, {with_pointer}");
 }
 
 /// Rotations, half of them from a stranger's session to a user's and half in place, each against a logout by the handle that was there before.
