@@ -112,8 +112,11 @@ async fn the_user_of_the_example_is_enough() {
     }
     let nowhere = NatsStore::connect(["nats://sessions:wrong@127.0.0.1:1"], by_three()).await.unwrap_err().to_string();
     assert!(nowhere.contains("127.0.0.1:1: ") && !nowhere.contains("wrong"), "{nowhere}");
-    let not_encoded = NatsStore::connect(["nats://sessions:4711/wrong@127.0.0.1:1"], by_three()).await.unwrap_err();
-    assert!(not_encoded.to_string().contains("%2F") && !not_encoded.to_string().contains("4711"), "{not_encoded}");
+    for password in ["4711/wrong", "4711#wrong", "4711?wrong", "47#11/wrong"] {
+        let address = format!("nats://sessions:{password}@127.0.0.1:1");
+        let not_encoded = NatsStore::connect([address.as_str()], by_three()).await.unwrap_err().to_string();
+        assert!(not_encoded.contains("%2F") && !not_encoded.contains("47"), "{not_encoded}");
+    }
 }
 
 /// The number in the tests, or the one of the long form, which `COUNTERSIGN_SOAK=1` asks for.
@@ -974,17 +977,18 @@ async fn what_has_ended_leaves_the_bucket() {
     for store in &stores {
         caught_up(store).await;
     }
-    assert_eq!(stores[1].sweep(end, 1000).await, Ok(30));
-    assert_eq!(keys(&nats.address()), 90, "what has run out leaves nothing behind");
     let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     let stream = context.get_stream("KV_countersign").await.unwrap();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    for handle in handles[..30].iter().chain(&handles[60..]).chain(&rotated) {
+    assert_eq!(stores[1].sweep(end, 1000).await, Ok(30));
+    caught_up(&stores[0]).await;
+    for handle in handles.iter().chain(&rotated) {
         let (tag, selector) = handle.as_bytes().split_at(8);
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let subject = format!("$KV.countersign.s.{}.{}", hex(tag), hex(selector));
         let marker = stream.get_last_raw_message_by_subject(&subject).await.unwrap();
         let header = |name: &str| marker.headers.get(name).map(|value| value.as_str().to_owned());
-        assert_eq!((header("KV-Operation"), header("Nats-TTL")), (Some("DEL".into()), Some("87000s".into())));
+        // Ten times the staleness.
+        assert_eq!((header("KV-Operation"), header("Nats-TTL")), (Some("PURGE".into()), Some("10s".into())));
     }
     let late = store(&[nats.url()], &options).await;
     for store in stores.iter().chain([&late]) {
@@ -994,6 +998,187 @@ async fn what_has_ended_leaves_the_bucket() {
             assert_eq!(store.delete(*handle, end).await, Ok(false));
         }
         assert_eq!(store.sweep(end, 1000).await, Ok(0));
+    }
+}
+
+/// What has ended stays so, after its marker has left the bucket and the server was killed: also what was written often before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_ended_leaves_nothing_to_come_back() {
+    let mut nats = Nats::single().unwrap();
+    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_millis(500), ..patient() };
+    let running = store(&[nats.url()], &options).await;
+    let (mut over, mut live, mut pointers) = (Vec::new(), Vec::new(), 0);
+    for number in 0..60 {
+        let mut handle = session(&*running, Kind::SignedIn, b"data").await;
+        for turn in 0..number % 4 {
+            let Entry { version, content } = running.load(handle, NOW).await.unwrap().unwrap();
+            let swapped = if turn == 2 {
+                over.push(handle);
+                let new = Credential::generate(handle.tag()).unwrap().handle();
+                let old = std::mem::replace(&mut handle, new);
+                running.rotate(old, version, handle, content, NOW).await
+            } else {
+                running.compare_and_swap(handle, version, content, NOW).await
+            };
+            assert!(matches!(swapped, Ok(Swapped::Done(_))), "{swapped:?}");
+        }
+        if number % 10 == 9 {
+            let before = over.len();
+            over.retain(|old| old.tag() != handle.tag());
+            pointers += before - over.len();
+            live.push(handle);
+        } else {
+            assert_eq!(running.delete(handle, NOW).await, Ok(true));
+            over.push(handle);
+        }
+    }
+    // Control: values that purge nothing, and a marker behind them that does.
+    let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    for number in 0..20 {
+        let subject = format!("$KV.countersign.careless.{number}");
+        for _ in 0..3 {
+            context.publish(subject.clone(), "value".into()).await.unwrap().await.unwrap();
+        }
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Nats-TTL", "3s");
+        headers.insert("Nats-Rollup", "sub");
+        context.publish_with_headers(subject, headers, "".into()).await.unwrap().await.unwrap();
+    }
+    let count = |nats: &Nats, filter: &str| {
+        let only = format!(r#"{{"subjects_filter":"{filter}"}}"#);
+        let info = nats.request("$JS.API.STREAM.INFO.KV_countersign", &only).unwrap();
+        info["state"]["subjects"].as_object().map_or(0, |subjects| subjects.len())
+    };
+    let (ours, careless) = ("$KV.countersign.s.>", "$KV.countersign.careless.>");
+    let start = Instant::now();
+    // Those that live, and the pointers to them.
+    let left = live.len() + pointers;
+    while count(&nats, ours) > left || count(&nats, careless) > 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{} keys stay", count(&nats, ours));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let gone_after = start.elapsed();
+    nats.kill();
+    nats.restart().unwrap();
+    let (again, back) = (count(&nats, ours) - left, count(&nats, careless));
+    println!(
+        "{} have ended, and their markers have left after {gone_after:.1?}; the server killed: {again} are back; control, what was not purged: {back} of 20",
+        over.len()
+    );
+    assert_eq!(again, 0);
+    assert!(back > 0, "nothing could have come back, so nothing was shown");
+    let late = store(&[nats.url()], &options).await;
+    for store in [&running, &late] {
+        caught_up(store).await;
+        for handle in &over {
+            assert!(store.load(*handle, NOW).await.unwrap().is_none());
+            assert_eq!(store.delete(*handle, NOW).await, Ok(false));
+        }
+        for handle in &live {
+            assert!(store.load(*handle, NOW).await.unwrap().is_some());
+        }
+    }
+}
+
+/// Sessions that run out, one after the other, from strangers' to a user's: they and the pointers to them leave room, on every server of the application.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_run_out_leaves_room_everywhere() {
+    let nats = Nats::single().unwrap();
+    let options = NatsOptions { max_bytes: 128 << 10, staleness: Duration::from_millis(500), ..patient() };
+    let (sweeping, other) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
+    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let (mut sign_ins, mut swept) = (0, 0);
+    for round in 0..12 {
+        for _ in 0..20 {
+            let stranger = session(&*sweeping, Kind::Anonymous, &[b'x'; 100]).await;
+            let version = sweeping.load(stranger, NOW).await.unwrap().unwrap().version;
+            let new = Credential::generate(tag).unwrap().handle();
+            let rotated = sweeping.rotate(stranger, version, new, content(Kind::SignedIn, b"data"), NOW).await;
+            assert!(matches!(rotated, Ok(Swapped::Done(_))), "round {round}, {sign_ins} sign-ins: {rotated:?}");
+            sign_ins += 1;
+        }
+        swept += sweeping.sweep(DEADLINES.idle, 1000).await.unwrap();
+        caught_up(&other).await;
+        let made = session(&*other, Kind::SignedIn, b"of another user").await;
+        assert_eq!(other.delete(made, NOW).await, Ok(true));
+        assert_eq!(other.sweep(DEADLINES.idle, 100).await, Ok(0), "it has heard of what the other one has removed");
+        // Until what has ended has left.
+        tokio::time::sleep(if round % 3 == 2 { Duration::from_millis(6500) } else { Duration::ZERO }).await;
+    }
+    println!(
+        "128 KiB: one account signed in {sign_ins} times and ran out, {swept} swept, {} keys left",
+        keys(&nats.address())
+    );
+    assert_eq!(swept, sign_ins);
+}
+
+/// One account that signs in and never out: it is refused before others are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_account_does_not_take_the_room_of_all() {
+    let nats = Nats::single().unwrap();
+    let store = store(&[nats.url()], &NatsOptions { max_bytes: 256 << 10, ..patient() }).await;
+    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let mut count = 0;
+    let refused = loop {
+        let handle = Credential::generate(tag).unwrap().handle();
+        match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
+            Ok(Created::Done(_)) => count += 1,
+            refused => break refused,
+        }
+    };
+    assert_eq!(refused, Err(StoreError::Full));
+    let others = 100;
+    for _ in 0..others {
+        session(&*store, Kind::SignedIn, b"data").await;
+    }
+    println!("256 KiB: one account has {count} sessions and is refused, {others} others sign in");
+    assert!(count > 300, "{count}");
+}
+
+/// Deadlines at the end of time: what was answered is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_far_deadline_is_no_near_one() {
+    let nats = Nats::single().unwrap();
+    let running = store(&[nats.url()], &patient()).await;
+    let year = 31_557_600;
+    let mut handles = Vec::new();
+    for seconds in [100 * year, 240 * year, 280 * year, 300 * year, u64::MAX - NOW.as_secs()] {
+        let handle = Credential::generate_anonymous().unwrap().handle();
+        let absolute = UnixTime::from_secs(NOW.as_secs() + seconds);
+        let deadlines = countersign::session::Deadlines { absolute, ..DEADLINES };
+        let made = running.create(handle, Content { deadlines, ..content(Kind::SignedIn, b"data") }, NOW).await;
+        assert!(matches!(made, Ok(Created::Done(_))), "{seconds}: {made:?}");
+        handles.push(handle);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let late = store(&[nats.url()], &patient()).await;
+    for handle in handles {
+        assert!(late.load(handle, NOW).await.unwrap().is_some());
+    }
+}
+
+/// A copy that has not heard of a revocation: what it would rotate is over, whoever it would be afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_is_not_rotated() {
+    let nats = Nats::single().unwrap();
+    let link = Link::to(&nats.address()).unwrap();
+    let (ahead, behind) =
+        (store(&[nats.url()], &patient()).await, store(&[format!("nats://{}", link.address())], &patient()).await);
+    for kind in [Kind::SignedIn, Kind::Anonymous] {
+        let old = session(&*ahead, Kind::SignedIn, b"data").await;
+        caught_up(&behind).await;
+        let version = behind.load(old, NOW).await.unwrap().unwrap().version;
+        link.set(Mode::OneWay).unwrap();
+        ahead.revoke_user(old.tag(), None, NOW).await.unwrap();
+        let new = Credential::generate_anonymous().unwrap().handle();
+        let opening = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            link.set(Mode::Open).unwrap();
+        };
+        let (rotated, ()) = tokio::join!(behind.rotate(old, version, new, content(kind, b"new"), NOW), opening);
+        assert_eq!(rotated, Ok(Swapped::Gone), "{kind:?}");
+        caught_up(&ahead).await;
+        assert!(ahead.load(new, NOW).await.unwrap().is_none(), "{kind:?}");
     }
 }
 
@@ -1106,8 +1291,20 @@ async fn an_end_ends_what_it_has_become() {
         assert_eq!(taken, Ok(Created::Exists), "a pointer is nobody's place");
         chain.push(new);
     }
-    caught_up(&stores[2]).await;
-    assert_eq!(stores[2].delete(chain[0], NOW).await, Ok(true));
+    // The last of them lives longer than all before.
+    let (last, longer) = (chain[4], UnixTime::from_secs(DEADLINES.absolute.as_secs() + 1_000_000));
+    let version = stores[0].load(last, NOW).await.unwrap().unwrap().version;
+    let new = Credential::generate(last.tag()).unwrap().handle();
+    let deadlines = countersign::session::Deadlines { idle: longer, absolute: longer };
+    let content = Content { deadlines, ..content(Kind::SignedIn, b"new") };
+    assert!(matches!(stores[0].rotate(last, version, new, content, NOW).await, Ok(Swapped::Done(_))));
+    chain.push(new);
+    let later = UnixTime::from_secs(DEADLINES.absolute.as_secs() + 1000);
+    for store in &stores {
+        caught_up(store).await;
+        store.sweep(later, 1000).await.unwrap();
+    }
+    assert_eq!(stores[2].delete(chain[0], later).await, Ok(true), "the pointers to it live as long as it does");
     for handle in chain {
         assert!(stores[2].load(handle, NOW).await.unwrap().is_none());
         assert_eq!(stores[2].delete(handle, NOW).await, Ok(false));

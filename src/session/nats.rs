@@ -23,7 +23,7 @@ mod server;
 use super::credential::{Handle, UserTag};
 use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
-use access::Access;
+use access::{Access, life_of};
 use bucket::Bucket;
 use core::fmt;
 use core::time::Duration;
@@ -49,8 +49,8 @@ pub struct NatsOptions {
     /// The bucket: letters, digits, `-` and `_`.
     pub bucket: String,
     /// Bytes that sessions may take in the bucket, when it is made; every server of the application keeps about as much in memory. Sessions of nobody
-    /// may take half of it, those of users all that these leave: what is over that is refused with [`StoreError::Full`]. Half as much again is
-    /// kept for what says that a session has ended.
+    /// may take half of it, those of users all that these leave: what is over that is refused with [`StoreError::Full`]. From three quarters on,
+    /// a user of whom there is more than a sixty-fourth of it is refused. Half as much again is kept for what says that a session has ended.
     pub max_bytes: i64,
     /// How many servers of NATS keep the bucket, when it is made: 1, 3 or 5. Of three one may fail and of five two; a write waits for most of them.
     pub replicas: usize,
@@ -77,8 +77,8 @@ impl Default for NatsOptions {
 /// NATS syncs its files every two minutes unless it is told to sync before it answers (`sync_interval: always`, as in `examples/cluster/nats.conf`):
 /// without that, a loss of power everywhere at once may undo the last writes, logouts too.
 ///
-/// A session that has ended leaves a marker of two hundred bytes until its absolute deadline; one that has run out leaves none. One that was rotated leaves
-/// a pointer, so that ending it ends what it has become; that leaves with it.
+/// A session that has ended leaves a marker of two hundred bytes for ten times [`NatsOptions::staleness`]. One that was rotated leaves a pointer, so that
+/// ending it ends what it has become; that leaves with it.
 ///
 /// ```no_run
 /// use countersign::session::{NatsOptions, NatsStore};
@@ -117,14 +117,15 @@ impl NatsStore {
             )));
         }
         let bucket = Bucket::open(client, &options).await?;
-        let replica = Arc::new(Replica::new(options.staleness));
+        let replica = Arc::new(Replica::new(options.staleness, life_of(&options)));
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
         let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
         let (turns, proven_at) = ([(); 64].map(|()| Mutex::default()), Mutex::default());
         let access = Access { bucket, replica, options, turns, proven_at };
         let store = Self { access, tasks: Vec::from([listening, beating]) };
         if !store.access.replica.has_heard_all(&store.access.bucket).await {
-            return Err(NatsError::of(&"its feed says nothing"));
+            let why = store.access.replica.beat(&store.access.bucket).await.err().map(NatsCheckError::of_write);
+            return Err(why.map_or_else(|| NatsError::of(&"its feed says nothing"), |why| NatsError::of(&why)));
         }
         Ok(store)
     }

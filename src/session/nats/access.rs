@@ -20,6 +20,8 @@ use tokio::time::{Instant, sleep, timeout};
 pub(super) const ATTEMPTS: usize = 1000;
 /// Before the same is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Seconds that a value stays at most, a hundred years: a server counts the nanoseconds of a date in 63 bits, and drops at once what is beyond.
+const LONGEST: u64 = 100 * 365 * 86_400;
 /// How many sessions of one user may have ended a moment ago before its next sign-in waits, when room for that runs short.
 const ENDED_OF_USER: usize = 64;
 
@@ -194,18 +196,18 @@ impl Access {
     pub(super) fn change(handle: Handle, over: u64, value: Value, now: UnixTime) -> Change {
         let until = match &value {
             Value::Session { entry, .. } => entry.content.deadlines.absolute,
-            Value::Pointer { until, .. } | Value::Over(until) => *until,
+            Value::Pointer { until, .. } => *until,
             _ => now,
         };
-        let seconds = until.as_secs().saturating_sub(now.as_secs()).saturating_add(MARGIN);
+        let seconds = until.as_secs().saturating_sub(now.as_secs()).saturating_add(MARGIN).min(LONGEST);
         let key = Key::Session(handle);
         Change { key, of: key, over, value, leaves_after: Some(seconds) }
     }
 
-    /// That a session is over, or a pointer to one. Why until its deadline: what this is over has left the bucket by its bound of one message for each
-    /// key, and a server that is killed finds it on its disk and brings it back if this is gone by then.
-    pub(super) fn over(handle: Handle, revision: u64, until: UnixTime, now: UnixTime) -> Change {
-        Self::change(handle, revision, Value::Over(until), now)
+    /// That a session is over, or a pointer to one: for as long as a copy may take to hear of it.
+    pub(super) fn over(&self, handle: Handle, over: u64) -> Change {
+        let key = Key::Session(handle);
+        Change { key, of: key, over, value: Value::Over, leaves_after: Some(life_of(&self.options).as_secs()) }
     }
 
     /// True if the epoch of a user admits what was just written: the copy has heard of all that was written before, or the bucket is asked.
@@ -222,18 +224,28 @@ impl Access {
         Ok(record.admits(handle, entry.content.epoch))
     }
 
-    /// Whether another session, or a larger one, fits: strangers may take half of the room, and users what strangers have not; what has ended
-    /// counts apart, and holds up those who end much.
+    /// Whether another session, or a larger one, fits. Strangers may take half of the room, and users what strangers have not; what has ended counts
+    /// apart. As either part runs short, those who take most of it wait first. A part of the bucket stays free for ends, epochs and heartbeats: what ends
+    /// is larger than what says so.
     pub(super) fn has_room(&self, kind: Kind, tag: UserTag) -> Result<(), StoreError> {
         let (Some(bound), room) = (self.bucket.room, self.replica.room()) else { return Ok(()) };
-        let part = |of: u64| bound.checked_div(of).unwrap_or(0);
-        let is_full = room.strangers.saturating_add(room.users) >= bound
-            || match kind {
-                Kind::Anonymous => room.strangers >= part(2) || room.markers >= part(4),
-                Kind::SignedIn => room.markers >= part(4) && self.replica.has_ended_more_than(tag, ENDED_OF_USER),
-            };
-        if is_full { Err(StoreError::Full) } else { Ok(()) }
+        let sixteenths = |count: u64| bound.checked_div(16).unwrap_or(0).saturating_mul(count);
+        let sessions = room.strangers.saturating_add(room.users);
+        let is_full = match kind {
+            Kind::Anonymous => room.strangers >= sixteenths(8) || room.markers >= sixteenths(4),
+            Kind::SignedIn => {
+                room.markers >= sixteenths(4) && self.replica.has_ended_more_than(tag, ENDED_OF_USER)
+                    || sessions >= sixteenths(12) && self.replica.holds_more_than(tag, sixteenths(1) / 4)
+            }
+        };
+        let is_brim = sessions >= bound || room.markers >= sixteenths(7);
+        if is_full || is_brim { Err(StoreError::Full) } else { Ok(()) }
     }
+}
+
+/// How long what has ended stays in the bucket: copies that have not heard of it by then begin anew.
+pub(super) fn life_of(options: &NatsOptions) -> Duration {
+    options.staleness.saturating_mul(10).max(Duration::from_secs(5)).min(Duration::from_secs(3600))
 }
 
 /// What lives longer than before takes its pointers with it.

@@ -4,7 +4,6 @@ use super::message::{self, Change, Key, Place};
 use super::replica::Heard;
 use super::server::{can_be_trusted, config_of, is_new_enough, room_of};
 use super::{NatsCheckError, NatsError, NatsOptions};
-use crate::UnixTime;
 use crate::session::names::new_version;
 use crate::session::store::StoreError;
 use async_nats::Client;
@@ -52,7 +51,6 @@ pub(super) struct Bucket {
     stream: Stream<()>,
     /// And this one for as long as a feed may take to begin.
     patient: Stream<()>,
-    name: String,
     prefix: String,
     answer: Duration,
     /// Bytes that sessions may take, if that is bounded.
@@ -75,7 +73,6 @@ impl Bucket {
             stream: stream(&context).await?,
             patient: stream(&patient).await?,
             client,
-            name: name.clone(),
             prefix: format!("$KV.{}.", options.bucket),
             answer: options.answer,
             room: room_of(&info.config),
@@ -131,16 +128,6 @@ impl Bucket {
         }
     }
 
-    /// Removes a value, if it is there still; true if it was.
-    pub(super) async fn remove(&self, revision: u64) -> bool {
-        let subject = ["$JS.API.STREAM.MSG.DELETE.", &self.name].concat();
-        // Why not the client's own call: by that the server overwrites the value on its disk, which takes 6 ms of each.
-        let request = format!(r#"{{"seq":{revision},"no_erase":true}}"#);
-        let asked = timeout(self.answer, self.client.request(subject, request.into())).await;
-        let Ok(Ok(answer)) = asked else { return false };
-        serde_json::from_slice::<Value>(&answer.payload).is_ok_and(|answer| answer["success"] == true)
-    }
-
     /// Writes whatever was there before; the revision.
     pub(super) async fn append(&self, change: &Change) -> Result<u64, StoreError> {
         match self.ask(self.subject(change.key), HeaderMap::new(), change.value.encode(0)).await {
@@ -150,7 +137,8 @@ impl Bucket {
         }
     }
 
-    /// Writes all of these, or none: each if the revision that it is over is the present one.
+    /// Writes all of these, or none: each if the revision that it is over is the present one. Each value purges the one that it is over ("rollup"). Why: what
+    /// a server drops by its bound of values for each key leaves no trace on its disk, so that one that is killed finds it again; what is purged does.
     pub(super) async fn write(&self, id: u64, changes: &[Change]) -> Said {
         // Tried again, it is another batch.
         let Ok(batch) = new_version().map(|batch| format!("{batch:016x}")) else { return Said::Busy };
@@ -164,8 +152,11 @@ impl Bucket {
             if let Some(seconds) = change.leaves_after {
                 headers.insert("Nats-TTL", format!("{seconds}s"));
             }
-            if matches!(change.value, message::Value::Over(_)) {
-                headers.insert("KV-Operation", "DEL");
+            if change.key != Key::Beat {
+                headers.insert("Nats-Rollup", "sub");
+            }
+            if matches!(change.value, message::Value::Over) {
+                headers.insert("KV-Operation", "PURGE");
             }
             if changes.len() > 1 {
                 headers.insert("Nats-Batch-Id", batch.as_str());
@@ -244,7 +235,7 @@ fn value_of(headers: Option<&HeaderMap>, payload: &[u8]) -> Option<(u64, message
         .is_some_and(|headers| headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some());
     match message::Value::decode(payload) {
         Some(read) => Some(read),
-        None => is_removed.then_some((0, message::Value::Over(UnixTime::from_secs(0)))),
+        None => is_removed.then_some((0, message::Value::Over)),
     }
 }
 

@@ -6,12 +6,16 @@ use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::store::{Entry, Kind};
 use core::ops::Bound::{Excluded, Included, Unbounded};
-use std::collections::{BTreeMap, HashMap};
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::vec::Vec;
 use tokio::time::Instant;
 
 /// Seconds that a key stays past its absolute deadline, as clocks differ.
 pub(super) const MARGIN: u64 = 600;
+
+/// Entries that a sweep looks at before it lets others have the copy.
+const LOOKED_AT: usize = 1024;
 
 /// Bytes in the bucket, by whose they are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +33,8 @@ pub(super) struct Known {
     /// In the order of handles, and so by user.
     sessions: BTreeMap<Handle, Place>,
     epochs: HashMap<UserTag, (u64, EpochRecord)>,
+    /// What has ended, with its revision, in the order in which that was heard.
+    ended: VecDeque<(Instant, Handle, u64)>,
     pub(super) room: Room,
     /// How often it began anew.
     pub(super) generation: u64,
@@ -61,7 +67,19 @@ impl Known {
         let bytes = place.bytes;
         let room = self.room_of(&place.value);
         *room = room.saturating_add(bytes);
+        if matches!(place.value, Value::Over) {
+            self.ended.push_back((Instant::now(), handle, place.revision));
+        }
         self.sessions.insert(handle, place);
+    }
+
+    /// Forgets what ended so long ago that it has left the bucket.
+    pub(super) fn forget_ended(&mut self, life: Duration) {
+        while let Some((_, handle, revision)) = self.ended.pop_front_if(|(at, ..)| at.elapsed() >= life) {
+            if self.session(handle).is_some_and(|place| place.revision == revision) {
+                self.drop_session(handle);
+            }
+        }
     }
 
     pub(super) fn take_epoch(&mut self, tag: UserTag, revision: u64, bytes: u64, record: EpochRecord) {
@@ -74,7 +92,7 @@ impl Known {
         }
     }
 
-    pub(super) fn drop_session(&mut self, handle: Handle) {
+    fn drop_session(&mut self, handle: Handle) {
         if let Some(Place { bytes, value, .. }) = self.sessions.remove(&handle) {
             let room = self.room_of(&value);
             *room = room.saturating_sub(bytes);
@@ -83,24 +101,11 @@ impl Known {
 
     fn room_of(&mut self, value: &Value) -> &mut u64 {
         match value {
-            Value::Over(_) => &mut self.room.markers,
+            Value::Over => &mut self.room.markers,
             Value::Session { entry, .. } if entry.content.kind == Kind::Anonymous => &mut self.room.strangers,
             Value::Pointer { kind: Kind::Anonymous, .. } => &mut self.room.strangers,
             _ => &mut self.room.users,
         }
-    }
-
-    /// Forgets what would be over by now in any case, and has left the bucket.
-    pub(super) fn prune(&mut self, now: UnixTime) {
-        let is_past = |place: &Place| match place.value {
-            Value::Over(until) | Value::Pointer { until, .. } => {
-                until.as_secs().saturating_add(MARGIN) <= now.as_secs()
-            }
-            _ => false,
-        };
-        let past: Vec<_> =
-            self.sessions.iter().filter(|(_, place)| is_past(place)).map(|(handle, _)| *handle).collect();
-        past.into_iter().for_each(|handle| self.drop_session(handle));
     }
 
     fn of_user(&self, tag: UserTag, after: Option<Handle>) -> impl Iterator<Item = (&Handle, &Place)> {
@@ -110,8 +115,17 @@ impl Known {
 
     /// True if more than so many sessions of a user have ended a moment ago.
     pub(super) fn has_ended_more_than(&self, tag: UserTag, limit: usize) -> bool {
-        let ended = self.of_user(tag, None).filter(|(_, place)| matches!(place.value, Value::Over(_)));
+        let ended = self.of_user(tag, None).filter(|(_, place)| matches!(place.value, Value::Over));
         ended.take(limit.saturating_add(1)).count() > limit
+    }
+
+    /// True if the sessions of a user take more than so many bytes.
+    pub(super) fn holds_more_than(&self, tag: UserTag, limit: u64) -> bool {
+        let mut bytes = 0u64;
+        self.of_user(tag, None).any(|(_, place)| {
+            bytes = bytes.saturating_add(place.bytes);
+            bytes > limit
+        })
     }
 
     pub(super) fn list(
@@ -139,24 +153,40 @@ impl Known {
         entry.is_live(now) && !is_revoked
     }
 
-    /// Sessions that are over and still there, those of users first.
-    pub(super) fn dead(&self, now: UnixTime, limit: usize) -> Vec<Dead> {
-        let of = |wanted: Kind| {
-            self.sessions.iter().filter_map(move |(handle, place)| {
-                let Value::Session { entry, .. } = &place.value else { return None };
-                let is_dead = entry.content.kind == wanted && !self.is_live(*handle, now);
-                let (until, is_revoked) = (entry.content.deadlines.absolute, entry.is_live(now));
-                is_dead.then_some(Dead { handle: *handle, revision: place.revision, until, is_revoked })
-            })
-        };
-        of(Kind::SignedIn).chain(of(Kind::Anonymous)).take(limit).collect()
+    /// True for a pointer to what is over: then it leads nowhere.
+    fn leads_nowhere(&self, to: Handle) -> bool {
+        self.session(to).is_none_or(|place| matches!(place.value, Value::Over))
+    }
+
+    /// Looks at some of what is known behind a handle: what is over and still in the bucket, and where to go on, if there is more. What has left the
+    /// bucket by itself is forgotten.
+    pub(super) fn look(&mut self, after: Option<Handle>, now: UnixTime) -> (Vec<Dead>, Option<Handle>) {
+        let (mut dead, mut past, mut last) = (Vec::new(), Vec::new(), None);
+        let from = after.map_or(Unbounded, Excluded);
+        for (number, (handle, place)) in self.sessions.range((from, Unbounded)).take(LOOKED_AT).enumerate() {
+            last = (number.saturating_add(1) == LOOKED_AT).then_some(*handle);
+            let (until, parent, is_session, is_over) = match &place.value {
+                Value::Session { entry, parent } => {
+                    (entry.content.deadlines.absolute, *parent, true, !self.is_live(*handle, now))
+                }
+                Value::Pointer { to, until, parent, .. } => (*until, *parent, false, self.leads_nowhere(*to)),
+                _ => continue,
+            };
+            if until.as_secs().saturating_add(MARGIN) <= now.as_secs() {
+                past.push(*handle);
+            } else if is_over {
+                dead.push(Dead { handle: *handle, revision: place.revision, parent, is_session });
+            }
+        }
+        past.into_iter().for_each(|handle| self.drop_session(handle));
+        (dead, last)
     }
 }
 
-/// A session that is over: by its deadlines, or by the epoch of its user.
+/// A session that is over, by its deadlines or by the epoch of its user; or a pointer that leads nowhere.
 pub(super) struct Dead {
     pub(super) handle: Handle,
     pub(super) revision: u64,
-    pub(super) until: UnixTime,
-    pub(super) is_revoked: bool,
+    pub(super) parent: Option<Handle>,
+    pub(super) is_session: bool,
 }

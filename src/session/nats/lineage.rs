@@ -32,7 +32,7 @@ impl Access {
             return Ok(Created::Done(entry.version));
         }
         // The user was revoked before it was written: it has never counted.
-        let _ = self.write(&[Self::over(handle, revision, entry.content.deadlines.absolute, now)]).await;
+        let _ = self.write(&[self.over(handle, revision)]).await;
         Ok(Created::Revoked)
     }
 
@@ -75,7 +75,7 @@ impl Access {
                         }
                     }
                 }
-                (_, Some(Place { value: Value::Over(_) | Value::Pointer { .. }, .. })) => return Ok(None),
+                (_, Some(Place { value: Value::Over | Value::Pointer { .. }, .. })) => return Ok(None),
                 _ if is_looked_up => return Ok(None),
                 _ => {}
             }
@@ -119,29 +119,40 @@ impl Access {
         let (entry, tag) = (Entry { version: new_version()?, content }, new.tag());
         let (kind, until) = (entry.content.kind, entry.content.deadlines.absolute);
         let (mut place, mut is_looked_up) = self.session(old).await?;
-        let mut epoch = self.epoch(tag).await?;
+        let mut epochs = self.epochs([tag, old.tag()], is_looked_up).await?;
         for _ in 0..ATTEMPTS {
-            let live = self.live(old, place.as_ref(), now).await?;
-            let is_of_epoch = kind == Kind::Anonymous || epoch.1.epoch.number == entry.content.epoch;
+            let [(of_new, new_epoch), (of_old, old_epoch)] = epochs;
+            let live = match &place {
+                Some(Place { revision, value: Value::Session { entry: stored, parent }, .. }) => {
+                    let live = self.live(old, place.as_ref(), now).await?;
+                    let Content { kind, epoch, .. } = stored.content;
+                    let live = live.filter(|_| kind == Kind::Anonymous || old_epoch.admits(old, epoch));
+                    live.map(|live| (live, *revision, *parent))
+                }
+                _ => None,
+            };
+            let is_of_epoch = kind == Kind::Anonymous || new_epoch.epoch.number == entry.content.epoch;
             let answer = match live {
                 Some(_) if !is_of_epoch => Swapped::Gone,
-                Some(live) if live.version != version => Swapped::Conflict,
-                Some(live) => {
-                    let Some(Place { revision, value: Value::Session { parent, .. }, .. }) = place else {
-                        return Err(StoreError::Unavailable);
-                    };
+                Some((live, ..)) if live.version != version => Swapped::Conflict,
+                Some((live, revision, parent)) => {
                     self.has_room(kind, tag)?;
                     let session = Value::Session { entry: entry.clone(), parent: Some(old) };
                     let until = until.max(live.content.deadlines.absolute);
                     let pointer = Value::Pointer { to: new, until, kind, parent };
                     let mut changes =
                         Vec::from([Self::change(new, 0, session, now), Self::change(old, revision, pointer, now)]);
+                    // And if the epochs are still those.
                     if kind == Kind::SignedIn {
-                        // And if the epoch is still that one.
-                        let (of, over) = (Key::Epoch(tag), epoch.0);
-                        changes.push(Change { key: Key::Beat, of, over, value: Value::Beat, leaves_after: None });
+                        changes.push(Self::only_over(tag, of_new));
+                    }
+                    if live.content.kind == Kind::SignedIn && (kind == Kind::Anonymous || tag != old.tag()) {
+                        changes.push(Self::only_over(old.tag(), of_old));
                     }
                     if self.write(&changes).await?.is_some() {
+                        if is_later(&entry.content.deadlines, &live.content.deadlines) {
+                            self.lengthen(parent, &entry, now).await;
+                        }
                         return Ok(Swapped::Done(entry.version));
                     }
                     if self.look_up(new).await?.is_some() {
@@ -156,9 +167,25 @@ impl Access {
                 return Ok(answer);
             }
             (place, is_looked_up) = (self.look_up(old).await?, true);
-            epoch = self.look_up_epoch(tag).await?;
+            epochs = self.epochs([tag, old.tag()], true).await?;
         }
         Err(StoreError::Unavailable)
+    }
+
+    /// The epochs of these users, looked up or as this server knows them.
+    async fn epochs(
+        &self,
+        [one, other]: [UserTag; 2],
+        are_looked_up: bool,
+    ) -> Result<[(u64, EpochRecord); 2], StoreError> {
+        let epoch = async |tag| if are_looked_up { self.look_up_epoch(tag).await } else { self.epoch(tag).await };
+        let first = epoch(one).await?;
+        Ok([first, if one == other { first } else { epoch(other).await? }])
+    }
+
+    /// That the other changes of a batch are only made if the epoch of this user has this revision.
+    fn only_over(tag: UserTag, over: u64) -> Change {
+        Change { key: Key::Beat, of: Key::Epoch(tag), over, value: Value::Beat, leaves_after: None }
     }
 
     /// Ends a live session, or the one that it has become; false if that is over.
@@ -166,11 +193,11 @@ impl Access {
         let (mut at, mut followed) = (handle, 0usize);
         let (mut place, mut is_looked_up) = self.session(at).await?;
         for _ in 0..ATTEMPTS {
-            if let Some(entry) = self.live(at, place.as_ref(), now).await?
+            if self.live(at, place.as_ref(), now).await?.is_some()
                 && let Some(Place { revision, value: Value::Session { parent, .. }, .. }) = place
             {
-                if self.write(&[Self::over(at, revision, entry.content.deadlines.absolute, now)]).await?.is_some() {
-                    self.unlink(parent, now).await;
+                if self.write(&[self.over(at, revision)]).await?.is_some() {
+                    self.unlink(parent).await;
                     return Ok(true);
                 }
             } else if let Some(Place { value: Value::Pointer { to, .. }, .. }) = place {
@@ -181,7 +208,7 @@ impl Access {
                 at = to;
                 (place, is_looked_up) = self.session(at).await?;
                 continue;
-            } else if is_looked_up || matches!(&place, Some(Place { value: Value::Over(_), .. })) {
+            } else if is_looked_up || matches!(&place, Some(Place { value: Value::Over, .. })) {
                 return Ok(false);
             }
             (place, is_looked_up) = (self.look_up(at).await?, true);
@@ -190,10 +217,9 @@ impl Access {
     }
 
     /// Removes the pointers that lead to what has ended. One that stays leads nowhere, and goes with the next sweep.
-    async fn unlink(&self, parent: Option<Handle>, now: UnixTime) {
-        for (handle, Place { revision, value, .. }) in self.pointers(parent).await {
-            let Value::Pointer { until, .. } = value else { continue };
-            let _ = self.write(&[Self::over(handle, revision, until, now)]).await;
+    async fn unlink(&self, parent: Option<Handle>) {
+        for (handle, Place { revision, .. }) in self.pointers(parent).await {
+            let _ = self.write(&[self.over(handle, revision)]).await;
         }
     }
 
@@ -239,28 +265,31 @@ impl Access {
 
     /// Removes what is over and still there; how many sessions that was.
     pub(super) async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.replica.prune(now);
-        let dead = self.replica.believed(|known| known.dead(now, limit)).unwrap_or_default();
-        let ends = dead.into_iter().map(|dead| self.in_time(self.bury(dead, now)));
-        let mut ends = stream::iter(ends).buffer_unordered(SWEPT_AT_ONCE);
-        let mut swept = 0usize;
-        while let Some(is_ended) = ends.next().await {
-            swept = swept.saturating_add(usize::from(is_ended?));
+        let (mut swept, mut after) = (0usize, None);
+        while swept < limit
+            && let Some((mut dead, next)) = self.replica.look(after, now)
+        {
+            dead.truncate(limit.saturating_sub(swept));
+            let ends = dead.into_iter().map(|dead| self.in_time(self.bury(dead)));
+            let mut ends = stream::iter(ends).buffer_unordered(SWEPT_AT_ONCE);
+            while let Some(is_ended) = ends.next().await {
+                swept = swept.saturating_add(usize::from(is_ended?));
+            }
+            if next.is_none() {
+                break;
+            }
+            after = next;
         }
         Ok(swept)
     }
 
-    /// Removes one session that is over; false if that was done already, or it lives after all.
-    async fn bury(&self, dead: Dead, now: UnixTime) -> Result<bool, StoreError> {
-        let Dead { handle, revision, until, is_revoked } = dead;
-        if is_revoked {
-            // What was revoked could be brought back by a server that reads its disk again; what has run out could not.
-            return Ok(self.write(&[Self::over(handle, revision, until, now)]).await?.is_some());
+    /// Removes what is over; true for a session that was not removed already, and does not live after all.
+    async fn bury(&self, dead: Dead) -> Result<bool, StoreError> {
+        let Dead { handle, revision, parent, is_session } = dead;
+        let is_ended = self.write(&[self.over(handle, revision)]).await?.is_some();
+        if is_ended && is_session {
+            self.unlink(parent).await;
         }
-        let is_removed = self.bucket.remove(revision).await;
-        if is_removed || self.look_up(handle).await?.is_none() {
-            self.replica.drop_session(handle, revision);
-        }
-        Ok(is_removed)
+        Ok(is_ended && is_session)
     }
 }

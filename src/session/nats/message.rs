@@ -65,8 +65,8 @@ pub(super) enum Value {
     },
     Epoch(EpochRecord),
     Beat,
-    /// It has ended, and would be over by then in any case; then this leaves by itself.
-    Over(UnixTime),
+    /// It has ended; this leaves by itself soon.
+    Over,
 }
 
 impl Value {
@@ -79,7 +79,7 @@ impl Value {
             }
             Self::Epoch(record) => (2, None, record.encode()),
             Self::Beat => (3, None, Vec::new()),
-            Self::Over(until) => (4, None, until.as_secs().to_be_bytes().to_vec()),
+            Self::Over => (4, None, Vec::new()),
         };
         let parent = parent.map_or([0; HANDLE], |parent| *parent.as_bytes());
         [&id.to_be_bytes()[..], &[what], &parent, &rest].concat()
@@ -102,7 +102,7 @@ impl Value {
             }
             2 => Self::Epoch(EpochRecord::decode(rest)?),
             3 => Self::Beat,
-            4 => Self::Over(UnixTime::from_secs(u64::from_be_bytes(rest.try_into().ok()?))),
+            4 => Self::Over,
             _ => return None,
         };
         Some((u64::from_be_bytes(*id), value))
@@ -152,14 +152,7 @@ mod tests {
             Value::Pointer { to: handle, until: UnixTime::from_secs(9), kind: Kind::SignedIn, parent: Some(handle) };
         let epoch = EpochRecord::default().next(Some(handle), UnixTime::from_secs(5));
         let session = |parent| Value::Session { entry: entry.clone(), parent };
-        for value in [
-            session(None),
-            session(Some(handle)),
-            pointer,
-            Value::Epoch(epoch),
-            Value::Beat,
-            Value::Over(UnixTime::from_secs(3)),
-        ] {
+        for value in [session(None), session(Some(handle)), pointer, Value::Epoch(epoch), Value::Beat, Value::Over] {
             let bytes = value.encode(42);
             let (id, read) = Value::decode(&bytes).unwrap();
             assert_eq!((id, format!("{read:?}")), (42, format!("{value:?}")));

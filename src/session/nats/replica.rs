@@ -2,7 +2,7 @@
 
 use super::bucket::Bucket;
 use super::epoch::EpochRecord;
-use super::known::{Known, Room};
+use super::known::{Dead, Known, Room};
 use super::message::{Change, Key, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use futures_util::{Stream, StreamExt};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::vec::Vec;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,6 +25,8 @@ const PULSE: Duration = Duration::from_millis(50);
 pub(super) struct Replica {
     known: RwLock<Known>,
     staleness: Duration,
+    /// How long what has ended stays in the bucket.
+    life: Duration,
     /// The last revision that was heard of.
     heard: watch::Sender<u64>,
     /// The last revision that was written here.
@@ -41,9 +44,9 @@ pub(super) struct Heard {
 }
 
 impl Replica {
-    pub(super) fn new(staleness: Duration) -> Self {
+    pub(super) fn new(staleness: Duration, life: Duration) -> Self {
         let (known, heard) = (RwLock::default(), watch::Sender::new(0));
-        Self { known, staleness, heard, written: AtomicU64::new(0), must_begin_anew: AtomicBool::new(false) }
+        Self { known, staleness, life, heard, written: AtomicU64::new(0), must_begin_anew: AtomicBool::new(false) }
     }
 
     // Every change is one step: what a panicking thread has left behind is whole.
@@ -83,17 +86,13 @@ impl Replica {
         self.read().has_ended_more_than(tag, limit)
     }
 
-    /// Forgets what has left the bucket.
-    pub(super) fn prune(&self, now: UnixTime) {
-        self.write().prune(now);
+    pub(super) fn holds_more_than(&self, tag: UserTag, limit: u64) -> bool {
+        self.read().holds_more_than(tag, limit)
     }
 
-    /// The bucket has nothing under this handle any more, which had this revision.
-    pub(super) fn drop_session(&self, handle: Handle, revision: u64) {
-        let mut known = self.write();
-        if known.session(handle).is_some_and(|place| place.revision == revision) {
-            known.drop_session(handle);
-        }
+    /// Looks for what is over, if this copy is believed: see [`Known::look`].
+    pub(super) fn look(&self, after: Option<Handle>, now: UnixTime) -> Option<(Vec<Dead>, Option<Handle>)> {
+        self.is_fresh().then(|| self.write().look(after, now))
     }
 
     /// How far the bucket was when this server wrote into it or heard of it last.
@@ -120,21 +119,21 @@ impl Replica {
         false
     }
 
-    /// Waits until all of the bucket was heard; false if nothing comes any more.
+    /// Waits until all of the bucket was heard, and a heartbeat behind it; false if nothing comes any more.
     pub(super) async fn has_heard_all(&self, bucket: &Bucket) -> bool {
-        let (mut before, mut since) = (None, Instant::now());
+        let (mut before, mut since) = (0, Instant::now());
         while !self.is_fresh() {
-            let room = self.room();
-            let now = Some(room.strangers.saturating_add(room.users).saturating_add(*self.heard.borrow()));
-            if now != before {
-                (before, since) = (now, Instant::now());
+            let (heard, is_whole) = (*self.heard.borrow(), self.read().is_whole);
+            if !is_whole && heard > before {
+                (before, since) = (heard, Instant::now());
             }
             if since.elapsed() > SILENCE {
                 return false;
             }
-            if self.read().is_whole {
+            if is_whole {
                 self.send_beat(bucket).await;
-            } else {
+            }
+            if !self.is_fresh() {
                 sleep(PULSE).await;
             }
         }
@@ -179,6 +178,7 @@ impl Replica {
     fn hear(&self, heard: Heard, is_whole: bool) {
         // Under one lock, so that who has seen the revision finds what it brought.
         let mut known = self.write();
+        known.forget_ended(self.life);
         match (heard.key, heard.place) {
             (Some(Key::Session(handle)), Some(place)) => known.take(handle, place),
             (Some(Key::Epoch(tag)), Some(Place { revision, bytes, value: Value::Epoch(record) })) => {

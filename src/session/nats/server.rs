@@ -11,15 +11,24 @@ use std::vec::Vec;
 /// The oldest servers that write several keys as one, or none.
 const OLDEST: (u64, u64) = (2, 12);
 
+/// Values of each key: the present one, and the one that it purges.
+const HISTORY: i64 = 2;
+
 /// A client of these servers. User and password may be in an address, which the client does not look for itself; there they are percent-encoded
 /// where RFC 3986 section 3.2.1 asks for that.
 pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
+    // Most likely of a password: what stands in front of it would be taken for the server, looked up, and shown.
+    let is_more_than_an_address = |url: &String| {
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        rest.trim_end_matches('/').contains(['/', '?', '#'])
+    };
+    if urls.iter().any(is_more_than_an_address) {
+        return Err(NatsError::of(
+            &"an address of NATS has no path, query or fragment; in a password `/` is `%2F`, `?` is `%3F` and `#` is `%23`",
+        ));
+    }
     let addresses: Vec<ServerAddr> =
         urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| NatsError::of(&error))?;
-    // Most likely an `@` or a `/` of a password: what stands in front of it would be taken for the server, and shown.
-    if addresses.iter().any(|address| !matches!(address.clone().into_inner().path(), "" | "/")) {
-        return Err(NatsError::of(&"an address of NATS has no path; `/` in a password is `%2F` there"));
-    }
     let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
     if let Some((user, password)) = login {
@@ -52,9 +61,12 @@ pub(super) fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(
     let name = &options.bucket;
     let wrong = [
         (
-            config.max_messages_per_subject != 1 || !config.allow_atomic_publish || !config.allow_message_ttl,
+            config.max_messages_per_subject != HISTORY
+                || !config.allow_rollup
+                || !config.allow_atomic_publish
+                || !config.allow_message_ttl,
             format!(
-                "it was made by an earlier version of this store, or by hand, and does not keep one value of each key with times to live and batches: remove it (nats kv del {name}; who is signed in has to sign in again), or name another one in NatsOptions::bucket"
+                "it was made by an earlier version of this store, or by hand, and does not keep two values of each key with times to live, purges and batches: remove it (nats kv del {name}; who is signed in has to sign in again), or name another one in NatsOptions::bucket"
             ),
         ),
         (!config.max_age.is_zero(), "it forgets by age".into()),
@@ -84,7 +96,7 @@ pub(super) fn config_of(options: &NatsOptions) -> Config {
         name: format!("KV_{}", options.bucket),
         subjects: Vec::from([format!("$KV.{}.>", options.bucket)]),
         description: Some("sessions of countersign".into()),
-        max_messages_per_subject: 1,
+        max_messages_per_subject: HISTORY,
         num_replicas: options.replicas,
         max_bytes: options.max_bytes.saturating_add(markers),
         discard: DiscardPolicy::New,
