@@ -1233,7 +1233,7 @@ async fn a_session_takes_little() {
     println!(
         "bytes of a signed-in session with two small values: {bytes} in the bucket, {with_pointer} with the pointer in the place of the stranger's, {copied} in a copy of {count}"
     );
-    assert!((100..600).contains(&bytes) && (bytes..2 * bytes).contains(&with_pointer), "{bytes}, {with_pointer}");
+    assert!((100..600).contains(&bytes) && (bytes..3 * bytes).contains(&with_pointer), "{bytes}, {with_pointer}");
 }
 
 /// Rotations, half of them from a stranger's session to a user's and half in place, each against a logout by the handle that was there before.
@@ -1316,7 +1316,7 @@ async fn an_end_ends_what_it_has_become() {
 async fn nobody_fills_what_others_need() {
     let (strangers, sign_ins) = (short_or_long(100_000, 1_000_000), short_or_long(20_000, 200_000));
     let nats = Nats::single().unwrap();
-    let options = NatsOptions { max_bytes: 16 << 20, answer: Duration::from_secs(2), ..patient() };
+    let options = NatsOptions { max_bytes: 16 << 20, staleness: Duration::from_secs(2), ..patient() };
     let (flooded, other) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
     let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let signing_in = tokio::spawn({
@@ -1340,9 +1340,13 @@ async fn nobody_fills_what_others_need() {
             let store = Arc::clone(&flooded);
             tokio::spawn(async move {
                 let mut refused = 0;
-                for _ in 0..strangers / 16 {
+                for number in 0..strangers / 16 {
                     let handle = Credential::generate_anonymous().unwrap().handle();
                     match store.create(handle, content(Kind::Anonymous, &[b'x'; 200]), NOW).await {
+                        // Some of them leave by themselves.
+                        Ok(Created::Done(_)) if number % 4 == 0 => {
+                            assert_eq!(store.delete(handle, NOW).await, Ok(true));
+                        }
                         Ok(Created::Done(_)) => {}
                         Err(StoreError::Full) => refused += 1,
                         other => panic!("{other:?}"),
@@ -1368,6 +1372,8 @@ async fn nobody_fills_what_others_need() {
         }
     }
     println!("{sweeps} swept in {:.1?}", swept.elapsed());
+    // Until what says so has left.
+    tokio::time::sleep(options.staleness * 11).await;
     let start = Instant::now();
     let tag = Credential::generate_anonymous().unwrap().handle().tag();
     let accounts: Vec<_> = (0..8)
@@ -1391,6 +1397,7 @@ async fn nobody_fills_what_others_need() {
     for task in accounts {
         held_up += task.await.unwrap();
     }
+    assert!(held_up < sign_ins * 9 / 10, "{held_up}");
     println!("one account signs in and out {sign_ins} times, {held_up} of them refused, {:.1?}", start.elapsed());
     is_over.store(true, std::sync::atomic::Ordering::Relaxed);
     let (count, refused) = signing_in.await.unwrap();

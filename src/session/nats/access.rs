@@ -229,7 +229,7 @@ impl Access {
     /// is larger than what says so.
     pub(super) fn has_room(&self, kind: Kind, tag: UserTag) -> Result<(), StoreError> {
         let (Some(bound), room) = (self.bucket.room, self.replica.room()) else { return Ok(()) };
-        let sixteenths = |count: u64| bound.checked_div(16).unwrap_or(0).saturating_mul(count);
+        let sixteenths = |count: u64| sixteenths(bound, count);
         let sessions = room.strangers.saturating_add(room.users);
         let is_full = match kind {
             Kind::Anonymous => room.strangers >= sixteenths(8) || room.markers >= sixteenths(4),
@@ -241,6 +241,15 @@ impl Access {
         let is_brim = sessions >= bound || room.markers >= sixteenths(7);
         if is_full || is_brim { Err(StoreError::Full) } else { Ok(()) }
     }
+
+    /// Whether a sweep may say of more sessions that they are over.
+    pub(super) fn can_bury(&self) -> bool {
+        self.bucket.room.is_none_or(|bound| self.replica.room().markers < sixteenths(bound, 6))
+    }
+}
+
+fn sixteenths(bound: u64, count: u64) -> u64 {
+    bound.checked_div(16).unwrap_or(0).saturating_mul(count)
 }
 
 /// How long what has ended stays in the bucket: copies that have not heard of it by then begin anew.

@@ -75,7 +75,10 @@ impl Known {
 
     /// Forgets what ended so long ago that it has left the bucket.
     pub(super) fn forget_ended(&mut self, life: Duration) {
-        while let Some((_, handle, revision)) = self.ended.pop_front_if(|(at, ..)| at.elapsed() >= life) {
+        while let Some((at, handle, revision)) = self.ended.front().copied()
+            && at.elapsed() >= life
+        {
+            self.ended.pop_front();
             if self.session(handle).is_some_and(|place| place.revision == revision) {
                 self.drop_session(handle);
             }

@@ -266,7 +266,9 @@ impl Access {
     /// Removes what is over and still there; how many sessions that was.
     pub(super) async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let (mut swept, mut after) = (0usize, None);
+        // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
         while swept < limit
+            && self.can_bury()
             && let Some((mut dead, next)) = self.replica.look(after, now)
         {
             dead.truncate(limit.saturating_sub(swept));
