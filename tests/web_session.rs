@@ -47,12 +47,15 @@ struct Inside {
     is_away: AtomicBool,
     /// Milliseconds that each call takes.
     pace: AtomicUsize,
+    /// How far the store is, if it says so; 0 if not.
+    position: AtomicUsize,
 }
 
 impl Default for Inside {
     fn default() -> Self {
         let store = MemoryStore::new(1 << 20, 1 << 20);
-        Self { store, calls: AtomicUsize::new(0), is_away: AtomicBool::new(false), pace: AtomicUsize::new(0) }
+        let (calls, pace, position) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { store, calls, is_away: AtomicBool::new(false), pace, position }
     }
 }
 
@@ -140,6 +143,15 @@ impl SessionStore for Flaky {
 
     fn capabilities(&self) -> Capabilities {
         self.0.store.capabilities()
+    }
+
+    fn position(&self) -> Option<u64> {
+        Some(self.0.position.load(Ordering::Relaxed) as u64).filter(|position| *position > 0)
+    }
+
+    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
+        self.store().await;
+        Ok(self.position().is_some_and(|own| own >= position))
     }
 }
 
@@ -238,6 +250,9 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/form-token", get(form_token))
         .route("/impatient", get(impatient))
         .route("/devices", get(devices))
+        .route("/visit", get(write))
+        .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
+        .route("/out-elsewhere", post(async |session: OpenSession| session.sign_out_elsewhere().await))
         .route("/twice", get(async |_one: OpenSession, _two: OpenSession| "never"))
         .layer(Extension(store.clone()))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
@@ -370,11 +385,9 @@ async fn another_site_cannot_act_for_the_person() {
         assert!(expected.is_none() || body.contains("problem:cross-site") && store.calls() == 0);
         store.calls();
     }
-    // What changes nothing passes, and so does what was exempted by name, and a token in a header that no other site can set.
+    // What changes nothing passes, and so does what was exempted by name.
     assert_eq!(send(&app, Method::GET, "/read", &[("sec-fetch-site", "cross-site")]).await.0.status(), StatusCode::OK);
     assert_eq!(send(&app, Method::POST, "/", &[("sec-fetch-site", "cross-site")]).await.1, "posted");
-    let with_token = [("sec-fetch-site", "cross-site"), ("authorization", "Bearer x")];
-    assert_eq!(send(&app, Method::POST, "/write", &with_token).await.0.status(), StatusCode::OK);
     // To see what would be refused.
     let (app, _) = self::app(CsrfGuard::new([ORIGIN]).logging_only());
     let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
@@ -689,4 +702,27 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
 fn reasons_are_words() {
     assert_eq!(SessionError::Gone.to_string(), "the session has ended");
     assert_eq!(CrossSite::Unknown.to_string(), "the request does not say where it comes from");
+}
+
+/// A page of another site can be made to send a header of its own where a server in between lets it, and what it says of itself counts for more than
+/// any token beside the cookie.
+#[tokio::test]
+async fn a_bearer_token_lifts_what_is_unknown_and_nothing_else() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    store.calls();
+    let with_token = [("cookie", cookie.as_str()), ("authorization", "Bearer x")];
+    for foreign in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        let headers: Vec<_> = with_token.into_iter().chain([foreign]).collect();
+        assert_eq!(send(&app, Method::POST, "/write", &headers).await.0.status(), StatusCode::FORBIDDEN, "{foreign:?}");
+    }
+    assert_eq!(store.calls(), 0);
+    assert_eq!(send(&app, Method::POST, "/write", &with_token).await.1, "1", "a client that says nothing");
+    let trusted: Vec<_> = with_token.into_iter().chain([("sec-fetch-site", "same-site"), ("origin", ORIGIN)]).collect();
+    assert_eq!(send(&app, Method::POST, "/write", &trusted).await.1, "2");
 }

@@ -38,7 +38,8 @@ impl core::error::Error for CrossSite {}
 /// is missing.
 ///
 /// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so does what a person asked for by hand. A
-/// request with a bearer token passes too: no other site can make a browser send one. Other `Authorization` a browser may add by itself.
+/// request with a bearer token passes where it does not say where it comes from: a client without a browser. It vouches for nothing that says that it
+/// comes from elsewhere, since any text passes for a token here.
 ///
 /// ```
 /// use countersign::web::{CrossSite, CsrfGuard};
@@ -108,10 +109,18 @@ impl CsrfGuard {
     pub fn judge(&self, request: &Parts) -> Result<(), CrossSite> {
         let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS)
             && !request.headers.contains_key(UPGRADE);
-        let bears_token = matches!(bearer(&request.headers), Bearer::Token(_));
-        if is_safe || bears_token || (self.exempt)(request) {
+        if is_safe || (self.exempt)(request) {
             return Ok(());
         }
+        match self.site(request) {
+            // Why: nobody has looked at the token, and what a browser says of the site counts for more than a header that a script has set.
+            Err(CrossSite::Unknown) if matches!(bearer(&request.headers), Bearer::Token(_)) => Ok(()),
+            verdict => verdict,
+        }
+    }
+
+    /// Judges by what the request says of where it comes from.
+    fn site(&self, request: &Parts) -> Result<(), CrossSite> {
         let only = |name: &HeaderName| {
             let mut values = request.headers.get_all(name).iter();
             let first = values.next().map(|value| value.as_bytes());
