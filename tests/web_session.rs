@@ -726,3 +726,21 @@ async fn a_bearer_token_lifts_what_is_unknown_and_nothing_else() {
     let trusted: Vec<_> = with_token.into_iter().chain([("sec-fetch-site", "same-site"), ("origin", ORIGIN)]).collect();
     assert_eq!(send(&app, Method::POST, "/write", &trusted).await.1, "2");
 }
+
+/// Clients that offer HTTP/2 in the clear, `curl --http2` and that of the JDK, ask for an upgrade with every request.
+#[tokio::test]
+async fn only_the_handshake_of_a_websocket_is_guarded_as_one() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let get = async |upgrades: &[&'static str]| {
+        let headers = upgrades.iter().map(|upgrade| ("upgrade", *upgrade));
+        let headers = headers.chain([("cookie", cookie.as_str()), ("connection", "Upgrade, HTTP2-Settings")]);
+        send(&app, Method::GET, "/read", &headers.collect::<Vec<_>>()).await.0.status()
+    };
+    for upgrades in [&["h2c"][..], &["TLS/1.0"], &["h2c", "TLS/1.0, IRC/6.9"]] {
+        assert_eq!(get(upgrades).await, StatusCode::OK, "{upgrades:?}");
+    }
+    for upgrades in [&["WebSocket"][..], &["h2c, websocket"], &["h2c", "websocket"], &["websocket/13"]] {
+        assert_eq!(get(upgrades).await, StatusCode::FORBIDDEN, "{upgrades:?}");
+    }
+}

@@ -107,8 +107,7 @@ impl CsrfGuard {
     /// # Errors
     /// [`CrossSite`]
     pub fn judge(&self, request: &Parts) -> Result<(), CrossSite> {
-        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS)
-            && !request.headers.contains_key(UPGRADE);
+        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) && !is_websocket(request);
         if is_safe || (self.exempt)(request) {
             return Ok(());
         }
@@ -141,4 +140,15 @@ impl CsrfGuard {
             },
         }
     }
+}
+
+/// True for the handshake of a WebSocket (RFC 6455 section 4.1), which browsers make for other sites too, with cookies. Any other protocol that is
+/// offered, HTTP/2 for example, is none of a browser's.
+fn is_websocket(request: &Parts) -> bool {
+    let offered =
+        request.headers.get_all(UPGRADE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    // A protocol may have a version behind it (RFC 9110 section 7.8).
+    let mut names =
+        offered.map(|protocol| protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii());
+    names.any(|name| name.eq_ignore_ascii_case(b"websocket"))
 }
