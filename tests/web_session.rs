@@ -16,8 +16,8 @@ use axum::{Extension, Router};
 use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity, VerifiedClaims};
 use countersign::key::MacKey;
 use countersign::session::{
-    Capabilities, Content, Created, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper, SessionError,
-    SessionStore, Sessions, StoreError, Swapped, UserTag,
+    Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper,
+    SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
@@ -743,4 +743,31 @@ async fn only_the_handshake_of_a_websocket_is_guarded_as_one() {
     for upgrades in [&["WebSocket"][..], &["h2c, websocket"], &["h2c", "websocket"], &["websocket/13"]] {
         assert_eq!(get(upgrades).await, StatusCode::FORBIDDEN, "{upgrades:?}");
     }
+}
+
+/// Cookies that another pepper has made, or nobody.
+fn forged_cookies(count: usize) -> String {
+    let pepper = Pepper::new(b"the obvious key of someone else!").unwrap();
+    let forged = |_| Sessions::new(MemoryStore::new(1, 1), Pepper::new(KEY).unwrap(), LIFETIMES).begin(UnixTime::now());
+    let handle = |number| forged(number).unwrap().handle();
+    let made_up = |number| Credential::generate(handle(number).tag()).unwrap().text().to_string();
+    let others = |_| Credential::generate(pepper.user_tag(b"alice")).unwrap().text().to_string();
+    let value = |number| if number % 2 == 0 { made_up(number) } else { others(number) };
+    (0..count).map(|number| format!("__Host-id={}; ", value(number))).collect()
+}
+
+/// What no pepper of ours has marked is not looked for, and nobody waits for a position beside it.
+#[tokio::test]
+async fn a_forged_cookie_costs_no_call_of_the_store() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let forged = forged_cookies(9);
+    store.calls();
+    assert_eq!((own(&app, Method::GET, "/read", &forged).await.1.as_str(), store.calls()), ("nobody 0", 0));
+    store.0.position.store(1, Ordering::Relaxed);
+    let (response, body) = own(&app, Method::GET, "/read", &format!("{forged}__Host-at=~ffffffff")).await;
+    assert_eq!((body.as_str(), store.calls()), ("nobody 0", 0));
+    assert!(!response.headers().contains_key(SET_COOKIE));
+    let (_, body) = own(&app, Method::GET, "/read", &format!("{cookie}; __Host-at=~ffffffff")).await;
+    assert_eq!((body.as_str(), store.calls()), ("alice 0", 2), "who has a session waits for what it has seen");
 }

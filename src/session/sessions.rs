@@ -65,11 +65,17 @@ pub struct Sessions<S> {
 }
 
 /// What a credential leads to.
-enum Found {
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a request, and it is nearly always this one")]
+enum Looked {
     Session(Session),
-    /// It was right once, and is no longer.
+    /// It was right once, and is no longer: the session was ended.
     Stolen,
-    Nothing,
+    /// The session lives, for who has signed in since then.
+    Superseded,
+    /// The session cannot be read.
+    Unreadable,
+    /// No session lives under this handle.
+    Over,
 }
 
 /// Somebody is about to sign in: made by [`Sessions::attempt`].
@@ -155,8 +161,8 @@ impl<S: SessionStore> Sessions<S> {
         Deadlines { idle: after(now, idle.min(absolute)), absolute: after(now, absolute) }
     }
 
-    /// Finds the session of one of the cookies that a request came with: the first whose verifier is right. Nothing that is malformed costs a
-    /// look into the store.
+    /// Finds the session of one of the cookies that a request came with: the first whose verifier is right. Nothing that this pepper has not made
+    /// costs a call of the store.
     ///
     /// # Errors
     /// [`SessionError::Store`]: then nobody knows whether there is one. Keep the cookie and answer 503.
@@ -165,50 +171,73 @@ impl<S: SessionStore> Sessions<S> {
         cookies: impl IntoIterator<Item = &'c [u8]>,
         now: UnixTime,
     ) -> Result<Option<Session>, SessionError> {
-        for cookie in cookies {
-            let Some(credential) = Credential::parse(cookie) else { continue };
-            let handle = credential.handle();
-            let Some(entry) = self.store.load(handle, now).await? else { continue };
-            match self.verified(credential, entry, now) {
-                Found::Session(mut session) => {
-                    let Some(idle) = self.next_idle(&session, now) else { return Ok(Some(session)) };
-                    match self.store.touch(handle, idle, now).await {
-                        Ok(true) => session.deadlines.idle = idle,
-                        // It has ended since it was read.
-                        Ok(false) => continue,
-                        // What was read is good; the next request tries again.
-                        Err(_) => {}
-                    }
-                    return Ok(Some(session));
-                }
-                Found::Stolen => drop(self.store.delete(handle, now).await?),
-                Found::Nothing => {}
+        for credential in cookies.into_iter().filter_map(|cookie| self.issued(cookie)) {
+            if let Looked::Session(session) = self.look(credential, now).await? {
+                return Ok(Some(session));
             }
         }
         Ok(None)
     }
 
+    /// The credential in a cookie, if this pepper has made it, whether it still counts or not.
+    pub(crate) fn issued(&self, cookie: &[u8]) -> Option<Credential> {
+        Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
+    }
+
+    /// Finds the session of one of these credentials, or begins one.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn find_or_begin(
+        &self,
+        issued: impl IntoIterator<Item = Credential>,
+        now: UnixTime,
+    ) -> Result<Session, SessionError> {
+        for credential in issued {
+            if let Looked::Session(session) = self.look(credential, now).await? {
+                return Ok(session);
+            }
+        }
+        self.begin(now)
+    }
+
+    /// Looks for the session of a credential that this pepper has made.
+    async fn look(&self, credential: Credential, now: UnixTime) -> Result<Looked, SessionError> {
+        let handle = credential.handle();
+        let Some(entry) = self.store.load(handle, now).await? else { return Ok(Looked::Over) };
+        let looked = self.verified(credential, entry, now);
+        if matches!(looked, Looked::Stolen) {
+            self.store.delete(handle, now).await?;
+        }
+        let Looked::Session(mut session) = looked else { return Ok(looked) };
+        let Some(idle) = self.next_idle(&session, now) else { return Ok(Looked::Session(session)) };
+        match self.store.touch(handle, idle, now).await {
+            Ok(true) => session.deadlines.idle = idle,
+            // It has ended since it was read.
+            Ok(false) => return Ok(Looked::Over),
+            // What was read is good; the next request tries again.
+            Err(_) => {}
+        }
+        Ok(Looked::Session(session))
+    }
+
     /// The session of a credential, if its verifier is right.
-    fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Found {
+    fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Looked {
         let Some(record) = Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
             (self.observer)(&Event::Unreadable { handle: credential.handle() });
-            return Found::Nothing;
+            return Looked::Unreadable;
         };
         let sealed = self.pepper.seal(&credential);
         let is_current = record.verifier == sealed;
         if !is_current {
             match record.previous.iter().find(|previous| previous.verifier == sealed) {
                 Some(previous) if previous.until.is_none_or(|until| now < until) => {}
+                None if credential.generation() != record.generation => return Looked::Superseded,
                 // Whoever renewed it has another one: of the two, one is a thief.
-                None if !self.pepper.has_issued(&credential) => return Found::Nothing,
-                // Somebody has signed in since then.
-                None if credential.generation() != record.generation => return Found::Nothing,
                 _ => {
                     self.thefts.fetch_add(1, Ordering::Relaxed);
                     let user = record.user.map(|user| user.name);
                     (self.observer)(&Event::Theft { handle: credential.handle(), user });
-                    return Found::Stolen;
+                    return Looked::Stolen;
                 }
             }
         }
@@ -216,7 +245,7 @@ impl<S: SessionStore> Sessions<S> {
         if is_current && session.record.previous.iter().any(|previous| previous.until.is_none()) {
             session.change(Change::Retirement(after(now, self.lifetimes.grace)));
         }
-        Found::Session(session)
+        Looked::Session(session)
     }
 
     /// Where the idle deadline is to be pushed on to: at most once in a fifth of the idle time.
@@ -409,8 +438,7 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<(), SessionError> {
         for cookie in cookies {
             // Handles are no secret: nobody signs out others by what he has made up.
-            if let Some(credential) = Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
-            {
+            if let Some(credential) = self.issued(cookie) {
                 self.end(credential.handle(), now).await?;
             }
         }

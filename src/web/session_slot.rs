@@ -14,8 +14,11 @@ use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
-/// Cookies of the session's name that are tried: more than one is there where a sibling host or an old path has set one.
+/// Credentials of ours that are tried: more than one is there where a sibling host or an old path has set one.
 const MAX_TRIED: usize = 8;
+
+/// Values of the session's name that are looked at. Browsers keep fewer cookies for a site, 180 at most.
+const MAX_MATCHES: usize = 512;
 
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
 #[derive(Clone)]
@@ -87,7 +90,7 @@ impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_MATCHES).collect();
         let hint = if cookies.is_empty() { Hint::NONE } else { filter.hint(headers) };
         let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         Self(Arc::new(Inside {
@@ -159,12 +162,13 @@ impl SessionSlot {
                 let mut back = PutBack(Some(self));
                 let Inside { filter, cookies, hint, is_of_no_use, spent, .. } = &*self.0;
                 let (sessions, now) = (&filter.sessions, UnixTime::now());
-                if !cookies.is_empty() && !filter.reach(spent, *hint).await? {
+                let issued: Vec<_> =
+                    cookies.iter().filter_map(|cookie| sessions.issued(cookie)).take(MAX_TRIED).collect();
+                // Why: whoever has no credential of ours has seen nothing elsewhere, whatever else he sends.
+                if !issued.is_empty() && !filter.reach(spent, *hint).await? {
                     is_of_no_use.store(true, Ordering::Relaxed);
                 }
-                let cookies = cookies.iter().map(<[u8; _]>::as_slice);
-                let found = filter.in_time(spent, pin!(sessions.find(cookies, now))).await?;
-                let session = found.map_or_else(|| sessions.begin(now), Ok)?;
+                let session = filter.in_time(spent, pin!(sessions.find_or_begin(issued, now))).await?;
                 back.0 = None;
                 session
             }
