@@ -30,7 +30,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 const ORIGIN: &str = "https://shop.example";
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -770,4 +770,34 @@ async fn a_forged_cookie_costs_no_call_of_the_store() {
     assert!(!response.headers().contains_key(SET_COOKIE));
     let (_, body) = own(&app, Method::GET, "/read", &format!("{cookie}; __Host-at=~ffffffff")).await;
     assert_eq!((body.as_str(), store.calls()), ("alice 0", 2), "who has a session waits for what it has seen");
+}
+
+/// Opening twice at once: the one that is refused changes nothing, so what the other one writes is written.
+#[test]
+fn a_slot_that_is_opened_twice_at_once_loses_no_write() {
+    let sessions =
+        Sessions::new(DynStore::new(MemoryStore::new(1 << 24, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let service = filter.layer(tower::service_fn(async |request: Request<()>| {
+        let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
+        let mut session = slot.open().await.unwrap();
+        session.insert("cart", &1).unwrap();
+        let start = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                for _ in 0..20 {
+                    drop(futures_executor::block_on(slot.open()));
+                }
+            });
+            start.wait();
+            drop(session);
+        });
+        Ok::<_, std::convert::Infallible>(Response::new(""))
+    }));
+    for round in 0..3000 {
+        let request = Request::post("/").header("sec-fetch-site", "same-origin").body(()).unwrap();
+        let response = futures_executor::block_on(service.clone().oneshot(request)).unwrap();
+        assert!(response.headers().contains_key(SET_COOKIE), "round {round}: the write was lost");
+    }
 }

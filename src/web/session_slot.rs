@@ -52,6 +52,14 @@ enum State {
     Ended,
 }
 
+impl State {
+    /// What there is to work with, which is then in use; where there is nothing, all stays as it is.
+    fn taken(&mut self) -> Option<Self> {
+        // Why: under the lock that it was read under. Put back under another one, it would replace what was given back between the two.
+        matches!(self, Self::Unread | Self::Open(_)).then(|| core::mem::replace(self, Self::InUse))
+    }
+}
+
 /// Why there is no session to work with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -154,7 +162,7 @@ impl SessionSlot {
         if !may_open {
             return Err(SlotError::Unvouched);
         }
-        let before = core::mem::replace(&mut *self.state(), State::InUse);
+        let before = self.state().taken().ok_or(SlotError::InUse)?;
         let session = match before {
             State::Open(session) => session,
             State::Unread => {
@@ -172,10 +180,7 @@ impl SessionSlot {
                 back.0 = None;
                 session
             }
-            other @ (State::InUse | State::Ended) => {
-                *self.state() = other;
-                return Err(SlotError::InUse);
-            }
+            State::InUse | State::Ended => return Err(SlotError::InUse),
         };
         Ok(OpenSession { session: Some(session), slot: self.clone() })
     }
