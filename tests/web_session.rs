@@ -801,3 +801,53 @@ fn a_slot_that_is_opened_twice_at_once_loses_no_write() {
         assert!(response.headers().contains_key(SET_COOKIE), "round {round}: the write was lost");
     }
 }
+
+/// Whoever can plant cookies can fill the header in front of ours, and names ours.
+#[tokio::test]
+async fn a_cookie_is_found_wherever_it_stands() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    store.calls();
+    let in_front = [
+        ("many small ones", "a=b; ".repeat(1000)),
+        ("pieces that are no cookies", ";".repeat(10_000)),
+        ("20 KB", format!("a={}; ", "x".repeat(20_000))),
+        ("400 KB", format!("a={}; ", "x".repeat(400_000))),
+        ("of our name", forged_cookies(200)),
+        ("of our name, and not of its shape", "__Host-id=junk; ".repeat(600)),
+    ];
+    for (planted, in_front) in &in_front {
+        let (response, body) = own(&app, Method::GET, "/read", &format!("{in_front}{cookie}")).await;
+        assert_eq!((body.as_str(), store.calls()), ("alice 0", 1), "{planted}");
+        assert!(!response.headers().contains_key(SET_COOKIE));
+        let several = [("cookie", in_front.as_str()), ("cookie", &cookie), ("sec-fetch-site", "same-origin")];
+        assert_eq!(send(&app, Method::GET, "/read", &several).await.1, "alice 0", "{planted}, in a field of its own");
+        store.calls();
+    }
+}
+
+/// Behind the bounds there may be a cookie that nobody has looked at: it is not replaced, and what is written is refused aloud.
+#[tokio::test]
+async fn what_was_not_read_to_its_end_is_not_overwritten() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let mut ended = String::new();
+    for _ in 0..9 {
+        let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+        own(&app, Method::POST, "/out", &cookie).await;
+        ended.push_str(&format!("{cookie}; "));
+    }
+    for in_front in [format!("a={}; ", "x".repeat(600_000)), forged_cookies(600), ended] {
+        let header = format!("{in_front}{cookie}");
+        for path in ["/write", "/in"] {
+            let (response, _) = own(&app, Method::POST, path, &header).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
+            assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
+            assert!(!response.headers().contains_key(SET_COOKIE));
+        }
+        let (response, body) = own(&app, Method::GET, "/read", &header).await;
+        assert_eq!(body, "nobody 0");
+        assert!(!response.headers().contains_key(SET_COOKIE));
+    }
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+}

@@ -66,6 +66,17 @@ pub struct Session {
     has_new_cookie: bool,
     /// An update has made something that cannot be read again.
     has_misfit: bool,
+    /// Whether it may be made, if it is in no store yet.
+    pub(super) making: Making,
+}
+
+/// Whether a session that is in no store yet may be made: it may not take the place of one whose cookie nobody has seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Making {
+    /// By whatever is written into it.
+    Free,
+    /// Not at all.
+    Refused,
 }
 
 impl Session {
@@ -100,7 +111,15 @@ impl Session {
             renewal: None,
             has_new_cookie: false,
             has_misfit: false,
+            making: Making::Free,
         }
+    }
+
+    /// Says whether it may be made.
+    #[cfg(feature = "tower")]
+    pub(crate) const fn made(mut self, making: Making) -> Self {
+        self.making = making;
+        self
     }
 
     pub(super) fn of_entry(credential: Credential, record: Box<Record>, entry: Entry) -> Self {

@@ -1,7 +1,7 @@
 //! Sessions of one application: made, found, changed, signed in and ended.
 
 use super::credential::{Credential, Handle, Pepper};
-use super::current::{Change, Session};
+use super::current::{Change, Making, Session};
 use super::error::SessionError;
 use super::event::{Event, Events};
 use super::record::{Record, SignedInUser};
@@ -278,6 +278,9 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     async fn create(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+        if session.making != Making::Free {
+            return Err(SessionError::Withheld);
+        }
         match self.store.create(session.handle(), session.content()?, now).await? {
             Created::Done(version) => {
                 session.saved(version);
@@ -333,6 +336,9 @@ impl<S: SessionStore> Sessions<S> {
         now: UnixTime,
     ) -> Result<(), SessionError> {
         let Attempt { user, epoch } = attempt;
+        if session.version.is_none() && session.making == Making::Refused {
+            return Err(SessionError::Withheld);
+        }
         let tag = self.pepper.user_tag(user.as_bytes());
         loop {
             let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;

@@ -1,9 +1,9 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
 use super::session_filter::{Cookies, Filter, Hint, Spent};
-use super::{cookies_named, problem};
+use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
 use crate::UnixTime;
-use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions};
+use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
@@ -17,9 +17,6 @@ use std::vec::Vec;
 /// Credentials of ours that are tried: more than one is there where a sibling host or an old path has set one.
 const MAX_TRIED: usize = 8;
 
-/// Values of the session's name that are looked at. Browsers keep fewer cookies for a site, 180 at most.
-const MAX_MATCHES: usize = 512;
-
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
 #[derive(Clone)]
 pub struct SessionSlot(Arc<Inside>);
@@ -28,6 +25,8 @@ struct Inside {
     filter: Arc<Filter>,
     /// Those that could be a credential.
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
+    /// There were more, or longer header fields, than are looked at.
+    is_cut: bool,
     /// What is said beside them.
     hint: Hint,
     /// The position that is said there is of no use.
@@ -97,13 +96,18 @@ impl From<SessionError> for SlotError {
 impl SessionSlot {
     pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_MATCHES).collect();
+        let of_its_name = fields.flat_map(cookies).filter(|(name, _)| *name == filter.cookie_name().as_bytes());
+        let mut cookies: Vec<_> =
+            of_its_name.filter_map(|(_, value)| value.try_into().ok()).take(MAX_COOKIES.saturating_add(1)).collect();
+        let is_cut =
+            cookies.len() > MAX_COOKIES || headers.get_all(COOKIE).iter().any(|field| field.len() > MAX_COOKIE_HEADER);
+        cookies.truncate(MAX_COOKIES);
         let hint = if cookies.is_empty() { Hint::NONE } else { filter.hint(headers) };
         let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
             cookies,
+            is_cut,
             hint,
             is_of_no_use: AtomicBool::new(false),
             has_written: AtomicBool::new(false),
@@ -170,13 +174,17 @@ impl SessionSlot {
                 let mut back = PutBack(Some(self));
                 let Inside { filter, cookies, hint, is_of_no_use, spent, .. } = &*self.0;
                 let (sessions, now) = (&filter.sessions, UnixTime::now());
-                let issued: Vec<_> =
-                    cookies.iter().filter_map(|cookie| sessions.issued(cookie)).take(MAX_TRIED).collect();
+                let issued = cookies.iter().filter_map(|cookie| sessions.issued(cookie));
+                let mut issued: Vec<_> = issued.take(MAX_TRIED.saturating_add(1)).collect();
+                // Why: one that was not looked at may be the browser's own, and what replaces it would sign somebody out.
+                let is_cut = self.0.is_cut || issued.len() > MAX_TRIED;
+                issued.truncate(MAX_TRIED);
+                let making = if is_cut { Making::Refused } else { Making::Free };
                 // Why: whoever has no credential of ours has seen nothing elsewhere, whatever else he sends.
                 if !issued.is_empty() && !filter.reach(spent, *hint).await? {
                     is_of_no_use.store(true, Ordering::Relaxed);
                 }
-                let session = filter.in_time(spent, pin!(sessions.find_or_begin(issued, now))).await?;
+                let session = filter.in_time(spent, pin!(sessions.find_or_begin(issued, now))).await?.made(making);
                 back.0 = None;
                 session
             }
