@@ -851,3 +851,45 @@ async fn what_was_not_read_to_its_end_is_not_overwritten() {
     }
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
 }
+
+/// A browser sends what it had when the request began: the answer to another one may have changed the cookie meanwhile.
+#[tokio::test]
+async fn a_late_request_makes_no_session_over_another() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let first = cookie_of(&own(&app, Method::POST, "/in", &anonymous).await.0);
+    let second = cookie_of(&own(&app, Method::POST, "/in", &first).await.0);
+    for late in [&anonymous, &first] {
+        let (response, body) = own(&app, Method::POST, "/write", late).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
+        assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
+        let (response, body) = own(&app, Method::GET, "/read", late).await;
+        assert_eq!(body, "nobody 0");
+        assert!(!response.headers().contains_key(SET_COOKIE));
+    }
+    assert_eq!(own(&app, Method::GET, "/read", &second).await.1, "alice 1");
+}
+
+/// Of a session that is over nothing lives: its holder begins another one, once.
+#[tokio::test]
+async fn a_cookie_of_a_session_that_is_over_is_replaced_once() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    for path in ["/write", "/in"] {
+        let over = cookie_of(&own(&app, Method::POST, path, "").await.0);
+        let handle = Credential::parse(over.split_once('=').unwrap().1.as_bytes()).unwrap().handle();
+        assert!(store.delete(handle, UnixTime::now()).await.unwrap());
+        let (response, body) = own(&app, Method::POST, "/write", &over).await;
+        assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "1"));
+        let next = cookie_of(&response);
+        assert_eq!(own(&app, Method::POST, "/write", &next).await.1, "2");
+        // Another request that was under way beside it.
+        let (response, _) = own(&app, Method::POST, "/write", &over).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(!response.headers().contains_key(SET_COOKIE));
+        assert_eq!(own(&app, Method::GET, "/read", &next).await.1, "nobody 2", "no alarm");
+        let signed_in = cookie_of(&own(&app, Method::POST, "/in", &over).await.0);
+        assert_eq!(own(&app, Method::GET, "/devices", &signed_in).await.1, "1", "what is nobody's is no device");
+        own(&app, Method::POST, "/out", &signed_in).await;
+    }
+}

@@ -152,8 +152,14 @@ impl<S: SessionStore> Sessions<S> {
     /// [`SessionError::Random`]
     pub fn begin(&self, now: UnixTime) -> Result<Session, SessionError> {
         let credential = self.pepper.mark(Credential::generate_anonymous().map_err(|_| SessionError::Random)?, 0);
-        let record = Record::new(self.pepper.seal(&credential), self.schema, now);
-        Ok(Session::unsaved(credential, record, self.deadlines(now)))
+        Ok(self.beginning(credential, now))
+    }
+
+    /// A session under this credential, of nobody and in no store.
+    fn beginning(&self, credential: Credential, now: UnixTime) -> Session {
+        let mut record = Record::new(self.pepper.seal(&credential), self.schema, now);
+        record.generation = credential.generation();
+        Session::unsaved(credential, record, self.deadlines(now))
     }
 
     fn deadlines(&self, now: UnixTime) -> Deadlines {
@@ -184,19 +190,29 @@ impl<S: SessionStore> Sessions<S> {
         Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
     }
 
-    /// Finds the session of one of these credentials, or begins one.
+    /// Finds the session of one of these credentials, or begins one. What this pepper has issued is not a stranger's: the new one takes the handle of
+    /// the one before, so that it can only be made where nothing lives that has come of that.
     #[cfg(feature = "tower")]
     pub(crate) async fn find_or_begin(
         &self,
         issued: impl IntoIterator<Item = Credential>,
         now: UnixTime,
     ) -> Result<Session, SessionError> {
+        let (mut superseded, mut over) = (None, None);
         for credential in issued {
-            if let Looked::Session(session) = self.look(credential, now).await? {
-                return Ok(session);
+            let next = credential.renewed().map(|next| self.pepper.mark(next, credential.generation().wrapping_add(1)));
+            match self.look(credential, now).await? {
+                Looked::Session(session) => return Ok(session),
+                Looked::Superseded | Looked::Stolen => superseded = superseded.or(Some(next)),
+                Looked::Over => over = over.or(Some(next)),
+                // The handle stays taken by what cannot be read.
+                Looked::Unreadable => {}
             }
         }
-        self.begin(now)
+        match superseded.or(over) {
+            None => self.begin(now),
+            Some(credential) => Ok(self.beginning(credential.map_err(|_| SessionError::Random)?, now)),
+        }
     }
 
     /// Looks for the session of a credential that this pepper has made.
@@ -286,7 +302,8 @@ impl<S: SessionStore> Sessions<S> {
                 session.saved(version);
                 Ok(())
             }
-            // 96 random bits that somebody has already: or the same call, asked again after an answer was lost.
+            // What has become of the session whose cookie the request came with lives on elsewhere. Or the same call, asked again after an answer was
+            // lost; or 96 random bits that somebody has already.
             Created::Exists => Err(SessionError::Gone),
             Created::Revoked => Err(SessionError::Revoked),
         }
@@ -483,7 +500,9 @@ impl<S: SessionStore> Sessions<S> {
         loop {
             let page = self.store.list_by_user(tag, last, PAGE, now).await?;
             for (handle, entry) in &page {
-                let Some(record) = Record::decode(&entry.content.bytes) else { continue };
+                // Nobody's is no user's, though it may have taken the handle of one that is over.
+                let record = Record::decode(&entry.content.bytes).filter(|record| record.user.is_some());
+                let Some(record) = record else { continue };
                 let last_seen = entry.content.deadlines.idle.as_secs().saturating_sub(self.lifetimes.idle);
                 listed.push(Listed {
                     handle: *handle,

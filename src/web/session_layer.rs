@@ -26,6 +26,7 @@ use tower_service::Service;
 /// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one |
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
+/// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
 /// | a 401 or 403 of these for somebody who looks at a page | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
 ///
