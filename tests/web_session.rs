@@ -390,8 +390,14 @@ async fn another_site_cannot_act_for_the_person() {
     assert_eq!(send(&app, Method::POST, "/", &[("sec-fetch-site", "cross-site")]).await.1, "posted");
     // To see what would be refused.
     let (app, _) = self::app(CsrfGuard::new([ORIGIN]).logging_only());
-    let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
-    assert_eq!((response.status(), response.extensions().get()), (StatusCode::OK, Some(&CrossSite::Site)));
+    let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    for (headers, status) in [
+        (&[("sec-fetch-site", "cross-site"), ("cookie", &cookie)][..], StatusCode::OK),
+        (&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
+    ] {
+        let (response, _) = send(&app, Method::POST, "/write", headers).await;
+        assert_eq!((response.status(), response.extensions().get()), (status, Some(&CrossSite::Site)));
+    }
 }
 
 /// Neither the types of the filter nor its answer, printed whole, show what a browser or the store keeps.
@@ -549,13 +555,18 @@ async fn what_a_browser_adds_by_itself_vouches_for_nothing() {
     assert_eq!(send(&app, Method::GET, "/read", &own_socket).await.1, "alice 0");
 }
 
-/// Another site's request that is let through, a payment provider's for example, comes without the cookie, and must not replace it.
+/// Another site's request that is let through, a payment provider's for example, comes without the cookie, and must not replace it: what it writes is
+/// refused, and not forgotten in silence.
 #[tokio::test]
 async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/write"));
-    let (response, body) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
-    assert_eq!((response.status(), body.as_str(), store.calls()), (StatusCode::OK, "1", 0));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() != "/read"));
+    let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!((response.status(), store.calls()), (StatusCode::FORBIDDEN, 0));
+    assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
     assert!(!response.headers().contains_key(SET_COOKIE));
+    // The answer of another site that has checked who it is.
+    let (response, _) = send(&app, Method::POST, "/in", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(own(&app, Method::GET, "/read", &cookie_of(&response)).await.1, "alice 0");
 }
 
 /// A form of an old browser, which says nothing: its token opens the session, and without it there is none.
@@ -892,4 +903,46 @@ async fn a_cookie_of_a_session_that_is_over_is_replaced_once() {
         assert_eq!(own(&app, Method::GET, "/devices", &signed_in).await.1, "1", "what is nobody's is no device");
         own(&app, Method::POST, "/out", &signed_in).await;
     }
+}
+
+/// Links lead from elsewhere to the first page, without a cookie if it is the first visit. What else comes from elsewhere without one may come from a
+/// browser that holds it back.
+#[tokio::test]
+async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/write"));
+    let get = async |path: &str, method: Method, mode: &str, dest: &str| {
+        let headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
+        send(&app, method, path, &headers).await
+    };
+    let (response, body) = get("/visit", Method::GET, "navigate", "document").await;
+    assert_eq!(body, "1");
+    assert_eq!(own(&app, Method::GET, "/visit", &cookie_of(&response)).await.1, "2");
+    for (method, path, mode, dest) in [
+        (Method::GET, "/visit", "no-cors", "image"),
+        (Method::GET, "/visit", "navigate", "iframe"),
+        (Method::GET, "/visit", "cors", "empty"),
+        (Method::POST, "/write", "navigate", "document"),
+    ] {
+        let (response, body) = get(path, method, mode, dest).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{mode} {dest}");
+        assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
+        assert!(body.contains("problem:session-withheld") && !response.headers().contains_key(SET_COOKIE));
+    }
+    let (response, body) = get("/read", Method::GET, "no-cors", "image").await;
+    assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "nobody 0"), "what only reads is answered");
+}
+
+#[tokio::test]
+async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
+    let sessions =
+        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE).same_site_strict();
+    let app = Router::new().route("/visit", get(write)).route("/read", get(read)).layer(filter);
+    let (response, _) = own(&app, Method::GET, "/visit", "").await;
+    assert!(response.headers()[SET_COOKIE].to_str().unwrap().ends_with("; SameSite=Strict"));
+    let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let (response, _) = send(&app, Method::GET, "/visit", &link).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
+    assert_eq!(send(&app, Method::GET, "/read", &link).await.1, "nobody 0");
 }

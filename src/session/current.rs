@@ -75,6 +75,8 @@ pub struct Session {
 pub(crate) enum Making {
     /// By whatever is written into it.
     Free,
+    /// By a sign-in alone.
+    SignIn,
     /// Not at all.
     Refused,
 }

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use std::format;
 use std::string::String;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub(super) struct Filter {
     pub(super) guard: CsrfGuard,
     pub(super) deadline: Duration,
     pub(super) has_tls: bool,
+    /// `SameSite=Strict` instead of `Lax`.
+    pub(super) is_strict: bool,
     pub(super) affinity: Option<Affinity>,
     /// Where people are shown to who would get a 401 or a 403.
     pub(super) page: Option<HeaderValue>,
@@ -34,6 +36,16 @@ impl Filter {
 
     const fn hint_name(&self) -> &'static str {
         if self.has_tls { "__Host-at" } else { "at" }
+    }
+
+    /// True for a request of another site to which a browser does not add the cookie, though it may have one (RFC 6265bis section 5.2): with
+    /// `SameSite=Lax` all but those that lead to the page itself by a safe method, with `SameSite=Strict` those too.
+    pub(super) fn holds_back(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let says = |name: &str, expected: &str| headers.get(name).is_some_and(|value| value == expected);
+        let leads_here = matches!(*method, Method::GET | Method::HEAD)
+            && says("sec-fetch-mode", "navigate")
+            && says("sec-fetch-dest", "document");
+        says("sec-fetch-site", "cross-site") && (self.is_strict || !leads_here)
     }
 
     /// What the cookie beside the credential says: the first that can be read.
@@ -127,10 +139,11 @@ impl Filter {
     /// A `Set-Cookie` value that a browser keeps for so many seconds.
     fn set_cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
         let mut out = [0; 256];
+        let same_site = if self.is_strict { SameSite::Strict } else { SameSite::Lax };
         let written = if self.has_tls {
-            SetCookie::host(name, value).http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+            SetCookie::host(name, value).http_only().same_site(same_site).max_age(max_age).write(&mut out)
         } else {
-            SetCookie::new(name, value).path("/").http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+            SetCookie::new(name, value).path("/").http_only().same_site(same_site).max_age(max_age).write(&mut out)
         };
         let mut value = HeaderValue::from_str(written.ok()?).ok()?;
         value.set_sensitive(true);

@@ -25,6 +25,7 @@ use tower_service::Service;
 /// | read | 1, and a touch once in a fifth of the idle time | the handler's, `Vary: Cookie`, `Cache-Control: no-store` |
 /// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one |
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
+/// | of another site without a cookie, written, and no link that is followed | 0 | 403, problem `session-withheld`: the browser may hold its cookie back |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
 /// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
@@ -68,7 +69,7 @@ impl SessionLayer {
     #[must_use]
     pub fn new(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
         let sessions = Arc::new(sessions);
-        let filter = Filter { sessions, guard, deadline, has_tls: true, affinity: None, page: None };
+        let filter = Filter { sessions, guard, deadline, has_tls: true, is_strict: false, affinity: None, page: None };
         Self { filter: Arc::new(filter), body: FromText }
     }
 
@@ -100,6 +101,26 @@ impl<B> SessionLayer<B> {
     #[must_use]
     pub fn with_affinity(self, affinity: Affinity) -> Self {
         self.with(|filter| filter.affinity = Some(affinity))
+    }
+
+    /// Sets cookies with `SameSite=Strict`: browsers send none with a request that comes from another site, not even with a link that is followed.
+    /// What such a request writes is refused ([`SessionError::Withheld`](crate::session::SessionError::Withheld)), as nobody knows whether the
+    /// browser has a session.
+    ///
+    /// ```
+    /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+    /// # use countersign::web::{CsrfGuard, SessionLayer};
+    /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+    /// # let deadline = std::time::Duration::from_millis(250);
+    /// let guard = CsrfGuard::new(["https://bank.example"]);
+    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).same_site_strict();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn same_site_strict(self) -> Self {
+        self.with(|filter| filter.is_strict = true)
     }
 
     fn with(self, change: impl FnOnce(&mut Filter)) -> Self {
@@ -186,7 +207,7 @@ where
             let response = problem::cross_site(reason, page.as_ref()).map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
-        let slot = SessionSlot::new(&self.filter, &parts.headers, page, needs_token);
+        let slot = SessionSlot::new(&self.filter, &parts.method, &parts.headers, page, needs_token);
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
@@ -248,7 +269,12 @@ where
                     let (outcome, cookie) = ready!(write.as_mut().poll(context));
                     let mut response = response.take();
                     if let Err(error) = outcome {
-                        response = Some(slot.refusal(error).map(|text| body.make_body(text)));
+                        let reason = response.and_then(|response| response.extensions().get::<CrossSite>().copied());
+                        let mut refusal = slot.refusal(error).map(|text| body.make_body(text));
+                        if let Some(reason) = reason {
+                            refusal.extensions_mut().insert(reason);
+                        }
+                        response = Some(refusal);
                     }
                     if let Some(response) = &mut response {
                         make_personal(response.headers_mut(), cookie);

@@ -9,7 +9,7 @@ use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
 use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
@@ -35,8 +35,8 @@ struct Inside {
     has_written: AtomicBool,
     state: Mutex<State>,
     spent: Spent,
-    /// Another site makes the request: a cookie that the browser keeps back is not overwritten.
-    is_foreign: bool,
+    /// Another site makes the request, so that the browser may hold a cookie back.
+    is_held_back: bool,
     /// Nobody knows where the request comes from: only the token of a form opens the session.
     needs_token: bool,
     /// Where somebody signs in who looks at a page; `None` for other requests.
@@ -94,7 +94,13 @@ impl From<SessionError> for SlotError {
 }
 
 impl SessionSlot {
-    pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
+    pub(super) fn new(
+        filter: &Arc<Filter>,
+        method: &Method,
+        headers: &HeaderMap,
+        page: Option<HeaderValue>,
+        needs_token: bool,
+    ) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let of_its_name = fields.flat_map(cookies).filter(|(name, _)| *name == filter.cookie_name().as_bytes());
         let mut cookies: Vec<_> =
@@ -103,7 +109,7 @@ impl SessionSlot {
             cookies.len() > MAX_COOKIES || headers.get_all(COOKIE).iter().any(|field| field.len() > MAX_COOKIE_HEADER);
         cookies.truncate(MAX_COOKIES);
         let hint = if cookies.is_empty() { Hint::NONE } else { filter.hint(headers) };
-        let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        let is_held_back = filter.holds_back(method, headers);
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
             cookies,
@@ -113,7 +119,7 @@ impl SessionSlot {
             has_written: AtomicBool::new(false),
             state: Mutex::new(State::Unread),
             spent: Spent::default(),
-            is_foreign,
+            is_held_back,
             needs_token,
             page,
         }))
@@ -179,7 +185,11 @@ impl SessionSlot {
                 // Why: one that was not looked at may be the browser's own, and what replaces it would sign somebody out.
                 let is_cut = self.0.is_cut || issued.len() > MAX_TRIED;
                 issued.truncate(MAX_TRIED);
-                let making = if is_cut { Making::Refused } else { Making::Free };
+                let making = match (is_cut, issued.is_empty() && self.0.is_held_back) {
+                    (true, _) => Making::Refused,
+                    (false, true) => Making::SignIn,
+                    (false, false) => Making::Free,
+                };
                 // Why: whoever has no credential of ours has seen nothing elsewhere, whatever else he sends.
                 if !issued.is_empty() && !filter.reach(spent, *hint).await? {
                     is_of_no_use.store(true, Ordering::Relaxed);
@@ -201,7 +211,6 @@ impl SessionSlot {
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
             State::InUse => Closing::Answer(Cookies::default()),
             State::Ended => Closing::Answer(filter.no_cookie()),
-            State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(Cookies::default()),
             State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
             State::Open(session) => Closing::Answer(self.new_cookies(&session)),
         }
