@@ -298,7 +298,9 @@ async fn a_visitor_gets_a_cookie_with_the_first_write_and_the_store_is_asked_no_
     assert_eq!((body.as_str(), store.calls()), ("1", 1));
     let whole = response.headers()[SET_COOKIE].to_str().unwrap();
     assert!(
-        whole.starts_with("__Host-id=") && whole.ends_with("; Max-Age=43200; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        whole.starts_with("__Host-id=")
+            && whole.contains("; Max-Age=43200; Expires=")
+            && whole.ends_with(" GMT; Path=/; Secure; HttpOnly; SameSite=Lax"),
         "{whole}"
     );
     let cookie = cookie_of(&response);
@@ -328,7 +330,9 @@ async fn signing_in_changes_the_cookie_and_signing_out_takes_it_away() {
 
     let (response, body) = own(&app, Method::POST, "/out", &cookie).await;
     assert_eq!(body, "bye");
-    assert!(response.headers()[SET_COOKIE].to_str().unwrap().starts_with("__Host-id=; Max-Age=0; Path=/; Secure"));
+    assert!(
+        response.headers()[SET_COOKIE].to_str().unwrap().starts_with("__Host-id=; Max-Age=0; Expires=Thu, 01 Jan 1970")
+    );
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
 }
 
@@ -945,4 +949,28 @@ async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
     assert_eq!(send(&app, Method::GET, "/read", &link).await.1, "nobody 0");
+}
+
+/// The client of the JDK puts what it got with `Max-Age` alone into quotes, beside attributes of RFC 2965.
+#[tokio::test]
+async fn a_client_that_quotes_is_known() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    store.0.position.store(1, Ordering::Relaxed);
+    let response = own(&app, Method::POST, "/in", "").await.0;
+    let cookie = cookie_of(&response);
+    let quoted = format!(r#"$Version="1"; {}";$Path="/"; __Host-at="~1";$Path="/""#, cookie.replacen('=', "=\"", 1));
+    store.calls();
+    assert_eq!(own(&app, Method::GET, "/read", &quoted).await.1, "alice 0");
+    assert_eq!(store.calls(), 2, "what stands beside it is read too");
+    for half in [format!("{cookie}\""), cookie.replacen('=', "=\"", 1)] {
+        assert_eq!(own(&app, Method::GET, "/read", &half).await.1, "nobody 0");
+    }
+    // One that knows no Max-Age, or keeps to the older way where there is Expires.
+    let whole = response.headers()[SET_COOKIE].to_str().unwrap();
+    let date = whole.split("; ").find_map(|part| part.strip_prefix("Expires=")).unwrap();
+    let left = httpdate::parse_http_date(date).unwrap().duration_since(std::time::SystemTime::now()).unwrap();
+    assert!((43_190..=43_200).contains(&left.as_secs()), "{whole}");
+    let gone = own(&app, Method::POST, "/out", &cookie).await.0;
+    let whole = gone.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(whole.starts_with("__Host-id=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/;"), "{whole}");
 }

@@ -16,6 +16,14 @@ use std::string::String;
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// The last second that a date of a cookie can say: the year has four digits.
+const LAST_DATE: u64 = 253_402_300_799;
+
+/// A value without the quotes that some clients put around it (RFC 6265 section 4.1.1 allows them, RFC 2965 had them).
+pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+    if let [b'"', inner @ .., b'"'] = value { inner } else { value }
+}
+
 #[derive(Clone)]
 pub(super) struct Filter {
     pub(super) sessions: Arc<Sessions<DynStore>>,
@@ -55,7 +63,7 @@ impl Filter {
         }
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut values = cookies_named(fields, self.hint_name().as_bytes());
-        values.find_map(|value| self.read_hint(value)).unwrap_or(Hint::NONE)
+        values.find_map(|value| self.read_hint(unquoted(value))).unwrap_or(Hint::NONE)
     }
 
     /// `[node][~position]`
@@ -138,12 +146,27 @@ impl Filter {
 
     /// A `Set-Cookie` value that a browser keeps for so many seconds.
     fn set_cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
+        // Why: what knows no Max-Age keeps to this, and the client of the JDK then sends the value without quotes. One that is to go went long ago,
+        // whatever the clock of the browser says.
+        let now = UnixTime::now().as_secs();
+        let expires = UnixTime::from_secs(if max_age == 0 { 0 } else { now.saturating_add(max_age).min(LAST_DATE) });
         let mut out = [0; 256];
         let same_site = if self.is_strict { SameSite::Strict } else { SameSite::Lax };
         let written = if self.has_tls {
-            SetCookie::host(name, value).http_only().same_site(same_site).max_age(max_age).write(&mut out)
+            SetCookie::host(name, value)
+                .http_only()
+                .same_site(same_site)
+                .max_age(max_age)
+                .expires(expires)
+                .write(&mut out)
         } else {
-            SetCookie::new(name, value).path("/").http_only().same_site(same_site).max_age(max_age).write(&mut out)
+            SetCookie::new(name, value)
+                .path("/")
+                .http_only()
+                .same_site(same_site)
+                .max_age(max_age)
+                .expires(expires)
+                .write(&mut out)
         };
         let mut value = HeaderValue::from_str(written.ok()?).ok()?;
         value.set_sensitive(true);

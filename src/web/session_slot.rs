@@ -1,6 +1,6 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
-use super::session_filter::{Cookies, Filter, Hint, Spent};
+use super::session_filter::{Cookies, Filter, Hint, Spent, unquoted};
 use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
 use crate::UnixTime;
 use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
@@ -103,8 +103,10 @@ impl SessionSlot {
     ) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let of_its_name = fields.flat_map(cookies).filter(|(name, _)| *name == filter.cookie_name().as_bytes());
-        let mut cookies: Vec<_> =
-            of_its_name.filter_map(|(_, value)| value.try_into().ok()).take(MAX_COOKIES.saturating_add(1)).collect();
+        let mut cookies: Vec<_> = of_its_name
+            .filter_map(|(_, value)| unquoted(value).try_into().ok())
+            .take(MAX_COOKIES.saturating_add(1))
+            .collect();
         let is_cut =
             cookies.len() > MAX_COOKIES || headers.get_all(COOKIE).iter().any(|field| field.len() > MAX_COOKIE_HEADER);
         cookies.truncate(MAX_COOKIES);
