@@ -974,3 +974,16 @@ async fn a_client_that_quotes_is_known() {
     let whole = gone.headers()[SET_COOKIE].to_str().unwrap();
     assert!(whole.starts_with("__Host-id=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/;"), "{whole}");
 }
+
+/// A form for somebody who has no session yet: its token is of one that is made for it.
+#[tokio::test]
+async fn a_form_for_nobody_gets_a_session() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).letting_forms_vouch());
+    let (response, token) = send(&app, Method::GET, "/form-token", &[]).await;
+    assert_eq!(store.calls(), 1);
+    let cookie = cookie_of(&response);
+    let (response, again) = send(&app, Method::GET, "/form-token", &[("cookie", &cookie)]).await;
+    assert_eq!((again.as_str(), response.headers().contains_key(SET_COOKIE)), (token.as_str(), false));
+    let post = Request::post("/form").header("cookie", &cookie).body(Body::from(token)).unwrap();
+    assert_eq!(app.oneshot(post).await.unwrap().status(), StatusCode::OK);
+}

@@ -7,6 +7,7 @@ use super::record::{Record, SignedInUser};
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -66,6 +67,8 @@ pub struct Session {
     has_new_cookie: bool,
     /// An update has made something that cannot be read again.
     has_misfit: bool,
+    /// Something was given out that leads back to it: it is to be made, though nothing is in it.
+    is_wanted: AtomicBool,
     /// Whether it may be made, if it is in no store yet.
     pub(super) making: Making,
 }
@@ -113,6 +116,7 @@ impl Session {
             renewal: None,
             has_new_cookie: false,
             has_misfit: false,
+            is_wanted: AtomicBool::new(false),
             making: Making::Free,
         }
     }
@@ -222,8 +226,13 @@ impl Session {
 
     /// True if there is something to save.
     #[must_use]
-    pub const fn has_changed(&self) -> bool {
-        !self.changes.is_empty()
+    pub fn has_changed(&self) -> bool {
+        !self.changes.is_empty() || self.version.is_none() && self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Has it made, if it is in no store yet, for what was given out.
+    pub(super) fn want(&self) {
+        self.is_wanted.store(true, Ordering::Relaxed);
     }
 
     /// What the list of the user's sessions calls this one: a device, a place.

@@ -420,8 +420,10 @@ impl<S: SessionStore> Sessions<S> {
         self.save(session, now).await
     }
 
-    /// A token for a hidden field of a form, for browsers that do not say where a request comes from.
+    /// A token for a hidden field of a form, for browsers that do not say where a request comes from. A session that is in no store yet is made for it
+    /// when it is saved, as [`Session::has_changed`] then tells.
     pub fn form_token(&self, session: &Session) -> String {
+        session.want();
         self.pepper
             .form_token(session.handle(), session.record.generation)
             .iter()
