@@ -351,7 +351,7 @@ async fn a_logout_by_the_cookie_of_before_ends_what_came_of_it() {
         assert_eq!(own(&app, Method::GET, "/read", live).await.1, "alice 1");
         // The name and the handle are the genuine ones.
         let made_up = format!("{}{}", &live[..live.len() - 40], "A".repeat(40));
-        assert_eq!(own(&app, Method::POST, "/out", &made_up).await.1, "bye");
+        assert_eq!(own(&app, Method::POST, "/out", &made_up).await.0.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(own(&app, Method::GET, "/read", live).await.1, "alice 1", "nobody has signed out");
         for old in old {
             assert_eq!(own(&app, Method::GET, "/read", old).await.1, "nobody 0");
@@ -986,4 +986,21 @@ async fn a_form_for_nobody_gets_a_session() {
     assert_eq!((again.as_str(), response.headers().contains_key(SET_COOKIE)), (token.as_str(), false));
     let post = Request::post("/form").header("cookie", &cookie).body(Body::from(token)).unwrap();
     assert_eq!(app.oneshot(post).await.unwrap().status(), StatusCode::OK);
+}
+
+/// Whoever signs out is told so only if a session has ended.
+#[tokio::test]
+async fn an_end_that_ended_nothing_is_not_acknowledged() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for path in ["/out", "/out-everywhere", "/out-elsewhere"] {
+        for stranger in ["", "a=b", &forged_cookies(3), "__Host-id=junk"] {
+            let (response, body) = own(&app, Method::POST, path, stranger).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {stranger}");
+            assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
+        }
+    }
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+    assert_eq!(own(&app, Method::POST, "/out", &cookie).await.1, "bye");
+    assert_eq!(own(&app, Method::POST, "/out", &cookie).await.0.status(), StatusCode::UNAUTHORIZED, "once more");
 }

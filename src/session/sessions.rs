@@ -455,19 +455,21 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Ends what has become, by signing in, of the sessions that these cookies were of: they open none any more, but whoever has one was in it.
+    /// False if nothing lived that has come of any.
     #[cfg(feature = "tower")]
     pub(crate) async fn end_by<'c>(
         &self,
         cookies: impl IntoIterator<Item = &'c [u8]>,
         now: UnixTime,
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
+        let mut has_ended = false;
         for cookie in cookies {
             // Handles are no secret: nobody signs out others by what he has made up.
             if let Some(credential) = self.issued(cookie) {
-                self.end(credential.handle(), now).await?;
+                has_ended |= self.end(credential.handle(), now).await?;
             }
         }
-        Ok(())
+        Ok(has_ended)
     }
 
     /// Ends all sessions of a user but this one, if one is given. From the returned epoch on, tokens and JWTs of that user issued at or before

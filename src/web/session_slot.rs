@@ -332,17 +332,21 @@ impl OpenSession {
     /// came of that ends too.
     ///
     /// # Errors
+    /// [`SessionError::Gone`] if nothing has ended: nobody has signed in, or has signed out already. The cookie is then as it was.
     /// [`SessionError::Store`]: then nobody knows whether it has ended. With [`StoreError::NotReplicated`](crate::session::StoreError::NotReplicated) it
     /// has, unless the server of the store is lost before its replicas know: keep the handle, and call [`Sessions::end`](crate::session::Sessions::end)
     /// until that confirms it.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let Inside { filter, spent, cookies, .. } = &*self.slot.0;
         let now = UnixTime::now();
-        let has_ended =
+        let mut has_ended =
             !self.is_unsaved() && filter.in_time(spent, pin!(filter.sessions.end(self.handle(), now))).await?;
         if !has_ended {
             let cookies = cookies.iter().map(<[u8; _]>::as_slice);
-            filter.in_time(spent, pin!(filter.sessions.end_by(cookies, now))).await?;
+            has_ended = filter.in_time(spent, pin!(filter.sessions.end_by(cookies, now))).await?;
+        }
+        if !has_ended {
+            return Err(SessionError::Gone);
         }
         self.session = None;
         Ok(())
@@ -369,7 +373,7 @@ impl OpenSession {
 
     async fn end_all(&self, except: Option<Handle>) -> Result<(), SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
-        let Some(user) = self.user() else { return Ok(()) };
+        let user = self.user().ok_or(SessionError::Gone)?;
         self.note_write();
         filter.in_time(spent, pin!(filter.sessions.end_all(user, except, UnixTime::now()))).await.map(|_| ())
     }
