@@ -227,6 +227,11 @@ async fn renew(store: Extension<Flaky>, mut session: OpenSession) -> String {
     format!("{outcome:?}")
 }
 
+async fn greet(signed_in: Option<SignedIn>) -> String {
+    let user = signed_in.as_ref().and_then(|SignedIn(session)| session.user());
+    user.unwrap_or("stranger").to_owned()
+}
+
 /// What a handler prints that logs all it has.
 async fn shown(slot: Extension<SessionSlot>, mut session: OpenSession) -> String {
     session.insert("card", &"4242 4242").unwrap();
@@ -250,6 +255,7 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/form-token", get(form_token))
         .route("/impatient", get(impatient))
         .route("/devices", get(devices))
+        .route("/greet", get(greet))
         .route("/visit", get(write))
         .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
         .route("/out-elsewhere", post(async |session: OpenSession| session.sign_out_elsewhere().await))
@@ -1003,4 +1009,22 @@ async fn an_end_that_ended_nothing_is_not_acknowledged() {
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
     assert_eq!(own(&app, Method::POST, "/out", &cookie).await.1, "bye");
     assert_eq!(own(&app, Method::POST, "/out", &cookie).await.0.status(), StatusCode::UNAUTHORIZED, "once more");
+}
+
+/// A page that greets whoever is signed in, and everybody else too; but nobody while it is not known who it is.
+#[tokio::test]
+async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for (cookie, greeted) in [("", "stranger"), (&anonymous, "stranger"), (&cookie, "alice")] {
+        let (response, body) = own(&app, Method::GET, "/greet", cookie).await;
+        assert_eq!(body, greeted);
+        assert!(!response.headers().contains_key(SET_COOKIE) && response.headers().contains_key(VARY));
+    }
+    store.go_away(true);
+    assert_eq!(own(&app, Method::GET, "/greet", &cookie).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let unfiltered = Router::new().route("/greet", get(greet));
+    let (response, _) = own(&unfiltered, Method::GET, "/greet", &cookie).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
