@@ -21,8 +21,8 @@ use countersign::session::{
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SessionLayer,
-    SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    BearerLayer, CookieError, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
+    SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -1027,4 +1027,32 @@ async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
     let unfiltered = Router::new().route("/greet", get(greet));
     let (response, _) = own(&unfiltered, Method::GET, "/greet", &cookie).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// On one host all ports share cookies: each application has a name of its own for its.
+#[tokio::test]
+async fn two_applications_on_one_host_leave_each_other_alone() {
+    let layer = |key: &[u8]| {
+        let sessions =
+            Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(key).unwrap(), LIFETIMES);
+        SessionLayer::without_tls(sessions, CsrfGuard::new([ORIGIN]), DEADLINE)
+    };
+    let app = |name: &str, key: &[u8]| {
+        let routes = Router::new().route("/read", get(read)).route("/in", post(sign_in)).route("/out", post(sign_out));
+        routes.layer(layer(key).with_cookie_name(name).unwrap())
+    };
+    let (shop, desk) = (app("shop", KEY), app("desk", b"the obvious key of someone else!"));
+    let in_shop = cookie_of(&own(&shop, Method::POST, "/in", "").await.0);
+    let at_desk = cookie_of(&own(&desk, Method::POST, "/in", &in_shop).await.0);
+    assert!(in_shop.starts_with("shop=") && at_desk.starts_with("desk="));
+    let jar = format!("{in_shop}; {at_desk}");
+    let gone = own(&desk, Method::POST, "/out", &jar).await.0;
+    assert_eq!(cookie_of(&gone), "desk=");
+    assert_eq!(own(&shop, Method::GET, "/read", &jar).await.1, "alice 0");
+    assert_eq!(own(&desk, Method::GET, "/read", &jar).await.1, "nobody 0");
+    for wrong in ["", "a b", "a=b", "__Host-id", "ü"] {
+        assert_eq!(layer(KEY).with_cookie_name(wrong).map(|_| ()), Err(CookieError::Name), "{wrong:?}");
+    }
+    assert!(layer(KEY).with_cookie_name(&"x".repeat(127)).is_ok());
+    assert!(layer(KEY).with_cookie_name(&"x".repeat(128)).is_err());
 }

@@ -1,7 +1,7 @@
 //! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
 
 use super::affinity::{Affinity, Route};
-use super::{CsrfGuard, SameSite, SetCookie, cookies_named};
+use super::{CookieError, CsrfGuard, HostPrefix, MAX_COOKIES, NoPrefix, Prefix, SameSite, SetCookie, cookies};
 use crate::UnixTime;
 use crate::session::{DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
 use core::future::poll_fn;
@@ -15,6 +15,19 @@ use std::format;
 use std::string::String;
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// How cookies are called, without a prefix.
+#[derive(Clone)]
+pub(super) struct Names {
+    credential: String,
+    beside: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { credential: "id".into(), beside: "at".into() }
+    }
+}
 
 /// The last second that a date of a cookie can say: the year has four digits.
 const LAST_DATE: u64 = 253_402_300_799;
@@ -30,6 +43,7 @@ pub(super) struct Filter {
     pub(super) guard: CsrfGuard,
     pub(super) deadline: Duration,
     pub(super) has_tls: bool,
+    pub(super) names: Names,
     /// `SameSite=Strict` instead of `Lax`.
     pub(super) is_strict: bool,
     pub(super) affinity: Option<Affinity>,
@@ -38,12 +52,22 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) const fn cookie_name(&self) -> &'static str {
-        if self.has_tls { "__Host-id" } else { "id" }
+    /// Says how cookies are called, without the prefix that the name of one over TLS has.
+    pub(super) fn name(&mut self, name: &str) -> Result<(), CookieError> {
+        // Why: what every later answer would fail by is told at the start.
+        SetCookie::new(name, "").write(&mut [0; 128])?;
+        self.names = Names { credential: name.into(), beside: format!("{name}-at") };
+        Ok(())
     }
 
-    const fn hint_name(&self) -> &'static str {
-        if self.has_tls { "__Host-at" } else { "at" }
+    /// True for the name of the cookie of a credential.
+    pub(super) fn is_credential(&self, name: &[u8]) -> bool {
+        self.is_name(name, &self.names.credential)
+    }
+
+    fn is_name(&self, name: &[u8], own: &str) -> bool {
+        let prefix = if self.has_tls { HostPrefix::PREFIX } else { NoPrefix::PREFIX };
+        name.strip_prefix(prefix.as_bytes()) == Some(own.as_bytes())
     }
 
     /// True for a request of another site to which a browser does not add the cookie, though it may have one (RFC 6265bis section 5.2): with
@@ -62,7 +86,9 @@ impl Filter {
             return Hint::NONE;
         }
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let mut values = cookies_named(fields, self.hint_name().as_bytes());
+        let named = fields.flat_map(cookies).filter(|(name, _)| self.is_name(name, &self.names.beside));
+        // A bound for what is read of others' making.
+        let mut values = named.take(MAX_COOKIES).map(|(_, value)| value);
         values.find_map(|value| self.read_hint(unquoted(value))).unwrap_or(Hint::NONE)
     }
 
@@ -118,8 +144,8 @@ impl Filter {
         }
         let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
         Cookies {
-            credential: credential.and_then(|value| self.set_cookie("id", &value, seconds)),
-            beside: beside.and_then(|value| self.set_cookie("at", &value, seconds)),
+            credential: credential.and_then(|value| self.set_cookie(&self.names.credential, &value, seconds)),
+            beside: beside.and_then(|value| self.set_cookie(&self.names.beside, &value, seconds)),
         }
     }
 
@@ -141,7 +167,7 @@ impl Filter {
 
     /// What takes the cookie away.
     pub(super) fn no_cookie(&self) -> Cookies {
-        Cookies { credential: self.set_cookie("id", "", 0), beside: None }
+        Cookies { credential: self.set_cookie(&self.names.credential, "", 0), beside: None }
     }
 
     /// A `Set-Cookie` value that a browser keeps for so many seconds.
@@ -150,7 +176,7 @@ impl Filter {
         // whatever the clock of the browser says.
         let now = UnixTime::now().as_secs();
         let expires = UnixTime::from_secs(if max_age == 0 { 0 } else { now.saturating_add(max_age).min(LAST_DATE) });
-        let mut out = [0; 256];
+        let mut out = [0; 512];
         let same_site = if self.is_strict { SameSite::Strict } else { SameSite::Lax };
         let written = if self.has_tls {
             SetCookie::host(name, value)

@@ -1,9 +1,9 @@
 //! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
 
 use super::affinity::Affinity;
-use super::session_filter::Filter;
+use super::session_filter::{Filter, Names};
 use super::session_slot::{Closing, SessionSlot, Write, make_personal};
-use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
+use super::{CookieError, CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
 use crate::session::{DynStore, Sessions};
 use core::fmt;
 use core::pin::Pin;
@@ -69,7 +69,16 @@ impl SessionLayer {
     #[must_use]
     pub fn new(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
         let sessions = Arc::new(sessions);
-        let filter = Filter { sessions, guard, deadline, has_tls: true, is_strict: false, affinity: None, page: None };
+        let filter = Filter {
+            sessions,
+            guard,
+            deadline,
+            has_tls: true,
+            names: Names::default(),
+            is_strict: false,
+            affinity: None,
+            page: None,
+        };
         Self { filter: Arc::new(filter), body: FromText }
     }
 
@@ -101,6 +110,30 @@ impl<B> SessionLayer<B> {
     #[must_use]
     pub fn with_affinity(self, affinity: Affinity) -> Self {
         self.with(|filter| filter.affinity = Some(affinity))
+    }
+
+    /// Calls the session's cookie by this name instead of `id`, behind `__Host-` unless it is [`without_tls`](SessionLayer::without_tls), and the one
+    /// beside it by the same with `-at`: for several applications on one host, whose ports share cookies.
+    ///
+    /// ```
+    /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+    /// # use countersign::web::{CsrfGuard, SessionLayer};
+    /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+    /// # let deadline = std::time::Duration::from_millis(250);
+    /// let guard = CsrfGuard::new(["http://localhost:8080"]);
+    /// let filter: SessionLayer = SessionLayer::without_tls(sessions, guard, deadline).with_cookie_name("shop")?;
+    /// assert!(filter.clone().with_cookie_name("a shop").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CookieError::Name`] for what is no name, or has a prefix of its own; [`CookieError::BufferTooSmall`] for one of more than 127 characters.
+    pub fn with_cookie_name(self, name: &str) -> Result<Self, CookieError> {
+        let mut filter = Filter::clone(&self.filter);
+        filter.name(name)?;
+        Ok(Self { filter: Arc::new(filter), body: self.body })
     }
 
     /// Sets cookies with `SameSite=Strict`: browsers send none with a request that comes from another site, not even with a link that is followed.

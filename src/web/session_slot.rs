@@ -102,7 +102,7 @@ impl SessionSlot {
         needs_token: bool,
     ) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let of_its_name = fields.flat_map(cookies).filter(|(name, _)| *name == filter.cookie_name().as_bytes());
+        let of_its_name = fields.flat_map(cookies).filter(|(name, _)| filter.is_credential(name));
         let mut cookies: Vec<_> = of_its_name
             .filter_map(|(_, value)| unquoted(value).try_into().ok())
             .take(MAX_COOKIES.saturating_add(1))
