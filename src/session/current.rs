@@ -79,6 +79,7 @@ pub(crate) enum Making {
     /// By whatever is written into it.
     Free,
     /// By a sign-in alone.
+    #[cfg(feature = "tower")]
     SignIn,
     /// Not at all.
     Refused,
