@@ -33,6 +33,8 @@ mod store;
 mod twins;
 
 pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
+#[cfg(feature = "tower")]
+pub(crate) use current::Making;
 pub use current::Session;
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, OpenError};

@@ -120,7 +120,10 @@ fn all_of_one_name_are_offered_in_order() {
 
 #[test]
 fn what_is_read_is_bounded() {
-    assert_eq!(cookies("a=b;".repeat(10_000).as_bytes()).count(), MAX_COOKIES);
+    let many = "a=b;".repeat(10_000) + "id=1;";
+    assert_eq!(cookies(many.as_bytes()).count(), 10_001);
+    assert!(cookies_named([many.as_bytes()], b"id").eq([b"1"]), "the bound is for those of its name");
+    assert_eq!(cookies_named([many.as_bytes()], b"a").count(), MAX_COOKIES);
     assert_eq!(cookies(";".repeat(1 << 20).as_bytes()).count(), 0);
     // Cut where the limit is, a cookie would be another one.
     let long = format!("a=b; id={}", "x".repeat(MAX_COOKIE_HEADER));

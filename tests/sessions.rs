@@ -388,10 +388,10 @@ async fn a_record_that_cannot_be_read_is_a_signed_out_session() {
     let deadlines = Deadlines { idle: after(100), absolute: after(100) };
     let mut cookies = Vec::new();
     for bytes in [&b""[..], b"{}", b"\xFF\xFE", &[0; 200], &[b'['; 20_000]] {
-        let credential = Credential::generate_anonymous().unwrap();
+        let session = sessions().begin(NOW).unwrap();
         let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: bytes.into() };
-        store.create(credential.handle(), content, NOW).await.unwrap();
-        cookies.push(credential.text());
+        store.create(session.handle(), content, NOW).await.unwrap();
+        cookies.push(session.cookie());
     }
     let sessions = Sessions::new(store, pepper(), LIFETIMES);
     for cookie in &cookies {

@@ -16,13 +16,13 @@ use axum::{Extension, Router};
 use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity, VerifiedClaims};
 use countersign::key::MacKey;
 use countersign::session::{
-    Capabilities, Content, Created, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper, SessionError,
-    SessionStore, Sessions, StoreError, Swapped, UserTag,
+    Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper,
+    SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SessionLayer,
-    SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    BearerLayer, CookieError, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
+    SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -30,7 +30,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 const ORIGIN: &str = "https://shop.example";
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -47,12 +47,15 @@ struct Inside {
     is_away: AtomicBool,
     /// Milliseconds that each call takes.
     pace: AtomicUsize,
+    /// How far the store is, if it says so; 0 if not.
+    position: AtomicUsize,
 }
 
 impl Default for Inside {
     fn default() -> Self {
         let store = MemoryStore::new(1 << 20, 1 << 20);
-        Self { store, calls: AtomicUsize::new(0), is_away: AtomicBool::new(false), pace: AtomicUsize::new(0) }
+        let (calls, pace, position) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { store, calls, is_away: AtomicBool::new(false), pace, position }
     }
 }
 
@@ -141,6 +144,15 @@ impl SessionStore for Flaky {
     fn capabilities(&self) -> Capabilities {
         self.0.store.capabilities()
     }
+
+    fn position(&self) -> Option<u64> {
+        Some(self.0.position.load(Ordering::Relaxed) as u64).filter(|position| *position > 0)
+    }
+
+    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
+        self.store().await;
+        Ok(self.position().is_some_and(|own| own >= position))
+    }
 }
 
 async fn write(mut session: OpenSession) -> String {
@@ -215,6 +227,11 @@ async fn renew(store: Extension<Flaky>, mut session: OpenSession) -> String {
     format!("{outcome:?}")
 }
 
+async fn greet(signed_in: Option<SignedIn>) -> String {
+    let user = signed_in.as_ref().and_then(|SignedIn(session)| session.user());
+    user.unwrap_or("stranger").to_owned()
+}
+
 /// What a handler prints that logs all it has.
 async fn shown(slot: Extension<SessionSlot>, mut session: OpenSession) -> String {
     session.insert("card", &"4242 4242").unwrap();
@@ -238,6 +255,10 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/form-token", get(form_token))
         .route("/impatient", get(impatient))
         .route("/devices", get(devices))
+        .route("/greet", get(greet))
+        .route("/visit", get(write))
+        .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
+        .route("/out-elsewhere", post(async |session: OpenSession| session.sign_out_elsewhere().await))
         .route("/twice", get(async |_one: OpenSession, _two: OpenSession| "never"))
         .layer(Extension(store.clone()))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
@@ -283,7 +304,9 @@ async fn a_visitor_gets_a_cookie_with_the_first_write_and_the_store_is_asked_no_
     assert_eq!((body.as_str(), store.calls()), ("1", 1));
     let whole = response.headers()[SET_COOKIE].to_str().unwrap();
     assert!(
-        whole.starts_with("__Host-id=") && whole.ends_with("; Max-Age=43200; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        whole.starts_with("__Host-id=")
+            && whole.contains("; Max-Age=43200; Expires=")
+            && whole.ends_with(" GMT; Path=/; Secure; HttpOnly; SameSite=Lax"),
         "{whole}"
     );
     let cookie = cookie_of(&response);
@@ -313,7 +336,9 @@ async fn signing_in_changes_the_cookie_and_signing_out_takes_it_away() {
 
     let (response, body) = own(&app, Method::POST, "/out", &cookie).await;
     assert_eq!(body, "bye");
-    assert!(response.headers()[SET_COOKIE].to_str().unwrap().starts_with("__Host-id=; Max-Age=0; Path=/; Secure"));
+    assert!(
+        response.headers()[SET_COOKIE].to_str().unwrap().starts_with("__Host-id=; Max-Age=0; Expires=Thu, 01 Jan 1970")
+    );
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
 }
 
@@ -332,7 +357,7 @@ async fn a_logout_by_the_cookie_of_before_ends_what_came_of_it() {
         assert_eq!(own(&app, Method::GET, "/read", live).await.1, "alice 1");
         // The name and the handle are the genuine ones.
         let made_up = format!("{}{}", &live[..live.len() - 40], "A".repeat(40));
-        assert_eq!(own(&app, Method::POST, "/out", &made_up).await.1, "bye");
+        assert_eq!(own(&app, Method::POST, "/out", &made_up).await.0.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(own(&app, Method::GET, "/read", live).await.1, "alice 1", "nobody has signed out");
         for old in old {
             assert_eq!(own(&app, Method::GET, "/read", old).await.1, "nobody 0");
@@ -370,15 +395,19 @@ async fn another_site_cannot_act_for_the_person() {
         assert!(expected.is_none() || body.contains("problem:cross-site") && store.calls() == 0);
         store.calls();
     }
-    // What changes nothing passes, and so does what was exempted by name, and a token in a header that no other site can set.
+    // What changes nothing passes, and so does what was exempted by name.
     assert_eq!(send(&app, Method::GET, "/read", &[("sec-fetch-site", "cross-site")]).await.0.status(), StatusCode::OK);
     assert_eq!(send(&app, Method::POST, "/", &[("sec-fetch-site", "cross-site")]).await.1, "posted");
-    let with_token = [("sec-fetch-site", "cross-site"), ("authorization", "Bearer x")];
-    assert_eq!(send(&app, Method::POST, "/write", &with_token).await.0.status(), StatusCode::OK);
     // To see what would be refused.
     let (app, _) = self::app(CsrfGuard::new([ORIGIN]).logging_only());
-    let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
-    assert_eq!((response.status(), response.extensions().get()), (StatusCode::OK, Some(&CrossSite::Site)));
+    let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    for (headers, status) in [
+        (&[("sec-fetch-site", "cross-site"), ("cookie", &cookie)][..], StatusCode::OK),
+        (&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
+    ] {
+        let (response, _) = send(&app, Method::POST, "/write", headers).await;
+        assert_eq!((response.status(), response.extensions().get()), (status, Some(&CrossSite::Site)));
+    }
 }
 
 /// Neither the types of the filter nor its answer, printed whole, show what a browser or the store keeps.
@@ -536,13 +565,18 @@ async fn what_a_browser_adds_by_itself_vouches_for_nothing() {
     assert_eq!(send(&app, Method::GET, "/read", &own_socket).await.1, "alice 0");
 }
 
-/// Another site's request that is let through, a payment provider's for example, comes without the cookie, and must not replace it.
+/// Another site's request that is let through, a payment provider's for example, comes without the cookie, and must not replace it: what it writes is
+/// refused, and not forgotten in silence.
 #[tokio::test]
 async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/write"));
-    let (response, body) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
-    assert_eq!((response.status(), body.as_str(), store.calls()), (StatusCode::OK, "1", 0));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() != "/read"));
+    let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!((response.status(), store.calls()), (StatusCode::FORBIDDEN, 0));
+    assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
     assert!(!response.headers().contains_key(SET_COOKIE));
+    // The answer of another site that has checked who it is.
+    let (response, _) = send(&app, Method::POST, "/in", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(own(&app, Method::GET, "/read", &cookie_of(&response)).await.1, "alice 0");
 }
 
 /// A form of an old browser, which says nothing: its token opens the session, and without it there is none.
@@ -689,4 +723,336 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
 fn reasons_are_words() {
     assert_eq!(SessionError::Gone.to_string(), "the session has ended");
     assert_eq!(CrossSite::Unknown.to_string(), "the request does not say where it comes from");
+}
+
+/// A page of another site can be made to send a header of its own where a server in between lets it, and what it says of itself counts for more than
+/// any token beside the cookie.
+#[tokio::test]
+async fn a_bearer_token_lifts_what_is_unknown_and_nothing_else() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    store.calls();
+    let with_token = [("cookie", cookie.as_str()), ("authorization", "Bearer x")];
+    for foreign in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        let headers: Vec<_> = with_token.into_iter().chain([foreign]).collect();
+        assert_eq!(send(&app, Method::POST, "/write", &headers).await.0.status(), StatusCode::FORBIDDEN, "{foreign:?}");
+    }
+    assert_eq!(store.calls(), 0);
+    assert_eq!(send(&app, Method::POST, "/write", &with_token).await.1, "1", "a client that says nothing");
+    let trusted: Vec<_> = with_token.into_iter().chain([("sec-fetch-site", "same-site"), ("origin", ORIGIN)]).collect();
+    assert_eq!(send(&app, Method::POST, "/write", &trusted).await.1, "2");
+}
+
+/// Clients that offer HTTP/2 in the clear, `curl --http2` and that of the JDK, ask for an upgrade with every request.
+#[tokio::test]
+async fn only_the_handshake_of_a_websocket_is_guarded_as_one() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let get = async |upgrades: &[&'static str]| {
+        let headers = upgrades.iter().map(|upgrade| ("upgrade", *upgrade));
+        let headers = headers.chain([("cookie", cookie.as_str()), ("connection", "Upgrade, HTTP2-Settings")]);
+        send(&app, Method::GET, "/read", &headers.collect::<Vec<_>>()).await.0.status()
+    };
+    for upgrades in [&["h2c"][..], &["TLS/1.0"], &["h2c", "TLS/1.0, IRC/6.9"]] {
+        assert_eq!(get(upgrades).await, StatusCode::OK, "{upgrades:?}");
+    }
+    for upgrades in [&["WebSocket"][..], &["h2c, websocket"], &["h2c", "websocket"], &["websocket/13"]] {
+        assert_eq!(get(upgrades).await, StatusCode::FORBIDDEN, "{upgrades:?}");
+    }
+}
+
+/// Cookies that another pepper has made, or nobody.
+fn forged_cookies(count: usize) -> String {
+    let pepper = Pepper::new(b"the obvious key of someone else!").unwrap();
+    let forged = |_| Sessions::new(MemoryStore::new(1, 1), Pepper::new(KEY).unwrap(), LIFETIMES).begin(UnixTime::now());
+    let handle = |number| forged(number).unwrap().handle();
+    let made_up = |number| Credential::generate(handle(number).tag()).unwrap().text().to_string();
+    let others = |_| Credential::generate(pepper.user_tag(b"alice")).unwrap().text().to_string();
+    let value = |number| if number % 2 == 0 { made_up(number) } else { others(number) };
+    (0..count).map(|number| format!("__Host-id={}; ", value(number))).collect()
+}
+
+/// What no pepper of ours has marked is not looked for, and nobody waits for a position beside it.
+#[tokio::test]
+async fn a_forged_cookie_costs_no_call_of_the_store() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let forged = forged_cookies(9);
+    store.calls();
+    assert_eq!((own(&app, Method::GET, "/read", &forged).await.1.as_str(), store.calls()), ("nobody 0", 0));
+    store.0.position.store(1, Ordering::Relaxed);
+    let (response, body) = own(&app, Method::GET, "/read", &format!("{forged}__Host-at=~ffffffff")).await;
+    assert_eq!((body.as_str(), store.calls()), ("nobody 0", 0));
+    assert!(!response.headers().contains_key(SET_COOKIE));
+    let (_, body) = own(&app, Method::GET, "/read", &format!("{cookie}; __Host-at=~ffffffff")).await;
+    assert_eq!((body.as_str(), store.calls()), ("alice 0", 2), "who has a session waits for what it has seen");
+}
+
+/// Opening twice at once: the one that is refused changes nothing, so what the other one writes is written.
+#[test]
+fn a_slot_that_is_opened_twice_at_once_loses_no_write() {
+    let sessions =
+        Sessions::new(DynStore::new(MemoryStore::new(1 << 24, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let service = filter.layer(tower::service_fn(async |request: Request<()>| {
+        let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
+        let mut session = slot.open().await.unwrap();
+        session.insert("cart", &1).unwrap();
+        let start = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                for _ in 0..20 {
+                    drop(futures_executor::block_on(slot.open()));
+                }
+            });
+            start.wait();
+            drop(session);
+        });
+        Ok::<_, std::convert::Infallible>(Response::new(""))
+    }));
+    for round in 0..3000 {
+        let request = Request::post("/").header("sec-fetch-site", "same-origin").body(()).unwrap();
+        let response = futures_executor::block_on(service.clone().oneshot(request)).unwrap();
+        assert!(response.headers().contains_key(SET_COOKIE), "round {round}: the write was lost");
+    }
+}
+
+/// Whoever can plant cookies can fill the header in front of ours, and names ours.
+#[tokio::test]
+async fn a_cookie_is_found_wherever_it_stands() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    store.calls();
+    let in_front = [
+        ("many small ones", "a=b; ".repeat(1000)),
+        ("pieces that are no cookies", ";".repeat(10_000)),
+        ("20 KB", format!("a={}; ", "x".repeat(20_000))),
+        ("400 KB", format!("a={}; ", "x".repeat(400_000))),
+        ("of our name", forged_cookies(200)),
+        ("of our name, and not of its shape", "__Host-id=junk; ".repeat(600)),
+    ];
+    for (planted, in_front) in &in_front {
+        let (response, body) = own(&app, Method::GET, "/read", &format!("{in_front}{cookie}")).await;
+        assert_eq!((body.as_str(), store.calls()), ("alice 0", 1), "{planted}");
+        assert!(!response.headers().contains_key(SET_COOKIE));
+        let several = [("cookie", in_front.as_str()), ("cookie", &cookie), ("sec-fetch-site", "same-origin")];
+        assert_eq!(send(&app, Method::GET, "/read", &several).await.1, "alice 0", "{planted}, in a field of its own");
+        store.calls();
+    }
+}
+
+/// Behind the bounds there may be a cookie that nobody has looked at: it is not replaced, and what is written is refused aloud.
+#[tokio::test]
+async fn what_was_not_read_to_its_end_is_not_overwritten() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let mut ended = String::new();
+    for _ in 0..9 {
+        let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+        own(&app, Method::POST, "/out", &cookie).await;
+        ended.push_str(&format!("{cookie}; "));
+    }
+    for in_front in [format!("a={}; ", "x".repeat(600_000)), forged_cookies(600), ended] {
+        let header = format!("{in_front}{cookie}");
+        for path in ["/write", "/in"] {
+            let (response, _) = own(&app, Method::POST, path, &header).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
+            assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
+            assert!(!response.headers().contains_key(SET_COOKIE));
+        }
+        let (response, body) = own(&app, Method::GET, "/read", &header).await;
+        assert_eq!(body, "nobody 0");
+        assert!(!response.headers().contains_key(SET_COOKIE));
+    }
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+}
+
+/// A browser sends what it had when the request began: the answer to another one may have changed the cookie meanwhile.
+#[tokio::test]
+async fn a_late_request_makes_no_session_over_another() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let first = cookie_of(&own(&app, Method::POST, "/in", &anonymous).await.0);
+    let second = cookie_of(&own(&app, Method::POST, "/in", &first).await.0);
+    for late in [&anonymous, &first] {
+        let (response, body) = own(&app, Method::POST, "/write", late).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
+        assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
+        let (response, body) = own(&app, Method::GET, "/read", late).await;
+        assert_eq!(body, "nobody 0");
+        assert!(!response.headers().contains_key(SET_COOKIE));
+    }
+    assert_eq!(own(&app, Method::GET, "/read", &second).await.1, "alice 1");
+}
+
+/// Of a session that is over nothing lives: its holder begins another one, once.
+#[tokio::test]
+async fn a_cookie_of_a_session_that_is_over_is_replaced_once() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    for path in ["/write", "/in"] {
+        let over = cookie_of(&own(&app, Method::POST, path, "").await.0);
+        let handle = Credential::parse(over.split_once('=').unwrap().1.as_bytes()).unwrap().handle();
+        assert!(store.delete(handle, UnixTime::now()).await.unwrap());
+        let (response, body) = own(&app, Method::POST, "/write", &over).await;
+        assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "1"));
+        let next = cookie_of(&response);
+        assert_eq!(own(&app, Method::POST, "/write", &next).await.1, "2");
+        // Another request that was under way beside it.
+        let (response, _) = own(&app, Method::POST, "/write", &over).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(!response.headers().contains_key(SET_COOKIE));
+        assert_eq!(own(&app, Method::GET, "/read", &next).await.1, "nobody 2", "no alarm");
+        let signed_in = cookie_of(&own(&app, Method::POST, "/in", &over).await.0);
+        assert_eq!(own(&app, Method::GET, "/devices", &signed_in).await.1, "1", "what is nobody's is no device");
+        own(&app, Method::POST, "/out", &signed_in).await;
+    }
+}
+
+/// Links lead from elsewhere to the first page, without a cookie if it is the first visit. What else comes from elsewhere without one may come from a
+/// browser that holds it back.
+#[tokio::test]
+async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/write"));
+    let get = async |path: &str, method: Method, mode: &str, dest: &str| {
+        let headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
+        send(&app, method, path, &headers).await
+    };
+    let (response, body) = get("/visit", Method::GET, "navigate", "document").await;
+    assert_eq!(body, "1");
+    assert_eq!(own(&app, Method::GET, "/visit", &cookie_of(&response)).await.1, "2");
+    for (method, path, mode, dest) in [
+        (Method::GET, "/visit", "no-cors", "image"),
+        (Method::GET, "/visit", "navigate", "iframe"),
+        (Method::GET, "/visit", "cors", "empty"),
+        (Method::POST, "/write", "navigate", "document"),
+    ] {
+        let (response, body) = get(path, method, mode, dest).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{mode} {dest}");
+        assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
+        assert!(body.contains("problem:session-withheld") && !response.headers().contains_key(SET_COOKIE));
+    }
+    let (response, body) = get("/read", Method::GET, "no-cors", "image").await;
+    assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "nobody 0"), "what only reads is answered");
+}
+
+#[tokio::test]
+async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
+    let sessions =
+        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE).same_site_strict();
+    let app = Router::new().route("/visit", get(write)).route("/read", get(read)).layer(filter);
+    let (response, _) = own(&app, Method::GET, "/visit", "").await;
+    assert!(response.headers()[SET_COOKIE].to_str().unwrap().ends_with("; SameSite=Strict"));
+    let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let (response, _) = send(&app, Method::GET, "/visit", &link).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
+    assert_eq!(send(&app, Method::GET, "/read", &link).await.1, "nobody 0");
+}
+
+/// The client of the JDK puts what it got with `Max-Age` alone into quotes, beside attributes of RFC 2965.
+#[tokio::test]
+async fn a_client_that_quotes_is_known() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    store.0.position.store(1, Ordering::Relaxed);
+    let response = own(&app, Method::POST, "/in", "").await.0;
+    let cookie = cookie_of(&response);
+    let quoted = format!(r#"$Version="1"; {}";$Path="/"; __Host-at="~1";$Path="/""#, cookie.replacen('=', "=\"", 1));
+    store.calls();
+    assert_eq!(own(&app, Method::GET, "/read", &quoted).await.1, "alice 0");
+    assert_eq!(store.calls(), 2, "what stands beside it is read too");
+    for half in [format!("{cookie}\""), cookie.replacen('=', "=\"", 1)] {
+        assert_eq!(own(&app, Method::GET, "/read", &half).await.1, "nobody 0");
+    }
+    // One that knows no Max-Age, or keeps to the older way where there is Expires.
+    let whole = response.headers()[SET_COOKIE].to_str().unwrap();
+    let date = whole.split("; ").find_map(|part| part.strip_prefix("Expires=")).unwrap();
+    let left = httpdate::parse_http_date(date).unwrap().duration_since(std::time::SystemTime::now()).unwrap();
+    assert!((43_190..=43_200).contains(&left.as_secs()), "{whole}");
+    let gone = own(&app, Method::POST, "/out", &cookie).await.0;
+    let whole = gone.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(whole.starts_with("__Host-id=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/;"), "{whole}");
+}
+
+/// A form for somebody who has no session yet: its token is of one that is made for it.
+#[tokio::test]
+async fn a_form_for_nobody_gets_a_session() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).letting_forms_vouch());
+    let (response, token) = send(&app, Method::GET, "/form-token", &[]).await;
+    assert_eq!(store.calls(), 1);
+    let cookie = cookie_of(&response);
+    let (response, again) = send(&app, Method::GET, "/form-token", &[("cookie", &cookie)]).await;
+    assert_eq!((again.as_str(), response.headers().contains_key(SET_COOKIE)), (token.as_str(), false));
+    let post = Request::post("/form").header("cookie", &cookie).body(Body::from(token)).unwrap();
+    assert_eq!(app.oneshot(post).await.unwrap().status(), StatusCode::OK);
+}
+
+/// Whoever signs out is told so only if a session has ended.
+#[tokio::test]
+async fn an_end_that_ended_nothing_is_not_acknowledged() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for path in ["/out", "/out-everywhere", "/out-elsewhere"] {
+        for stranger in ["", "a=b", &forged_cookies(3), "__Host-id=junk"] {
+            let (response, body) = own(&app, Method::POST, path, stranger).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {stranger}");
+            assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
+        }
+    }
+    assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "alice 0");
+    assert_eq!(own(&app, Method::POST, "/out", &cookie).await.1, "bye");
+    assert_eq!(own(&app, Method::POST, "/out", &cookie).await.0.status(), StatusCode::UNAUTHORIZED, "once more");
+}
+
+/// A page that greets whoever is signed in, and everybody else too; but nobody while it is not known who it is.
+#[tokio::test]
+async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for (cookie, greeted) in [("", "stranger"), (&anonymous, "stranger"), (&cookie, "alice")] {
+        let (response, body) = own(&app, Method::GET, "/greet", cookie).await;
+        assert_eq!(body, greeted);
+        assert!(!response.headers().contains_key(SET_COOKIE) && response.headers().contains_key(VARY));
+    }
+    store.go_away(true);
+    assert_eq!(own(&app, Method::GET, "/greet", &cookie).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let unfiltered = Router::new().route("/greet", get(greet));
+    let (response, _) = own(&unfiltered, Method::GET, "/greet", &cookie).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// On one host all ports share cookies: each application has a name of its own for its.
+#[tokio::test]
+async fn two_applications_on_one_host_leave_each_other_alone() {
+    let layer = |key: &[u8]| {
+        let sessions =
+            Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(key).unwrap(), LIFETIMES);
+        SessionLayer::without_tls(sessions, CsrfGuard::new([ORIGIN]), DEADLINE)
+    };
+    let app = |name: &str, key: &[u8]| {
+        let routes = Router::new().route("/read", get(read)).route("/in", post(sign_in)).route("/out", post(sign_out));
+        routes.layer(layer(key).with_cookie_name(name).unwrap())
+    };
+    let (shop, desk) = (app("shop", KEY), app("desk", b"the obvious key of someone else!"));
+    let in_shop = cookie_of(&own(&shop, Method::POST, "/in", "").await.0);
+    let at_desk = cookie_of(&own(&desk, Method::POST, "/in", &in_shop).await.0);
+    assert!(in_shop.starts_with("shop=") && at_desk.starts_with("desk="));
+    let jar = format!("{in_shop}; {at_desk}");
+    let gone = own(&desk, Method::POST, "/out", &jar).await.0;
+    assert_eq!(cookie_of(&gone), "desk=");
+    assert_eq!(own(&shop, Method::GET, "/read", &jar).await.1, "alice 0");
+    assert_eq!(own(&desk, Method::GET, "/read", &jar).await.1, "nobody 0");
+    for wrong in ["", "a b", "a=b", "__Host-id", "ü"] {
+        assert_eq!(layer(KEY).with_cookie_name(wrong).map(|_| ()), Err(CookieError::Name), "{wrong:?}");
+    }
+    assert!(layer(KEY).with_cookie_name(&"x".repeat(127)).is_ok());
+    assert!(layer(KEY).with_cookie_name(&"x".repeat(128)).is_err());
 }

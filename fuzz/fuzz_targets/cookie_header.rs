@@ -12,7 +12,7 @@ fn plainly(header: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         let end = text.iter().rposition(|byte| !is_blank(byte)).map_or(start, |end| end + 1);
         text[start..end].to_vec()
     };
-    let pieces = header.split(|byte| *byte == b';').take(MAX_COOKIES);
+    let pieces = header.split(|byte| *byte == b';');
     let cookie = |piece: &[u8]| {
         let place = piece.iter().position(|byte| *byte == b'=')?;
         Some((trim(&piece[..place]), trim(&piece[place + 1..])))
@@ -24,6 +24,6 @@ fuzz_target!(|header: &[u8]| {
     let read: Vec<_> = cookies(header).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
     assert!(header.len() > MAX_COOKIE_HEADER || read == plainly(header));
     for (name, value) in &read {
-        assert!(cookies_named([header], name).any(|found| found == value));
+        assert!(read.len() > MAX_COOKIES || cookies_named([header], name).any(|found| found == value));
     }
 });

@@ -7,6 +7,7 @@ use super::record::{Record, SignedInUser};
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -66,6 +67,22 @@ pub struct Session {
     has_new_cookie: bool,
     /// An update has made something that cannot be read again.
     has_misfit: bool,
+    /// Something was given out that leads back to it: it is to be made, though nothing is in it.
+    is_wanted: AtomicBool,
+    /// Whether it may be made, if it is in no store yet.
+    pub(super) making: Making,
+}
+
+/// Whether a session that is in no store yet may be made: it may not take the place of one whose cookie nobody has seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Making {
+    /// By whatever is written into it.
+    Free,
+    /// By a sign-in alone.
+    #[cfg(feature = "tower")]
+    SignIn,
+    /// Not at all.
+    Refused,
 }
 
 impl Session {
@@ -100,7 +117,16 @@ impl Session {
             renewal: None,
             has_new_cookie: false,
             has_misfit: false,
+            is_wanted: AtomicBool::new(false),
+            making: Making::Free,
         }
+    }
+
+    /// Says whether it may be made.
+    #[cfg(feature = "tower")]
+    pub(crate) const fn made(mut self, making: Making) -> Self {
+        self.making = making;
+        self
     }
 
     pub(super) fn of_entry(credential: Credential, record: Box<Record>, entry: Entry) -> Self {
@@ -201,8 +227,13 @@ impl Session {
 
     /// True if there is something to save.
     #[must_use]
-    pub const fn has_changed(&self) -> bool {
-        !self.changes.is_empty()
+    pub fn has_changed(&self) -> bool {
+        !self.changes.is_empty() || self.version.is_none() && self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Has it made, if it is in no store yet, for what was given out.
+    pub(super) fn want(&self) {
+        self.is_wanted.store(true, Ordering::Relaxed);
     }
 
     /// What the list of the user's sessions calls this one: a device, a place.

@@ -18,6 +18,9 @@ pub enum SessionError {
     },
     /// A value that cannot be JSON, or is not of the type asked for.
     Data,
+    /// The browser may have a cookie that this request does not show, and no session is made in its place: it holds back what comes from another
+    /// site, or sends more than is read.
+    Withheld,
     /// The system gives no random bytes.
     Random,
     /// The store's own.
@@ -33,6 +36,9 @@ impl fmt::Display for SessionError {
                 write!(f, "the session's data is {by} bytes longer than the {} allowed", super::MAX_RECORD)
             }
             Self::Data => f.write_str("a value of the session cannot be JSON, or is of another type"),
+            Self::Withheld => {
+                f.write_str("the browser may have a cookie that the request does not show: no session is made")
+            }
             Self::Random => f.write_str("the system gives no random bytes"),
             Self::Store(error) => write!(f, "{error}"),
         }

@@ -265,14 +265,16 @@ impl SessionStore for MemoryStore {
         if entry.content.kind == Kind::Anonymous {
             // Held while it is made, so that no pointer comes to stand there.
             let signed_in = self.read();
-            let is_new = signed_in.pointer(handle, now).is_none() && self.insert_anonymous(handle, entry, now);
+            let is_free = signed_in.live(handle, now).is_none() && signed_in.pointer(handle, now).is_none();
+            let is_new = is_free && self.insert_anonymous(handle, entry, now);
             return Ok(if is_new { Created::Done(version) } else { Created::Exists });
         }
         let mut signed_in = self.write();
         if signed_in.epoch(handle.tag()).number != epoch {
             return Ok(Created::Revoked);
         }
-        if signed_in.live(handle, now).is_some() || signed_in.pointer(handle, now).is_some() {
+        let is_taken = signed_in.live(handle, now).is_some() || signed_in.pointer(handle, now).is_some();
+        if is_taken || self.is_anonymous(handle, now) {
             return Ok(Created::Exists);
         }
         // What has been there is over, and so is what has led to it.

@@ -1,7 +1,7 @@
 //! Sessions of one application: made, found, changed, signed in and ended.
 
 use super::credential::{Credential, Handle, Pepper};
-use super::current::{Change, Session};
+use super::current::{Change, Making, Session};
 use super::error::SessionError;
 use super::event::{Event, Events};
 use super::record::{Record, SignedInUser};
@@ -65,11 +65,17 @@ pub struct Sessions<S> {
 }
 
 /// What a credential leads to.
-enum Found {
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a request, and it is nearly always this one")]
+enum Looked {
     Session(Session),
-    /// It was right once, and is no longer.
+    /// It was right once, and is no longer: the session was ended.
     Stolen,
-    Nothing,
+    /// The session lives, for who has signed in since then.
+    Superseded,
+    /// The session cannot be read.
+    Unreadable,
+    /// No session lives under this handle.
+    Over,
 }
 
 /// Somebody is about to sign in: made by [`Sessions::attempt`].
@@ -146,8 +152,14 @@ impl<S: SessionStore> Sessions<S> {
     /// [`SessionError::Random`]
     pub fn begin(&self, now: UnixTime) -> Result<Session, SessionError> {
         let credential = self.pepper.mark(Credential::generate_anonymous().map_err(|_| SessionError::Random)?, 0);
-        let record = Record::new(self.pepper.seal(&credential), self.schema, now);
-        Ok(Session::unsaved(credential, record, self.deadlines(now)))
+        Ok(self.beginning(credential, now))
+    }
+
+    /// A session under this credential, of nobody and in no store.
+    fn beginning(&self, credential: Credential, now: UnixTime) -> Session {
+        let mut record = Record::new(self.pepper.seal(&credential), self.schema, now);
+        record.generation = credential.generation();
+        Session::unsaved(credential, record, self.deadlines(now))
     }
 
     fn deadlines(&self, now: UnixTime) -> Deadlines {
@@ -155,8 +167,8 @@ impl<S: SessionStore> Sessions<S> {
         Deadlines { idle: after(now, idle.min(absolute)), absolute: after(now, absolute) }
     }
 
-    /// Finds the session of one of the cookies that a request came with: the first whose verifier is right. Nothing that is malformed costs a
-    /// look into the store.
+    /// Finds the session of one of the cookies that a request came with: the first whose verifier is right. Nothing that this pepper has not made
+    /// costs a call of the store.
     ///
     /// # Errors
     /// [`SessionError::Store`]: then nobody knows whether there is one. Keep the cookie and answer 503.
@@ -165,50 +177,83 @@ impl<S: SessionStore> Sessions<S> {
         cookies: impl IntoIterator<Item = &'c [u8]>,
         now: UnixTime,
     ) -> Result<Option<Session>, SessionError> {
-        for cookie in cookies {
-            let Some(credential) = Credential::parse(cookie) else { continue };
-            let handle = credential.handle();
-            let Some(entry) = self.store.load(handle, now).await? else { continue };
-            match self.verified(credential, entry, now) {
-                Found::Session(mut session) => {
-                    let Some(idle) = self.next_idle(&session, now) else { return Ok(Some(session)) };
-                    match self.store.touch(handle, idle, now).await {
-                        Ok(true) => session.deadlines.idle = idle,
-                        // It has ended since it was read.
-                        Ok(false) => continue,
-                        // What was read is good; the next request tries again.
-                        Err(_) => {}
-                    }
-                    return Ok(Some(session));
-                }
-                Found::Stolen => drop(self.store.delete(handle, now).await?),
-                Found::Nothing => {}
+        for credential in cookies.into_iter().filter_map(|cookie| self.issued(cookie)) {
+            if let Looked::Session(session) = self.look(credential, now).await? {
+                return Ok(Some(session));
             }
         }
         Ok(None)
     }
 
+    /// The credential in a cookie, if this pepper has made it, whether it still counts or not.
+    pub(crate) fn issued(&self, cookie: &[u8]) -> Option<Credential> {
+        Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
+    }
+
+    /// Finds the session of one of these credentials, or begins one. What this pepper has issued is not a stranger's: the new one takes the handle of
+    /// the one before, so that it can only be made where nothing lives that has come of that.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn find_or_begin(
+        &self,
+        issued: impl IntoIterator<Item = Credential>,
+        now: UnixTime,
+    ) -> Result<Session, SessionError> {
+        let (mut superseded, mut over) = (None, None);
+        for credential in issued {
+            let next = credential.renewed().map(|next| self.pepper.mark(next, credential.generation().wrapping_add(1)));
+            match self.look(credential, now).await? {
+                Looked::Session(session) => return Ok(session),
+                Looked::Superseded | Looked::Stolen => superseded = superseded.or(Some(next)),
+                Looked::Over => over = over.or(Some(next)),
+                // The handle stays taken by what cannot be read.
+                Looked::Unreadable => {}
+            }
+        }
+        match superseded.or(over) {
+            None => self.begin(now),
+            Some(credential) => Ok(self.beginning(credential.map_err(|_| SessionError::Random)?, now)),
+        }
+    }
+
+    /// Looks for the session of a credential that this pepper has made.
+    async fn look(&self, credential: Credential, now: UnixTime) -> Result<Looked, SessionError> {
+        let handle = credential.handle();
+        let Some(entry) = self.store.load(handle, now).await? else { return Ok(Looked::Over) };
+        let looked = self.verified(credential, entry, now);
+        if matches!(looked, Looked::Stolen) {
+            self.store.delete(handle, now).await?;
+        }
+        let Looked::Session(mut session) = looked else { return Ok(looked) };
+        let Some(idle) = self.next_idle(&session, now) else { return Ok(Looked::Session(session)) };
+        match self.store.touch(handle, idle, now).await {
+            Ok(true) => session.deadlines.idle = idle,
+            // It has ended since it was read.
+            Ok(false) => return Ok(Looked::Over),
+            // What was read is good; the next request tries again.
+            Err(_) => {}
+        }
+        Ok(Looked::Session(session))
+    }
+
     /// The session of a credential, if its verifier is right.
-    fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Found {
+    fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Looked {
         let Some(record) = Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
             (self.observer)(&Event::Unreadable { handle: credential.handle() });
-            return Found::Nothing;
+            return Looked::Unreadable;
         };
         let sealed = self.pepper.seal(&credential);
         let is_current = record.verifier == sealed;
         if !is_current {
             match record.previous.iter().find(|previous| previous.verifier == sealed) {
                 Some(previous) if previous.until.is_none_or(|until| now < until) => {}
+                None if credential.generation() != record.generation => return Looked::Superseded,
                 // Whoever renewed it has another one: of the two, one is a thief.
-                None if !self.pepper.has_issued(&credential) => return Found::Nothing,
-                // Somebody has signed in since then.
-                None if credential.generation() != record.generation => return Found::Nothing,
                 _ => {
                     self.thefts.fetch_add(1, Ordering::Relaxed);
                     let user = record.user.map(|user| user.name);
                     (self.observer)(&Event::Theft { handle: credential.handle(), user });
-                    return Found::Stolen;
+                    return Looked::Stolen;
                 }
             }
         }
@@ -216,7 +261,7 @@ impl<S: SessionStore> Sessions<S> {
         if is_current && session.record.previous.iter().any(|previous| previous.until.is_none()) {
             session.change(Change::Retirement(after(now, self.lifetimes.grace)));
         }
-        Found::Session(session)
+        Looked::Session(session)
     }
 
     /// Where the idle deadline is to be pushed on to: at most once in a fifth of the idle time.
@@ -249,12 +294,16 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     async fn create(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+        if session.making != Making::Free {
+            return Err(SessionError::Withheld);
+        }
         match self.store.create(session.handle(), session.content()?, now).await? {
             Created::Done(version) => {
                 session.saved(version);
                 Ok(())
             }
-            // 96 random bits that somebody has already: or the same call, asked again after an answer was lost.
+            // What has become of the session whose cookie the request came with lives on elsewhere. Or the same call, asked again after an answer was
+            // lost; or 96 random bits that somebody has already.
             Created::Exists => Err(SessionError::Gone),
             Created::Revoked => Err(SessionError::Revoked),
         }
@@ -304,6 +353,9 @@ impl<S: SessionStore> Sessions<S> {
         now: UnixTime,
     ) -> Result<(), SessionError> {
         let Attempt { user, epoch } = attempt;
+        if session.version.is_none() && session.making == Making::Refused {
+            return Err(SessionError::Withheld);
+        }
         let tag = self.pepper.user_tag(user.as_bytes());
         loop {
             let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
@@ -368,8 +420,10 @@ impl<S: SessionStore> Sessions<S> {
         self.save(session, now).await
     }
 
-    /// A token for a hidden field of a form, for browsers that do not say where a request comes from.
+    /// A token for a hidden field of a form, for browsers that do not say where a request comes from. A session that is in no store yet is made for it
+    /// when it is saved, as [`Session::has_changed`] then tells.
     pub fn form_token(&self, session: &Session) -> String {
+        session.want();
         self.pepper
             .form_token(session.handle(), session.record.generation)
             .iter()
@@ -401,20 +455,21 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Ends what has become, by signing in, of the sessions that these cookies were of: they open none any more, but whoever has one was in it.
+    /// False if nothing lived that has come of any.
     #[cfg(feature = "tower")]
     pub(crate) async fn end_by<'c>(
         &self,
         cookies: impl IntoIterator<Item = &'c [u8]>,
         now: UnixTime,
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
+        let mut has_ended = false;
         for cookie in cookies {
             // Handles are no secret: nobody signs out others by what he has made up.
-            if let Some(credential) = Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
-            {
-                self.end(credential.handle(), now).await?;
+            if let Some(credential) = self.issued(cookie) {
+                has_ended |= self.end(credential.handle(), now).await?;
             }
         }
-        Ok(())
+        Ok(has_ended)
     }
 
     /// Ends all sessions of a user but this one, if one is given. From the returned epoch on, tokens and JWTs of that user issued at or before
@@ -449,7 +504,9 @@ impl<S: SessionStore> Sessions<S> {
         loop {
             let page = self.store.list_by_user(tag, last, PAGE, now).await?;
             for (handle, entry) in &page {
-                let Some(record) = Record::decode(&entry.content.bytes) else { continue };
+                // Nobody's is no user's, though it may have taken the handle of one that is over.
+                let record = Record::decode(&entry.content.bytes).filter(|record| record.user.is_some());
+                let Some(record) = record else { continue };
                 let last_seen = entry.content.deadlines.idle.as_secs().saturating_sub(self.lifetimes.idle);
                 listed.push(Listed {
                     handle: *handle,

@@ -1,10 +1,12 @@
 //! Reading the `Cookie` header (RFC 6265 section 4.2), without a heap.
 
-/// Bytes of one header field that are looked at; what is behind them is not.
-pub const MAX_COOKIE_HEADER: usize = 16_384;
+/// Bytes of one header field that are looked at; what is behind them is not. Servers let less through: hyper, the most generous, all header fields
+/// together up to 408 KB.
+pub const MAX_COOKIE_HEADER: usize = 512 * 1024;
 
-/// Cookies of one header field that are looked at.
-pub const MAX_COOKIES: usize = 128;
+/// Values of one name in one header field that [`cookies_named`] gives: all that have another name cost nothing of it. Browsers keep fewer cookies for
+/// a site, 180 at most.
+pub const MAX_COOKIES: usize = 512;
 
 /// The cookies of one `Cookie` header field, in order: each name and its value, byte for byte.
 ///
@@ -28,7 +30,7 @@ pub fn cookies(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let end = looked_at.iter().rposition(|byte| *byte == b';').unwrap_or(0);
         looked_at.get(..end).unwrap_or_default()
     };
-    whole.split(|byte| *byte == b';').take(MAX_COOKIES).filter_map(|piece| {
+    whole.split(|byte| *byte == b';').filter_map(|piece| {
         let place = piece.iter().position(|byte| *byte == b'=')?;
         let (name, value) = piece.split_at_checked(place)?;
         Some((trimmed(name), trimmed(value.get(1..)?)))
@@ -50,7 +52,8 @@ pub fn cookies_named<'h, F>(fields: F, name: &[u8]) -> impl Iterator<Item = &'h 
 where
     F: IntoIterator<Item = &'h [u8]>,
 {
-    fields.into_iter().flat_map(cookies).filter(move |(found, _)| *found == name).map(|(_, value)| value)
+    let of_field = move |field| cookies(field).filter(move |(found, _)| *found == name).take(MAX_COOKIES);
+    fields.into_iter().flat_map(of_field).map(|(_, value)| value)
 }
 
 /// Without the spaces and tabs around it (RFC 6265 section 5.2) and nothing else.

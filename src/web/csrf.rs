@@ -38,7 +38,8 @@ impl core::error::Error for CrossSite {}
 /// is missing.
 ///
 /// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so does what a person asked for by hand. A
-/// request with a bearer token passes too: no other site can make a browser send one. Other `Authorization` a browser may add by itself.
+/// request with a bearer token passes where it does not say where it comes from: a client without a browser. It vouches for nothing that says that it
+/// comes from elsewhere, since any text passes for a token here.
 ///
 /// ```
 /// use countersign::web::{CrossSite, CsrfGuard};
@@ -106,12 +107,19 @@ impl CsrfGuard {
     /// # Errors
     /// [`CrossSite`]
     pub fn judge(&self, request: &Parts) -> Result<(), CrossSite> {
-        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS)
-            && !request.headers.contains_key(UPGRADE);
-        let bears_token = matches!(bearer(&request.headers), Bearer::Token(_));
-        if is_safe || bears_token || (self.exempt)(request) {
+        let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) && !is_websocket(request);
+        if is_safe || (self.exempt)(request) {
             return Ok(());
         }
+        match self.site(request) {
+            // Why: nobody has looked at the token, and what a browser says of the site counts for more than a header that a script has set.
+            Err(CrossSite::Unknown) if matches!(bearer(&request.headers), Bearer::Token(_)) => Ok(()),
+            verdict => verdict,
+        }
+    }
+
+    /// Judges by what the request says of where it comes from.
+    fn site(&self, request: &Parts) -> Result<(), CrossSite> {
         let only = |name: &HeaderName| {
             let mut values = request.headers.get_all(name).iter();
             let first = values.next().map(|value| value.as_bytes());
@@ -132,4 +140,15 @@ impl CsrfGuard {
             },
         }
     }
+}
+
+/// True for the handshake of a WebSocket (RFC 6455 section 4.1), which browsers make for other sites too, with cookies. Any other protocol that is
+/// offered, HTTP/2 for example, is none of a browser's.
+fn is_websocket(request: &Parts) -> bool {
+    let offered =
+        request.headers.get_all(UPGRADE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    // A protocol may have a version behind it (RFC 9110 section 7.8).
+    let mut names =
+        offered.map(|protocol| protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii());
+    names.any(|name| name.eq_ignore_ascii_case(b"websocket"))
 }

@@ -3,7 +3,7 @@
 use crate::jwt::VerifiedClaims;
 use crate::token::VerifiedToken;
 use axum_core::body::Body;
-use axum_core::extract::FromRequestParts;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -125,6 +125,28 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
         }
         let refusal = slot_of(parts).map(|slot| slot.refusal(crate::session::SessionError::Gone).map(Body::from));
         Err(refusal.unwrap_or_else(|| FilterMissing.into_response()))
+    }
+}
+
+/// For a page that greets whoever is signed in: `None` where nobody is, and only there. A store that does not answer is a 503 here too.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use countersign::web::SignedIn;
+///
+/// async fn home(signed_in: Option<SignedIn>) -> String {
+///     let user = signed_in.as_ref().and_then(|SignedIn(session)| session.user());
+///     format!("hello {}", user.unwrap_or("stranger"))
+/// }
+///
+/// let app: Router = Router::new().route("/", get(home));
+/// ```
+impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Response> {
+        let session = super::OpenSession::from_request_parts(parts, state).await?;
+        Ok(session.user().is_some().then_some(Self(session)))
     }
 }
 

@@ -48,6 +48,7 @@ const CROSS_SITE: &str =
     r#"{"type":"urn:countersign:problem:cross-site","title":"The request comes from another site","status":403}"#;
 const UNKNOWN_SITE: &str = r#"{"type":"urn:countersign:problem:cross-site","title":"The request does not say which site it comes from: Origin or Sec-Fetch-Site is needed","status":403}"#;
 const SIGNED_OUT: &str = r#"{"type":"urn:countersign:problem:signed-out","title":"Nobody is signed in, or no longer: sign in","status":401}"#;
+const WITHHELD: &str = r#"{"type":"urn:countersign:problem:session-withheld","title":"The browser may have a session that the request does not show: none is made in its place","status":403}"#;
 const NOT_WRITTEN: &str =
     r#"{"type":"urn:countersign:problem:session","title":"The session could not be read or written","status":500}"#;
 const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title":"Sessions are not available just now: try again","status":503}"#;
@@ -84,6 +85,7 @@ pub(super) fn session(error: crate::session::SessionError, page: Option<&HeaderV
             let header = (RETRY_AFTER, HeaderValue::from_static("2"));
             Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: STORE_AWAY }
         }
+        SessionError::Withheld => Problem { status: StatusCode::FORBIDDEN, header: vary, body: WITHHELD },
         _ => Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN },
     };
     let mut response = problem.into_response();

@@ -1,7 +1,7 @@
 //! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
 
 use super::affinity::{Affinity, Route};
-use super::{CsrfGuard, SameSite, SetCookie, cookies_named};
+use super::{CookieError, CsrfGuard, HostPrefix, MAX_COOKIES, NoPrefix, Prefix, SameSite, SetCookie, cookies};
 use crate::UnixTime;
 use crate::session::{DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
 use core::future::poll_fn;
@@ -10,11 +10,32 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use std::format;
 use std::string::String;
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// How cookies are called, without a prefix.
+#[derive(Clone)]
+pub(super) struct Names {
+    credential: String,
+    beside: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { credential: "id".into(), beside: "at".into() }
+    }
+}
+
+/// The last second that a date of a cookie can say: the year has four digits.
+const LAST_DATE: u64 = 253_402_300_799;
+
+/// A value without the quotes that some clients put around it (RFC 6265 section 4.1.1 allows them, RFC 2965 had them).
+pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+    if let [b'"', inner @ .., b'"'] = value { inner } else { value }
+}
 
 #[derive(Clone)]
 pub(super) struct Filter {
@@ -22,18 +43,41 @@ pub(super) struct Filter {
     pub(super) guard: CsrfGuard,
     pub(super) deadline: Duration,
     pub(super) has_tls: bool,
+    pub(super) names: Names,
+    /// `SameSite=Strict` instead of `Lax`.
+    pub(super) is_strict: bool,
     pub(super) affinity: Option<Affinity>,
     /// Where people are shown to who would get a 401 or a 403.
     pub(super) page: Option<HeaderValue>,
 }
 
 impl Filter {
-    pub(super) const fn cookie_name(&self) -> &'static str {
-        if self.has_tls { "__Host-id" } else { "id" }
+    /// Says how cookies are called, without the prefix that the name of one over TLS has.
+    pub(super) fn name(&mut self, name: &str) -> Result<(), CookieError> {
+        // Why: what every later answer would fail by is told at the start.
+        SetCookie::new(name, "").write(&mut [0; 128])?;
+        self.names = Names { credential: name.into(), beside: format!("{name}-at") };
+        Ok(())
     }
 
-    const fn hint_name(&self) -> &'static str {
-        if self.has_tls { "__Host-at" } else { "at" }
+    /// True for the name of the cookie of a credential.
+    pub(super) fn is_credential(&self, name: &[u8]) -> bool {
+        self.is_name(name, &self.names.credential)
+    }
+
+    fn is_name(&self, name: &[u8], own: &str) -> bool {
+        let prefix = if self.has_tls { HostPrefix::PREFIX } else { NoPrefix::PREFIX };
+        name.strip_prefix(prefix.as_bytes()) == Some(own.as_bytes())
+    }
+
+    /// True for a request of another site to which a browser does not add the cookie, though it may have one (RFC 6265bis section 5.2): with
+    /// `SameSite=Lax` all but those that lead to the page itself by a safe method, with `SameSite=Strict` those too.
+    pub(super) fn holds_back(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let says = |name: &str, expected: &str| headers.get(name).is_some_and(|value| value == expected);
+        let leads_here = matches!(*method, Method::GET | Method::HEAD)
+            && says("sec-fetch-mode", "navigate")
+            && says("sec-fetch-dest", "document");
+        says("sec-fetch-site", "cross-site") && (self.is_strict || !leads_here)
     }
 
     /// What the cookie beside the credential says: the first that can be read.
@@ -42,8 +86,10 @@ impl Filter {
             return Hint::NONE;
         }
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let mut values = cookies_named(fields, self.hint_name().as_bytes());
-        values.find_map(|value| self.read_hint(value)).unwrap_or(Hint::NONE)
+        let named = fields.flat_map(cookies).filter(|(name, _)| self.is_name(name, &self.names.beside));
+        // A bound for what is read of others' making.
+        let mut values = named.take(MAX_COOKIES).map(|(_, value)| value);
+        values.find_map(|value| self.read_hint(unquoted(value))).unwrap_or(Hint::NONE)
     }
 
     /// `[node][~position]`
@@ -98,8 +144,8 @@ impl Filter {
         }
         let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
         Cookies {
-            credential: credential.and_then(|value| self.set_cookie("id", &value, seconds)),
-            beside: beside.and_then(|value| self.set_cookie("at", &value, seconds)),
+            credential: credential.and_then(|value| self.set_cookie(&self.names.credential, &value, seconds)),
+            beside: beside.and_then(|value| self.set_cookie(&self.names.beside, &value, seconds)),
         }
     }
 
@@ -121,16 +167,32 @@ impl Filter {
 
     /// What takes the cookie away.
     pub(super) fn no_cookie(&self) -> Cookies {
-        Cookies { credential: self.set_cookie("id", "", 0), beside: None }
+        Cookies { credential: self.set_cookie(&self.names.credential, "", 0), beside: None }
     }
 
     /// A `Set-Cookie` value that a browser keeps for so many seconds.
     fn set_cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
-        let mut out = [0; 256];
+        // Why: what knows no Max-Age keeps to this, and the client of the JDK then sends the value without quotes. One that is to go went long ago,
+        // whatever the clock of the browser says.
+        let now = UnixTime::now().as_secs();
+        let expires = UnixTime::from_secs(if max_age == 0 { 0 } else { now.saturating_add(max_age).min(LAST_DATE) });
+        let mut out = [0; 512];
+        let same_site = if self.is_strict { SameSite::Strict } else { SameSite::Lax };
         let written = if self.has_tls {
-            SetCookie::host(name, value).http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+            SetCookie::host(name, value)
+                .http_only()
+                .same_site(same_site)
+                .max_age(max_age)
+                .expires(expires)
+                .write(&mut out)
         } else {
-            SetCookie::new(name, value).path("/").http_only().same_site(SameSite::Lax).max_age(max_age).write(&mut out)
+            SetCookie::new(name, value)
+                .path("/")
+                .http_only()
+                .same_site(same_site)
+                .max_age(max_age)
+                .expires(expires)
+                .write(&mut out)
         };
         let mut value = HeaderValue::from_str(written.ok()?).ok()?;
         value.set_sensitive(true);

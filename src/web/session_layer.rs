@@ -1,9 +1,9 @@
 //! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
 
 use super::affinity::Affinity;
-use super::session_filter::Filter;
+use super::session_filter::{Filter, Names};
 use super::session_slot::{Closing, SessionSlot, Write, make_personal};
-use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
+use super::{CookieError, CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
 use crate::session::{DynStore, Sessions};
 use core::fmt;
 use core::pin::Pin;
@@ -25,7 +25,9 @@ use tower_service::Service;
 /// | read | 1, and a touch once in a fifth of the idle time | the handler's, `Vary: Cookie`, `Cache-Control: no-store` |
 /// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one |
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
+/// | of another site without a cookie, written, and no link that is followed | 0 | 403, problem `session-withheld`: the browser may hold its cookie back |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
+/// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
 /// | a 401 or 403 of these for somebody who looks at a page | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
 ///
@@ -67,7 +69,16 @@ impl SessionLayer {
     #[must_use]
     pub fn new(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
         let sessions = Arc::new(sessions);
-        let filter = Filter { sessions, guard, deadline, has_tls: true, affinity: None, page: None };
+        let filter = Filter {
+            sessions,
+            guard,
+            deadline,
+            has_tls: true,
+            names: Names::default(),
+            is_strict: false,
+            affinity: None,
+            page: None,
+        };
         Self { filter: Arc::new(filter), body: FromText }
     }
 
@@ -99,6 +110,50 @@ impl<B> SessionLayer<B> {
     #[must_use]
     pub fn with_affinity(self, affinity: Affinity) -> Self {
         self.with(|filter| filter.affinity = Some(affinity))
+    }
+
+    /// Calls the session's cookie by this name instead of `id`, behind `__Host-` unless it is [`without_tls`](SessionLayer::without_tls), and the one
+    /// beside it by the same with `-at`: for several applications on one host, whose ports share cookies.
+    ///
+    /// ```
+    /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+    /// # use countersign::web::{CsrfGuard, SessionLayer};
+    /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+    /// # let deadline = std::time::Duration::from_millis(250);
+    /// let guard = CsrfGuard::new(["http://localhost:8080"]);
+    /// let filter: SessionLayer = SessionLayer::without_tls(sessions, guard, deadline).with_cookie_name("shop")?;
+    /// assert!(filter.clone().with_cookie_name("a shop").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CookieError::Name`] for what is no name, or has a prefix of its own; [`CookieError::BufferTooSmall`] for one of more than 127 characters.
+    pub fn with_cookie_name(self, name: &str) -> Result<Self, CookieError> {
+        let mut filter = Filter::clone(&self.filter);
+        filter.name(name)?;
+        Ok(Self { filter: Arc::new(filter), body: self.body })
+    }
+
+    /// Sets cookies with `SameSite=Strict`: browsers send none with a request that comes from another site, not even with a link that is followed.
+    /// What such a request writes is refused ([`SessionError::Withheld`](crate::session::SessionError::Withheld)), as nobody knows whether the
+    /// browser has a session.
+    ///
+    /// ```
+    /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+    /// # use countersign::web::{CsrfGuard, SessionLayer};
+    /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+    /// # let deadline = std::time::Duration::from_millis(250);
+    /// let guard = CsrfGuard::new(["https://bank.example"]);
+    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).same_site_strict();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn same_site_strict(self) -> Self {
+        self.with(|filter| filter.is_strict = true)
     }
 
     fn with(self, change: impl FnOnce(&mut Filter)) -> Self {
@@ -185,7 +240,7 @@ where
             let response = problem::cross_site(reason, page.as_ref()).map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
-        let slot = SessionSlot::new(&self.filter, &parts.headers, page, needs_token);
+        let slot = SessionSlot::new(&self.filter, &parts.method, &parts.headers, page, needs_token);
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
@@ -247,7 +302,12 @@ where
                     let (outcome, cookie) = ready!(write.as_mut().poll(context));
                     let mut response = response.take();
                     if let Err(error) = outcome {
-                        response = Some(slot.refusal(error).map(|text| body.make_body(text)));
+                        let reason = response.and_then(|response| response.extensions().get::<CrossSite>().copied());
+                        let mut refusal = slot.refusal(error).map(|text| body.make_body(text));
+                        if let Some(reason) = reason {
+                            refusal.extensions_mut().insert(reason);
+                        }
+                        response = Some(refusal);
                     }
                     if let Some(response) = &mut response {
                         make_personal(response.headers_mut(), cookie);

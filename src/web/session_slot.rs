@@ -1,20 +1,20 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
-use super::session_filter::{Cookies, Filter, Hint, Spent};
-use super::{cookies_named, problem};
+use super::session_filter::{Cookies, Filter, Hint, Spent, unquoted};
+use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
 use crate::UnixTime;
-use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Session, SessionError, Sessions};
+use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
 use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
-/// Cookies of the session's name that are tried: more than one is there where a sibling host or an old path has set one.
+/// Credentials of ours that are tried: more than one is there where a sibling host or an old path has set one.
 const MAX_TRIED: usize = 8;
 
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
@@ -25,6 +25,8 @@ struct Inside {
     filter: Arc<Filter>,
     /// Those that could be a credential.
     cookies: Vec<[u8; CREDENTIAL_LEN]>,
+    /// There were more, or longer header fields, than are looked at.
+    is_cut: bool,
     /// What is said beside them.
     hint: Hint,
     /// The position that is said there is of no use.
@@ -33,8 +35,8 @@ struct Inside {
     has_written: AtomicBool,
     state: Mutex<State>,
     spent: Spent,
-    /// Another site makes the request: a cookie that the browser keeps back is not overwritten.
-    is_foreign: bool,
+    /// Another site makes the request, so that the browser may hold a cookie back.
+    is_held_back: bool,
     /// Nobody knows where the request comes from: only the token of a form opens the session.
     needs_token: bool,
     /// Where somebody signs in who looks at a page; `None` for other requests.
@@ -47,6 +49,14 @@ enum State {
     InUse,
     Open(Session),
     Ended,
+}
+
+impl State {
+    /// What there is to work with, which is then in use; where there is nothing, all stays as it is.
+    fn taken(&mut self) -> Option<Self> {
+        // Why: under the lock that it was read under. Put back under another one, it would replace what was given back between the two.
+        matches!(self, Self::Unread | Self::Open(_)).then(|| core::mem::replace(self, Self::InUse))
+    }
 }
 
 /// Why there is no session to work with.
@@ -84,21 +94,34 @@ impl From<SessionError> for SlotError {
 }
 
 impl SessionSlot {
-    pub(super) fn new(filter: &Arc<Filter>, headers: &HeaderMap, page: Option<HeaderValue>, needs_token: bool) -> Self {
+    pub(super) fn new(
+        filter: &Arc<Filter>,
+        method: &Method,
+        headers: &HeaderMap,
+        page: Option<HeaderValue>,
+        needs_token: bool,
+    ) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let values = cookies_named(fields, filter.cookie_name().as_bytes());
-        let cookies: Vec<_> = values.filter_map(|value| value.try_into().ok()).take(MAX_TRIED).collect();
+        let of_its_name = fields.flat_map(cookies).filter(|(name, _)| filter.is_credential(name));
+        let mut cookies: Vec<_> = of_its_name
+            .filter_map(|(_, value)| unquoted(value).try_into().ok())
+            .take(MAX_COOKIES.saturating_add(1))
+            .collect();
+        let is_cut =
+            cookies.len() > MAX_COOKIES || headers.get_all(COOKIE).iter().any(|field| field.len() > MAX_COOKIE_HEADER);
+        cookies.truncate(MAX_COOKIES);
         let hint = if cookies.is_empty() { Hint::NONE } else { filter.hint(headers) };
-        let is_foreign = cookies.is_empty() && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        let is_held_back = filter.holds_back(method, headers);
         Self(Arc::new(Inside {
             filter: Arc::clone(filter),
             cookies,
+            is_cut,
             hint,
             is_of_no_use: AtomicBool::new(false),
             has_written: AtomicBool::new(false),
             state: Mutex::new(State::Unread),
             spent: Spent::default(),
-            is_foreign,
+            is_held_back,
             needs_token,
             page,
         }))
@@ -151,7 +174,7 @@ impl SessionSlot {
         if !may_open {
             return Err(SlotError::Unvouched);
         }
-        let before = core::mem::replace(&mut *self.state(), State::InUse);
+        let before = self.state().taken().ok_or(SlotError::InUse)?;
         let session = match before {
             State::Open(session) => session,
             State::Unread => {
@@ -159,19 +182,25 @@ impl SessionSlot {
                 let mut back = PutBack(Some(self));
                 let Inside { filter, cookies, hint, is_of_no_use, spent, .. } = &*self.0;
                 let (sessions, now) = (&filter.sessions, UnixTime::now());
-                if !cookies.is_empty() && !filter.reach(spent, *hint).await? {
+                let issued = cookies.iter().filter_map(|cookie| sessions.issued(cookie));
+                let mut issued: Vec<_> = issued.take(MAX_TRIED.saturating_add(1)).collect();
+                // Why: one that was not looked at may be the browser's own, and what replaces it would sign somebody out.
+                let is_cut = self.0.is_cut || issued.len() > MAX_TRIED;
+                issued.truncate(MAX_TRIED);
+                let making = match (is_cut, issued.is_empty() && self.0.is_held_back) {
+                    (true, _) => Making::Refused,
+                    (false, true) => Making::SignIn,
+                    (false, false) => Making::Free,
+                };
+                // Why: whoever has no credential of ours has seen nothing elsewhere, whatever else he sends.
+                if !issued.is_empty() && !filter.reach(spent, *hint).await? {
                     is_of_no_use.store(true, Ordering::Relaxed);
                 }
-                let cookies = cookies.iter().map(<[u8; _]>::as_slice);
-                let found = filter.in_time(spent, pin!(sessions.find(cookies, now))).await?;
-                let session = found.map_or_else(|| sessions.begin(now), Ok)?;
+                let session = filter.in_time(spent, pin!(sessions.find_or_begin(issued, now))).await?.made(making);
                 back.0 = None;
                 session
             }
-            other @ (State::InUse | State::Ended) => {
-                *self.state() = other;
-                return Err(SlotError::InUse);
-            }
+            State::InUse | State::Ended => return Err(SlotError::InUse),
         };
         Ok(OpenSession { session: Some(session), slot: self.clone() })
     }
@@ -184,7 +213,6 @@ impl SessionSlot {
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
             State::InUse => Closing::Answer(Cookies::default()),
             State::Ended => Closing::Answer(filter.no_cookie()),
-            State::Open(session) if session.is_unsaved() && self.0.is_foreign => Closing::Answer(Cookies::default()),
             State::Open(session) if session.has_changed() => Closing::Write(Box::pin(self.clone().write(session))),
             State::Open(session) => Closing::Answer(self.new_cookies(&session)),
         }
@@ -304,17 +332,21 @@ impl OpenSession {
     /// came of that ends too.
     ///
     /// # Errors
+    /// [`SessionError::Gone`] if nothing has ended: nobody has signed in, or has signed out already. The cookie is then as it was.
     /// [`SessionError::Store`]: then nobody knows whether it has ended. With [`StoreError::NotReplicated`](crate::session::StoreError::NotReplicated) it
     /// has, unless the server of the store is lost before its replicas know: keep the handle, and call [`Sessions::end`](crate::session::Sessions::end)
     /// until that confirms it.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let Inside { filter, spent, cookies, .. } = &*self.slot.0;
         let now = UnixTime::now();
-        let has_ended =
+        let mut has_ended =
             !self.is_unsaved() && filter.in_time(spent, pin!(filter.sessions.end(self.handle(), now))).await?;
         if !has_ended {
             let cookies = cookies.iter().map(<[u8; _]>::as_slice);
-            filter.in_time(spent, pin!(filter.sessions.end_by(cookies, now))).await?;
+            has_ended = filter.in_time(spent, pin!(filter.sessions.end_by(cookies, now))).await?;
+        }
+        if !has_ended {
+            return Err(SessionError::Gone);
         }
         self.session = None;
         Ok(())
@@ -341,7 +373,7 @@ impl OpenSession {
 
     async fn end_all(&self, except: Option<Handle>) -> Result<(), SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
-        let Some(user) = self.user() else { return Ok(()) };
+        let user = self.user().ok_or(SessionError::Gone)?;
         self.note_write();
         filter.in_time(spent, pin!(filter.sessions.end_all(user, except, UnixTime::now()))).await.map(|_| ())
     }

@@ -45,8 +45,11 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
 
     pub(super) async fn create_does_not_overwrite(&self) -> Verdict {
         let (handle, version) = self.session("first").await?;
-        let again = self.store.create(handle, self.content("second"), NOW).await?;
-        ensure(again == Created::Exists, "a second create did not say that the session exists")?;
+        for kind in [Kind::Anonymous, Kind::SignedIn] {
+            let second = Content { kind, ..self.content("second") };
+            let again = self.store.create(handle, second, NOW).await?;
+            ensure(again == Created::Exists, "a second create did not say that the session exists")?;
+        }
         let entry = self.store.load(handle, NOW).await?;
         let is_first = entry.is_some_and(|entry| entry.version == version && *entry.content.bytes == *b"first");
         ensure(is_first, "a second create changed the session")
