@@ -121,10 +121,14 @@ impl Replica {
 
     /// Waits until all of the bucket was heard, and a heartbeat behind it; false if nothing comes any more.
     pub(super) async fn has_heard_all(&self, bucket: &Bucket) -> bool {
-        let (mut before, mut since) = (0, Instant::now());
+        let (mut before, mut since, mut was_whole) = (0, Instant::now(), false);
         while !self.is_fresh() {
-            let (heard, is_whole) = (*self.heard.borrow(), self.read().is_whole);
-            if !is_whole && heard > before {
+            // One after the other: whoever hears holds both.
+            let heard = *self.heard.borrow();
+            let is_whole = self.read().is_whole;
+            was_whole |= is_whole;
+            // Once all was heard, a heartbeat has so long to come back, however often the feed has to begin anew.
+            if !was_whole && heard > before {
                 (before, since) = (heard, Instant::now());
             }
             if since.elapsed() > SILENCE {
