@@ -377,11 +377,9 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     for junk in ["~", "~x", "~00000000000000001", "~1~2", "~ffffffffffffffff", "a~1"] {
         assert_eq!(send(&behind, "GET", &format!("{silent}; at={junk}")).await.2, "3", "{junk}");
     }
-    // Nor is it waited for again and again, by strangers neither.
-    for mine in [silent, &format!("id={}", "A".repeat(70))] {
-        let (_, cookie, _) = send(&behind, "GET", &format!("{mine}; at=c~ffffffffffffffff")).await;
-        assert!(cookie.starts_with("at=c~") && !cookie.contains("~ffffffffffffffff"), "{cookie}");
-    }
+    // Nor is it waited for again and again.
+    let (_, cookie, _) = send(&behind, "GET", &format!("{silent}; at=c~ffffffffffffffff")).await;
+    assert!(cookie.starts_with("at=c~") && !cookie.contains("~ffffffffffffffff"), "{cookie}");
 }
 
 /// Every call says no more than that it failed; this says why.
@@ -1335,10 +1333,17 @@ async fn nobody_fills_what_others_need() {
             let (mut count, mut refused) = (0, 0);
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 let handle = Credential::generate_anonymous().unwrap().handle();
-                let made = other.create(handle, content(Kind::SignedIn, b"data"), NOW).await;
+                // It does not run out before it is ended, by any clock here.
+                let deadlines = countersign::session::Deadlines { idle: DEADLINES.absolute, ..DEADLINES };
+                let content = Content { deadlines, ..content(Kind::SignedIn, b"data") };
+                let made = other.create(handle, content, NOW).await;
                 count += 1;
-                refused += usize::from(!matches!(made, Ok(Created::Done(_))));
-                assert_eq!(other.delete(handle, NOW).await, Ok(true));
+                if matches!(made, Ok(Created::Done(_))) {
+                    assert_eq!(other.delete(handle, NOW).await, Ok(true));
+                } else {
+                    println!("another user is refused: {made:?}");
+                    refused += 1;
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             (count, refused)
