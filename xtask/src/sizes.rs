@@ -35,8 +35,9 @@ const FEATURES: [(&str, &str, &str); 3] =
 
 /// A byte here and there is the compiler's.
 const TOLERANCE_PERCENT: u64 = 2;
-/// Another compiler, another program; and what the compiler inlines of the peer differs by 5 % from one folder to another.
+/// Another compiler, another program.
 const OTHER_COMPILER_PERCENT: u64 = 20;
+/// What the compiler inlines of the peer: its flash differed by 5 % from one folder to another.
 const PEER_PERCENT: u64 = 10;
 
 /// What one program takes; flash and RAM over an empty one.

@@ -7,12 +7,10 @@ use super::message::{Change, Key, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::names::new_version;
-use crate::session::store::{Content, Created, Entry, Kind, StoreError, Swapped};
+use crate::session::store::{Content, Created, Entry, Kind, MAX_LINE, StoreError, Swapped};
 use futures_util::{StreamExt, stream};
 use std::vec::Vec;
 
-/// Pointers that are followed from one handle.
-const CHAIN: usize = 8;
 /// Sessions that a sweep removes at the same time.
 const SWEPT_AT_ONCE: usize = 32;
 
@@ -202,7 +200,7 @@ impl Access {
                 }
             } else if let Some(Place { value: Value::Pointer { to, .. }, .. }) = place {
                 followed = followed.saturating_add(1);
-                if followed > CHAIN {
+                if followed > MAX_LINE {
                     return Err(StoreError::Unavailable);
                 }
                 at = to;
@@ -235,7 +233,7 @@ impl Access {
     /// The pointers that lead to a session, the last one first.
     async fn pointers(&self, parent: Option<Handle>) -> Vec<(Handle, Place)> {
         let (mut pointers, mut next) = (Vec::new(), parent);
-        while let Some(handle) = next.filter(|_| pointers.len() < CHAIN) {
+        while let Some(handle) = next.filter(|_| pointers.len() < MAX_LINE) {
             let Ok((Some(place), _)) = self.session(handle).await else { break };
             let Value::Pointer { parent, .. } = place.value else { break };
             next = parent;
