@@ -377,14 +377,14 @@ impl OpenSession {
         filter.in_time(spent, pin!(filter.sessions.end_all(user, except, filter.now()))).await.map(|_| ())
     }
 
-    /// All sessions of the user: nobody's before somebody has signed in.
+    /// A page of the user's sessions, at most `limit` behind `after`; see [`Sessions::list`]. Nobody's before somebody has signed in.
     ///
     /// # Errors
     /// [`SessionError::Store`]
-    pub async fn devices(&self) -> Result<Vec<Listed>, SessionError> {
+    pub async fn devices(&self, after: Option<Handle>, limit: usize) -> Result<Vec<Listed>, SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(Vec::new()) };
-        filter.in_time(spent, pin!(filter.sessions.list(user, filter.now()))).await
+        filter.in_time(spent, pin!(filter.sessions.list(user, after, limit, filter.now()))).await
     }
 
     /// Ends one of the user's sessions, and nobody else's. False if there is none of this name.
