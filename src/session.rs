@@ -48,7 +48,7 @@ pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
 pub use sessions::{Lifetimes, Listed, Sessions};
-pub use sign_in::Attempt;
+pub use sign_in::{Attempt, EPOCH_CLAIM};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };

@@ -21,6 +21,35 @@ pub struct Attempt {
     epoch: u64,
 }
 
+impl Attempt {
+    /// The number of the user's epoch in which the attempt began: for the tokens ([`Draft::epoch`](crate::token::Draft::epoch)) and JWTs
+    /// ([`EPOCH_CLAIM`]) that the login issues, so that they are refused from the next sign-out everywhere on, and not by the one before.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
+/// The private claim of a JWT that carries the number of its user's epoch.
+///
+/// ```
+/// use countersign::jwt::{Claims, Value};
+/// use countersign::session::EPOCH_CLAIM;
+/// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+/// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+/// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
+/// # let key = countersign::jwt::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+///
+/// let attempt = block_on(sessions.attempt("alice"))?;
+/// // The password is checked here.
+/// let private = [(EPOCH_CLAIM, Value::Integer(attempt.epoch().try_into()?))];
+/// let mut out = [0; 192];
+/// let jwt = Claims::new().subject("alice").private(&private).sign(&key, &mut out)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub const EPOCH_CLAIM: &str = "cs_epoch";
+
 impl<S: SessionStore> Sessions<S> {
     /// Begins to sign a user in: before the password is checked, or whatever else proves who it is. Being signed out everywhere between now and
     /// [`sign_in`](Sessions::sign_in) refuses that.
