@@ -14,7 +14,7 @@ use countersign::session::{
     Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, Lifetimes, MAX_RECORD,
     MemoryStore, Pepper, Session, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -533,6 +533,42 @@ async fn one_new_cookie_is_under_way_at_a_time() {
 
 // ---------------------------------------------------------------------------------------------- at most so many at once
 
+/// A sign-in that cannot end what is too many has not taken place, as far as anybody knows: no cookie comes of it, and the same request, asked again,
+/// finds what it has made.
+#[tokio::test]
+async fn a_sign_in_that_cannot_end_the_others_says_so() {
+    let sessions = Sessions::new(Counting::new(), pepper(), LIFETIMES).with_most(1);
+    let phone = signed_in(&sessions, "alice").await.cookie();
+    let mut cart = sessions.begin(after(20)).unwrap();
+    cart.insert("cart", &["apples"]).unwrap();
+    sessions.save(&mut cart, after(20)).await.unwrap();
+    let cookie = cart.cookie();
+
+    sessions.store().hides_lists.store(true, Ordering::Relaxed);
+    let refused = sign_in(&sessions, &mut cart, "alice", 1, after(20)).await;
+    assert_eq!(refused, Err(SessionError::Store(StoreError::Unavailable)));
+    assert_eq!((cart.user(), &*cart.cookie()), (None, &*cookie), "no cookie says that it was done");
+    assert!(find(&sessions, &phone, after(20)).await.is_some());
+
+    sessions.store().hides_lists.store(false, Ordering::Relaxed);
+    let mut again = sessions.begin(after(21)).unwrap();
+    assert_eq!(sign_in(&sessions, &mut cart, "alice", 1, after(21)).await, Ok(()), "the same request, asked again");
+    assert_eq!(cart.get::<Vec<String>>("cart").unwrap(), Some(vec!["apples".to_owned()]));
+    assert!(
+        find(&sessions, &cart.cookie(), after(22)).await.is_some()
+            && find(&sessions, &phone, after(22)).await.is_none()
+    );
+    assert_eq!(sessions.list("alice", None, 9, after(22)).await.unwrap().len(), 1);
+    // What a server has left half way is in nobody's way.
+    sessions.store().hides_lists.store(true, Ordering::Relaxed);
+    sign_in(&sessions, &mut again, "alice", 1, after(30)).await.unwrap_err();
+    sessions.store().hides_lists.store(false, Ordering::Relaxed);
+    let mut last = sessions.begin(after(60)).unwrap();
+    sign_in(&sessions, &mut last, "alice", 1, after(60)).await.unwrap();
+    let listed = sessions.list("alice", None, 9, after(60)).await.unwrap();
+    assert_eq!(listed.iter().map(|listed| listed.handle).collect::<Vec<_>>(), [last.handle()]);
+}
+
 /// Every order of the calls of two sign-ins under "at most one": one session is left, and whoever was told that he is in is.
 #[test]
 fn of_two_sign_ins_at_once_one_stays() {
@@ -607,6 +643,8 @@ struct Counting {
     calls: AtomicUsize,
     /// Before each call: another task goes on first.
     gives_way: bool,
+    /// Lists of sessions are not answered.
+    hides_lists: AtomicBool,
     /// The new handles of rotations.
     made: Mutex<Vec<Handle>>,
 }
@@ -617,6 +655,7 @@ impl Counting {
             store: MemoryStore::new(1 << 20, 1 << 20),
             calls: AtomicUsize::new(0),
             gives_way: false,
+            hides_lists: AtomicBool::new(false),
             made: Mutex::default(),
         }
     }
@@ -684,6 +723,9 @@ impl SessionStore for Counting {
         limit: usize,
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        if self.hides_lists.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable);
+        }
         self.counted().await.list_by_user(tag, after, limit, now).await
     }
 

@@ -1091,6 +1091,26 @@ async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
 }
 
 /// On one host all ports share cookies: each application has a name of its own for its.
+/// A form that is sent twice, with the cookie of somebody who has not signed in, with that of somebody who has, and with one that the first of the two
+/// has replaced: both are answered with one and the same new cookie.
+#[tokio::test]
+async fn a_sign_in_that_is_sent_twice_signs_in_both_times() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let signed_in = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for cookie in [anonymous, signed_in] {
+        let (first, second) =
+            tokio::join!(own(&app, Method::POST, "/in", &cookie), own(&app, Method::POST, "/in", &cookie));
+        let third = own(&app, Method::POST, "/in", &cookie).await;
+        let new = [first, second, third].map(|(response, _)| {
+            assert_eq!(response.status(), StatusCode::OK);
+            cookie_of(&response)
+        });
+        assert!(new[0] == new[1] && new[1] == new[2] && new[0] != cookie, "{new:?}");
+        assert!(own(&app, Method::GET, "/read", &new[0]).await.1.starts_with("alice"));
+    }
+}
+
 #[tokio::test]
 async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {
