@@ -502,6 +502,23 @@ async fn nobody_takes_part_in_the_sign_in_of_others() {
     );
 }
 
+/// What was seen is what counts then: a cookie that nobody has shown retires none, whatever was read before it was made.
+#[tokio::test]
+async fn a_cookie_that_nobody_has_shown_retires_none() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    sessions.renew(&mut session, NOW).await.unwrap();
+    let cookie = session.cookie();
+    // Two requests that show it for the first time: one of them renews, and its answer is lost.
+    let mut renewing = find(&sessions, &cookie, after(20)).await.unwrap();
+    let mut reading = find(&sessions, &cookie, after(20)).await.unwrap();
+    sessions.renew(&mut renewing, after(20)).await.unwrap();
+    assert_ne!(*renewing.cookie(), *cookie);
+    sessions.save(&mut reading, after(20)).await.unwrap();
+    assert!(seen(&sessions, &cookie, after(500)).await.is_some());
+    assert_eq!(sessions.events().thefts, 0);
+}
+
 /// The answer to one renewal may come after that to the next: none is made while a new cookie is under way.
 #[tokio::test]
 async fn one_new_cookie_is_under_way_at_a_time() {

@@ -1111,6 +1111,60 @@ async fn a_sign_in_that_is_sent_twice_signs_in_both_times() {
     }
 }
 
+/// Another user signs in with a cookie that a sign-in has replaced: not while the new cookie may be under way, and later in the place of the one that
+/// has it.
+#[tokio::test]
+async fn another_user_takes_the_place_of_one_whose_answer_was_lost() {
+    let clock = Arc::new(AtomicU64::new(1_800_000_000));
+    let told = Arc::clone(&clock);
+    let store = MemoryStore::new(1 << 20, 1 << 20);
+    let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE)
+        .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
+    let as_bob = async |mut session: OpenSession| -> Result<(), SessionError> {
+        let attempt = session.attempt("bob").await?;
+        session.sign_in(&attempt, 1).await
+    };
+    let app = Router::new().route("/read", get(read)).route("/write", post(write)).route("/in", post(sign_in));
+    let app = app.route("/bob", post(as_bob)).layer(filter);
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let signed_in = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for cookie in [anonymous, signed_in] {
+        let alice = cookie_of(&own(&app, Method::POST, "/in", &cookie).await.0);
+        let (response, _) = own(&app, Method::POST, "/bob", &cookie).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.extensions().get(), Some(&SessionError::RenewalUnderWay));
+        assert!(response.headers().contains_key(RETRY_AFTER) && !response.headers().contains_key(SET_COOKIE));
+        assert!(own(&app, Method::GET, "/read", &alice).await.1.starts_with("alice"));
+        clock.fetch_add(LIFETIMES.grace, Ordering::Relaxed);
+        let bob = cookie_of(&own(&app, Method::POST, "/bob", &cookie).await.0);
+        assert!(own(&app, Method::GET, "/read", &bob).await.1.starts_with("bob"));
+        assert_eq!(own(&app, Method::GET, "/read", &alice).await.1, "nobody 0", "one cookie, one session");
+    }
+}
+
+/// A read is right, whatever has become of the session since, and whoever was seen by it.
+#[tokio::test]
+async fn an_answer_that_has_only_read_is_not_refused() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let renewed = cookie_of(&own(&app, Method::POST, "/renew", &cookie).await.0);
+    // The first request with the new cookie notes that it was seen; the session ends in between.
+    let ended = store.clone();
+    let read_and_end = async move |session: OpenSession| -> String {
+        let user = session.user().unwrap_or("nobody").to_owned();
+        let now = UnixTime::now();
+        assert!(ended.0.store.delete(session.handle(), now).await.unwrap());
+        user
+    };
+    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let app = Router::new().route("/", get(read_and_end)).layer(filter);
+    let (response, body) = own(&app, Method::GET, "/", &renewed).await;
+    assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "alice"));
+    assert!(!response.headers().contains_key(SET_COOKIE));
+}
+
 #[tokio::test]
 async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {

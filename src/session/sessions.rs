@@ -257,7 +257,8 @@ impl<S: SessionStore> Sessions<S> {
         }
         let mut session = Session::of_entry(credential, record, entry);
         if is_current && session.record.previous.iter().any(Previous::is_unreplaced) {
-            session.change(Change::Retirement(after(now, self.lifetimes.grace)));
+            let until = after(now, self.lifetimes.grace);
+            session.change(Change::Retirement { seen: sealed, until });
         }
         Looked::Session(session)
     }

@@ -11,6 +11,17 @@ use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
 
+/// What has come of the attempt to take part in another request's sign-in.
+enum Joined {
+    Done,
+    /// There is none.
+    Nothing,
+    /// There is one, of another user, or with another cookie.
+    Another {
+        since: UnixTime,
+    },
+}
+
 /// Seconds after which a sign-in that has not ended what is too many is not waited for any more: its server has stopped half way.
 const ARRIVAL: u64 = 10;
 
@@ -81,8 +92,17 @@ impl<S: SessionStore> Sessions<S> {
             return Err(SessionError::Withheld);
         }
         // Why: the cookie was of a session that is over, perhaps by the same form that was sent before.
-        if session.origin.is_some() && self.join(session, attempt, level, now).await? {
-            return Ok(());
+        if let Some(origin) = session.origin.as_ref().map(|origin| origin.handle()) {
+            match self.join(session, attempt, level, now).await? {
+                Joined::Done => return Ok(()),
+                Joined::Nothing => {}
+                // Its cookie is under way, or the browser has never got it.
+                Joined::Another { since } if now < after(since, self.lifetimes.grace) => {
+                    return Err(SessionError::RenewalUnderWay);
+                }
+                // As if it were signed in over that one.
+                Joined::Another { .. } => drop(self.end(origin, now).await?),
+            }
         }
         loop {
             if session.record.is_renewed_beside(self.pepper.seal(&session.credential), now, self.lifetimes.grace) {
@@ -112,8 +132,10 @@ impl<S: SessionStore> Sessions<S> {
                     Err(error) => error,
                 },
             };
-            let is_joined = error == SessionError::Gone && self.join(session, attempt, level, now).await?;
-            return if is_joined { Ok(()) } else { Err(error) };
+            if error == SessionError::Gone && matches!(self.join(session, attempt, level, now).await?, Joined::Done) {
+                return Ok(());
+            }
+            return Err(error);
         }
     }
 
@@ -147,55 +169,50 @@ impl<S: SessionStore> Sessions<S> {
         attempt: &Attempt,
         level: u8,
         now: UnixTime,
-    ) -> Result<bool, SessionError> {
+    ) -> Result<Joined, SessionError> {
         loop {
-            let Some(mut joined) = self.beside(session, attempt, now).await? else { return Ok(false) };
+            let Some((handle, entry, record, user)) = self.beside(session, now).await? else {
+                return Ok(Joined::Nothing);
+            };
+            let credential = self.credential_of(session, handle, &attempt.user, record.generation);
+            if user.name != attempt.user || record.verifier != self.pepper.seal(&credential) {
+                return Ok(Joined::Another { since: user.at });
+            }
+            if entry.content.epoch != attempt.epoch {
+                return Err(SessionError::Revoked);
+            }
+            let mut joined = Session::of_entry(credential, record, entry);
             for change in &session.changes {
                 joined.has_misfit |= !change.apply(&mut joined.record);
             }
-            let user = SignedInUser { name: attempt.user.clone(), at: now, level };
-            (joined.record.user, joined.record.is_arriving) = (Some(user), self.most != usize::MAX);
+            joined.record.user = Some(SignedInUser { name: attempt.user.clone(), at: now, level });
+            joined.record.is_arriving = self.most != usize::MAX;
             joined.deadlines = self.deadlines(now);
-            let (handle, version) = (joined.handle(), joined.version.unwrap_or_default());
+            let version = joined.version.unwrap_or_default();
             match self.store.rotate(handle, version, handle, joined.content()?, now).await? {
                 Swapped::Done(version) => {
                     joined.made_anew(version);
                     self.end_surplus(&mut joined, attempt, now).await?;
                     *session = joined;
-                    return Ok(true);
+                    return Ok(Joined::Done);
                 }
                 Swapped::Conflict => {}
-                Swapped::Gone => return Ok(false),
+                Swapped::Gone => return Ok(Joined::Nothing),
             }
         }
     }
 
-    /// The session that a sign-in of this user has made of the credential that the request came with.
+    /// The session of a user that lives in the place of the one that the request came with, by a sign-in.
     async fn beside(
         &self,
         session: &Session,
-        attempt: &Attempt,
         now: UnixTime,
-    ) -> Result<Option<Session>, SessionError> {
-        let Attempt { user, epoch } = attempt;
+    ) -> Result<Option<(Handle, Entry, Box<Record>, SignedInUser)>, SessionError> {
         let from = session.origin.as_deref().unwrap_or(&session.credential).handle();
-        let handle = if from.tag() == self.pepper.user_tag(user.as_bytes()) {
-            Some(from)
-        } else {
-            self.store.rotated_to(from, now).await?
-        };
-        let Some(handle) = handle else { return Ok(None) };
+        let handle = self.store.rotated_to(from, now).await?.unwrap_or(from);
         let Some(entry) = self.store.load(handle, now).await? else { return Ok(None) };
-        let Some(record) = self.record_of(&entry) else { return Ok(None) };
-        let credential = self.credential_of(session, handle, user, record.generation);
-        let is_its_own = record.verifier == self.pepper.seal(&credential);
-        if !is_its_own || record.user.as_ref().is_none_or(|signed_in| signed_in.name != *user) {
-            return Ok(None);
-        }
-        if entry.content.epoch != *epoch {
-            return Err(SessionError::Revoked);
-        }
-        Ok(Some(Session::of_entry(credential, record, entry)))
+        let record = self.record_of(&entry);
+        Ok(record.and_then(|record| record.user.clone().map(|user| (handle, entry, record, user))))
     }
 
     /// Ends what is too many of a user's sessions once this one has come. Of sign-ins at the same time, one stays.
