@@ -440,6 +440,74 @@ async fn an_update_touches_what_it_touches() {
     assert!(find(&sessions, &session.cookie(), NOW).await.unwrap().get::<u8>("new").unwrap().is_some());
 }
 
+// ---------------------------------------------------------------------------------------------- another pepper
+
+/// A pepper rotates while people are signed in: servers that have the next one, and those that have not yet, work on the same sessions.
+#[tokio::test]
+async fn a_pepper_rotates_and_nobody_notices() {
+    const NEXT_KEY: &[u8] = b"another obvious key for testing.";
+    let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
+    let with = |pepper: Pepper| Sessions::new(Arc::clone(&store), pepper, LIFETIMES);
+    let next = || Pepper::new(NEXT_KEY).unwrap();
+    let (before, prepared) = (with(pepper()), with(pepper().accepting(NEXT_KEY).unwrap()));
+    let rotated = with(next().accepting(b"an obvious test key of 32 bytes!").unwrap());
+    let done = with(next());
+
+    let mut old = signed_in(&before, "alice").await;
+    add_one(&mut old);
+    before.save(&mut old, NOW).await.unwrap();
+    let (anonymous, form) = (saved(&before).await, before.form_token(&old));
+    for sessions in [&prepared, &rotated] {
+        let found = find(sessions, &old.cookie(), NOW).await.unwrap();
+        assert_eq!(found.user(), Some("alice"));
+        assert!(sessions.is_form_token(&found, &form) && !sessions.is_form_token(&found, "another"));
+    }
+    assert!(find(&done, &old.cookie(), NOW).await.is_none() && find(&done, &anonymous.cookie(), NOW).await.is_none());
+
+    // What is made with the next one, servers know that accept it.
+    let mut new = find(&rotated, &anonymous.cookie(), NOW).await.unwrap();
+    sign_in(&rotated, &mut new, "alice", 1, NOW).await.unwrap();
+    assert!(find(&before, &new.cookie(), NOW).await.is_none());
+    for sessions in [&prepared, &rotated, &done] {
+        assert_eq!(find(sessions, &new.cookie(), NOW).await.unwrap().user(), Some("alice"));
+    }
+    // One renewal, and the pepper before is not needed any more.
+    let mut renewing = find(&rotated, &old.cookie(), NOW).await.unwrap();
+    rotated.renew(&mut renewing, NOW).await.unwrap();
+    assert!(find(&done, &renewing.cookie(), NOW).await.is_some() && find(&rotated, &old.cookie(), NOW).await.is_some());
+    let mut again = find(&rotated, &renewing.cookie(), NOW).await.unwrap();
+    sign_in(&rotated, &mut again, "alice", 2, NOW).await.unwrap();
+    assert_eq!(again.get::<u64>("count").unwrap(), Some(1));
+
+    // A user's sessions are one list, page by page, and one end, on each server.
+    let third = signed_in(&prepared, "alice").await;
+    for sessions in [&prepared, &rotated] {
+        let (mut pages, mut last) = (Vec::new(), None);
+        loop {
+            let page = sessions.list("alice", last, 1, NOW).await.unwrap();
+            let Some(listed) = page.last() else { break };
+            last = Some(listed.handle);
+            pages.push(listed.handle);
+        }
+        let mut expected = [new.handle(), again.handle(), third.handle()];
+        expected.sort();
+        pages.sort();
+        assert_eq!(pages, expected);
+    }
+    assert!(rotated.end_of("alice", third.handle(), NOW).await.unwrap());
+    let third = signed_in(&prepared, "alice").await;
+    let numbers = [before.attempt("alice").await.unwrap().epoch(), rotated.attempt("alice").await.unwrap().epoch()];
+    let epoch = prepared.end_all("alice", None, after(1)).await.unwrap();
+    assert_eq!(prepared.epoch_of(b"alice").await.unwrap(), epoch);
+    assert!(numbers.iter().all(|number| epoch.has_revoked(Some(*number), Some(NOW), 60, after(1))));
+    let number = rotated.attempt("alice").await.unwrap().epoch();
+    assert!(!epoch.has_revoked(Some(number), Some(after(1)), 60, after(1)));
+    for session in [&new, &again, &third] {
+        assert!(find(&rotated, &session.cookie(), after(1)).await.is_none());
+    }
+    assert_eq!(rotated.events().thefts + prepared.events().thefts, 0);
+}
+
 // ---------------------------------------------------------------------------------------------- two sign-ins at once
 
 /// A form that is sent twice: both answers carry the same cookie, whichever request was first, and whatever the other one has read before.

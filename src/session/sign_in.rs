@@ -5,7 +5,7 @@ use super::current::{Making, Session};
 use super::error::SessionError;
 use super::record::{Record, SignedInUser};
 use super::sessions::{Sessions, after};
-use super::store::{Created, Entry, SessionStore, Swapped};
+use super::store::{Created, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
 use std::boxed::Box;
 use std::string::String;
@@ -29,7 +29,10 @@ const ARRIVAL: u64 = 10;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attempt {
     user: String,
+    /// Under the present pepper, as sessions have it.
     epoch: u64,
+    /// Under all peppers, as other credentials have it.
+    number: u64,
 }
 
 impl Attempt {
@@ -37,7 +40,7 @@ impl Attempt {
     /// ([`EPOCH_CLAIM`]) that the login issues, so that they are refused from the next sign-out everywhere on, and not by the one before.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
-        self.epoch
+        self.number
     }
 }
 
@@ -68,7 +71,13 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Store`]
     pub async fn attempt(&self, user: &str) -> Result<Attempt, SessionError> {
-        Ok(Attempt { user: user.into(), epoch: self.epoch_of(user.as_bytes()).await?.number })
+        let (mut all, mut epoch) = (Epoch::default(), None);
+        for tag in self.pepper.user_tags(user.as_bytes()) {
+            let of_tag = self.store.epoch(tag).await?;
+            epoch.get_or_insert(of_tag.number);
+            all = all.and(of_tag);
+        }
+        Ok(Attempt { user: user.into(), epoch: epoch.unwrap_or_default(), number: all.number })
     }
 
     /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
@@ -141,7 +150,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// The session that comes of this one, with a credential that is made of that which the request came with.
     fn next_of(&self, session: &Session, attempt: &Attempt, level: u8, now: UnixTime) -> Result<Session, SessionError> {
-        let Attempt { user, epoch } = attempt;
+        let Attempt { user, epoch, .. } = attempt;
         let tag = self.pepper.user_tag(user.as_bytes());
         let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
         // Another handle each time: the store may have ended that of a rotation that was a conflict.

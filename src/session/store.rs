@@ -324,6 +324,12 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// One of both, of the same user under two peppers: as many revocations, and the time of the last.
+    #[must_use]
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { number: self.number.saturating_add(other.number), at: self.at.max(other.at) }
+    }
+
     /// True for a token or JWT that was issued before this epoch began, or may have been. `epoch` is the number that it carries
     /// ([`Attempt::epoch`](super::Attempt::epoch)); without one, or with one that this store has forgotten, the second in which it was issued decides, to the safe
     /// side. `skew` is how many seconds ahead of the clock verifiers let a credential be.
