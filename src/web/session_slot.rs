@@ -292,6 +292,10 @@ pub struct OpenSession {
 }
 
 impl OpenSession {
+    pub(super) fn filter(&self) -> Arc<Filter> {
+        Arc::clone(&self.slot.0.filter)
+    }
+
     /// The store has come further by this request.
     fn note_write(&self) {
         self.slot.0.has_written.store(true, Ordering::Relaxed);
