@@ -67,7 +67,7 @@ fn value_removed(session: &mut OpenSession) -> Result<Option<Value>, SessionErro
 
 // theirs: Session::clear
 fn cleared(session: &mut OpenSession) {
-    session.update(BTreeMap::clear)
+    session.update(BTreeMap::clear);
 }
 
 // theirs: Session::id
@@ -264,7 +264,7 @@ fn functions() -> Vec<(String, String)> {
     let marked = HERE.split(MARK).skip(1).map(|marked| {
         let (theirs, function) = marked.split_once('\n').unwrap();
         let (body, _) = function.split_once(" {\n").unwrap().1.split_once("\n}\n").unwrap();
-        (theirs.to_owned(), without_space(body))
+        (theirs.to_owned(), without_space(body.trim_end_matches(';')))
     });
     marked.collect()
 }
