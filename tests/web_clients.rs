@@ -21,8 +21,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 /// A browser that starts on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,30 +64,40 @@ async fn sign_out_everywhere(session: OpenSession) -> Result<&'static str, Sessi
 #[derive(Clone, Default)]
 struct Pages(Arc<std::sync::Mutex<HashMap<String, Arc<Page>>>>);
 
+#[derive(Default)]
 struct Page {
-    todo: (mpsc::Sender<String>, Mutex<mpsc::Receiver<String>>),
-    done: (mpsc::Sender<String>, Mutex<mpsc::Receiver<String>>),
+    /// What is asked for, until it is done: a browser may load its page anew, and ask again.
+    todo: std::sync::Mutex<Option<String>>,
+    done: std::sync::Mutex<Option<String>>,
 }
 
 impl Pages {
     fn of(&self, name: &str) -> Arc<Page> {
-        let channel = || {
-            let (sender, receiver) = mpsc::channel(1);
-            (sender, Mutex::new(receiver))
-        };
-        let page = || Arc::new(Page { todo: channel(), done: channel() });
-        Arc::clone(self.0.lock().unwrap().entry(name.to_owned()).or_insert_with(page))
+        Arc::clone(self.0.lock().unwrap().entry(name.to_owned()).or_default())
+    }
+}
+
+/// Looks for something again and again, for a while.
+async fn within<T>(time: Duration, look: impl Fn() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        match look() {
+            None if start.elapsed() < time => tokio::time::sleep(Duration::from_millis(5)).await,
+            found => return found,
+        }
     }
 }
 
 async fn todo(State(pages): State<Pages>, Path(name): Path<String>) -> String {
     let page = pages.of(&name);
-    let next = tokio::time::timeout(Duration::from_secs(5), async { page.todo.1.lock().await.recv().await });
-    next.await.ok().flatten().unwrap_or_else(|| "wait".into())
+    within(Duration::from_secs(5), || page.todo.lock().unwrap().clone()).await.unwrap_or_else(|| "wait".into())
 }
 
 async fn done(State(pages): State<Pages>, Path(name): Path<String>, body: String) {
-    pages.of(&name).done.0.send(body).await.unwrap();
+    let page = pages.of(&name);
+    if page.todo.lock().unwrap().take().is_some() {
+        *page.done.lock().unwrap() = Some(body);
+    }
 }
 
 /// Serves it on this machine; its origin.
@@ -207,9 +216,9 @@ impl Client {
     async fn ask(&mut self, request: &str) -> String {
         match self {
             Self::Browser { page, .. } => {
-                page.todo.0.send(request.to_owned()).await.unwrap();
-                let answer = tokio::time::timeout(PATIENCE, async { page.done.1.lock().await.recv().await });
-                answer.await.unwrap_or_else(|_| panic!("no answer to {request}")).unwrap()
+                *page.todo.lock().unwrap() = Some(request.to_owned());
+                let answer = within(PATIENCE, || page.done.lock().unwrap().take()).await;
+                answer.unwrap_or_else(|| panic!("no answer to {request}"))
             }
             Self::Jdk { input, output, .. } => {
                 writeln!(input, "{request}").unwrap();
