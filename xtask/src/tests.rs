@@ -8,9 +8,10 @@ use std::process::Stdio;
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::cluster_servers()?;
     tools::strace()?;
-    cargo_test(tally, "cargo test --quiet")?;
+    tools::clients()?;
+    cargo_test(tally, "cargo test --quiet --no-fail-fast")?;
     // The figures that the tests print are part of the answer.
-    cargo_test(tally, "cargo test --all-features -- --nocapture")
+    cargo_test(tally, "cargo test --all-features --no-fail-fast -- --nocapture")
 }
 
 /// Runs the tests and shows their output as it comes; adds up the result lines of all test programs.

@@ -106,6 +106,14 @@ pub(crate) fn nginx() -> Outcome {
     apt("nginx", "/usr/sbin/nginx -v", "nginx-light")
 }
 
+/// The clients that tests of the web start: two browsers, the client of the JDK, and curl.
+pub(crate) fn clients() -> Outcome {
+    curl()?;
+    apt("Chromium", "chromium --version", "chromium")?;
+    apt("Firefox", "firefox-esr --version", "firefox-esr")?;
+    apt("JDK", "javac --version", "openjdk-17-jdk-headless")
+}
+
 /// What the tests of a cluster need; without one of them they fail.
 pub(crate) fn cluster_servers() -> Outcome {
     redis()?;
