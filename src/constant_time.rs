@@ -1,10 +1,26 @@
-//! The one comparison of secrets: that of the crate `subtle`.
+//! The comparisons of secrets, by the crate `subtle`. What they return may be known; nothing else of a secret decides where the program goes.
+//!
+//! Never inlined: `cargo xtask constant-time` takes what they return for public, and so must find them in an optimised program.
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 /// True if both are equal. How long it takes depends on the length alone, which is public.
+#[inline(never)]
 pub(crate) fn eq(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
+}
+
+/// True if `part` stands somewhere in `text`. How long it takes depends on both lengths alone, which are public.
+#[inline(never)]
+pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
+    let (mut rest, mut found) = (text, Choice::from(0));
+    while let Some(place) = rest.get(..part.len()) {
+        let differs = place.iter().zip(part).fold(0, |differs, (left, right)| differs | (left ^ right));
+        found |= differs.ct_eq(&0);
+        let Some((_, after)) = rest.split_first() else { break };
+        rest = after;
+    }
+    found.into()
 }
 
 #[cfg(test)]
@@ -23,5 +39,17 @@ mod tests {
             }
         }
         assert!(!eq(&secret, &secret[..31]) && !eq(&secret[..31], &secret));
+    }
+
+    #[test]
+    fn a_part_is_found_wherever_it_stands() {
+        for place in 0..=29 {
+            let mut text = [b'-'; 32];
+            text[place..place + 3].copy_from_slice(b"a-b");
+            assert!(contains(&text, b"a-b") && contains(&text, b"") && contains(&text, &text));
+            text[place + 2] ^= 1;
+            assert!(!contains(&text, b"a-b"));
+        }
+        assert!(!contains(b"ab", b"abc") && !contains(b"", b"a") && contains(b"", b""));
     }
 }

@@ -15,6 +15,7 @@ mod hmac;
 mod json;
 mod rules;
 mod scan;
+mod shown;
 mod time;
 
 pub mod jwt;

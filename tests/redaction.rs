@@ -1,4 +1,5 @@
-//! No key and no sign shows in what a log prints: `Debug` and `Display` of keys, tokens, verifiers, errors, refusals.
+//! No key and no sign shows in what a log prints: `Debug` and `Display` of keys, tokens, verifiers, errors, refusals. And no text of a stranger leaves
+//! its line or turns around what stands beside it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -306,4 +307,83 @@ fn no_refusal_shows_the_token() {
             Refusal::ScratchTooSmall { .. },
         ]
     ));
+}
+
+// ---------------------------------------------------------------------------------------------- text of strangers
+
+/// All of Unicode's control characters, separators of lines and paragraphs, and characters that set the direction of writing.
+fn hostile() -> String {
+    let ranges = ['\0'..='\u{1F}', '\u{7F}'..='\u{9F}', '\u{2028}'..='\u{202E}', '\u{2066}'..='\u{2069}'];
+    ranges.into_iter().flatten().chain(['\u{61C}', '\u{200E}', '\u{200F}']).collect()
+}
+
+/// What is shown keeps to one line that reads from left to right, or with `{:#?}` to the lines of `Debug` itself; what is harmless stands as it is.
+#[track_caller]
+fn assert_in_line(shown: impl IntoIterator<Item = String>) {
+    for shown in shown {
+        let leaked: Vec<_> =
+            shown.chars().filter(|character| hostile().contains(*character) && *character != '\n').collect();
+        assert!(leaked.is_empty(), "{leaked:?} in {shown:?}");
+        assert!(shown.lines().all(|line| !line.trim_start().starts_with("forged")), "{shown}");
+        assert!(shown.contains("müller"), "{shown}");
+    }
+}
+
+#[test]
+fn no_claim_leaves_its_line() {
+    use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Unverified, Validity, Value};
+
+    let text = format!("müller{}\nforged", hostile());
+    let name = "müller\u{202E}\u{85}\nforged";
+    let key = || Hs256Key::new(KEY).unwrap();
+    let (audience, private) = ([text.as_str(), "api"], [(text.as_str(), Value::Text(&text))]);
+    let claims = Claims::new().subject(&text).audience(&audience).private(&private).key_id(name);
+    let mut out = [0; 4096];
+    let signed = claims.sign(&key(), &mut out).unwrap();
+    let mut scratch = [0; 4096];
+    let authentic = Unverified::parse(signed.as_bytes()).unwrap().authenticate(&key(), &mut scratch).unwrap();
+    let verified = authentic.check(&Policy::new(0).without_expiration().any_audience(), NOW).unwrap();
+    let read = verified.claims();
+    assert_eq!(read.subject().unwrap(), text.as_str());
+    assert_eq!(read.subject().unwrap().to_string(), text);
+
+    assert_in_line(debugged(read));
+    assert_in_line(debugged(&read.subject().unwrap()));
+    assert_in_line(debugged(&read.text(&text).unwrap()));
+    assert_in_line(debugged(&read.audience().unwrap()));
+    assert_in_line(debugged(&verified.key_id().unwrap()));
+    assert_in_line(debugged(&claims));
+    assert_in_line(debugged(&Policy::new(0).issuer(&text).audience(&text)));
+    let mut ring = KeyRing::<1>::new();
+    ring.insert(name, key(), Validity::ALWAYS).unwrap();
+    assert_in_line(debugged(&ring));
+    assert_in_line([ring.to_string().trim_end().to_owned()]);
+    let error = Claims::new().private(&[(name, Value::Bool(true)), (name, Value::Bool(true))]).sign(&key(), &mut out);
+    let error = error.unwrap_err();
+    assert_in_line(debugged(&error).into_iter().chain(displayed(&error)));
+    #[cfg(feature = "std")]
+    assert_in_line(debugged(&countersign::jwt::VerifiedClaims::from(verified)));
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn no_name_of_a_user_leaves_its_line() {
+    use countersign::session::{Credential, Event, Lifetimes, Listed, MemoryStore, Pepper, Sessions, block_on};
+
+    let text = format!("müller{}\nforged", hostile());
+    let pepper = || Pepper::new(KEY).unwrap();
+    let handle = Credential::generate(pepper().user_tag(b"alice")).unwrap().handle();
+    assert_in_line(debugged(&Event::Theft { handle, user: Some(text.clone()) }));
+    assert_in_line(debugged(&Listed { handle, label: text.clone(), created: NOW, last_seen: NOW }));
+    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper(), lifetimes);
+    assert_in_line(debugged(&block_on(sessions.attempt(&text)).unwrap()));
+}
+
+#[cfg(feature = "disk")]
+#[test]
+fn no_error_of_a_store_leaves_its_line() {
+    use countersign::session::OpenError;
+
+    assert_in_line(displayed(&OpenError::Unusable(format!("müller{}\nforged", hostile()))));
 }

@@ -1,6 +1,7 @@
 //! Which claim could not be read or written, and why.
 
 use crate::cursor::copy;
+use crate::shown::Shown;
 use core::fmt;
 
 /// Bytes of a name that an error holds. With the rest of the error they make 24.
@@ -129,7 +130,7 @@ impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.name() {
             let more = if usize::from(self.name_len) > name.len() { "…" } else { "" };
-            write!(f, "`{}{more}`: ", name.escape_debug())?;
+            write!(f, "`{}{more}`: ", Shown(name))?;
         }
         write!(f, "{}", self.fault)
     }
@@ -152,7 +153,7 @@ impl From<ClaimFault> for ClaimError {
 #[cfg(feature = "defmt")]
 impl defmt::Format for ClaimError {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "{=str}: {}", self.name().unwrap_or_default(), self.fault);
+        defmt::write!(f, "{=[u8]:a}: {}", self.name().unwrap_or_default().as_bytes(), self.fault);
     }
 }
 

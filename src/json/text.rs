@@ -1,6 +1,7 @@
 //! A JSON string in normalised text: borrowed, and compared as what it means.
 
 use crate::scan;
+use crate::shown::Shown;
 use core::fmt;
 
 /// A string claim. Nearly always its characters stand in the token as they are, and [`as_str`](Text::as_str) borrows them; a quote, a
@@ -120,14 +121,16 @@ impl PartialEq for Text<'_> {
 
 impl Eq for Text<'_> {}
 
+/// The string itself, whatever is in it: what goes into a log, write by `Debug`.
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.chars().try_for_each(|character| fmt::Write::write_char(f, character))
     }
 }
 
+/// As in JSON, without what would leave the line of a log or turn it around.
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.raw)
+        write!(f, "\"{}\"", Shown(self.raw))
     }
 }

@@ -7,7 +7,8 @@ use crate::Result;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_in_place;
 use crate::json::{self, Object, Shape, Text, word};
-use core::fmt;
+use crate::shown::Shown;
+use core::fmt::{self, Display};
 #[cfg(feature = "serde")]
 use serde::Deserialize;
 
@@ -24,7 +25,8 @@ pub(super) fn is_registered(name: &str) -> bool {
 
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 ///
-/// `Debug` and [`as_json`](ClaimsSet::as_json) show all of them: mind what you log.
+/// `Debug` and [`as_json`](ClaimsSet::as_json) show all of them: mind what you log. `Debug` stays in its line: what is a control character, or turns
+/// text around, is written as `\u{…}`.
 ///
 /// ```
 /// use countersign::jwt::{Claim, Claims, Hs256Key, Unverified, Value};
@@ -225,7 +227,7 @@ impl<'b> ClaimsSet<'b> {
 
 impl fmt::Debug for ClaimsSet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.object.text)
+        Shown(self.object.text).fmt(f)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{EdDsaKey, EdDsaSigningKey};
 #[cfg(feature = "es256")]
 use super::{Es256Key, Es256SigningKey};
 use crate::cursor::copy;
+use crate::shown::Shown;
 use crate::{ClockReading, Error, Refusal, Result, UnixTime};
 use core::fmt;
 
@@ -379,6 +380,6 @@ impl Entry {
 
 impl<const N: usize> fmt::Display for KeyRing<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.entries.iter().try_for_each(|entry| writeln!(f, "{} {}", entry.kid, entry.key.alg()))
+        self.entries.iter().try_for_each(|entry| writeln!(f, "{} {}", Shown(&entry.kid), entry.key.alg()))
     }
 }

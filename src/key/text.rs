@@ -10,7 +10,7 @@ use super::{KEY_LEN, SecretBytes};
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::{self, Decimal};
 use crate::encoding::{base64url_decode_secret, base64url_encode_secret, base64url_len, hex_encode};
-use crate::{Error, Result};
+use crate::{Error, Result, constant_time};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -150,7 +150,7 @@ pub fn parse(key_type: KeyType, text: &[u8]) -> Result<(u8, SecretBytes)> {
         return Err(Error::KeyTextForm);
     }
     let checked = text.get(..text.len().saturating_sub(CHECK_CHARS)).unwrap_or_default();
-    if check_of(checked) != *check {
+    if !constant_time::eq(&check_of(checked), check) {
         return Err(Error::KeyTextCheck);
     }
     if found != key_type {

@@ -5,6 +5,7 @@ mod tables;
 use super::credential::{Handle, UserTag};
 use super::store::{Capabilities, Content, Created, Entry, Epoch, Kind, SessionStore, StoreError, Swapped};
 use crate::UnixTime;
+use crate::shown::Shown;
 use core::fmt;
 use futures_channel::oneshot;
 use redb::backends::FileBackend;
@@ -47,7 +48,7 @@ impl fmt::Display for OpenError {
             Self::Locked => f.write_str(
                 "the session file is in use by another process: one process can use it; several servers need a shared store",
             ),
-            Self::Unusable(reason) => write!(f, "the session file cannot be used: {reason}"),
+            Self::Unusable(reason) => write!(f, "the session file cannot be used: {}", Shown(reason)),
         }
     }
 }

@@ -10,9 +10,14 @@ const CORE_CRATES: usize = 25;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::rust_components()?;
-    for manifest in
-        ["Cargo.toml", "probe/Cargo.toml", "probe/wiped/Cargo.toml", "fuzz/Cargo.toml", "benches/peers/Cargo.toml"]
-    {
+    for manifest in [
+        "Cargo.toml",
+        "probe/Cargo.toml",
+        "probe/wiped/Cargo.toml",
+        "fuzz/Cargo.toml",
+        "benches/peers/Cargo.toml",
+        "tests/constant_time/Cargo.toml",
+    ] {
         let line = format!("cargo fmt --all --check --manifest-path {manifest}");
         tally.command(&format!("format of {manifest}"), &mut command(&line))?;
     }

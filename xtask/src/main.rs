@@ -7,6 +7,7 @@ mod check;
 mod cluster;
 #[path = "../../tests/cluster_kit/mod.rs"]
 mod cluster_kit;
+mod constant_time;
 mod demo;
 mod firmware;
 mod fuzz;
@@ -33,6 +34,7 @@ usage: cargo xtask COMMAND
   tests                 cargo test without features and with all, with real Redis, NATS, nginx and HAProxy on loopback
   probe                 no panic path is linked in; bytes of code
   targets               the core builds for microcontrollers without atomics and without a heap
+  constant-time         no secret decides a branch or an address, watched by memcheck at opt-levels 3, s and z
   instructions          instructions of minting and verifying, against the HMAC alone
   firmware [BOARD [--backend ADDRESS:PORT]]
                         runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         ["tests"] => suite("tests", tests::run),
         ["probe"] => suite("probe", probe::run),
         ["targets"] => suite("targets", targets::run),
+        ["constant-time"] => suite("constant-time", constant_time::run),
         ["instructions"] => suite("instructions", instructions::run),
         ["soak"] => suite("soak", |tally| soak::run(tally, None)),
         ["soak", program] => suite("soak", |tally| soak::run(tally, Some(program))),
@@ -89,11 +92,12 @@ const FUZZ_SECONDS_IN_TEST: u32 = 15;
 
 fn everything() -> Outcome {
     type Suite<'s> = (&'s str, &'s dyn Fn(&mut Tally) -> Outcome);
-    let suites: [Suite<'_>; 11] = [
+    let suites: [Suite<'_>; 12] = [
         ("check", &check::run),
         ("tests", &tests::run),
         ("probe", &probe::run),
         ("targets", &targets::run),
+        ("constant-time", &constant_time::run),
         ("instructions", &instructions::run),
         ("sizes", &sizes::check),
         ("firmware", &|tally| firmware::by_hand(&[], tally)),

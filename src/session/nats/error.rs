@@ -1,6 +1,7 @@
 //! What is wrong with a store on NATS, when it is opened and later.
 
 use crate::session::store::StoreError;
+use crate::shown::Shown;
 use async_nats::connection::State;
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::jetstream::stream::InfoError;
@@ -21,7 +22,7 @@ impl NatsError {
 
 impl Display for NatsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the session bucket cannot be opened: {}", self.0)
+        write!(f, "the session bucket cannot be opened: {}", Shown(&self.0))
     }
 }
 
@@ -61,7 +62,7 @@ impl NatsCheckError {
 
 impl Display for NatsCheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NATS cannot be used: {}", self.0)
+        write!(f, "NATS cannot be used: {}", Shown(&self.0))
     }
 }
 

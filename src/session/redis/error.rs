@@ -1,5 +1,6 @@
 //! What is wrong with a store on Redis before it is used.
 
+use crate::shown::Shown;
 use core::fmt;
 use redis::{RedisError, RedisResult};
 use std::format;
@@ -23,7 +24,7 @@ impl RedisUrlError {
 
 impl fmt::Display for RedisUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an address of Redis looks like redis://user:password@host:port, percent-encoded: {}", self.0)
+        write!(f, "an address of Redis looks like redis://user:password@host:port, percent-encoded: {}", Shown(&self.0))
     }
 }
 
@@ -48,7 +49,7 @@ impl RedisCheckError {
 
 impl fmt::Display for RedisCheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redis cannot be used: {}", self.0)
+        write!(f, "Redis cannot be used: {}", Shown(&self.0))
     }
 }
 
