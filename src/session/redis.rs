@@ -4,8 +4,7 @@
 //!
 //! ```text
 //! cs:{tag}selector   string       a session, or the pointer in the place of one that was rotated: see `record`
-//! cs:{tag}x          sorted set   the index of the user's sessions: each selector twice, with the score 0, so in order, and behind a `d` with the
-//!                                 deadline that comes first, so that what has run out leaves by a range
+//! cs:{tag}x          sorted set   the index of the user's sessions: each twice, by its selector and by its deadline
 //! cs:{tag}e          string       the user's epoch: its number, when it began, and the first one whose sessions are not removed yet
 //! cs:{tag}g7         sorted set   what was the index when the seventh epoch began, until the sessions in it are removed
 //! ```
@@ -15,6 +14,7 @@
 
 mod connection;
 mod error;
+mod list;
 mod options;
 mod record;
 mod scripts;
@@ -32,23 +32,17 @@ use core::time::Duration;
 pub use error::{RedisCheckError, RedisUrlError};
 pub use options::RedisOptions;
 use record::{
-    bytes_of, digits, entry_of, epoch_begun, epoch_of, handle_in, handle_of, keys, list_of, number, prefix, said,
+    bytes_of, digits, entry_of, epoch_begun, epoch_of, handle_of, keys, list_of, number, prefix, said,
     selector, swapped, value, version,
 };
 use redis::Value;
-use scripts::{CREATE, DELETE, LIST, POINT, RELATE, REPLACE, REVOKE, ROTATE, SWAP, Script, TOUCH};
+use scripts::{CREATE, DELETE, POINT, RELATE, REPLACE, REVOKE, ROTATE, SWAP, Script, TOUCH};
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 use tidy::Tidier;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
-
-/// Sessions that are looked at with one question, at least and at most.
-const PIECE: (usize, usize) = (16, 32);
-
-/// Pieces of lists that are asked for at once: a call of anybody else waits behind so many, and not behind as many as there are lists.
-const LISTS: usize = 2;
+use tokio::time::Instant;
 
 /// Hundredths of the server's memory that sessions of nobody may fill: the rest is for those who sign in.
 const FOR_ANONYMOUS: u64 = 75;
@@ -154,7 +148,7 @@ impl RedisStore {
         Self {
             tidier: Tidier::new(&server, options.answer),
             server,
-            listing: Semaphore::new(LISTS),
+            listing: Semaphore::new(list::QUESTIONS),
             replicas: options.replicas,
             answer: options.answer,
         }
@@ -529,30 +523,7 @@ impl SessionStore for RedisStore {
         limit: usize,
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
-        let (until, (least, most)) = (self.deadline(), PIECE);
-        let (mut listed, mut after) = (Vec::new(), after.map(selector).unwrap_or_default());
-        while listed.len() < limit {
-            let turn = timeout_at(until, self.listing.acquire()).await;
-            let Ok(Ok(_turn)) = turn else { return Err(StoreError::Unavailable) };
-            let piece = limit.saturating_sub(listed.len()).clamp(least, most);
-            let args = [number(now), after.clone(), digits(u64::try_from(piece).unwrap_or(u64::MAX))];
-            let answer = self.run(&LIST, &[record::index(tag)], &args, until).await?.value;
-            let [is_more, is_last, page] = list_of(&answer) else { return Err(StoreError::Unavailable) };
-            if *is_more == Value::Int(1) {
-                self.tidier.tidy(tag, now);
-            }
-            let selectors = list_of(page).iter().filter_map(bytes_of);
-            let handles: Vec<_> = selectors.filter_map(|selector| handle_in(tag, selector)).collect();
-            let Some(last) = handles.last() else { break };
-            after = selector(*last);
-            let found = self.read_all(tag, &handles, now, until).await?;
-            listed.extend(found.into_iter().map(|(handle, entry, _)| (handle, entry)));
-            if *is_last == Value::Int(1) {
-                break;
-            }
-        }
-        listed.truncate(limit);
-        Ok(listed)
+        self.list(tag, after, limit, now, self.deadline()).await
     }
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {

@@ -14,7 +14,7 @@ use std::vec::Vec;
 use tokio::time::{Instant, sleep};
 
 /// Entries of an index that one script deals with: it holds up everybody for so long.
-const PIECE: u64 = 32;
+const PIECE: u64 = 8;
 
 /// Users who are tidied up after at once; of more, those are who are asked for later.
 const MOST: usize = 4;
