@@ -45,7 +45,7 @@ pub use memory::MemoryStore;
 pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
-pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
+pub use redis::{RedisCheckError, RedisError, RedisOptions, RedisStore};
 pub use sessions::{Attempt, Lifetimes, Listed, Sessions};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,

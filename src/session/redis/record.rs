@@ -1,4 +1,4 @@
-//! A session as Redis has it: the names of its keys, its value, the arguments of scripts, and what they answer.
+//! A session as Redis has it: its value, its members of the index, the arguments of scripts, and what they answer.
 //!
 //! ```text
 //! kind  version  idle  absolute  epoch  parent   record         of a session: kind 0 of nobody, 1 of a user, 2 and 3 with a parent
@@ -18,7 +18,6 @@
 //! 0. Scripts read and write this layout, too.
 
 use crate::UnixTime;
-use crate::encoding::base64url_encode;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::store::{Content, Deadlines, Entry, Epoch, Kind, StoreError, Swapped};
 use redis::Value;
@@ -34,36 +33,6 @@ const POINTER: u8 = 4;
 
 /// Seconds that what has run out stays, so that clocks may differ.
 pub(super) const SLACK: u64 = 600;
-
-/// What all keys of a user begin with: one slot of a cluster. A key that consists of it, and of a selector, is that of a session.
-pub(super) fn prefix(tag: UserTag) -> Vec<u8> {
-    // Why: not the bytes themselves, as a brace among them would end the part that tells the slot.
-    let mut text = [0; 11];
-    base64url_encode(tag.as_bytes(), &mut text);
-    [b"cs:{".as_slice(), &text, b"}"].concat()
-}
-
-pub(super) fn index(tag: UserTag) -> Vec<u8> {
-    with(prefix(tag), b"x")
-}
-
-pub(super) fn epoch(tag: UserTag) -> Vec<u8> {
-    with(prefix(tag), b"e")
-}
-
-pub(super) fn session(handle: Handle) -> Vec<u8> {
-    with(prefix(handle.tag()), &selector(handle))
-}
-
-/// Session, index and epoch.
-pub(super) fn keys(handle: Handle) -> [Vec<u8>; 3] {
-    [session(handle), index(handle.tag()), epoch(handle.tag())]
-}
-
-fn with(mut key: Vec<u8>, rest: &[u8]) -> Vec<u8> {
-    key.extend_from_slice(rest);
-    key
-}
 
 /// What names a session among those of its user; sorts as handles do.
 pub(super) fn selector(handle: Handle) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! What is done for no call, a little at a time: sessions that a revocation has ended are removed, and what has run out leaves the index.
 
 use super::connection::{Call, Server};
-use super::record::{bytes_of, digits, epoch, handle_in, handle_of, index, list_of, number, prefix};
-use super::relate;
+use super::end::relate;
+use super::record::{bytes_of, digits, handle_in, handle_of, list_of, number};
 use super::scripts::TIDY;
 use crate::UnixTime;
 use crate::session::credential::UserTag;
@@ -81,7 +81,8 @@ impl Tidier {
 
 /// True if there is more to do.
 async fn tidy_some(server: &Server, tag: UserTag, now: UnixTime, until: Instant) -> Result<bool, StoreError> {
-    let (keys, args) = ([index(tag), epoch(tag)], [number(now), prefix(tag), digits(PIECE)]);
+    let keys = [server.keys.index(tag), server.keys.epoch(tag)];
+    let args = [number(now), server.keys.of_user(tag), digits(PIECE)];
     let answer = server.run(Call { script: &TIDY, keys: &keys, args: &args }, until).await?.value;
     let [is_more, orphans] = list_of(&answer) else { return Err(StoreError::Unavailable) };
     // What led to the sessions that were removed.

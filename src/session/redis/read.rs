@@ -1,17 +1,17 @@
-//! The list of a user's sessions: the index says which of them live, and these are read, a few at a time.
+//! What is read: a session, and the list of a user's. For that the index says which of them live, and these are read, a few at a time.
 
 use super::RedisStore;
-use super::record::{self, SLACK, behind, bytes_of, list_of, member};
+use super::record::{SLACK, behind, bytes_of, entry_of, epoch_of, list_of, member};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, StoreError};
+use crate::session::store::{Entry, Kind, StoreError};
 use std::vec::Vec;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 /// Members of an index, and sessions, that one question is about: it holds up everybody for so long.
 const MEMBERS: usize = 64;
-const SESSIONS: usize = 16;
+const SESSIONS: usize = 32;
 
 /// Questions for lists that are under way at once: a call of anybody else waits behind so many, and not behind as many as there are lists.
 pub(super) const QUESTIONS: usize = 1;
@@ -25,6 +25,41 @@ struct Place {
 }
 
 impl RedisStore {
+    /// A live session, and what leads to it.
+    pub(super) async fn read(
+        &self,
+        handle: Handle,
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Option<(Entry, Option<Handle>)>, StoreError> {
+        let found = self.read_all(handle.tag(), &[handle], now, until).await?;
+        Ok(found.into_iter().next().map(|(_, entry, parent)| (entry, parent)))
+    }
+
+    /// Those of them that live, as they are at one moment.
+    async fn read_all(
+        &self,
+        tag: UserTag,
+        handles: &[Handle],
+        now: UnixTime,
+        until: Instant,
+    ) -> Result<Vec<(Handle, Entry, Option<Handle>)>, StoreError> {
+        let key = self.keys().epoch(tag);
+        let mut command = redis::cmd("MGET");
+        command.arg(&key).arg(handles.iter().map(|handle| self.keys().session(*handle)).collect::<Vec<_>>());
+        let answer = self.server.read(&key, &command, until).await?;
+        let (epoch, values) = list_of(&answer).split_first().ok_or(StoreError::Unavailable)?;
+        let epoch = epoch_of(epoch).number;
+        let is_live = |entry: &Entry| {
+            entry.is_live(now) && (entry.content.kind == Kind::Anonymous || entry.content.epoch >= epoch)
+        };
+        let found = handles.iter().zip(values).filter_map(|(handle, value)| {
+            let (entry, parent) = entry_of(bytes_of(value)?)?;
+            is_live(&entry).then_some((*handle, entry, parent))
+        });
+        Ok(found.collect())
+    }
+
     pub(super) async fn list(
         &self,
         tag: UserTag,
@@ -58,7 +93,7 @@ impl RedisStore {
         now: UnixTime,
         until: Instant,
     ) -> Result<Vec<Handle>, StoreError> {
-        let (key, mut live) = (record::index(tag), Vec::new());
+        let (key, mut live) = (self.keys().index(tag), Vec::new());
         while !place.is_at_the_end {
             let [first, last] = behind(place.after);
             let mut range = redis::cmd("ZRANGE");
