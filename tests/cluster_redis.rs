@@ -924,8 +924,8 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
         handles.push(session(&careful, Kind::SignedIn, b"data").await);
     }
     // Through the link, and so behind all of them.
-    let patient = single(&primary.address(), RedisOptions { replicas: 1, ..patient() });
-    assert_eq!(patient.delete(handles[19], NOW).await, Ok(true));
+    let behind_all = single(&primary.address(), RedisOptions { replicas: 1, ..patient() });
+    assert_eq!(behind_all.delete(handles[19], NOW).await, Ok(true));
     link.set(Mode::Cut).unwrap();
     for handle in &handles[..10] {
         assert_eq!(careless.delete(*handle, NOW).await, Ok(true));
