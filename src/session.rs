@@ -48,7 +48,7 @@ pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
 pub use pepper::Pepper;
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
-pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
+pub use redis::{RedisCheckError, RedisError, RedisOptions, RedisStore};
 pub use sessions::{Lifetimes, Listed, Sessions};
 pub use sign_in::{Attempt, EPOCH_CLAIM};
 pub use store::{

@@ -33,17 +33,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 /// Patient, as the machine that the tests run on may be busy.
-const PATIENT: RedisOptions = RedisOptions {
-    connect: Duration::from_secs(5),
-    answer: Duration::from_secs(5),
-    in_flight: 1024,
-    replicas: 0,
-    staleness: Duration::from_secs(10),
-};
+fn patient() -> RedisOptions {
+    let patience = Duration::from_secs(5);
+    RedisOptions { connect: patience, answer: patience, staleness: Duration::from_secs(10), ..RedisOptions::default() }
+}
 
 /// Less so, as a replica that is missing is waited for so long.
 fn awaiting(replicas: u32) -> RedisOptions {
-    RedisOptions { replicas, answer: Duration::from_secs(1), ..PATIENT }
+    RedisOptions { replicas, answer: Duration::from_secs(1), ..patient() }
 }
 
 fn url(address: &str) -> String {
@@ -68,7 +65,7 @@ fn cluster(redis: &RedisCluster, options: RedisOptions) -> RedisStore {
 async fn every_way_of_redis_obeys() {
     let (one, watched, many) =
         (Redis::single().unwrap(), RedisWithSentinel::start().unwrap(), RedisCluster::start().unwrap());
-    let stores = [single(&one.address(), PATIENT), sentinel(&watched, PATIENT), cluster(&many, PATIENT)];
+    let stores = [single(&one.address(), patient()), sentinel(&watched, patient()), cluster(&many, patient())];
     println!("{:<40} redis    sentinel cluster", "law");
     for law in Law::ALL {
         let mut words = Vec::new();
@@ -80,7 +77,7 @@ async fn every_way_of_redis_obeys() {
         println!("{:<40} {}", law.to_string(), words.join(" ").trim_end());
     }
     for store in &stores {
-        assert_eq!(laws::check_deadline(store, PATIENT.answer).await, Ok(()));
+        assert_eq!(laws::check_deadline(store, patient().answer).await, Ok(()));
         assert_eq!(store.check().await, Ok(()));
     }
 }
@@ -88,7 +85,7 @@ async fn every_way_of_redis_obeys() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_share_without_loss() {
     let redis = Redis::single().unwrap();
-    let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), PATIENT))).collect();
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), patient()))).collect();
     let start = Instant::now();
     let (each, logouts) = if is_long() { (200, 10_000) } else { (25, 1000) };
     assert_eq!(count(&stores, Kind::SignedIn, each).await, 64 * each);
@@ -106,10 +103,10 @@ async fn three_servers_share_without_loss() {
 async fn no_rotation_escapes_a_logout() {
     const ROTATIONS: usize = 3000;
     let (one, many) = (Redis::single().unwrap(), RedisCluster::start().unwrap());
-    let of_one: Vec<_> = (0..3).map(|_| Arc::new(single(&one.address(), PATIENT))).collect();
-    let of_many: Vec<_> = (0..3).map(|_| Arc::new(cluster(&many, PATIENT))).collect();
+    let of_one: Vec<_> = (0..3).map(|_| Arc::new(single(&one.address(), patient()))).collect();
+    let of_many: Vec<_> = (0..3).map(|_| Arc::new(cluster(&many, patient()))).collect();
     let (seen, in_cluster) = (lineage(&of_one, ROTATIONS).await, lineage(&of_many, ROTATIONS / 6).await);
-    let forgetful: Vec<_> = (0..3).map(|_| Arc::new(Forgetful(single(&one.address(), PATIENT)))).collect();
+    let forgetful: Vec<_> = (0..3).map(|_| Arc::new(Forgetful(single(&one.address(), patient())))).collect();
     let control = lineage(&forgetful, ROTATIONS / 6).await;
     println!("{ROTATIONS} rotations against logouts, through three servers: {seen:?}");
     println!("{} in a cluster: {in_cluster:?}; without pointers: {control:?}", ROTATIONS / 6);
@@ -123,7 +120,7 @@ async fn no_rotation_escapes_a_logout() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_leaves_nothing() {
     let redis = Redis::single().unwrap();
-    let store = single(&redis.address(), PATIENT);
+    let store = single(&redis.address(), patient());
     let keys = || match redis.ask(&["DBSIZE"]).unwrap() {
         cluster_kit::redis::Reply::Number(keys) => keys,
         other => panic!("{other:?}"),
@@ -173,7 +170,7 @@ fn as_in_the_example() -> (Redis, Folder) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_keeps_its_log_keeps_sessions() {
     let (mut redis, _folder) = as_in_the_example();
-    let store = single(&format!("{LOGIN}@{}", redis.address()), PATIENT);
+    let store = single(&format!("{LOGIN}@{}", redis.address()), patient());
     let (mut made, mut ended, mut lost, mut revived) = (Vec::new(), Vec::new(), 0, 0);
     for kill in 0..5 {
         for number in 0..100 {
@@ -211,13 +208,13 @@ async fn a_server_that_keeps_its_log_keeps_sessions() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_user_of_the_example_is_enough() {
     let (redis, _folder) = as_in_the_example();
-    let store = single(&format!("{LOGIN}@{}", redis.address()), PATIENT);
+    let store = single(&format!("{LOGIN}@{}", redis.address()), patient());
     for law in Law::ALL {
         assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
     }
     let careful = single(
         &format!("{LOGIN}@{}", redis.address()),
-        RedisOptions { replicas: 1, answer: Duration::from_millis(500), ..PATIENT },
+        RedisOptions { replicas: 1, answer: Duration::from_millis(500), ..patient() },
     );
     let handle = session(&careful, Kind::SignedIn, b"data").await;
     assert_eq!(careful.delete(handle, NOW).await, Err(StoreError::NotReplicated), "it may wait");
@@ -227,18 +224,18 @@ async fn the_user_of_the_example_is_enough() {
         let refusal = connection.ask(&forbidden).unwrap_err().to_string();
         assert!(refusal.contains("NOPERM"), "{forbidden:?}: {refusal}");
     }
-    let wrong = RedisStore::single(&format!("redis://sessions:wrong@{}", redis.address()), PATIENT).unwrap();
+    let wrong = RedisStore::single(&format!("redis://sessions:wrong@{}", redis.address()), patient()).unwrap();
     assert_eq!(wrong.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
     assert!(!format!("{wrong:?}").contains("wrong"));
     assert_eq!(store.check().await, Ok(()));
-    let nobody = single(&redis.address(), PATIENT);
-    let away = single(&format!("{LOGIN}@127.0.0.1:1"), PATIENT);
+    let nobody = single(&redis.address(), patient());
+    let away = single(&format!("{LOGIN}@127.0.0.1:1"), patient());
     for (store, why) in [(&wrong, "authentication"), (&nobody, "NOAUTH"), (&away, "connection refused")] {
         let said = store.check().await.unwrap_err().to_string();
         println!("{said}");
         assert!(said.contains(why) && !said.contains("wrong") && !said.contains("password@"), "{said}");
     }
-    assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", PATIENT)).contains("secret"));
+    assert!(!format!("{:?}", RedisStore::single("redis://user:secret@:x", patient())).contains("secret"));
 }
 
 /// What the example says of a cluster.
@@ -252,7 +249,7 @@ async fn the_user_of_the_example_is_enough_in_a_cluster() {
         node.ask(&words).unwrap();
     }
     let urls: Vec<_> = redis.addresses().iter().map(|address| url(&format!("{LOGIN}@{address}"))).collect();
-    let store = RedisStore::cluster(urls.iter().map(String::as_str), PATIENT).unwrap();
+    let store = RedisStore::cluster(urls.iter().map(String::as_str), patient()).unwrap();
     for law in Law::ALL {
         assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
     }
@@ -333,7 +330,7 @@ async fn the_users_of_the_examples_are_enough_with_sentinels() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_server_still_signs_people_out() {
     let redis = Redis::with(&["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]).unwrap();
-    let store = single(&redis.address(), PATIENT);
+    let store = single(&redis.address(), patient());
     let (first, second) =
         (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::SignedIn, b"data").await);
     let mut strangers = 0;
@@ -426,7 +423,7 @@ async fn one_sentinel_alone_is_not_believed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_outlives_its_end_by_more_than_clocks_differ() {
     let redis = Redis::single().unwrap();
-    let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), PATIENT))).collect();
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), patient()))).collect();
     let latest = outlived(&stores).await;
     println!("clocks five minutes off in either direction: the last read {latest} s after the end, bound 600 s");
     assert!((300..600).contains(&latest), "{latest}");
@@ -439,7 +436,7 @@ async fn no_session_can_be_fixed() {
     let servers = [0; 3].map(|_| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
-        Sessions::new(single(&redis.address(), PATIENT), pepper, lifetimes)
+        Sessions::new(single(&redis.address(), patient()), pepper, lifetimes)
     });
     for round in 0..1000 {
         let of = |number: usize| &servers[(round + number) % 3];
@@ -496,7 +493,7 @@ async fn a_server_that_says_nothing_is_unavailable_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_connection_costs_no_answer() {
     let redis = Redis::single().unwrap();
-    let store = Arc::new(single(&redis.address(), PATIENT));
+    let store = Arc::new(single(&redis.address(), patient()));
     let handle = session(&*store, Kind::SignedIn, b"data").await;
     let is_over = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..256)
@@ -612,8 +609,8 @@ impl Lossy {
 async fn a_rotation_brings_back_nothing_that_others_have_ended() {
     let redis = Redis::single().unwrap();
     let lossy = Arc::new(Lossy::default());
-    let store = Arc::new(single(&lossy.start(redis.address()).await, PATIENT));
-    let direct = single(&redis.address(), PATIENT);
+    let store = Arc::new(single(&lossy.start(redis.address()).await, patient()));
+    let direct = single(&redis.address(), patient());
     // All scripts are known afterwards.
     let first = session(&*store, Kind::SignedIn, b"data").await;
     assert_eq!(direct.delete(first, NOW).await, Ok(true));
@@ -649,7 +646,7 @@ async fn a_call_of_several_questions_ends_in_time() {
     let redis = Redis::single().unwrap();
     let lossy = Arc::new(Lossy::default());
     let answer = Duration::from_millis(500);
-    let store = single(&lossy.start(redis.address()).await, RedisOptions { answer, ..PATIENT });
+    let store = single(&lossy.start(redis.address()).await, RedisOptions { answer, ..patient() });
     let (old, stranger) =
         (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::Anonymous, b"data").await);
     let (entry, strange) =
@@ -675,7 +672,7 @@ async fn a_call_of_several_questions_ends_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_do_not_grow_past_their_limit() {
     let redis = Redis::with(&["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]).unwrap();
-    let store = single(&redis.address(), PATIENT);
+    let store = single(&redis.address(), patient());
     let mut strangers = Vec::new();
     for _ in 0..600 {
         strangers.push(session(&store, Kind::Anonymous, b"small").await);
@@ -705,7 +702,7 @@ async fn strangers_do_not_grow_past_their_limit() {
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     let rights = ["ACL", "SETUSER", "blind", "on", ">secret", "~*", "+@all", "-info"];
     redis.ask(&rights).unwrap();
-    let blind = single(&format!("blind:secret@{}", redis.address()), PATIENT);
+    let blind = single(&format!("blind:secret@{}", redis.address()), patient());
     for _ in 0..3 {
         let handle = Credential::generate_anonymous().unwrap().handle();
         let outcome = blind.create(handle, content(Kind::Anonymous, b"data"), NOW).await;
@@ -764,7 +761,7 @@ async fn a_revocation_that_is_waited_for_is_one() {
     let primary = Redis::single().unwrap();
     let _replica = Redis::replica_of(&primary.address()).unwrap();
     let store = Arc::new(single(&primary.address(), awaiting(1)));
-    let other = single(&primary.address(), PATIENT);
+    let other = single(&primary.address(), patient());
     let handle = session(&*store, Kind::SignedIn, b"data").await;
     deleted(&store, handle).await;
     let (tag, mut lost, mut between) = (handle.tag(), 0, 0);
@@ -919,15 +916,15 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     let primary = Redis::single().unwrap();
     let link = Link::to(&primary.address()).unwrap();
     let replica = Redis::replica_of(&link.address()).unwrap();
-    let careless = single(&primary.address(), PATIENT);
+    let careless = single(&primary.address(), patient());
     let careful = single(&primary.address(), awaiting(1));
     let mut handles = Vec::new();
     for _ in 0..20 {
         handles.push(session(&careful, Kind::SignedIn, b"data").await);
     }
     // Through the link, and so behind all of them.
-    let patient = single(&primary.address(), RedisOptions { replicas: 1, ..PATIENT });
-    assert_eq!(patient.delete(handles[19], NOW).await, Ok(true));
+    let behind_all = single(&primary.address(), RedisOptions { replicas: 1, ..patient() });
+    assert_eq!(behind_all.delete(handles[19], NOW).await, Ok(true));
     link.set(Mode::Cut).unwrap();
     for handle in &handles[..10] {
         assert_eq!(careless.delete(*handle, NOW).await, Ok(true));
@@ -945,7 +942,7 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
     drop(primary);
     replica.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
-    let promoted = single(&replica.address(), PATIENT);
+    let promoted = single(&replica.address(), patient());
     let mut undone = 0;
     for handle in &handles[..10] {
         undone += usize::from(is_live(&promoted, *handle).await);
@@ -969,7 +966,7 @@ async fn deleted(store: &RedisStore, handle: Handle) {
 async fn a_primary_that_is_cut_off_confirms_nothing() {
     let mut redis = RedisWithSentinel::start_behind_links().unwrap();
     let careful = awaiting(1);
-    let ahead = sentinel(&redis, RedisOptions { replicas: 2, ..careful });
+    let ahead = sentinel(&redis, RedisOptions { replicas: 2, ..careful.clone() });
     let mut handles = Vec::new();
     for _ in 0..3 {
         handles.push(session(&ahead, Kind::SignedIn, b"data").await);
@@ -977,7 +974,8 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     // Behind all of them, and on both replicas.
     deleted(&ahead, handles[2]).await;
     let (old, its_own) = redis.isolate_primary().unwrap();
-    let (left, careless) = (single(&its_own, careful), single(&its_own, RedisOptions { replicas: 0, ..careful }));
+    let (left, careless) =
+        (single(&its_own, careful.clone()), single(&its_own, RedisOptions { replicas: 0, ..careful.clone() }));
     let mut refused = 0;
     for _ in 0..2 {
         let (deleted, revoked) =
@@ -1042,14 +1040,14 @@ async fn a_primary_that_is_none_any_more_is_not_believed_for_long() {
     let options = RedisOptions { answer, staleness, ..RedisOptions::default() };
     let behind_links = || {
         let urls: Vec<_> = links.iter().map(|link| url(&link.address())).collect();
-        RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, options).unwrap()
+        RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, options.clone()).unwrap()
     };
     let ahead = sentinel(&redis, awaiting(2));
     let (handle, last) =
         (session(&ahead, Kind::SignedIn, b"data").await, session(&ahead, Kind::SignedIn, b"data").await);
     // Behind it, and on both replicas.
     deleted(&ahead, last).await;
-    let (far, near, returning) = (behind_links(), sentinel(&redis, options), behind_links());
+    let (far, near, returning) = (behind_links(), sentinel(&redis, options.clone()), behind_links());
     for store in [&far, &near, &returning] {
         assert!(is_live(store, handle).await);
     }
@@ -1061,7 +1059,7 @@ async fn a_primary_that_is_none_any_more_is_not_believed_for_long() {
     let cut = Instant::now();
     let old = redis.seclude_primary().unwrap();
     let new = redis.wait_for_failover(&old, Duration::from_secs(20)).unwrap();
-    assert_eq!(single(&new, PATIENT).delete(handle, NOW).await, Ok(true));
+    assert_eq!(single(&new, patient()).delete(handle, NOW).await, Ok(true));
     let logged_out = Instant::now();
     // Longer than the bound after both.
     tokio::time::sleep(staleness + answer + Duration::from_secs(1)).await;

@@ -23,13 +23,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const PATIENT: RedisOptions = RedisOptions {
-    connect: Duration::from_secs(2),
-    answer: Duration::from_secs(2),
-    in_flight: 1024,
-    replicas: 0,
-    staleness: Duration::from_secs(10),
-};
+fn patient() -> RedisOptions {
+    let patience = Duration::from_secs(2);
+    RedisOptions { connect: patience, answer: patience, staleness: Duration::from_secs(10), ..RedisOptions::default() }
+}
 
 /// When those sessions are over that are used no more.
 const LATER: UnixTime = UnixTime::from_secs(1_700_002_000);
@@ -144,6 +141,8 @@ async fn many_of_one_user<S: SessionStore + 'static>(near: Arc<S>, far: Arc<S>, 
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (quiet, ..) = quiet.end();
 
+    // With its connection made.
+    assert!(far.load(reads[0], NOW).await.unwrap().is_some());
     let (_, first_page) = page(&*far, tag, None).await;
     // Eight pages at once, and again, for as long.
     let other = Other::of(load(), reads.clone());
@@ -237,8 +236,8 @@ fn judge(name: &str, seen: &Seen) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_with_many_sessions_costs_others_nothing_on_redis() {
     let redis = Redis::single().unwrap();
-    let (near, far) = (single(&redis, PATIENT), single(&redis, PATIENT));
-    let seen = many_of_one_user(Arc::clone(&near), far, || single(&redis, PATIENT)).await;
+    let (near, far) = (single(&redis, patient()), single(&redis, patient()));
+    let seen = many_of_one_user(Arc::clone(&near), far, || single(&redis, patient())).await;
     judge("Redis", &seen);
     // What was revoked is removed: of sorted sets an index is left for each of a hundred others, and one for this user.
     let sets = "local count = 0 for _, key in ipairs(redis.call('KEYS', '*')) do \
@@ -256,7 +255,7 @@ async fn a_user_with_many_sessions_costs_others_nothing_on_redis() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_index_has_what_is_live() {
     let redis = Redis::single().unwrap();
-    let store = single(&redis, PATIENT);
+    let store = single(&redis, patient());
     let handles = of_one_user(&store, 10_000).await;
     let index = |connection: &mut cluster_kit::redis::Connection| {
         let script = "local most = 0 for _, key in ipairs(redis.call('KEYS', '*x')) do \
@@ -292,8 +291,8 @@ async fn a_user_with_many_sessions_costs_others_nothing_in_a_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_calls_of_one_user_are_no_outage() {
     let redis = Redis::single().unwrap();
-    let many = of_one_user(&single(&redis, PATIENT), 20_000).await;
-    let hasty = single(&redis, RedisOptions { answer: Duration::from_millis(30), ..PATIENT });
+    let many = of_one_user(&single(&redis, patient()), 20_000).await;
+    let hasty = single(&redis, RedisOptions { answer: Duration::from_millis(30), ..patient() });
     let other = others(&*hasty).await;
     let (mut slow, mut refused, mut answered) = (0, 0, 0);
     for _ in 0..30 {
@@ -344,7 +343,7 @@ async fn signs_in(store: &RedisStore) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_locks_others_out() {
     let redis = Redis::with(&["--maxmemory", "32mb", "--maxmemory-policy", "noeviction"]).unwrap();
-    let store = single(&redis, PATIENT);
+    let store = single(&redis, patient());
     let (rounds, strangers) = if is_long() { (200_000, 1_000_000) } else { (20_000, 100_000) };
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
     let sessions =
@@ -422,7 +421,7 @@ async fn a_session_takes_little() {
         let attempt = sessions.attempt(user).await.unwrap();
         sessions.sign_in(&mut session, &attempt, 1, NOW).await.unwrap();
     }
-    let sessions = Sessions::new(single(&redis, PATIENT), pepper(), lifetimes);
+    let sessions = Sessions::new(single(&redis, patient()), pepper(), lifetimes);
     sign_in(&sessions, "alice", false).await;
     let on_redis = bytes(ALL);
     redis.ask(&["FLUSHALL", "SYNC"]).unwrap();

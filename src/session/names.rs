@@ -49,6 +49,15 @@ pub(super) fn tag(tag: &[u8]) -> Option<UserTag> {
     hex_decode(tag, place).then(|| Handle::from_bytes(handle).tag())
 }
 
+/// What [`is_name`] takes, in words.
+pub(super) const NAME: &str = "1 to 32 letters, digits, `-` and `_`";
+
+/// Whether an application may call its part of a store so.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=32).contains(&name.len()) && name.bytes().all(is_of_name)
+}
+
 /// A number that counts would be the same again after a failover that has lost a write.
 pub(super) fn new_version() -> Result<u64, StoreError> {
     let mut bytes = [0; 8];

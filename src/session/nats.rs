@@ -46,7 +46,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// How the store speaks to its servers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NatsOptions {
-    /// The bucket: letters, digits, `-` and `_`.
+    /// The bucket: 1 to 32 letters, digits, `-` and `_`. Several applications on the same servers each have one of their own, and then share neither
+    /// sessions, whatever their users are called, nor room.
     pub bucket: String,
     /// Bytes that sessions may take in the bucket, when it is made; every server of the application keeps about as much in memory. Sessions of nobody
     /// may take half of it, those of users all that these leave: what is over that is refused with [`StoreError::Full`]. From three quarters on,
@@ -101,6 +102,7 @@ impl NatsStore {
     /// # Errors
     /// [`NatsError`]
     pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
+        server::has_a_name(&options)?;
         let urls = urls.into_iter().map(String::from).collect();
         let client = server::client_of(urls, &options).await?;
         Self::with_client(client, options).await
@@ -116,6 +118,7 @@ impl NatsStore {
                 "staleness is at least {SHORTEST:?}, so that a heartbeat can come back"
             )));
         }
+        server::has_a_name(&options)?;
         let bucket = Bucket::open(client, &options).await?;
         let replica = Arc::new(Replica::new(options.staleness, life_of(&options)));
         let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));

@@ -1,6 +1,7 @@
 //! How the servers of NATS are reached, which are new enough, and how the bucket has to be.
 
 use super::{NatsError, NatsOptions};
+use crate::session::names::{NAME, is_name};
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use percent_encoding::percent_decode_str;
@@ -13,6 +14,13 @@ const OLDEST: (u64, u64) = (2, 12);
 
 /// Values of each key: the present one, and the one that it purges.
 const HISTORY: i64 = 2;
+
+/// Refuses what is no name of a bucket. Why: with a dot or a wildcard in it, it would stand for other subjects.
+pub(super) fn has_a_name(options: &NatsOptions) -> Result<(), NatsError> {
+    let name = &options.bucket;
+    let refused = || NatsError::of(&format!("NatsOptions::bucket is {NAME}, and not {name:?}"));
+    if is_name(name) { Ok(()) } else { Err(refused()) }
+}
 
 /// A client of these servers. User and password may be in an address, which the client does not look for itself; there they are percent-encoded
 /// where RFC 3986 section 3.2.1 asks for that.

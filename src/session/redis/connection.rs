@@ -7,9 +7,11 @@ mod sentinels;
 mod servers;
 
 use super::RedisOptions;
+use super::keys::Keys;
 use super::scripts::Script;
 use crate::session::store::StoreError;
 use core::sync::atomic::AtomicBool;
+use core::time::Duration;
 use fill::Fill;
 use link::Link;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
@@ -49,7 +51,8 @@ fn is_unknown(error: &RedisError) -> bool {
 }
 
 pub(super) struct Server {
-    options: RedisOptions,
+    pub(super) keys: Keys,
+    answer: Duration,
     /// What most calls share.
     shared: Arc<Link>,
     /// For waiting for replicas: the server holds up all that comes behind it on the same connection.
@@ -59,10 +62,10 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(servers: Servers, options: RedisOptions) -> Self {
-        let servers = Arc::new(servers);
-        let (shared, waiting) = (Link::new(&servers, options), Link::new(&servers, options));
-        Self { options, shared, waiting, fill: Mutex::default(), is_looking: AtomicBool::new(false) }
+    pub(super) fn new(servers: Servers, keys: Keys, options: RedisOptions) -> Self {
+        let (servers, answer) = (Arc::new(servers), options.answer);
+        let (shared, waiting) = (Link::new(&servers, options.clone()), Link::new(&servers, options));
+        Self { keys, answer, shared, waiting, fill: Mutex::default(), is_looking: AtomicBool::new(false) }
     }
 
     /// Runs a script where its first key is.
@@ -98,7 +101,7 @@ impl Server {
             Ok(Err(_)) => None,
             Err(_) => {
                 // What waits on it is in front of all that follows. A connection that is younger than the call has held up nobody.
-                let is_old = |made: &mut Made| made.at.elapsed() >= self.options.answer;
+                let is_old = |made: &mut Made| made.at.elapsed() >= self.answer;
                 let _ = link.place().take_if(is_old);
                 None
             }

@@ -5,10 +5,24 @@ use super::RedisStore;
 #[cfg(doc)]
 use crate::session::StoreError;
 use core::time::Duration;
+use std::string::String;
 
-/// How the store speaks to its servers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How the store speaks to its servers, and what its keys begin with.
+///
+/// ```
+/// use countersign::session::{RedisOptions, RedisStore};
+///
+/// let of_shop = RedisOptions { prefix: "shop".to_owned(), ..RedisOptions::default() };
+/// assert!(RedisStore::single("redis://10.0.0.1", of_shop).is_ok());
+/// let wrong = RedisOptions { prefix: "shop:eu".to_owned(), ..RedisOptions::default() };
+/// assert!(RedisStore::single("redis://10.0.0.1", wrong).is_err());
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RedisOptions {
+    /// What the keys of the application begin with, in front of a colon: 1 to 32 letters, digits, `-` and `_`. Several applications on one server each
+    /// have one of their own, and then neither read nor end each other's sessions, whatever their users are called. The memory of the server they
+    /// share. With another prefix than before, the sessions from before are not found any more.
+    pub prefix: String,
     /// How long making a connection may take.
     pub connect: Duration,
     /// How long a call may take in all, with all that it asks the servers: then it is [`StoreError::Unavailable`].
@@ -29,9 +43,9 @@ pub struct RedisOptions {
 }
 
 impl Default for RedisOptions {
-    /// 500 ms to connect, 250 ms for an answer, 1024 calls at once, no replica that is waited for, a primary that is believed for 5 s.
+    /// The prefix `cs`, 500 ms to connect, 250 ms for an answer, 1024 calls at once, no replica that is waited for, a primary that is believed for 5 s.
     fn default() -> Self {
         let (connect, answer) = (Duration::from_millis(500), Duration::from_millis(250));
-        Self { connect, answer, in_flight: 1024, replicas: 0, staleness: Duration::from_secs(5) }
+        Self { prefix: "cs".into(), connect, answer, in_flight: 1024, replicas: 0, staleness: Duration::from_secs(5) }
     }
 }

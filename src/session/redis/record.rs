@@ -1,4 +1,4 @@
-//! A session as Redis has it: the names of its keys, its value, the arguments of scripts, and what they answer.
+//! A session as Redis has it: its value, its members of the index, the arguments of scripts, and what they answer.
 //!
 //! ```text
 //! kind  version  idle  absolute  epoch  parent   record         of a session: kind 0 of nobody, 1 of a user, 2 and 3 with a parent
@@ -6,12 +6,18 @@
 //!
 //! kind  until  to  parent                                       in the place of one that was rotated: kind 4, 6 with a parent
 //! 1     5      20  20 or 0
+//!
+//! s  selector  deadline                                         in the index of a user, in the order of handles: the deadline that comes first
+//! 1  12        5
+//!
+//! d  deadline  selector                                         the same in the order of deadlines, so that what has run out leaves by a range
+//! 1  5         12
 //! ```
 //!
-//! Numbers are big-endian, times up to the year 36 000. A parent is the handle of the pointer that leads here. Scripts read this layout, too.
+//! Numbers are big-endian, times up to the year 36 000. A parent is the handle of the pointer that leads here. Members of an index all have the score
+//! 0. Scripts read and write this layout, too.
 
 use crate::UnixTime;
-use crate::encoding::base64url_encode;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::store::{Content, Deadlines, Entry, Epoch, Kind, StoreError, Swapped};
 use redis::Value;
@@ -25,35 +31,8 @@ const TAG: usize = 8;
 const WITH_PARENT: u8 = 2;
 const POINTER: u8 = 4;
 
-/// What all keys of a user begin with: one slot of a cluster. A key that consists of it, and of a selector, is that of a session.
-pub(super) fn prefix(tag: UserTag) -> Vec<u8> {
-    // Why: not the bytes themselves, as a brace among them would end the part that tells the slot.
-    let mut text = [0; 11];
-    base64url_encode(tag.as_bytes(), &mut text);
-    [b"cs:{".as_slice(), &text, b"}"].concat()
-}
-
-pub(super) fn index(tag: UserTag) -> Vec<u8> {
-    with(prefix(tag), b"x")
-}
-
-pub(super) fn epoch(tag: UserTag) -> Vec<u8> {
-    with(prefix(tag), b"e")
-}
-
-pub(super) fn session(handle: Handle) -> Vec<u8> {
-    with(prefix(handle.tag()), &selector(handle))
-}
-
-/// Session, index and epoch.
-pub(super) fn keys(handle: Handle) -> [Vec<u8>; 3] {
-    [session(handle), index(handle.tag()), epoch(handle.tag())]
-}
-
-fn with(mut key: Vec<u8>, rest: &[u8]) -> Vec<u8> {
-    key.extend_from_slice(rest);
-    key
-}
+/// Seconds that what has run out stays, so that clocks may differ.
+pub(super) const SLACK: u64 = 600;
 
 /// What names a session among those of its user; sorts as handles do.
 pub(super) fn selector(handle: Handle) -> Vec<u8> {
@@ -67,6 +46,21 @@ pub(super) fn handle_of(bytes: &[u8]) -> Option<Handle> {
 /// The handle of a user's session with this selector.
 pub(super) fn handle_in(tag: UserTag, selector: &[u8]) -> Option<Handle> {
     handle_of(&[tag.as_bytes(), selector].concat())
+}
+
+/// Which members of an index are of sessions behind this one.
+pub(super) fn behind(after: Option<Handle>) -> [Vec<u8>; 2] {
+    let first = match after {
+        Some(after) => [b"(s".as_slice(), &selector(after), &[0xff; 5]].concat(),
+        None => b"[s".into(),
+    };
+    [first, b"(t".into()]
+}
+
+/// The session of a member of the index, and its deadline.
+pub(super) fn member(tag: UserTag, member: &[u8]) -> Option<(Handle, UnixTime)> {
+    let (selector, deadline) = member.strip_prefix(b"s")?.split_last_chunk::<5>()?;
+    Some((handle_in(tag, selector)?, UnixTime::from_secs(unsigned(deadline))))
 }
 
 pub(super) fn digits(number: u64) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! What is done for no call, a little at a time: sessions that a revocation has ended are removed, and what has run out leaves the index.
 
 use super::connection::{Call, Server};
-use super::record::{bytes_of, digits, epoch, handle_in, handle_of, index, list_of, number, prefix};
-use super::relate;
+use super::end::relate;
+use super::record::{bytes_of, digits, handle_in, handle_of, list_of, number};
 use super::scripts::TIDY;
 use crate::UnixTime;
 use crate::session::credential::UserTag;
@@ -14,7 +14,10 @@ use std::vec::Vec;
 use tokio::time::{Instant, sleep};
 
 /// Entries of an index that one script deals with: it holds up everybody for so long.
-const PIECE: u64 = 32;
+const PIECE: u64 = 8;
+
+/// Scripts between two pauses. Why: a pause is a millisecond at least, and 100 000 sessions are 12 500 scripts.
+const SCRIPTS: usize = 4;
 
 /// Users who are tidied up after at once; of more, those are who are asked for later.
 const MOST: usize = 4;
@@ -69,8 +72,10 @@ impl Tidier {
             loop {
                 let start = Instant::now();
                 let Some(until) = start.checked_add(answer) else { return };
-                if tidy_some(&server, tag, now, until).await != Ok(true) {
-                    return;
+                for _ in 0..SCRIPTS {
+                    if tidy_some(&server, tag, now, until).await != Ok(true) {
+                        return;
+                    }
                 }
                 // As long again it is left to others.
                 sleep(start.elapsed()).await;
@@ -81,7 +86,8 @@ impl Tidier {
 
 /// True if there is more to do.
 async fn tidy_some(server: &Server, tag: UserTag, now: UnixTime, until: Instant) -> Result<bool, StoreError> {
-    let (keys, args) = ([index(tag), epoch(tag)], [number(now), prefix(tag), digits(PIECE)]);
+    let keys = [server.keys.index(tag), server.keys.epoch(tag)];
+    let args = [number(now), server.keys.of_user(tag), digits(PIECE)];
     let answer = server.run(Call { script: &TIDY, keys: &keys, args: &args }, until).await?.value;
     let [is_more, orphans] = list_of(&answer) else { return Err(StoreError::Unavailable) };
     // What led to the sessions that were removed.

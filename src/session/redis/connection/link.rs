@@ -36,11 +36,11 @@ impl Link {
     pub(super) fn new(servers: &Arc<Servers>, options: RedisOptions) -> Arc<Self> {
         Arc::new(Self {
             servers: Arc::clone(servers),
-            options,
             connection: Mutex::default(),
             connecting: Arc::default(),
             probing: Arc::default(),
             in_flight: Semaphore::new(options.in_flight),
+            options,
             failures: AtomicU32::new(0),
             start: Instant::now(),
             paused_until: AtomicU64::new(0),

@@ -2,7 +2,8 @@
 
 use super::errand::Errand;
 use super::servers::connect;
-use crate::session::redis::{RedisOptions, said};
+use crate::session::redis::RedisOptions;
+use crate::session::redis::record::said;
 use core::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
@@ -112,7 +113,7 @@ impl Sentinels {
         let (say, mut said) = mpsc::unbounded_channel();
         for sentinel in &self.sentinels {
             let (sentinel, primary, say) = (Arc::clone(sentinel), Arc::clone(&self.primary), say.clone());
-            let options = self.options;
+            let options = self.options.clone();
             tokio::spawn(async move { say.send(sentinel.names(&primary, &options).await) });
         }
         drop(say);

@@ -1,0 +1,70 @@
+//! Scripts for all sessions of a user: they are over with one write, and are removed a few at a time.
+
+use super::Script;
+use std::sync::LazyLock;
+
+/// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, the selector that is kept, or nothing, and the epoch that has been
+/// answered already, or nothing. With one no other epoch begins, on whatever server; its number is written in any case, for who waits for replicas.
+/// What is of an earlier epoch is over by that; the index gets another name, to be taken apart later.
+pub(in crate::session::redis) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local now, prefix, except, answered = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]) or 0
+redis.call('DEL', prefix)
+local before, at, first = epoch_of(KEYS[2])
+local kept = except ~= '' and redis.call('GET', prefix .. except)
+if not is_live(kept, now, before) or not is_user(kept) then kept = nil end
+local n = before
+if answered == 0 or before < answered then
+  n = math.max(before + 1, answered)
+  local is_done_with = first > before
+  if redis.call('EXISTS', KEYS[1]) == 1 then
+    redis.call('RENAME', KEYS[1], prefix .. string.format('g%.0f', n))
+    if is_done_with then first = n end
+  elseif is_done_with then
+    first = n + 1
+  end
+end
+at = math.max(at, now)
+redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, first))
+if kept then
+  redis.call('SETRANGE', prefix .. except, 19, struct.pack('>I6', n))
+  local i, a = struct.unpack('>I5I5', kept, 10)
+  enter(KEYS[1], except, i, a, ttl(i, a, now))
+end
+return { string.format('%.0f', n), string.format('%.0f', at) }
+",
+    )
+});
+
+/// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, how many. Removes some of what revocations have ended, or takes some of
+/// what has run out from the index. Answers 1 if there is more to do, and then with selectors that were removed and what has led to them, in turn.
+pub(in crate::session::redis) static TIDY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local now, prefix, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local n, at, first = epoch_of(KEYS[2])
+if first > n then return { prune(KEYS[1], now, most) and 1 or 0, {} } end
+local old = prefix .. string.format('g%.0f', first)
+local popped = redis.call('ZPOPMIN', old, most)
+-- Those by deadline come first, and are all that is needed.
+if string.sub(popped[1] or '', 1, 1) ~= 'd' then
+  redis.call('UNLINK', old)
+  redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, first + 1))
+  popped = {}
+end
+local orphans = {}
+for place = 1, #popped, 2 do
+  local member = popped[place]
+  local selector = string.sub(member, 7)
+  local found = string.sub(member, 1, 1) == 'd' and redis.call('GET', prefix .. selector)
+  if found and string.byte(found) < 4 and is_user(found) and struct.unpack('>I6', found, 20) < n then
+    redis.call('DEL', prefix .. selector)
+    local parent = parent_of(found)
+    if parent ~= '' then orphans[#orphans + 1], orphans[#orphans + 2] = selector, parent end
+  end
+end
+return { 1, orphans }
+",
+    )
+});
