@@ -513,7 +513,7 @@ async fn a_closed_connection_costs_no_answer() {
         .collect();
     // A call asks twice: rarely enough for none to be in the way of two.
     for _ in 0..10 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         redis.ask(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
     }
     is_over.store(true, Ordering::SeqCst);
