@@ -157,6 +157,7 @@ impl Session {
             (record.data, record.label) = (Data::default(), String::new());
         }
         (record.user, record.verifier, record.generation) = (Some(user), sealed, generation);
+        record.sent_again = None;
         record.previous.clear();
         let has_misfit = self.has_misfit;
         Self { epoch, has_misfit, ..Self::unsaved(credential.copied(), record, self.deadlines) }
@@ -187,6 +188,10 @@ impl Session {
     pub(super) fn made_anew(&mut self, version: u64) {
         self.saved(version);
         self.has_new_cookie = true;
+    }
+
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// True if nothing is to be written but what the browser has shown by itself, which the next request can do as well.

@@ -4,11 +4,11 @@
 //! layout  schema  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
 //! 1       4       8        18        8             1      1      2           2, 2                    1
 //!
-//! each previous verifier, until   user  label  data
-//! 18, 8                                        JSON object
+//! sent again at  each previous verifier, until   user  label  data
+//! 8 or 0         18, 8                                        JSON object
 //! ```
 //!
-//! Numbers are big-endian. The lowest flag is that of a session that arrives. A previous verifier that still counts without an end has the highest
+//! Numbers are big-endian. The lowest flag is that of a session that arrives, the next one says that there is a time at which its cookie was sent again. A previous verifier that still counts without an end has the highest
 //! bit set in front of the time since which it does; without a user the length of the name is the largest there is.
 
 use super::credential::SealedVerifier;
@@ -36,6 +36,9 @@ const MAX_PREVIOUS: usize = 4;
 /// The flag of a session that arrives.
 const ARRIVING: u8 = 1;
 
+/// The flag of a session whose cookie was sent again.
+const SENT_AGAIN: u8 = 2;
+
 /// In front of the time since which a previous verifier counts without an end.
 const UNREPLACED: u64 = 1 << 63;
 
@@ -55,6 +58,8 @@ pub(super) struct Record {
     pub(super) generation: u16,
     /// A sign-in is under way that has not yet ended what is too many of its user's sessions.
     pub(super) is_arriving: bool,
+    /// When its cookie was sent to the browser for the last time, after the first one: that answer may come after many others.
+    pub(super) sent_again: Option<UnixTime>,
     /// Those before the last renewals.
     pub(super) previous: heapless::Vec<Previous, MAX_PREVIOUS>,
     pub(super) data: Data,
@@ -107,6 +112,7 @@ impl Record {
             verifier,
             generation: 0,
             is_arriving: false,
+            sent_again: None,
             previous: heapless::Vec::new(),
             data: Data::default(),
         })
@@ -147,17 +153,15 @@ impl Record {
         }
     }
 
-    /// True while a new verifier is on its way to the browser, for as long as the grace, that a request with this one does not bring.
-    pub(super) fn is_renewed_beside(&self, shown: SealedVerifier, now: UnixTime, grace: u64) -> bool {
-        let is_late = |previous: &Previous| match previous.counts {
-            Counts::UntilSeen(since) => now.as_secs().saturating_sub(since.as_secs()) < grace,
-            Counts::Until(_) => false,
-        };
-        self.verifier != shown && self.previous.iter().any(is_late)
+    /// True while a cookie is on its way to the browser, for as long as the grace, that a request with this verifier does not bring.
+    pub(super) fn has_cookie_under_way(&self, shown: SealedVerifier, now: UnixTime, grace: u64) -> bool {
+        let is_late = |since: UnixTime| now.as_secs().saturating_sub(since.as_secs()) < grace;
+        let is_newer = |previous: &Previous| matches!(previous.counts, Counts::UntilSeen(since) if is_late(since));
+        self.sent_again.is_some_and(is_late) || self.verifier != shown && self.previous.iter().any(is_newer)
     }
 
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let Self { created, user, label, schema, verifier, generation, is_arriving, previous, data } = self;
+        let Self { created, user, label, schema, verifier, generation, is_arriving, sent_again, previous, data } = self;
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&schema.to_be_bytes());
@@ -170,11 +174,15 @@ impl Record {
         let (name, name_len, at, level) = user.unwrap_or(nobody);
         bytes.extend_from_slice(&at.as_secs().to_be_bytes());
         bytes.push(level);
-        bytes.push(if *is_arriving { ARRIVING } else { 0 });
+        let flags = [(*is_arriving, ARRIVING), (sent_again.is_some(), SENT_AGAIN)];
+        bytes.push(flags.iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, flag)| flags | flag));
         bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(&name_len.to_be_bytes());
         bytes.extend_from_slice(&len(label).to_be_bytes());
         bytes.push(u8::try_from(previous.len()).unwrap_or(u8::MAX));
+        if let Some(at) = sent_again {
+            bytes.extend_from_slice(&at.as_secs().to_be_bytes());
+        }
         for Previous { verifier, counts } in previous {
             let time = match counts {
                 Counts::UntilSeen(since) => since.as_secs() | UNREPLACED,
@@ -206,6 +214,7 @@ impl Record {
         let generation = u16::from_be_bytes(array(&mut head)?);
         let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
         let [count] = array(&mut head)?;
+        let sent_again = if flags & SENT_AGAIN == 0 { None } else { Some(seconds(&mut tail)?) };
         let mut previous = heapless::Vec::new();
         for _ in 0..count {
             let (verifier, time) =
@@ -223,7 +232,8 @@ impl Record {
         let label = text(&mut tail, label)?;
         let data = Data::decode(tail)?;
         let is_arriving = flags & ARRIVING != 0;
-        let record = Self { created, user, label, schema, verifier, generation, is_arriving, previous, data };
+        let record =
+            Self { created, user, label, schema, verifier, generation, is_arriving, sent_again, previous, data };
         (layout == LAYOUT).then(|| Box::new(record))
     }
 }

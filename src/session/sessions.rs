@@ -254,6 +254,8 @@ impl<S: SessionStore> Sessions<S> {
             match record.previous.iter().find(|previous| previous.verifier == sealed) {
                 Some(previous) if previous.counts(now) => {}
                 None if credential.generation() != record.generation => return Looked::Superseded,
+                // Of another one of nobody, that was begun in the same place and has ended: there is no user whom a copy would tell anything.
+                _ if record.user.is_none() => return Looked::Superseded,
                 // Whoever renewed it has another one: of the two, one is a thief.
                 _ => {
                     self.thefts.fetch_add(1, Ordering::Relaxed);
@@ -344,7 +346,7 @@ impl<S: SessionStore> Sessions<S> {
     /// [`SessionError`]; the next [`save`](Sessions::save) tries again.
     pub async fn renew(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         let shown = self.pepper.seal(&session.credential);
-        if session.renewal.is_none() && !session.record.is_renewed_beside(shown, now, self.lifetimes.grace) {
+        if session.renewal.is_none() && !session.record.has_cookie_under_way(shown, now, self.lifetimes.grace) {
             let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
             let (credential, sealed) = self.pepper.issue(credential, session.record.generation);
             session.change(Change::Renewal { from: session.record.verifier, to: sealed, shown, now });

@@ -19,6 +19,7 @@ enum Joined {
     /// There is one, of another user, or with another cookie.
     Another {
         since: UnixTime,
+        session: Box<Session>,
     },
 }
 
@@ -101,27 +102,28 @@ impl<S: SessionStore> Sessions<S> {
             return Err(SessionError::Withheld);
         }
         // Why: the cookie was of a session that is over, perhaps by the same form that was sent before.
-        if let Some(origin) = session.origin.as_ref().map(|origin| origin.handle()) {
+        let mut over = None;
+        if session.origin.is_some() {
             match self.join(session, attempt, level, now).await? {
                 Joined::Done => return Ok(()),
                 Joined::Nothing => {}
                 // Its cookie is under way, or the browser has never got it.
-                Joined::Another { since } if now < after(since, self.lifetimes.grace) => {
+                Joined::Another { since, .. } if now < after(since, self.lifetimes.grace) => {
                     return Err(SessionError::RenewalUnderWay);
                 }
-                // As if it were signed in over that one.
-                Joined::Another { .. } => drop(self.end(origin, now).await?),
+                Joined::Another { session, .. } => over = Some(session),
             }
         }
         loop {
-            if session.record.is_renewed_beside(self.pepper.seal(&session.credential), now, self.lifetimes.grace) {
+            let from = over.as_deref().unwrap_or(session);
+            if from.record.has_cookie_under_way(self.pepper.seal(&from.credential), now, self.lifetimes.grace) {
                 // Why: of two new cookies under way, the browser keeps the one that comes last, and that may be the older one.
                 return Err(SessionError::RenewalUnderWay);
             }
-            let mut next = self.next_of(session, attempt, level, now)?;
+            let mut next = self.next_of(from, attempt, level, now)?;
             let content = next.content()?;
-            let outcome = match session.version {
-                Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
+            let outcome = match from.version {
+                Some(version) => self.store.rotate(from.handle(), version, next.handle(), content, now).await?,
                 None => match self.store.create(next.handle(), content, now).await? {
                     Created::Done(version) => Swapped::Done(version),
                     Created::Exists => Swapped::Gone,
@@ -135,6 +137,8 @@ impl<S: SessionStore> Sessions<S> {
                     *session = next;
                     return Ok(());
                 }
+                // Another request was faster, whose cookie is then under way.
+                Swapped::Conflict if over.is_some() => return Err(SessionError::RenewalUnderWay),
                 Swapped::Gone => SessionError::Gone,
                 Swapped::Conflict => match self.read_again(session, now).await {
                     Ok(()) => continue,
@@ -190,16 +194,20 @@ impl<S: SessionStore> Sessions<S> {
                 return Ok(Joined::Nothing);
             };
             let (credential, sealed) = self.credential_of(session, handle, &attempt.user, record.generation);
-            if user.name != attempt.user || record.verifier != sealed {
-                return Ok(Joined::Another { since: user.at });
-            }
-            if entry.content.epoch != attempt.epoch {
-                return Err(SessionError::Revoked);
-            }
-            let mut joined = Session::of_entry(credential, record, entry);
+            let is_its_own = user.name == attempt.user && record.verifier == sealed;
+            let shown = session.origin.as_deref().unwrap_or(&session.credential).copied();
+            let mut joined =
+                Session::of_entry(if is_its_own { credential } else { shown.under(handle) }, record, entry);
             for change in &session.changes {
                 joined.has_misfit |= !change.apply(&mut joined.record);
             }
+            if !is_its_own {
+                return Ok(Joined::Another { since: user.at, session: Box::new(joined) });
+            }
+            if joined.epoch() != attempt.epoch {
+                return Err(SessionError::Revoked);
+            }
+            joined.record.sent_again = Some(now);
             joined.record.user = Some(SignedInUser { name: attempt.user.clone(), at: now, level });
             joined.record.is_arriving = self.most != usize::MAX;
             joined.deadlines = self.deadlines(now);
