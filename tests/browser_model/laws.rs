@@ -1,0 +1,319 @@
+//! What must hold in every order.
+
+use super::browser::{AT_START, Answer, End, Jar, Op, Seen, Sent, World};
+use super::gate::{Call, Outcome};
+use http::StatusCode;
+use std::collections::BTreeSet;
+
+/// A law that was broken, and how.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Broken {
+    pub(crate) law: &'static str,
+    /// What sets this case apart.
+    pub(crate) case: &'static str,
+    pub(crate) how: String,
+}
+
+/// A trial that is over.
+pub(crate) struct Trial<'w> {
+    world: &'w World,
+    end: End,
+    broken: Vec<Broken>,
+}
+
+/// Judges what has happened.
+pub(crate) fn judge(world: &World, end: End) -> Vec<Broken> {
+    let mut trial = Trial { world, end, broken: Vec::new() };
+    trial.nobody_is_somebody_else();
+    trial.nobody_is_signed_out();
+    trial.an_end_ends_all();
+    trial.a_write_stays();
+    trial.a_browser_is_no_thief();
+    trial.the_last_of_many_stays();
+    trial.what_failed_did_nothing();
+    trial.broken
+}
+
+impl Trial<'_> {
+    fn sent(&self) -> &[Sent] {
+        &self.world.sent
+    }
+
+    fn broke(&mut self, law: &'static str, case: &'static str, how: String) {
+        self.broken.push(Broken { law, case, how });
+    }
+
+    fn ends(&self) -> impl Iterator<Item = &Sent> {
+        self.sent().iter().filter(|sent| sent.op.ends())
+    }
+
+    fn has_lost(&self) -> bool {
+        self.sent().iter().any(Sent::is_given_up)
+    }
+
+    /// True if a request came without a session that lives.
+    fn has_no_cookie(&self, sent: &Sent) -> bool {
+        sent.cookie.is_none() || self.world.plan.start == super::browser::Start::Ended && sent.cookie == self.sent()[0].cookie
+    }
+
+    /// True if two came so.
+    fn are_strangers(&self) -> bool {
+        self.sent().iter().filter(|sent| self.has_no_cookie(sent)).count() > 1
+    }
+
+    fn case(&self) -> &'static str {
+        if self.has_lost() {
+            "with an answer lost"
+        } else if self.are_strangers() {
+            "two requests without a session"
+        } else if self.sent().iter().any(|sent| sent.op == Op::Elsewhere) {
+            "with a logout elsewhere"
+        } else {
+            ""
+        }
+    }
+
+    /// Law 1: an answer shows a user only if somebody signed in as that user, and nothing came after that.
+    fn nobody_is_somebody_else(&mut self) {
+        let mut seen: Vec<(Option<usize>, Seen)> = Vec::new();
+        for (who, sent) in self.sent().iter().enumerate() {
+            if let Some(Answer { seen: Some(found), .. }) = &sent.answer {
+                seen.push((Some(who), found.clone()));
+            }
+        }
+        seen.push((None, self.end.seen.clone()));
+        for (who, seen) in seen {
+            let reader = who.map_or("the read at the end".to_owned(), |who| format!("#{who}"));
+            if let Some(user) = &seen.user
+                && !self.is_explained(user, who)
+            {
+                self.broke("1: never signed in as another", "", format!("{reader} finds {user}"));
+            }
+            let raised = self.sent().iter().any(|sent| sent.op == Op::StepUp && sent.sent.is_some());
+            let was_raised = raised || self.world.plan.start == super::browser::Start::StepUpLost;
+            if seen.level > 1 && !was_raised {
+                self.broke("1: never signed in as another", "level", format!("{reader} finds level {}", seen.level));
+            }
+            let desk = self.world.gate.desk();
+            let of_another = seen.keys.iter().find(|key| {
+                let owner = if **key == AT_START {
+                    self.world.plan.start.is_alice().then_some(super::browser::ALICE)
+                } else {
+                    desk.written.get(key).and_then(|life| desk.lives[*life].user)
+                };
+                owner.is_some() && owner != seen.user.as_deref()
+            });
+            let of_another = of_another.copied();
+            drop(desk);
+            if let Some(key) = of_another {
+                self.broke("1: never signed in as another", "data", format!("{reader} finds w{key} as {:?}", seen.user));
+            }
+        }
+    }
+
+    /// True if a sign-in as this user is followed by nothing, before the reader, that takes it back.
+    fn is_explained(&self, user: &str, reader: Option<usize>) -> bool {
+        let is_before_reader = |sent: &Sent| match reader {
+            Some(reader) => sent.is_before(&self.sent()[reader]),
+            None => sent.arrived.is_some(),
+        };
+        // `None` is the one before the model begins.
+        let is_before = |one: Option<&Sent>, two: &Sent| one.is_none_or(|one| one.is_before(two));
+        let is_taken_back = |source: Option<&Sent>| {
+            self.sent().iter().any(|sent| {
+                let takes = sent.op.ends() || matches!(sent.op, Op::SignIn(other) if other != user);
+                takes && sent.is_acknowledged() && is_before(source, sent) && is_before_reader(sent)
+            })
+        };
+        let at_start = (self.world.plan.start.is_alice() && user == super::browser::ALICE).then_some(None);
+        let sources = self.sent().iter().filter(|sent| sent.op == Op::SignIn(super::browser::ALICE) && user == super::browser::ALICE || sent.op == Op::SignIn(super::browser::BOB) && user == super::browser::BOB);
+        at_start.into_iter().chain(sources.map(Some)).any(|source| !is_taken_back(source))
+    }
+
+    /// Law 2: who was signed in is so in the end, unless a logout was sent.
+    fn nobody_is_signed_out(&mut self) {
+        if self.ends().next().is_some() {
+            return;
+        }
+        let is_sign_in = |sent: &Sent| matches!(sent.op, Op::SignIn(_));
+        let has_signed_in = self.sent().iter().any(|sent| is_sign_in(sent) && sent.is_acknowledged());
+        let case = self.case();
+        if !self.world.plan.start.is_alice() && !has_signed_in {
+            return;
+        }
+        let law = "2: never signed out without a logout";
+        match self.end.seen.user.clone() {
+            None => self.broke(law, case, "nobody is signed in at the end".to_owned()),
+            Some(user) if self.end.later_user.as_deref() != Some(&user) => {
+                self.broke(law, "after the grace", format!("{user} is signed in, and when the grace is over {:?}", self.end.later_user));
+            }
+            Some(_) => {}
+        }
+        let lost = self.sent().iter().find(|raise| {
+            raise.op == Op::StepUp
+                && raise.is_acknowledged()
+                && !self.sent().iter().any(|sent| is_sign_in(sent) && !sent.is_before(raise))
+        });
+        if lost.is_some() && self.end.seen.user.is_some() && self.end.seen.level < 2 {
+            self.broke("2: a step-up stays", case, format!("level {} at the end", self.end.seen.level));
+        }
+        // A second sign-in is answered as the first one is.
+        let refused = self.sent().iter().any(|sent| {
+            is_sign_in(sent) && sent.answer.as_ref().is_some_and(|answer| answer.status != StatusCode::OK)
+        });
+        if refused {
+            self.broke("2: a sign-in is not refused", case, "a right sign-in is refused".to_owned());
+        }
+    }
+
+    /// Law 3: an acknowledged logout ends all that has come of the session whose cookie it had.
+    fn an_end_ends_all(&mut self) {
+        let law = "3: a logout ends all that has come of its session";
+        let mut broken = Vec::new();
+        for (who, sent) in self.sent().iter().enumerate().filter(|(_, sent)| sent.op.ends() && sent.is_acknowledged()) {
+            let desk = self.world.gate.desk();
+            let Some(named) = sent.life else { continue };
+            for live in self.end.live.iter().copied().filter(|live| desk.descends(*live, named)) {
+                // Another user's is not of the user who was signed out everywhere, and was signed in behind it.
+                if sent.op == Op::Everywhere && desk.lives[live].user != desk.lives[named].user {
+                    continue;
+                }
+                broken.push(("", format!("s{live} lives, of s{named} that #{who} has ended")));
+            }
+            let of_who = |call: fn(Call) -> bool| {
+                desk.passed.iter().position(move |passed| passed.who == Some(who) && call(passed.call))
+            };
+            if sent.op == Op::Everywhere
+                && let Some(revoked) = of_who(|call| call == Call::Revoke)
+            {
+                for live in self.end.live.iter().copied() {
+                    let life = &desk.lives[live];
+                    let began = desk.passed.iter().position(|passed| passed.who == life.by && passed.call == Call::Epoch);
+                    let is_older = life.made < revoked || began.is_some_and(|began| began < revoked);
+                    if life.user == desk.lives[named].user && is_older {
+                        broken.push(("everywhere", format!("s{live} lives, of the user whom #{who} has signed out")));
+                    }
+                }
+            }
+            let has_ended = desk.passed.iter().any(|passed| {
+                passed.who == Some(who) && matches!((passed.call, passed.outcome), (Call::Delete(_), Outcome::Yes) | (Call::Revoke, _))
+            });
+            if !has_ended {
+                broken.push(("nothing ended", format!("#{who} is acknowledged")));
+            }
+        }
+        for (case, how) in broken {
+            self.broke(law, case, how);
+        }
+    }
+
+    /// Law 4: an acknowledged write is in the session that the browser is in.
+    fn a_write_stays(&mut self) {
+        let law = "4: an acknowledged write is there";
+        let case = self.case();
+        let at_start = self.world.plan.start.has_data().then_some((AT_START, None));
+        let written = self.sent().iter().enumerate().filter(|(_, sent)| sent.op == Op::Write && sent.is_acknowledged());
+        let written: Vec<_> = at_start.into_iter().chain(written.map(|(who, sent)| (who, Some(sent)))).collect();
+        let mut missing = Vec::new();
+        for (key, write) in written {
+            // What came before it can have taken nothing away.
+            let is_behind = |sent: &&Sent| write.is_none_or(|write| !sent.is_before(write)) && sent.may_be_done();
+            if self.ends().any(|sent| is_behind(&sent)) {
+                continue;
+            }
+            let desk = self.world.gate.desk();
+            let owner = match write {
+                None => self.world.plan.start.is_alice().then_some(super::browser::ALICE),
+                Some(_) => desk.written.get(&key).and_then(|life| desk.lives[*life].user),
+            };
+            let mut users: BTreeSet<_> = owner.into_iter().collect();
+            users.extend(self.sent().iter().filter(is_behind).filter_map(|sent| match sent.op {
+                Op::SignIn(user) => Some(user),
+                _ => None,
+            }));
+            // What is another user's is dropped.
+            if users.len() < 2 && !self.end.seen.keys.contains(&key) {
+                missing.push(key);
+            }
+        }
+        for key in missing {
+            self.broke(law, case, format!("w{key} is not there at the end"));
+        }
+        let (count, keys) = (self.end.seen.count, self.end.seen.keys.len());
+        if count != u64::try_from(keys).unwrap() {
+            self.broke(law, "lost update", format!("{keys} keys, and a count of {count}"));
+        }
+    }
+
+    /// Law 5: no alarm by a browser alone.
+    fn a_browser_is_no_thief(&mut self) {
+        let law = "5: no alarm by a browser alone";
+        let case = if self.has_lost() { "with an answer lost" } else { "" };
+        if self.end.thefts > 0 {
+            self.broke(law, case, "a theft is told".to_owned());
+        }
+        if self.end.late_thefts > 0 {
+            self.broke(law, "after the grace", "a theft is told".to_owned());
+        }
+    }
+
+    /// Law 6: with one session at most, the one that was answered last is there.
+    fn the_last_of_many_stays(&mut self) {
+        if self.world.plan.most != 1 {
+            return;
+        }
+        let law = "6: with one session at most, the last one is there";
+        let case = self.case();
+        let desk = self.world.gate.desk();
+        let mut broken = Vec::new();
+        for user in [super::browser::ALICE, super::browser::BOB] {
+            let live = self.end.live.iter().filter(|live| desk.lives[**live].user == Some(user)).count();
+            let done = self.sent().iter().enumerate().filter(|(_, sent)| sent.op == Op::SignIn(user) && sent.is_acknowledged());
+            let Some((last, _)) = done.max_by_key(|(_, sent)| sent.answered) else { continue };
+            if live > 1 {
+                broken.push(format!("{user} has {live} sessions"));
+            }
+            let is_there = desk.written.get(&last).is_some_and(|made| self.end.live.iter().any(|live| desk.descends(*live, *made)));
+            let may_have_gone = self.sent().iter().any(|sent| {
+                let takes = sent.op.ends() || matches!(sent.op, Op::SignIn(other) if other != user);
+                takes && sent.may_be_done()
+            });
+            if !is_there && !may_have_gone {
+                broken.push(format!("#{last} was answered last, and its session has ended"));
+            }
+        }
+        drop(desk);
+        for how in broken {
+            self.broke(law, case, how);
+        }
+    }
+
+    /// Law 7: what was refused has changed nothing, unless it has said so.
+    fn what_failed_did_nothing(&mut self) {
+        let law = "7: what was refused has changed nothing";
+        let mut broken = Vec::new();
+        for (who, sent) in self.sent().iter().enumerate() {
+            let Some(answer) = sent.answer.as_ref().filter(|answer| answer.status != StatusCode::OK) else { continue };
+            if answer.status != StatusCode::UNAUTHORIZED {
+                broken.push(("status", format!("#{who} is answered {}", answer.status)));
+            }
+            let desk = self.world.gate.desk();
+            let changed = desk.passed.iter().filter(|passed| passed.who == Some(who)).find(|passed| match passed.call {
+                // That the newest verifier was seen is no secret.
+                Call::Swap(_) => passed.outcome == Outcome::Done && matches!(sent.op, Op::Write | Op::Renew),
+                Call::Create(_) | Call::Rotate(..) | Call::Revoke => passed.outcome == Outcome::Done,
+                Call::Delete(_) => passed.outcome == Outcome::Yes,
+                Call::Load(_) | Call::Touch(_) | Call::List | Call::Epoch => false,
+            });
+            if let Some(passed) = changed.filter(|_| !matches!(answer.jar, Jar::Set(_))) {
+                broken.push(("", format!("#{who} is refused, and has done {:?}", passed.call)));
+            }
+            if sent.op == Op::Write && self.end.seen.keys.contains(&who) {
+                broken.push(("written", format!("#{who} is refused, and w{who} is there")));
+            }
+        }
+        for (case, how) in broken {
+            self.broke(law, case, how);
+        }
+    }
+}
