@@ -29,6 +29,7 @@ mod redis;
 #[cfg(any(feature = "disk", feature = "nats"))]
 mod row;
 mod sessions;
+mod sign_in;
 mod store;
 mod twins;
 
@@ -46,7 +47,8 @@ pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
-pub use sessions::{Attempt, Lifetimes, Listed, Sessions};
+pub use sessions::{Lifetimes, Listed, Sessions};
+pub use sign_in::Attempt;
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };

@@ -119,6 +119,10 @@ impl SessionStore for Flaky {
         self.store().await.rotate(old, version, new, content, now).await
     }
 
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        self.store().await.rotated_to(handle, now).await
+    }
+
     async fn list_by_user(
         &self,
         tag: UserTag,
@@ -205,7 +209,7 @@ async fn impatient(store: Extension<Flaky>, slot: Extension<SessionSlot>) -> Str
 }
 
 async fn devices(session: OpenSession) -> Result<String, SessionError> {
-    session.devices().await.map(|devices| devices.len().to_string())
+    session.devices(None, 100).await.map(|devices| devices.len().to_string())
 }
 
 async fn sign_out(session: OpenSession) -> Result<&'static str, SessionError> {

@@ -60,7 +60,7 @@ async fn login(
 
 /// What the server keeps, for whoever it belongs to.
 async fn show(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
-    let listed = session.devices().await?;
+    let listed = session.devices(None, 100).await?;
     let devices: Vec<_> = listed
         .iter()
         .map(|device| {

@@ -51,6 +51,16 @@ impl UserTag {
 pub struct Handle([u8; HANDLE]);
 
 impl Handle {
+    /// A new one for a user.
+    ///
+    /// # Errors
+    /// As [`Credential::generate`].
+    pub(super) fn generate(tag: UserTag) -> crate::Result<Self> {
+        let mut handle = Self::first_of(tag);
+        fill(handle.0.get_mut(TAG..).unwrap_or_default())?;
+        Ok(handle)
+    }
+
     /// The first of all handles that have a tag, in the order of handles.
     #[must_use]
     pub fn first_of(tag: UserTag) -> Self {
@@ -133,8 +143,7 @@ impl Credential {
     /// # Errors
     /// [`Error::Signer`](crate::Error::Signer) if the system gives no random bytes.
     pub fn generate(tag: UserTag) -> crate::Result<Self> {
-        let mut credential = Self { handle: Handle::first_of(tag), verifier: Zeroizing::new([0; VERIFIER]) };
-        fill(credential.handle.0.get_mut(TAG..).unwrap_or_default())?;
+        let mut credential = Self { handle: Handle::generate(tag)?, verifier: Zeroizing::new([0; VERIFIER]) };
         fill(credential.verifier.as_mut_slice())?;
         Ok(credential)
     }
@@ -292,6 +301,21 @@ impl Pepper {
         let mut text = [0; FORM_TOKEN_LEN];
         base64url_encode_secret(mac.as_bytes(), &mut text);
         text
+    }
+
+    /// The credential that a sign-in of this user makes of another one under this handle, without a mark: whoever asks with the same gets the same,
+    /// and nobody can tell it from the other one without the pepper.
+    pub(super) fn derive(&self, from: &Credential, handle: Handle, user: &[u8]) -> Credential {
+        let mac = self.0.tag_of(|mac| {
+            mac.put(b"countersign session next");
+            mac.put(&from.handle.0);
+            mac.put(from.verifier.as_slice());
+            mac.put(&handle.0);
+            mac.put(user);
+        });
+        let mut credential = Credential { handle, verifier: Zeroizing::new([0; VERIFIER]) };
+        copy(mac.as_bytes().get(..RANDOM).unwrap_or_default(), credential.verifier.as_mut_slice());
+        credential
     }
 
     /// Puts the mark of this pepper on a new credential, of so many sign-ins under its handle before.

@@ -33,11 +33,13 @@ pub(super) enum Change {
     },
     /// The verifier that counts was seen: those before it are over then.
     Retirement(UnixTime),
+    /// What was too many beside it has ended.
+    Arrival,
 }
 
 impl Change {
     /// False if it has left something out.
-    fn apply(&self, record: &mut Record) -> bool {
+    pub(super) fn apply(&self, record: &mut Record) -> bool {
         match self {
             Self::Update(update) => return record.data.update(update),
             Self::Insert(key, value) => record.data.insert(key, value),
@@ -46,6 +48,7 @@ impl Change {
             // Nothing on top of another renewal: its verifier is in a browser already.
             Self::Renewal { from, to, shown, now } => record.renew(*from, *to, *shown, *now),
             Self::Retirement(until) => record.retire(*until),
+            Self::Arrival => record.is_arriving = false,
         }
         true
     }
@@ -56,6 +59,8 @@ impl Change {
 /// Shows its handle and nothing of its data.
 pub struct Session {
     pub(super) credential: Credential,
+    /// That of the request, if the session that it was of is over and this one may take its place.
+    pub(super) origin: Option<Box<Credential>>,
     pub(super) record: Box<Record>,
     pub(super) deadlines: Deadlines,
     pub(super) changes: Vec<Change>,
@@ -66,7 +71,7 @@ pub struct Session {
     pub(super) renewal: Option<Box<(Credential, SealedVerifier)>>,
     has_new_cookie: bool,
     /// An update has made something that cannot be read again.
-    has_misfit: bool,
+    pub(super) has_misfit: bool,
     /// Something was given out that leads back to it: it is to be made, though nothing is in it.
     is_wanted: AtomicBool,
     /// Whether it may be made, if it is in no store yet.
@@ -109,6 +114,7 @@ impl Session {
         let changes = Vec::new();
         Self {
             credential,
+            origin: None,
             record,
             deadlines,
             changes,
@@ -172,6 +178,17 @@ impl Session {
             self.credential = renewal.0;
             self.has_new_cookie = true;
         }
+    }
+
+    /// Notes that what was read of another request was written again, and that its cookie goes with this answer, too.
+    pub(super) fn made_anew(&mut self, version: u64) {
+        self.saved(version);
+        self.has_new_cookie = true;
+    }
+
+    /// What was too many beside it has ended.
+    pub(super) fn has_arrived(&mut self) {
+        self.change(Change::Arrival);
     }
 
     /// Puts the changes of this request on top of what another one has written.

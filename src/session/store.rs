@@ -246,6 +246,17 @@ pub trait SessionStore: Send + Sync {
         now: UnixTime,
     ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
 
+    /// The handle that a session was rotated to, for as long as the pointer in its place lasts. `None` for a session that lives, and for one that
+    /// was rotated in place or never.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn rotated_to(
+        &self,
+        handle: Handle,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Option<Handle>, StoreError>> + Send;
+
     /// Live sessions of a user behind `after`, in the order of handles, at most `limit`.
     ///
     /// # Errors
