@@ -18,7 +18,7 @@ mod laws;
 #[path = "browser_model/search.rs"]
 mod search;
 
-use browser::{OPS, Op, Plan, STARTS};
+use browser::{OPS, Op, Patience, Plan, STARTS};
 use search::{Tally, exhaust};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,8 +57,8 @@ fn choices(count: usize) -> Vec<Vec<Op>> {
     choices
 }
 
-fn plans(count: usize, may_give_up: usize, most: usize) -> Vec<Plan> {
-    let plan = |ops: &Vec<Op>, start| Plan { may_give_up, most, ..Plan::new(start, ops) };
+fn plans(count: usize, may_give_up: usize, most: usize, patience: Patience) -> Vec<Plan> {
+    let plan = |ops: &Vec<Op>, start| Plan { may_give_up, most, patience, ..Plan::new(start, ops) };
     choices(count).iter().flat_map(|ops| STARTS.map(|start| plan(ops, start))).collect()
 }
 
@@ -73,10 +73,18 @@ fn show(tally: &Tally) {
 
 #[test]
 fn explore() {
-    for (count, lost) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
+    use Patience::*;
+    let what = std::env::var("WHAT").unwrap_or("2".to_owned());
+    let rounds: &[_] = match &*what {
+        "2" => &[(1, 0, usize::MAX, AtTheEnd), (1, 1, usize::MAX, AtTheEnd), (2, 0, usize::MAX, AtTheEnd), (2, 0, usize::MAX, BetweenRequests), (2, 1, usize::MAX, AtTheEnd)],
+        "m" => &[(2, 0, 1, AtTheEnd)],
+        "w" => &[(2, 0, usize::MAX, Anywhere)],
+        _ => &[(3, 0, usize::MAX, AtTheEnd)],
+    };
+    for (count, lost, most, patience) in rounds.iter().copied() {
         let start = Instant::now();
-        let tally = run(&plans(count, lost, usize::MAX), true);
-        println!("=== k={count} lost={lost} orders {} cut {} in {:?}", tally.orders, tally.cut, start.elapsed());
+        let tally = run(&plans(count, lost, most, patience), true);
+        println!("=== k={count} lost={lost} most={most} {patience:?} orders {} cut {} in {:?}", tally.orders, tally.cut, start.elapsed());
         show(&tally);
     }
 }

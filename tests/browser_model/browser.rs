@@ -13,13 +13,15 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tower::{Layer, Service, service_fn};
 
 pub(crate) const ALICE: &str = "alice";
 pub(crate) const BOB: &str = "bob";
-pub(crate) const GRACE: u64 = 10;
+const GRACE: u64 = 10;
+const NOW: u64 = 1_800_000_000;
 const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: GRACE };
 /// What the start has written; the requests write their own numbers.
 pub(crate) const AT_START: usize = 99;
@@ -217,14 +219,30 @@ pub(crate) enum Event {
     Step(usize),
     Arrive(usize),
     GiveUp(usize),
+    /// More time passes than the grace.
+    Wait,
 }
 
 impl Event {
+    /// The request; the time has a number of its own.
     pub(crate) const fn who(self) -> usize {
         match self {
             Self::Send(who) | Self::Step(who) | Self::Arrive(who) | Self::GiveUp(who) => who,
+            Self::Wait => AT_START,
         }
     }
+}
+
+/// When the grace may pass.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Patience {
+    /// Only when all is over.
+    #[default]
+    AtTheEnd,
+    /// Once, while nothing is under way.
+    BetweenRequests,
+    /// Once, whatever is under way.
+    Anywhere,
 }
 
 /// What an event has to do with.
@@ -234,6 +252,7 @@ enum Touches {
     Arrival { sets: bool },
     Store(Call),
     GivingUp,
+    Time,
 }
 
 /// An event that can happen now.
@@ -246,11 +265,12 @@ pub(crate) struct Enabled {
 impl Enabled {
     /// True if the order of the two makes no difference.
     pub(crate) fn commutes(self, other: Self) -> bool {
-        use Touches::{Arrival, GivingUp, Sending, Store};
+        use Touches::{Arrival, GivingUp, Sending, Store, Time};
         if self.event.who() == other.event.who() {
             return false;
         }
         match (self.touches, other.touches) {
+            (Time, _) | (_, Time) => false,
             (Sending(one), Sending(two)) => one != two,
             (Sending(_), Arrival { .. }) | (Arrival { .. }, Sending(_)) | (GivingUp, GivingUp) => false,
             (Arrival { sets: one }, Arrival { sets: two }) => !(one && two),
@@ -267,12 +287,13 @@ pub(crate) struct Plan {
     pub(crate) ops: Vec<Op>,
     pub(crate) most: usize,
     pub(crate) may_give_up: usize,
+    pub(crate) patience: Patience,
     pub(crate) fault: Fault,
 }
 
 impl Plan {
     pub(crate) fn new(start: Start, ops: &[Op]) -> Self {
-        Self { start, ops: ops.to_vec(), most: usize::MAX, may_give_up: 0, fault: Fault::None }
+        Self { start, ops: ops.to_vec(), most: usize::MAX, may_give_up: 0, patience: Patience::AtTheEnd, fault: Fault::None }
     }
 }
 
@@ -287,7 +308,7 @@ fn pepper() -> Pepper {
     Pepper::new(b"an obvious test key of 32 bytes!").unwrap()
 }
 
-fn gate(plan: &Plan) -> (Arc<Gate>, SessionLayer) {
+fn gate(plan: &Plan, clock: &Arc<AtomicU64>) -> (Arc<Gate>, SessionLayer) {
     let pepper = pepper();
     let users = [ALICE, BOB].map(|user| (pepper.user_tag(user.as_bytes()), user));
     let gate = Gate::new(plan.ops.len(), plan.fault, users.to_vec());
@@ -296,7 +317,9 @@ fn gate(plan: &Plan) -> (Arc<Gate>, SessionLayer) {
         sessions = sessions.with_most(plan.most);
     }
     let guard = CsrfGuard::new(["https://shop.example"]);
-    (gate, SessionLayer::new(sessions, guard, Duration::from_secs(5)))
+    let clock = Arc::clone(clock);
+    let layer = SessionLayer::new(sessions, guard, Duration::from_secs(5));
+    (gate, layer.with_clock(move || UnixTime::from_secs(clock.load(Ordering::Relaxed))))
 }
 
 impl Recorded {
@@ -345,21 +368,26 @@ pub(crate) struct World {
     /// How many events there were.
     time: usize,
     given_up: usize,
-    now: UnixTime,
+    clock: Arc<AtomicU64>,
+    has_waited: bool,
     pub(crate) words: Option<Vec<String>>,
 }
 
 impl World {
     fn bare(plan: Plan) -> Self {
-        let (gate, layer) = gate(&plan);
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let (gate, layer) = gate(&plan, &clock);
         let sent = plan.ops.iter().copied().map(Sent::new).collect();
-        let now = UnixTime::now();
-        Self { plan, gate, layer, jar: None, sent, time: 0, given_up: 0, now, words: None }
+        Self { plan, gate, layer, jar: None, sent, time: 0, given_up: 0, clock, has_waited: false, words: None }
+    }
+
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.clock.load(Ordering::Relaxed))
     }
 
     pub(crate) fn new(recorded: &Recorded) -> Self {
         let mut world = Self::bare(recorded.plan.clone());
-        ready(Box::pin(world.gate.enter(&recorded.entered, world.now)));
+        ready(Box::pin(world.gate.enter(&recorded.entered, world.now())));
         world.gate.desk().entered.clear();
         world.jar.clone_from(&recorded.jar);
         world
@@ -417,6 +445,16 @@ impl World {
                 can(Event::GiveUp(who), Touches::GivingUp);
             }
         }
+        let is_quiet = self.sent.iter().all(|sent| !matches!(sent.stage, Stage::Running(_) | Stage::Answered));
+        let is_before_some = self.sent.iter().any(|sent| !matches!(sent.stage, Stage::Arrived | Stage::GivenUp));
+        let may_wait = match self.plan.patience {
+            Patience::AtTheEnd => false,
+            Patience::BetweenRequests => is_quiet,
+            Patience::Anywhere => true,
+        };
+        if may_wait && is_before_some && !self.has_waited {
+            enabled.push(Enabled { event: Event::Wait, touches: Touches::Time });
+        }
         enabled
     }
 
@@ -425,6 +463,11 @@ impl World {
         self.time += 1;
         let who = event.who();
         match event {
+            Event::Wait => {
+                self.has_waited = true;
+                self.clock.fetch_add(GRACE + 2, Ordering::Relaxed);
+                self.say(|_| "the grace passes".to_owned());
+            }
             Event::Send(_) => {
                 let (op, cookie) = (self.sent[who].op, self.jar.clone());
                 let handled = self.handled(Self::request(op, who, cookie.as_deref()));
@@ -524,6 +567,7 @@ impl World {
                     Call::Delete(handle) => format!("delete {}", name(handle)),
                     Call::Rotate(old, new) if old == new => format!("rotate in place to {}", name(new)),
                     Call::Rotate(old, new) => format!("rotate {} to {}", name(old), name(new)),
+                    Call::RotatedTo(handle) => format!("where to from {}", name(handle)),
                     Call::List => "list".to_owned(),
                     Call::Revoke => "revoke user".to_owned(),
                     Call::Epoch => "epoch".to_owned(),
@@ -553,7 +597,7 @@ impl World {
         let answer = self.ask(Op::Read, AT_START, self.jar.as_deref());
         let mut jar = self.jar.clone();
         put(&mut jar, answer.jar.clone());
-        let now = UnixTime::now();
+        let now = self.now();
         let mut live = Vec::new();
         let lives = self.gate.desk().lives.len();
         for life in 0..lives {

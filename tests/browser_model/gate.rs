@@ -18,6 +18,7 @@ pub(crate) enum Call {
     Touch(Handle),
     Delete(Handle),
     Rotate(Handle, Handle),
+    RotatedTo(Handle),
     List,
     Revoke,
     Epoch,
@@ -26,7 +27,7 @@ pub(crate) enum Call {
 impl Call {
     /// True if the order of the two makes no difference to either.
     pub(crate) fn commutes(self, other: Self) -> bool {
-        let reads = |call: Self| matches!(call, Self::Load(_) | Self::List | Self::Epoch);
+        let reads = |call: Self| matches!(call, Self::Load(_) | Self::RotatedTo(_) | Self::List | Self::Epoch);
         match (self, other) {
             (one, two) if reads(one) && reads(two) => true,
             // An epoch moves by a revocation alone.
@@ -39,10 +40,14 @@ impl Call {
 
     fn handles(self) -> Vec<Handle> {
         match self {
-            Self::Create(handle) | Self::Load(handle) | Self::Swap(handle) | Self::Touch(handle) => vec![handle],
-            Self::Delete(handle) => vec![handle],
             Self::Rotate(old, new) => vec![old, new],
             Self::List | Self::Revoke | Self::Epoch => Vec::new(),
+            Self::Create(handle)
+            | Self::Load(handle)
+            | Self::Swap(handle)
+            | Self::Touch(handle)
+            | Self::Delete(handle)
+            | Self::RotatedTo(handle) => vec![handle],
         }
     }
 }
@@ -406,6 +411,15 @@ impl SessionStore for Gate {
         desk.note(call, outcome);
         drop(desk);
         if self.is(Fault::RefusesWhatItDid) { Ok(Swapped::Gone) } else { rotated }
+    }
+
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        let call = Call::RotatedTo(handle);
+        self.pass(call).await;
+        let to = self.store.rotated_to(handle, now).await;
+        let outcome = if matches!(to, Ok(Some(_))) { Outcome::Yes } else { Outcome::No };
+        self.desk().note(call, outcome);
+        to
     }
 
     async fn list_by_user(

@@ -145,3 +145,38 @@ pub(crate) fn exhaust(plan: &Plan, reduced: bool, tally: &mut Tally) {
         }
     }
 }
+
+/// Numbers that are the same in every run (`SplitMix64`).
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+    }
+}
+
+/// Runs some orders, each event chosen among all that can happen.
+pub(crate) fn wander(plan: &Plan, orders: usize, numbers: &mut Numbers, tally: &mut Tally) {
+    let recorded = Recorded::new(plan.clone());
+    for _ in 0..orders {
+        let (mut world, mut events) = (World::new(&recorded), Vec::new());
+        loop {
+            let options = world.enabled();
+            if options.is_empty() {
+                break;
+            }
+            let event = options[numbers.below(options.len())].event;
+            world.happen(event);
+            events.push(event);
+        }
+        tally.judge(&mut world, events);
+    }
+}
