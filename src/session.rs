@@ -23,6 +23,7 @@ mod memory;
 mod names;
 #[cfg(feature = "nats")]
 mod nats;
+mod pepper;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
@@ -33,7 +34,7 @@ mod sign_in;
 mod store;
 mod twins;
 
-pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
+pub use credential::{CREDENTIAL_LEN, Credential, Handle, SealedVerifier, UserTag};
 #[cfg(feature = "tower")]
 pub(crate) use current::Making;
 pub use current::Session;
@@ -44,11 +45,12 @@ pub use event::{Event, Events};
 pub use memory::MemoryStore;
 #[cfg(feature = "nats")]
 pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
+pub use pepper::Pepper;
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
 pub use sessions::{Lifetimes, Listed, Sessions};
-pub use sign_in::Attempt;
+pub use sign_in::{Attempt, EPOCH_CLAIM};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };

@@ -14,7 +14,7 @@ use countersign::session::{
     Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, Lifetimes, MAX_RECORD,
     MemoryStore, Pepper, Session, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -440,6 +440,74 @@ async fn an_update_touches_what_it_touches() {
     assert!(find(&sessions, &session.cookie(), NOW).await.unwrap().get::<u8>("new").unwrap().is_some());
 }
 
+// ---------------------------------------------------------------------------------------------- another pepper
+
+/// A pepper rotates while people are signed in: servers that have the next one, and those that have not yet, work on the same sessions.
+#[tokio::test]
+async fn a_pepper_rotates_and_nobody_notices() {
+    const NEXT_KEY: &[u8] = b"another obvious key for testing.";
+    let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
+    let with = |pepper: Pepper| Sessions::new(Arc::clone(&store), pepper, LIFETIMES);
+    let next = || Pepper::new(NEXT_KEY).unwrap();
+    let (before, prepared) = (with(pepper()), with(pepper().accepting(NEXT_KEY).unwrap()));
+    let rotated = with(next().accepting(b"an obvious test key of 32 bytes!").unwrap());
+    let done = with(next());
+
+    let mut old = signed_in(&before, "alice").await;
+    add_one(&mut old);
+    before.save(&mut old, NOW).await.unwrap();
+    let (anonymous, form) = (saved(&before).await, before.form_token(&old));
+    for sessions in [&prepared, &rotated] {
+        let found = find(sessions, &old.cookie(), NOW).await.unwrap();
+        assert_eq!(found.user(), Some("alice"));
+        assert!(sessions.is_form_token(&found, &form) && !sessions.is_form_token(&found, "another"));
+    }
+    assert!(find(&done, &old.cookie(), NOW).await.is_none() && find(&done, &anonymous.cookie(), NOW).await.is_none());
+
+    // What is made with the next one, servers know that accept it.
+    let mut new = find(&rotated, &anonymous.cookie(), NOW).await.unwrap();
+    sign_in(&rotated, &mut new, "alice", 1, NOW).await.unwrap();
+    assert!(find(&before, &new.cookie(), NOW).await.is_none());
+    for sessions in [&prepared, &rotated, &done] {
+        assert_eq!(find(sessions, &new.cookie(), NOW).await.unwrap().user(), Some("alice"));
+    }
+    // One renewal, and the pepper before is not needed any more.
+    let mut renewing = find(&rotated, &old.cookie(), NOW).await.unwrap();
+    rotated.renew(&mut renewing, NOW).await.unwrap();
+    assert!(find(&done, &renewing.cookie(), NOW).await.is_some() && find(&rotated, &old.cookie(), NOW).await.is_some());
+    let mut again = find(&rotated, &renewing.cookie(), NOW).await.unwrap();
+    sign_in(&rotated, &mut again, "alice", 2, NOW).await.unwrap();
+    assert_eq!(again.get::<u64>("count").unwrap(), Some(1));
+
+    // A user's sessions are one list, page by page, and one end, on each server.
+    let third = signed_in(&prepared, "alice").await;
+    for sessions in [&prepared, &rotated] {
+        let (mut pages, mut last) = (Vec::new(), None);
+        loop {
+            let page = sessions.list("alice", last, 1, NOW).await.unwrap();
+            let Some(listed) = page.last() else { break };
+            last = Some(listed.handle);
+            pages.push(listed.handle);
+        }
+        let mut expected = [new.handle(), again.handle(), third.handle()];
+        expected.sort();
+        pages.sort();
+        assert_eq!(pages, expected);
+    }
+    assert!(rotated.end_of("alice", third.handle(), NOW).await.unwrap());
+    let third = signed_in(&prepared, "alice").await;
+    let numbers = [before.attempt("alice").await.unwrap().epoch(), rotated.attempt("alice").await.unwrap().epoch()];
+    let epoch = prepared.end_all("alice", None, after(1)).await.unwrap();
+    assert_eq!(prepared.epoch_of(b"alice").await.unwrap(), epoch);
+    assert!(numbers.iter().all(|number| epoch.has_revoked(Some(*number), Some(NOW), 60, after(1))));
+    let number = rotated.attempt("alice").await.unwrap().epoch();
+    assert!(!epoch.has_revoked(Some(number), Some(after(1)), 60, after(1)));
+    for session in [&new, &again, &third] {
+        assert!(find(&rotated, &session.cookie(), after(1)).await.is_none());
+    }
+    assert_eq!(rotated.events().thefts + prepared.events().thefts, 0);
+}
+
 // ---------------------------------------------------------------------------------------------- two sign-ins at once
 
 /// A form that is sent twice: both answers carry the same cookie, whichever request was first, and whatever the other one has read before.
@@ -502,6 +570,23 @@ async fn nobody_takes_part_in_the_sign_in_of_others() {
     );
 }
 
+/// What was seen is what counts then: a cookie that nobody has shown retires none, whatever was read before it was made.
+#[tokio::test]
+async fn a_cookie_that_nobody_has_shown_retires_none() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    sessions.renew(&mut session, NOW).await.unwrap();
+    let cookie = session.cookie();
+    // Two requests that show it for the first time: one of them renews, and its answer is lost.
+    let mut renewing = find(&sessions, &cookie, after(20)).await.unwrap();
+    let mut reading = find(&sessions, &cookie, after(20)).await.unwrap();
+    sessions.renew(&mut renewing, after(20)).await.unwrap();
+    assert_ne!(*renewing.cookie(), *cookie);
+    sessions.save(&mut reading, after(20)).await.unwrap();
+    assert!(seen(&sessions, &cookie, after(500)).await.is_some());
+    assert_eq!(sessions.events().thefts, 0);
+}
+
 /// The answer to one renewal may come after that to the next: none is made while a new cookie is under way.
 #[tokio::test]
 async fn one_new_cookie_is_under_way_at_a_time() {
@@ -532,6 +617,42 @@ async fn one_new_cookie_is_under_way_at_a_time() {
 }
 
 // ---------------------------------------------------------------------------------------------- at most so many at once
+
+/// A sign-in that cannot end what is too many has not taken place, as far as anybody knows: no cookie comes of it, and the same request, asked again,
+/// finds what it has made.
+#[tokio::test]
+async fn a_sign_in_that_cannot_end_the_others_says_so() {
+    let sessions = Sessions::new(Counting::new(), pepper(), LIFETIMES).with_most(1);
+    let phone = signed_in(&sessions, "alice").await.cookie();
+    let mut cart = sessions.begin(after(20)).unwrap();
+    cart.insert("cart", &["apples"]).unwrap();
+    sessions.save(&mut cart, after(20)).await.unwrap();
+    let cookie = cart.cookie();
+
+    sessions.store().hides_lists.store(true, Ordering::Relaxed);
+    let refused = sign_in(&sessions, &mut cart, "alice", 1, after(20)).await;
+    assert_eq!(refused, Err(SessionError::Store(StoreError::Unavailable)));
+    assert_eq!((cart.user(), &*cart.cookie()), (None, &*cookie), "no cookie says that it was done");
+    assert!(find(&sessions, &phone, after(20)).await.is_some());
+
+    sessions.store().hides_lists.store(false, Ordering::Relaxed);
+    let mut again = sessions.begin(after(21)).unwrap();
+    assert_eq!(sign_in(&sessions, &mut cart, "alice", 1, after(21)).await, Ok(()), "the same request, asked again");
+    assert_eq!(cart.get::<Vec<String>>("cart").unwrap(), Some(vec!["apples".to_owned()]));
+    assert!(
+        find(&sessions, &cart.cookie(), after(22)).await.is_some()
+            && find(&sessions, &phone, after(22)).await.is_none()
+    );
+    assert_eq!(sessions.list("alice", None, 9, after(22)).await.unwrap().len(), 1);
+    // What a server has left half way is in nobody's way.
+    sessions.store().hides_lists.store(true, Ordering::Relaxed);
+    sign_in(&sessions, &mut again, "alice", 1, after(30)).await.unwrap_err();
+    sessions.store().hides_lists.store(false, Ordering::Relaxed);
+    let mut last = sessions.begin(after(60)).unwrap();
+    sign_in(&sessions, &mut last, "alice", 1, after(60)).await.unwrap();
+    let listed = sessions.list("alice", None, 9, after(60)).await.unwrap();
+    assert_eq!(listed.iter().map(|listed| listed.handle).collect::<Vec<_>>(), [last.handle()]);
+}
 
 /// Every order of the calls of two sign-ins under "at most one": one session is left, and whoever was told that he is in is.
 #[test]
@@ -607,6 +728,8 @@ struct Counting {
     calls: AtomicUsize,
     /// Before each call: another task goes on first.
     gives_way: bool,
+    /// Lists of sessions are not answered.
+    hides_lists: AtomicBool,
     /// The new handles of rotations.
     made: Mutex<Vec<Handle>>,
 }
@@ -617,6 +740,7 @@ impl Counting {
             store: MemoryStore::new(1 << 20, 1 << 20),
             calls: AtomicUsize::new(0),
             gives_way: false,
+            hides_lists: AtomicBool::new(false),
             made: Mutex::default(),
         }
     }
@@ -684,6 +808,9 @@ impl SessionStore for Counting {
         limit: usize,
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        if self.hides_lists.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable);
+        }
         self.counted().await.list_by_user(tag, after, limit, now).await
     }
 

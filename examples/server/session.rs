@@ -55,7 +55,7 @@ async fn login(
     session.set_label(&device_of(&headers));
     // Quoted: no user's name starts a line of the log.
     println!("{user:?} has signed in, session {}", session.handle());
-    tokens(&app, &user, &role)
+    tokens(&app, &user, &role, attempt.epoch())
 }
 
 /// What the server keeps, for whoever it belongs to.

@@ -31,8 +31,11 @@ pub(super) enum Change {
         shown: SealedVerifier,
         now: UnixTime,
     },
-    /// The verifier that counts was seen: those before it are over then.
-    Retirement(UnixTime),
+    /// This verifier was seen: those before it are over then, unless there is a newer one by now.
+    Retirement {
+        seen: SealedVerifier,
+        until: UnixTime,
+    },
     /// What was too many beside it has ended.
     Arrival,
 }
@@ -47,7 +50,7 @@ impl Change {
             Self::Label(label) => record.label.clone_from(label),
             // Nothing on top of another renewal: its verifier is in a browser already.
             Self::Renewal { from, to, shown, now } => record.renew(*from, *to, *shown, *now),
-            Self::Retirement(until) => record.retire(*until),
+            Self::Retirement { seen, until } => record.retire(*seen, *until),
             Self::Arrival => record.is_arriving = false,
         }
         true
@@ -184,6 +187,12 @@ impl Session {
     pub(super) fn made_anew(&mut self, version: u64) {
         self.saved(version);
         self.has_new_cookie = true;
+    }
+
+    /// True if nothing is to be written but what the browser has shown by itself, which the next request can do as well.
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_only_seen(&self) -> bool {
+        self.version.is_some() && self.changes.iter().all(|change| matches!(change, Change::Retirement { .. }))
     }
 
     /// What was too many beside it has ended.

@@ -135,8 +135,11 @@ impl Record {
         }
     }
 
-    /// Gives all previous verifiers an end: the one that counts has been seen.
-    pub(super) fn retire(&mut self, until: UnixTime) {
+    /// Gives all verifiers before this one an end, as it has been seen; those that are not before it any more stay.
+    pub(super) fn retire(&mut self, seen: SealedVerifier, until: UnixTime) {
+        if self.verifier != seen {
+            return;
+        }
         for previous in &mut self.previous {
             if previous.is_unreplaced() {
                 previous.counts = Counts::Until(until);

@@ -1,11 +1,12 @@
 //! Sessions of one application: made, found, changed, signed in and ended.
 
-use super::credential::{Credential, Handle, Pepper};
+use super::credential::{Credential, Handle};
 use super::current::{Change, Making, Session};
 use super::error::SessionError;
 use super::event::{Event, Events};
+use super::pepper::Pepper;
 use super::record::{Previous, Record};
-use super::store::{Created, Deadlines, Entry, SessionStore, Swapped};
+use super::store::{Created, Deadlines, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::future::poll_fn;
@@ -257,7 +258,8 @@ impl<S: SessionStore> Sessions<S> {
         }
         let mut session = Session::of_entry(credential, record, entry);
         if is_current && session.record.previous.iter().any(Previous::is_unreplaced) {
-            session.change(Change::Retirement(after(now, self.lifetimes.grace)));
+            let until = after(now, self.lifetimes.grace);
+            session.change(Change::Retirement { seen: sealed, until });
         }
         Looked::Session(session)
     }
@@ -358,7 +360,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// True if a form's token is that of the session. In constant time.
     pub fn is_form_token(&self, session: &Session, token: &str) -> bool {
-        crate::constant_time::eq(&self.pepper.form_token(session.handle(), session.record.generation), token.as_bytes())
+        self.pepper.is_form_token(session.handle(), session.record.generation, token.as_bytes())
     }
 
     /// Ends a session of this user, and of nobody else: handles are no secret. If somebody else has signed in in its place, that session ends.
@@ -367,7 +369,7 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Store`]
     pub async fn end_of(&self, user: &str, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
-        Ok(handle.tag() == self.pepper.user_tag(user.as_bytes()) && self.end(handle, now).await?)
+        Ok(self.pepper.user_tags(user.as_bytes()).contains(&handle.tag()) && self.end(handle, now).await?)
     }
 
     /// Ends whichever session this is, or what has become of it by a sign-in: for operators; what users ask for goes by
@@ -402,21 +404,24 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// # Errors
     /// [`SessionError::Store`]
-    pub async fn end_all(
-        &self,
-        user: &str,
-        except: Option<Handle>,
-        now: UnixTime,
-    ) -> Result<super::Epoch, SessionError> {
-        Ok(self.store.revoke_user(self.pepper.user_tag(user.as_bytes()), except, now).await?)
+    pub async fn end_all(&self, user: &str, except: Option<Handle>, now: UnixTime) -> Result<Epoch, SessionError> {
+        let mut all = Epoch::default();
+        for tag in self.pepper.user_tags(user.as_bytes()) {
+            all = all.and(self.store.revoke_user(tag, except, now).await?);
+        }
+        Ok(all)
     }
 
     /// When a user was last signed out everywhere: tokens and JWTs of that user issued at or before that second are refused.
     ///
     /// # Errors
     /// [`SessionError::Store`]
-    pub async fn epoch_of(&self, user: &[u8]) -> Result<super::Epoch, SessionError> {
-        Ok(self.store.epoch(self.pepper.user_tag(user)).await?)
+    pub async fn epoch_of(&self, user: &[u8]) -> Result<Epoch, SessionError> {
+        let mut all = Epoch::default();
+        for tag in self.pepper.user_tags(user) {
+            all = all.and(self.store.epoch(tag).await?);
+        }
+        Ok(all)
     }
 
     /// The live sessions of a user behind `after`, in the order of handles, at most `limit`: a page of the list. One call of the store.
@@ -474,9 +479,14 @@ impl<S: SessionStore> Sessions<S> {
         limit: usize,
         now: UnixTime,
     ) -> Result<(Vec<(Handle, Box<Record>, Entry)>, Option<Handle>), SessionError> {
-        let tag = self.pepper.user_tag(user.as_bytes());
-        let page = self.store.list_by_user(tag, after, limit, now).await?;
-        let next = page.last().map(|(handle, _)| *handle).filter(|_| page.len() == limit);
+        // A page is of one pepper's sessions: those of the next one begin with their first handle.
+        let tags = self.pepper.user_tags(user.as_bytes());
+        let after = after.filter(|after| tags.contains(&after.tag()));
+        let at = after.and_then(|after| tags.iter().position(|tag| *tag == after.tag())).unwrap_or(0);
+        let Some(tag) = tags.get(at) else { return Ok((Vec::new(), None)) };
+        let page = self.store.list_by_user(*tag, after, limit, now).await?;
+        let last = page.last().map(|(handle, _)| *handle).filter(|_| page.len() == limit);
+        let next = last.or_else(|| tags.get(at.saturating_add(1)).map(|tag| Handle::first_of(*tag)));
         // Nobody's is no user's, though it may have taken the handle of one that is over.
         let read = |(handle, entry): (Handle, Entry)| {
             let record = Record::decode(&entry.content.bytes).filter(|record| record.user.is_some())?;

@@ -5,11 +5,22 @@ use super::current::{Making, Session};
 use super::error::SessionError;
 use super::record::{Record, SignedInUser};
 use super::sessions::{Sessions, after};
-use super::store::{Created, Entry, SessionStore, Swapped};
+use super::store::{Created, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
 use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
+
+/// What has come of the attempt to take part in another request's sign-in.
+enum Joined {
+    Done,
+    /// There is none.
+    Nothing,
+    /// There is one, of another user, or with another cookie.
+    Another {
+        since: UnixTime,
+    },
+}
 
 /// Seconds after which a sign-in that has not ended what is too many is not waited for any more: its server has stopped half way.
 const ARRIVAL: u64 = 10;
@@ -18,8 +29,40 @@ const ARRIVAL: u64 = 10;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attempt {
     user: String,
+    /// Under the present pepper, as sessions have it.
     epoch: u64,
+    /// Under all peppers, as other credentials have it.
+    number: u64,
 }
+
+impl Attempt {
+    /// The number of the user's epoch in which the attempt began: for the tokens ([`Draft::epoch`](crate::token::Draft::epoch)) and JWTs
+    /// ([`EPOCH_CLAIM`]) that the login issues, so that they are refused from the next sign-out everywhere on, and not by the one before.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.number
+    }
+}
+
+/// The private claim of a JWT that carries the number of its user's epoch.
+///
+/// ```
+/// use countersign::jwt::{Claims, Value};
+/// use countersign::session::EPOCH_CLAIM;
+/// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+/// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+/// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
+/// # let key = countersign::jwt::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+///
+/// let attempt = block_on(sessions.attempt("alice"))?;
+/// // The password is checked here.
+/// let private = [(EPOCH_CLAIM, Value::Integer(attempt.epoch().try_into()?))];
+/// let mut out = [0; 192];
+/// let jwt = Claims::new().subject("alice").private(&private).sign(&key, &mut out)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub const EPOCH_CLAIM: &str = "cs_epoch";
 
 impl<S: SessionStore> Sessions<S> {
     /// Begins to sign a user in: before the password is checked, or whatever else proves who it is. Being signed out everywhere between now and
@@ -28,7 +71,13 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Store`]
     pub async fn attempt(&self, user: &str) -> Result<Attempt, SessionError> {
-        Ok(Attempt { user: user.into(), epoch: self.epoch_of(user.as_bytes()).await?.number })
+        let (mut all, mut epoch) = (Epoch::default(), None);
+        for tag in self.pepper.user_tags(user.as_bytes()) {
+            let of_tag = self.store.epoch(tag).await?;
+            epoch.get_or_insert(of_tag.number);
+            all = all.and(of_tag);
+        }
+        Ok(Attempt { user: user.into(), epoch: epoch.unwrap_or_default(), number: all.number })
     }
 
     /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
@@ -52,8 +101,17 @@ impl<S: SessionStore> Sessions<S> {
             return Err(SessionError::Withheld);
         }
         // Why: the cookie was of a session that is over, perhaps by the same form that was sent before.
-        if session.origin.is_some() && self.join(session, attempt, level, now).await? {
-            return Ok(());
+        if let Some(origin) = session.origin.as_ref().map(|origin| origin.handle()) {
+            match self.join(session, attempt, level, now).await? {
+                Joined::Done => return Ok(()),
+                Joined::Nothing => {}
+                // Its cookie is under way, or the browser has never got it.
+                Joined::Another { since } if now < after(since, self.lifetimes.grace) => {
+                    return Err(SessionError::RenewalUnderWay);
+                }
+                // As if it were signed in over that one.
+                Joined::Another { .. } => drop(self.end(origin, now).await?),
+            }
         }
         loop {
             if session.record.is_renewed_beside(self.pepper.seal(&session.credential), now, self.lifetimes.grace) {
@@ -83,14 +141,16 @@ impl<S: SessionStore> Sessions<S> {
                     Err(error) => error,
                 },
             };
-            let is_joined = error == SessionError::Gone && self.join(session, attempt, level, now).await?;
-            return if is_joined { Ok(()) } else { Err(error) };
+            if error == SessionError::Gone && matches!(self.join(session, attempt, level, now).await?, Joined::Done) {
+                return Ok(());
+            }
+            return Err(error);
         }
     }
 
     /// The session that comes of this one, with a credential that is made of that which the request came with.
     fn next_of(&self, session: &Session, attempt: &Attempt, level: u8, now: UnixTime) -> Result<Session, SessionError> {
-        let Attempt { user, epoch } = attempt;
+        let Attempt { user, epoch, .. } = attempt;
         let tag = self.pepper.user_tag(user.as_bytes());
         let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
         // Another handle each time: the store may have ended that of a rotation that was a conflict.
@@ -118,55 +178,50 @@ impl<S: SessionStore> Sessions<S> {
         attempt: &Attempt,
         level: u8,
         now: UnixTime,
-    ) -> Result<bool, SessionError> {
+    ) -> Result<Joined, SessionError> {
         loop {
-            let Some(mut joined) = self.beside(session, attempt, now).await? else { return Ok(false) };
+            let Some((handle, entry, record, user)) = self.beside(session, now).await? else {
+                return Ok(Joined::Nothing);
+            };
+            let credential = self.credential_of(session, handle, &attempt.user, record.generation);
+            if user.name != attempt.user || record.verifier != self.pepper.seal(&credential) {
+                return Ok(Joined::Another { since: user.at });
+            }
+            if entry.content.epoch != attempt.epoch {
+                return Err(SessionError::Revoked);
+            }
+            let mut joined = Session::of_entry(credential, record, entry);
             for change in &session.changes {
                 joined.has_misfit |= !change.apply(&mut joined.record);
             }
-            let user = SignedInUser { name: attempt.user.clone(), at: now, level };
-            (joined.record.user, joined.record.is_arriving) = (Some(user), self.most != usize::MAX);
+            joined.record.user = Some(SignedInUser { name: attempt.user.clone(), at: now, level });
+            joined.record.is_arriving = self.most != usize::MAX;
             joined.deadlines = self.deadlines(now);
-            let (handle, version) = (joined.handle(), joined.version.unwrap_or_default());
+            let version = joined.version.unwrap_or_default();
             match self.store.rotate(handle, version, handle, joined.content()?, now).await? {
                 Swapped::Done(version) => {
                     joined.made_anew(version);
                     self.end_surplus(&mut joined, attempt, now).await?;
                     *session = joined;
-                    return Ok(true);
+                    return Ok(Joined::Done);
                 }
                 Swapped::Conflict => {}
-                Swapped::Gone => return Ok(false),
+                Swapped::Gone => return Ok(Joined::Nothing),
             }
         }
     }
 
-    /// The session that a sign-in of this user has made of the credential that the request came with.
+    /// The session of a user that lives in the place of the one that the request came with, by a sign-in.
     async fn beside(
         &self,
         session: &Session,
-        attempt: &Attempt,
         now: UnixTime,
-    ) -> Result<Option<Session>, SessionError> {
-        let Attempt { user, epoch } = attempt;
+    ) -> Result<Option<(Handle, Entry, Box<Record>, SignedInUser)>, SessionError> {
         let from = session.origin.as_deref().unwrap_or(&session.credential).handle();
-        let handle = if from.tag() == self.pepper.user_tag(user.as_bytes()) {
-            Some(from)
-        } else {
-            self.store.rotated_to(from, now).await?
-        };
-        let Some(handle) = handle else { return Ok(None) };
+        let handle = self.store.rotated_to(from, now).await?.unwrap_or(from);
         let Some(entry) = self.store.load(handle, now).await? else { return Ok(None) };
-        let Some(record) = self.record_of(&entry) else { return Ok(None) };
-        let credential = self.credential_of(session, handle, user, record.generation);
-        let is_its_own = record.verifier == self.pepper.seal(&credential);
-        if !is_its_own || record.user.as_ref().is_none_or(|signed_in| signed_in.name != *user) {
-            return Ok(None);
-        }
-        if entry.content.epoch != *epoch {
-            return Err(SessionError::Revoked);
-        }
-        Ok(Some(Session::of_entry(credential, record, entry)))
+        let record = self.record_of(&entry);
+        Ok(record.and_then(|record| record.user.clone().map(|user| (handle, entry, record, user))))
     }
 
     /// Ends what is too many of a user's sessions once this one has come. Of sign-ins at the same time, one stays.

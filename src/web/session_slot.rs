@@ -227,11 +227,13 @@ impl SessionSlot {
     /// have been written, and what came after it not.
     async fn write(self, mut session: Session) -> (Result<(), SessionError>, Cookies) {
         let Inside { filter, spent, .. } = &*self.0;
+        // Why: an answer that is right is not refused for what the next request writes as well.
+        let is_only_seen = session.is_only_seen();
         let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, filter.now()))).await;
         let is_over = matches!(outcome, Err(SessionError::Gone | SessionError::Revoked));
         self.0.has_written.store(true, Ordering::Relaxed);
         let cookies = if is_over { Cookies::default() } else { self.new_cookies(&session) };
-        (outcome, cookies)
+        (if is_only_seen { Ok(()) } else { outcome }, cookies)
     }
 }
 
@@ -290,6 +292,10 @@ pub struct OpenSession {
 }
 
 impl OpenSession {
+    pub(super) fn filter(&self) -> Arc<Filter> {
+        Arc::clone(&self.slot.0.filter)
+    }
+
     /// The store has come further by this request.
     fn note_write(&self) {
         self.slot.0.has_written.store(true, Ordering::Relaxed);
