@@ -18,30 +18,64 @@ mod laws;
 #[path = "browser_model/search.rs"]
 mod search;
 
-use browser::{OPS, Op, Patience, Plan, STARTS};
-use search::{Tally, exhaust};
+use browser::{ALICE, OPS, Op, Patience, Plan, STARTS, Start};
+use gate::Fault;
+use laws::Law;
+use search::{Numbers, Tally, exhaust, wander};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
-/// Runs all plans on both processors.
-fn run(plans: &[Plan], reduced: bool) -> Tally {
+/// What is run.
+enum Job {
+    /// Every order.
+    All(Plan),
+    /// So many orders, chosen by this number.
+    Some(Plan, usize, u64),
+}
+
+/// True if the long forms of tests are asked for, as by `cargo xtask soak`.
+fn is_long() -> bool {
+    std::env::var_os("COUNTERSIGN_SOAK").is_some()
+}
+
+/// The filter sets a timer for each call of the store, in the time of a runtime that nobody moves on.
+fn in_runtime<T>(run: impl FnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let _entered = runtime.enter();
+    run()
+}
+
+/// Runs all jobs, on two processors, and says what came of it; the orders that break a law in words, the shortest for each.
+fn run(what: &str, jobs: &[Job]) -> Tally {
     let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));
+    let work = || {
+        let mut own = Tally::default();
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match job {
+                Job::All(plan) => exhaust(plan, true, &mut own),
+                Job::Some(plan, orders, seed) => wander(plan, *orders, &mut Numbers(*seed), &mut own),
+            }
+        }
+        tally.lock().unwrap().merge(own);
+    };
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| {
-                let runtime =
-                    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-                let _entered = runtime.enter();
-                let mut own = Tally::default();
-                while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    exhaust(plan, reduced, &mut own);
-                }
-                tally.lock().unwrap().merge(own);
-            });
+            scope.spawn(|| in_runtime(work));
         }
     });
-    tally.into_inner().unwrap()
+    let tally = tally.into_inner().unwrap();
+    let (limits, faults) = (tally.found.len() - tally.faults().count(), tally.faults().count());
+    let Tally { orders, cut, .. } = &tally;
+    println!("{what}: {} plans, {orders} orders, {cut} left early, {limits} limits, {faults} faults", jobs.len());
+    tally
+}
+
+/// The same, and no law may be broken.
+fn hold(what: &str, jobs: &[Job]) {
+    let tally = run(what, jobs);
+    let shown: Vec<_> = in_runtime(|| tally.faults().take(20).map(ToString::to_string).collect());
+    assert!(shown.is_empty(), "{what}:\n{}", shown.join("\n"));
 }
 
 /// All choices of so many operations, whatever their order.
@@ -57,34 +91,123 @@ fn choices(count: usize) -> Vec<Vec<Op>> {
     choices
 }
 
-fn plans(count: usize, may_give_up: usize, most: usize, patience: Patience) -> Vec<Plan> {
-    let plan = |ops: &Vec<Op>, start| Plan { may_give_up, most, patience, ..Plan::new(start, ops) };
-    choices(count).iter().flat_map(|ops| STARTS.map(|start| plan(ops, start))).collect()
+/// All starts with all choices of so many operations.
+fn plans(count: usize) -> Vec<Plan> {
+    choices(count).iter().flat_map(|ops| STARTS.map(|start| Plan::new(start, ops))).collect()
 }
 
-/// The shortest order for each law and case.
-fn show(tally: &Tally) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let _entered = runtime.enter();
-    for found in tally.found.values() {
-        println!("{found}");
+#[test]
+fn two_requests_break_no_law_in_any_order() {
+    for count in [1, 2] {
+        let all: Vec<_> = plans(count).into_iter().map(Job::All).collect();
+        hold(&format!("{count} at once"), &all);
     }
 }
 
 #[test]
-fn explore() {
-    use Patience::*;
-    let what = std::env::var("WHAT").unwrap_or("2".to_owned());
-    let rounds: &[_] = match &*what {
-        "2" => &[(1, 0, usize::MAX, AtTheEnd), (1, 1, usize::MAX, AtTheEnd), (2, 0, usize::MAX, AtTheEnd), (2, 0, usize::MAX, BetweenRequests), (2, 1, usize::MAX, AtTheEnd)],
-        "m" => &[(2, 0, 1, AtTheEnd)],
-        "w" => &[(2, 0, usize::MAX, Anywhere)],
-        _ => &[(3, 0, usize::MAX, AtTheEnd)],
-    };
-    for (count, lost, most, patience) in rounds.iter().copied() {
-        let start = Instant::now();
-        let tally = run(&plans(count, lost, most, patience), true);
-        println!("=== k={count} lost={lost} most={most} {patience:?} orders {} cut {} in {:?}", tally.orders, tally.cut, start.elapsed());
-        show(&tally);
+fn two_requests_break_no_law_when_the_grace_passes_between_them() {
+    let wait = |plan| Job::All(Plan { patience: Patience::BetweenRequests, ..plan });
+    hold("2 with the grace between them", &plans(2).into_iter().map(wait).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_requests_break_no_law_when_one_is_given_up() {
+    for count in [1, 2] {
+        let lose = |plan| Job::All(Plan { may_give_up: 1, ..plan });
+        hold(&format!("{count} of which one is given up"), &plans(count).into_iter().map(lose).collect::<Vec<_>>());
     }
+}
+
+/// All of them in the long form; else some plans, the same in every run.
+#[test]
+fn three_requests_break_no_law_in_any_order() {
+    let mut jobs: Vec<_> = plans(3).into_iter().map(Job::All).collect();
+    if !is_long() {
+        let mut numbers = Numbers(3);
+        while jobs.len() > THREE {
+            jobs.swap_remove(numbers.below(jobs.len()));
+        }
+    }
+    hold("3 at once", &jobs);
+    if is_long() {
+        let wait = |plan| Job::All(Plan { patience: Patience::Anywhere, ..plan });
+        hold("2 with the grace anywhere", &plans(2).into_iter().map(wait).collect::<Vec<_>>());
+    }
+}
+
+/// How many plans of three requests are run without being asked for all.
+const THREE: usize = 12;
+
+#[test]
+fn four_requests_break_no_law_in_orders_at_random() {
+    const EACH: usize = 10;
+    let orders = if is_long() { 1_000_000 } else { 20_000 };
+    let mut numbers = Numbers(4);
+    let jobs: Vec<_> = (0..orders / EACH)
+        .map(|number| {
+            let ops: Vec<_> = (0..4).map(|_| OPS[numbers.below(OPS.len())]).collect();
+            let start = STARTS[numbers.below(STARTS.len())];
+            let patience = [Patience::AtTheEnd, Patience::BetweenRequests][number % 2];
+            let plan = Plan { may_give_up: number / 2 % 2, patience, ..Plan::new(start, &ops) };
+            Job::Some(plan, EACH, u64::try_from(number).unwrap())
+        })
+        .collect();
+    hold("4 at random", &jobs);
+}
+
+/// At random too, as it is by their handles that one of two sign-ins goes, and those are random.
+#[test]
+fn of_two_sign_ins_under_a_limit_of_one_the_last_one_stays() {
+    let each = if is_long() { 2000 } else { 60 };
+    let jobs: Vec<_> = [2, 3]
+        .into_iter()
+        .flat_map(choices)
+        .filter(|ops| ops.iter().filter(|op| matches!(op, Op::SignIn(_))).count() > 1 || ops.len() < 3)
+        .filter(|ops| ops.iter().any(|op| matches!(op, Op::SignIn(_))))
+        .flat_map(|ops| STARTS.map(|start| Job::Some(Plan { most: 1, ..Plan::new(start, &ops) }, each, 1)))
+        .collect();
+    hold("with one session at most", &jobs);
+}
+
+/// The control: what is wrong on purpose is found, by the law that it breaks.
+#[test]
+fn a_store_that_is_wrong_breaks_a_law() {
+    for (fault, start, ops, law) in [
+        (Fault::EndsNothing, Start::Alice, &[Op::Logout, Op::Read][..], Law::EndsAll),
+        (Fault::RotatesByHalves, Start::Anonymous, &[Op::SignIn(ALICE), Op::Logout], Law::EndsAll),
+        (Fault::WritesOver, Start::Alice, &[Op::Write, Op::Write], Law::WriteStays),
+        (Fault::WritesNothing, Start::Alice, &[Op::Renew], Law::NoAlarm),
+        (Fault::EndsNothing, Start::Alice, &[Op::Logout, Op::Renew], Law::NobodyElse),
+        (Fault::WritesNothing, Start::Alice, &[Op::Renew], Law::StaysSignedIn),
+        (Fault::RefusesWhatItDid, Start::Alice, &[Op::StepUp], Law::RefusedDoesNothing),
+        (Fault::RefusesWhatItDid, Start::Anonymous, &[Op::SignIn(ALICE)], Law::SignsInTwice),
+    ] {
+        let tally = run(&format!("{fault:?}"), &[Job::All(Plan { fault, ..Plan::new(start, ops) })]);
+        assert!(tally.has_broken(law), "{fault:?} does not break {law:?}, but {:?}", tally.found.keys());
+        let sound = run("sound", &[Job::All(Plan::new(start, ops))]);
+        assert!(!sound.has_broken(law), "without {fault:?}, too");
+    }
+    let plan = Plan { most: 1, fault: Fault::EndsNothing, ..Plan::new(Start::Nobody, &[Op::SignIn(ALICE), Op::SignIn(ALICE)]) };
+    assert!(run("no end", &[Job::Some(plan, 100, 1)]).has_broken(Law::LastStays));
+}
+
+/// The control of the reduction: what it leaves out has no outcome of its own.
+#[test]
+fn orders_that_are_left_out_have_no_outcome_of_their_own() {
+    in_runtime(|| {
+        let mut numbers = Numbers(5);
+        for _ in 0..if is_long() { 100 } else { 6 } {
+            let all = plans(2);
+            let plan = Plan { may_give_up: numbers.below(2), ..all[numbers.below(all.len())].clone() };
+            let outcomes = |is_reduced| {
+                let mut tally = Tally { outcomes: Some(BTreeSet::new()), ..Tally::default() };
+                exhaust(&plan, is_reduced, &mut tally);
+                (tally.orders, tally.outcomes.unwrap())
+            };
+            let ((few, some), (many, all)) = (outcomes(true), outcomes(false));
+            println!("{few} orders for {many}, {} outcomes of {:?} from {:?}", all.len(), plan.ops, plan.start);
+            assert!(few < many, "{plan:?}");
+            assert_eq!(some, all, "{plan:?}");
+        }
+    });
 }

@@ -363,13 +363,16 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) gate: Arc<Gate>,
     layer: SessionLayer,
-    pub(crate) jar: Option<String>,
+    jar: Option<String>,
+    pub(crate) jar_at_start: Option<String>,
     pub(crate) sent: Vec<Sent>,
     /// How many events there were.
     time: usize,
     given_up: usize,
     clock: Arc<AtomicU64>,
     has_waited: bool,
+    /// While something was under way.
+    pub(crate) has_waited_for_some: bool,
     pub(crate) words: Option<Vec<String>>,
 }
 
@@ -378,7 +381,20 @@ impl World {
         let clock = Arc::new(AtomicU64::new(NOW));
         let (gate, layer) = gate(&plan, &clock);
         let sent = plan.ops.iter().copied().map(Sent::new).collect();
-        Self { plan, gate, layer, jar: None, sent, time: 0, given_up: 0, clock, has_waited: false, words: None }
+        Self {
+            plan,
+            gate,
+            layer,
+            jar: None,
+            jar_at_start: None,
+            sent,
+            time: 0,
+            given_up: 0,
+            clock,
+            has_waited: false,
+            has_waited_for_some: false,
+            words: None,
+        }
     }
 
     fn now(&self) -> UnixTime {
@@ -390,6 +406,7 @@ impl World {
         ready(Box::pin(world.gate.enter(&recorded.entered, world.now())));
         world.gate.desk().entered.clear();
         world.jar.clone_from(&recorded.jar);
+        world.jar_at_start.clone_from(&recorded.jar);
         world
     }
 
@@ -445,7 +462,7 @@ impl World {
                 can(Event::GiveUp(who), Touches::GivingUp);
             }
         }
-        let is_quiet = self.sent.iter().all(|sent| !matches!(sent.stage, Stage::Running(_) | Stage::Answered));
+        let is_quiet = self.is_quiet();
         let is_before_some = self.sent.iter().any(|sent| !matches!(sent.stage, Stage::Arrived | Stage::GivenUp));
         let may_wait = match self.plan.patience {
             Patience::AtTheEnd => false,
@@ -458,6 +475,11 @@ impl World {
         enabled
     }
 
+    /// True while nothing is under way.
+    fn is_quiet(&self) -> bool {
+        self.sent.iter().all(|sent| !matches!(sent.stage, Stage::Running(_) | Stage::Answered))
+    }
+
     /// Lets an event happen.
     pub(crate) fn happen(&mut self, event: Event) {
         self.time += 1;
@@ -465,6 +487,7 @@ impl World {
         match event {
             Event::Wait => {
                 self.has_waited = true;
+                self.has_waited_for_some = !self.is_quiet();
                 self.clock.fetch_add(GRACE + 2, Ordering::Relaxed);
                 self.say(|_| "the grace passes".to_owned());
             }

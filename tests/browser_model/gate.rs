@@ -74,8 +74,6 @@ pub(crate) enum Fault {
     EndsNothing,
     /// A write does not look at the version.
     WritesOver,
-    /// What was read once is read again, whatever has become of it.
-    ReadsOld,
     /// A write is acknowledged, and nothing is written.
     WritesNothing,
     /// A rotation is done, and refused.
@@ -131,7 +129,6 @@ pub(crate) struct Desk {
     pub(crate) entered: Vec<Entered>,
     /// In which life a request has written or made something last.
     pub(crate) written: HashMap<usize, usize>,
-    first_read: HashMap<Handle, Option<Entry>>,
     users: Vec<(UserTag, &'static str)>,
 }
 
@@ -320,10 +317,7 @@ impl SessionStore for Gate {
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
         let call = Call::Load(handle);
         self.pass(call).await;
-        let mut loaded = self.store.load(handle, now).await;
-        if self.is(Fault::ReadsOld) {
-            loaded = Ok(self.desk().first_read.entry(handle).or_insert_with(|| loaded.unwrap()).clone());
-        }
+        let loaded = self.store.load(handle, now).await;
         let outcome = match &loaded {
             Ok(Some(_)) => Outcome::Yes,
             Ok(None) => Outcome::No,

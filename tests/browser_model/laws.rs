@@ -1,17 +1,88 @@
 //! What must hold in every order.
 
-use super::browser::{AT_START, Answer, End, Jar, Op, Seen, Sent, World};
+use super::browser::{ALICE, AT_START, Answer, BOB, End, Jar, Op, Seen, Sent, Start, World};
 use super::gate::{Call, Outcome};
 use http::StatusCode;
 use std::collections::BTreeSet;
+use std::fmt;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Law {
+    /// An answer shows a user, a level and data only if somebody signed in as that user, and nothing came after that.
+    NobodyElse,
+    /// Who was signed in is so in the end, unless a logout was sent.
+    StaysSignedIn,
+    /// A step-up that was acknowledged is not undone.
+    StaysRaised,
+    /// The second of two sign-ins of a user is answered as the first one is, or told to ask again.
+    SignsInTwice,
+    /// An acknowledged logout ends all that has come of the session whose cookie it had.
+    EndsAll,
+    /// An acknowledged write is in the session that the browser is in.
+    WriteStays,
+    /// A browser alone raises no alarm.
+    NoAlarm,
+    /// With one session at most for each user, the one that was answered last is there, alone.
+    LastStays,
+    /// What was refused has changed nothing, unless it says so.
+    RefusedDoesNothing,
+}
+
+/// What sets an order apart, for which a law may not hold.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Case {
+    Any,
+    /// The answer to a sign-in or a step-up was lost, and its cookie with it.
+    SignInLost,
+    /// Another answer was lost.
+    AnswerLost,
+    /// Two requests came without a cookie.
+    TwoStrangers,
+    /// Two requests came with the cookie of a session that has ended.
+    TwoOfEnded,
+    /// Something was under way for longer than the grace.
+    Late,
+    /// Beside a logout of all other devices.
+    Elsewhere,
+    /// Nobody was wrong before the grace was over.
+    AfterGrace,
+}
+
+/// Where a law does not hold, and why no server can do better.
+pub(crate) const LIMITS: [(Law, Case); 9] = [
+    // The new credential is in the answer alone; whoever had the old one is to know nothing of what is signed in.
+    (Law::StaysSignedIn, Case::SignInLost),
+    (Law::WriteStays, Case::SignInLost),
+    // Nothing says that the two have to do with each other: each makes a session, and the browser keeps the last one.
+    (Law::StaysSignedIn, Case::TwoStrangers),
+    (Law::WriteStays, Case::TwoStrangers),
+    (Law::StaysSignedIn, Case::TwoOfEnded),
+    (Law::WriteStays, Case::TwoOfEnded),
+    // The grace is how long an answer may be under way.
+    (Law::StaysSignedIn, Case::Late),
+    (Law::WriteStays, Case::Late),
+    (Law::NoAlarm, Case::Late),
+];
 
 /// A law that was broken, and how.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Broken {
-    pub(crate) law: &'static str,
-    /// What sets this case apart.
-    pub(crate) case: &'static str,
+    pub(crate) law: Law,
+    pub(crate) case: Case,
     pub(crate) how: String,
+}
+
+impl Broken {
+    pub(crate) fn is_limit(&self) -> bool {
+        LIMITS.contains(&(self.law, self.case))
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({:?}): {}", self.law, self.case, self.how)
+    }
 }
 
 /// A trial that is over.
@@ -39,7 +110,7 @@ impl Trial<'_> {
         &self.world.sent
     }
 
-    fn broke(&mut self, law: &'static str, case: &'static str, how: String) {
+    fn broke(&mut self, law: Law, case: Case, how: String) {
         self.broken.push(Broken { law, case, how });
     }
 
@@ -47,33 +118,28 @@ impl Trial<'_> {
         self.sent().iter().filter(|sent| sent.op.ends())
     }
 
-    fn has_lost(&self) -> bool {
-        self.sent().iter().any(Sent::is_given_up)
-    }
-
-    /// True if a request came without a session that lives.
-    fn has_no_cookie(&self, sent: &Sent) -> bool {
-        sent.cookie.is_none() || self.world.plan.start == super::browser::Start::Ended && sent.cookie == self.sent()[0].cookie
-    }
-
-    /// True if two came so.
-    fn are_strangers(&self) -> bool {
-        self.sent().iter().filter(|sent| self.has_no_cookie(sent)).count() > 1
-    }
-
-    fn case(&self) -> &'static str {
-        if self.has_lost() {
-            "with an answer lost"
-        } else if self.are_strangers() {
-            "two requests without a session"
-        } else if self.sent().iter().any(|sent| sent.op == Op::Elsewhere) {
-            "with a logout elsewhere"
+    /// What sets this order apart.
+    fn case(&self) -> Case {
+        let some = |is: &dyn Fn(&Sent) -> bool| self.sent().iter().any(is);
+        let two = |is: &dyn Fn(&Sent) -> bool| self.sent().iter().filter(|sent| is(sent)).count() > 1;
+        let has_ended = |sent: &Sent| self.world.plan.start == Start::Ended && sent.cookie == self.world.jar_at_start;
+        if self.world.has_waited_for_some {
+            Case::Late
+        } else if some(&|sent| sent.is_given_up() && matches!(sent.op, Op::SignIn(_) | Op::StepUp)) {
+            Case::SignInLost
+        } else if two(&|sent| sent.cookie.is_none()) {
+            Case::TwoStrangers
+        } else if two(&has_ended) {
+            Case::TwoOfEnded
+        } else if some(&Sent::is_given_up) {
+            Case::AnswerLost
+        } else if some(&|sent| sent.op == Op::Elsewhere) {
+            Case::Elsewhere
         } else {
-            ""
+            Case::Any
         }
     }
 
-    /// Law 1: an answer shows a user only if somebody signed in as that user, and nothing came after that.
     fn nobody_is_somebody_else(&mut self) {
         let mut seen: Vec<(Option<usize>, Seen)> = Vec::new();
         for (who, sent) in self.sent().iter().enumerate() {
@@ -87,17 +153,17 @@ impl Trial<'_> {
             if let Some(user) = &seen.user
                 && !self.is_explained(user, who)
             {
-                self.broke("1: never signed in as another", "", format!("{reader} finds {user}"));
+                self.broke(Law::NobodyElse, Case::Any, format!("{reader} finds {user}"));
             }
             let raised = self.sent().iter().any(|sent| sent.op == Op::StepUp && sent.sent.is_some());
-            let was_raised = raised || self.world.plan.start == super::browser::Start::StepUpLost;
+            let was_raised = raised || self.world.plan.start == Start::StepUpLost;
             if seen.level > 1 && !was_raised {
-                self.broke("1: never signed in as another", "level", format!("{reader} finds level {}", seen.level));
+                self.broke(Law::NobodyElse, Case::Any, format!("{reader} finds level {}", seen.level));
             }
             let desk = self.world.gate.desk();
             let of_another = seen.keys.iter().find(|key| {
                 let owner = if **key == AT_START {
-                    self.world.plan.start.is_alice().then_some(super::browser::ALICE)
+                    self.world.plan.start.is_alice().then_some(ALICE)
                 } else {
                     desk.written.get(key).and_then(|life| desk.lives[*life].user)
                 };
@@ -106,7 +172,7 @@ impl Trial<'_> {
             let of_another = of_another.copied();
             drop(desk);
             if let Some(key) = of_another {
-                self.broke("1: never signed in as another", "data", format!("{reader} finds w{key} as {:?}", seen.user));
+                self.broke(Law::NobodyElse, Case::Any, format!("{reader} finds w{key} as {:?}", seen.user));
             }
         }
     }
@@ -125,12 +191,11 @@ impl Trial<'_> {
                 takes && sent.is_acknowledged() && is_before(source, sent) && is_before_reader(sent)
             })
         };
-        let at_start = (self.world.plan.start.is_alice() && user == super::browser::ALICE).then_some(None);
-        let sources = self.sent().iter().filter(|sent| sent.op == Op::SignIn(super::browser::ALICE) && user == super::browser::ALICE || sent.op == Op::SignIn(super::browser::BOB) && user == super::browser::BOB);
+        let at_start = (self.world.plan.start.is_alice() && user == ALICE).then_some(None);
+        let sources = self.sent().iter().filter(|sent| sent.op == Op::SignIn(ALICE) && user == ALICE || sent.op == Op::SignIn(BOB) && user == BOB);
         at_start.into_iter().chain(sources.map(Some)).any(|source| !is_taken_back(source))
     }
 
-    /// Law 2: who was signed in is so in the end, unless a logout was sent.
     fn nobody_is_signed_out(&mut self) {
         if self.ends().next().is_some() {
             return;
@@ -141,11 +206,11 @@ impl Trial<'_> {
         if !self.world.plan.start.is_alice() && !has_signed_in {
             return;
         }
-        let law = "2: never signed out without a logout";
+        let law = Law::StaysSignedIn;
         match self.end.seen.user.clone() {
             None => self.broke(law, case, "nobody is signed in at the end".to_owned()),
             Some(user) if self.end.later_user.as_deref() != Some(&user) => {
-                self.broke(law, "after the grace", format!("{user} is signed in, and when the grace is over {:?}", self.end.later_user));
+                self.broke(law, self.late_case(), format!("{user} is signed in, and when the grace is over {:?}", self.end.later_user));
             }
             Some(_) => {}
         }
@@ -155,20 +220,26 @@ impl Trial<'_> {
                 && !self.sent().iter().any(|sent| is_sign_in(sent) && !sent.is_before(raise))
         });
         if lost.is_some() && self.end.seen.user.is_some() && self.end.seen.level < 2 {
-            self.broke("2: a step-up stays", case, format!("level {} at the end", self.end.seen.level));
+            self.broke(Law::StaysRaised, case, format!("level {} at the end", self.end.seen.level));
         }
-        // A second sign-in is answered as the first one is.
+        // Of two users one may be refused, and whoever is signed out everywhere else meanwhile.
+        let users: BTreeSet<_> = self.sent().iter().filter(|sent| is_sign_in(sent)).map(|sent| sent.op).collect();
+        let is_alone = users.len() == 1 && self.sent().iter().all(|sent| sent.op != Op::Elsewhere);
+        let is_same = !self.world.plan.start.is_alice() || users.contains(&Op::SignIn(ALICE));
         let refused = self.sent().iter().any(|sent| {
             is_sign_in(sent) && sent.answer.as_ref().is_some_and(|answer| answer.status == StatusCode::UNAUTHORIZED)
         });
-        if refused {
-            self.broke("2: a sign-in is not refused", case, "a right sign-in is refused".to_owned());
+        if refused && is_alone && is_same {
+            self.broke(Law::SignsInTwice, case, "a right sign-in is refused".to_owned());
         }
     }
 
-    /// Law 3: an acknowledged logout ends all that has come of the session whose cookie it had.
+    fn late_case(&self) -> Case {
+        if self.world.has_waited_for_some { Case::Late } else { Case::AfterGrace }
+    }
+
     fn an_end_ends_all(&mut self) {
-        let law = "3: a logout ends all that has come of its session";
+        let law = Law::EndsAll;
         let mut broken = Vec::new();
         for (who, sent) in self.sent().iter().enumerate().filter(|(_, sent)| sent.op.ends() && sent.is_acknowledged()) {
             let desk = self.world.gate.desk();
@@ -178,7 +249,7 @@ impl Trial<'_> {
                 if sent.op == Op::Everywhere && desk.lives[live].user != desk.lives[named].user {
                     continue;
                 }
-                broken.push(("", format!("s{live} lives, of s{named} that #{who} has ended")));
+                broken.push((Case::Any, format!("s{live} lives, of s{named} that #{who} has ended")));
             }
             let of_who = |call: fn(Call) -> bool| {
                 desk.passed.iter().position(move |passed| passed.who == Some(who) && call(passed.call))
@@ -191,7 +262,7 @@ impl Trial<'_> {
                     let began = desk.passed.iter().position(|passed| passed.who == life.by && passed.call == Call::Epoch);
                     let is_older = life.made < revoked || began.is_some_and(|began| began < revoked);
                     if life.user == desk.lives[named].user && is_older {
-                        broken.push(("everywhere", format!("s{live} lives, of the user whom #{who} has signed out")));
+                        broken.push((Case::Any, format!("s{live} lives, of the user whom #{who} has signed out")));
                     }
                 }
             }
@@ -199,7 +270,7 @@ impl Trial<'_> {
                 passed.who == Some(who) && matches!((passed.call, passed.outcome), (Call::Delete(_), Outcome::Yes) | (Call::Revoke, _))
             });
             if !has_ended {
-                broken.push(("nothing ended", format!("#{who} is acknowledged")));
+                broken.push((Case::Any, format!("#{who} is acknowledged, and has ended nothing")));
             }
         }
         for (case, how) in broken {
@@ -207,9 +278,8 @@ impl Trial<'_> {
         }
     }
 
-    /// Law 4: an acknowledged write is in the session that the browser is in.
     fn a_write_stays(&mut self) {
-        let law = "4: an acknowledged write is there";
+        let law = Law::WriteStays;
         let case = self.case();
         let at_start = self.world.plan.start.has_data().then_some((AT_START, None));
         let written = self.sent().iter().enumerate().filter(|(_, sent)| sent.op == Op::Write && sent.is_acknowledged());
@@ -223,7 +293,7 @@ impl Trial<'_> {
             }
             let desk = self.world.gate.desk();
             let owner = match write {
-                None => self.world.plan.start.is_alice().then_some(super::browser::ALICE),
+                None => self.world.plan.start.is_alice().then_some(ALICE),
                 Some(_) => desk.written.get(&key).and_then(|life| desk.lives[*life].user),
             };
             let mut users: BTreeSet<_> = owner.into_iter().collect();
@@ -241,32 +311,29 @@ impl Trial<'_> {
         }
         let (count, keys) = (self.end.seen.count, self.end.seen.keys.len());
         if count != u64::try_from(keys).unwrap() {
-            self.broke(law, "lost update", format!("{keys} keys, and a count of {count}"));
+            self.broke(law, Case::Any, format!("{keys} keys, and a count of {count}"));
         }
     }
 
-    /// Law 5: no alarm by a browser alone.
     fn a_browser_is_no_thief(&mut self) {
-        let law = "5: no alarm by a browser alone";
-        let case = if self.has_lost() { "with an answer lost" } else { "" };
+        let case = if self.world.has_waited_for_some { Case::Late } else { Case::Any };
         if self.end.thefts > 0 {
-            self.broke(law, case, "a theft is told".to_owned());
+            self.broke(Law::NoAlarm, case, "a theft is told".to_owned());
         }
         if self.end.late_thefts > 0 {
-            self.broke(law, "after the grace", "a theft is told".to_owned());
+            self.broke(Law::NoAlarm, self.late_case(), "a theft is told".to_owned());
         }
     }
 
-    /// Law 6: with one session at most, the one that was answered last is there.
     fn the_last_of_many_stays(&mut self) {
         if self.world.plan.most != 1 {
             return;
         }
-        let law = "6: with one session at most, the last one is there";
+        let law = Law::LastStays;
         let case = self.case();
         let desk = self.world.gate.desk();
         let mut broken = Vec::new();
-        for user in [super::browser::ALICE, super::browser::BOB] {
+        for user in [ALICE, BOB] {
             let live = self.end.live.iter().filter(|live| desk.lives[**live].user == Some(user)).count();
             let done = self.sent().iter().enumerate().filter(|(_, sent)| sent.op == Op::SignIn(user) && sent.is_acknowledged());
             let Some((last, _)) = done.max_by_key(|(_, sent)| sent.answered) else { continue };
@@ -288,9 +355,8 @@ impl Trial<'_> {
         }
     }
 
-    /// Law 7: what was refused has changed nothing, unless it has said so.
     fn what_failed_did_nothing(&mut self) {
-        let law = "7: what was refused has changed nothing";
+        let law = Law::RefusedDoesNothing;
         let mut broken = Vec::new();
         for (who, sent) in self.sent().iter().enumerate() {
             let Some(answer) = sent.answer.as_ref().filter(|answer| answer.status != StatusCode::OK) else { continue };
@@ -298,7 +364,7 @@ impl Trial<'_> {
             let may_be_unready = matches!(sent.op, Op::SignIn(_) | Op::StepUp | Op::Renew);
             let is_unready = may_be_unready && answer.status == StatusCode::SERVICE_UNAVAILABLE;
             if answer.status != StatusCode::UNAUTHORIZED && !is_unready {
-                broken.push(("status", format!("#{who} is answered {}", answer.status)));
+                broken.push((Case::Any, format!("#{who} is answered {}", answer.status)));
             }
             let desk = self.world.gate.desk();
             let changed = desk.passed.iter().filter(|passed| passed.who == Some(who)).find(|passed| match passed.call {
@@ -309,10 +375,10 @@ impl Trial<'_> {
                 Call::Load(_) | Call::RotatedTo(_) | Call::Touch(_) | Call::List | Call::Epoch => false,
             });
             if let Some(passed) = changed.filter(|_| !matches!(answer.jar, Jar::Set(_))) {
-                broken.push(("", format!("#{who} is refused, and has done {:?}", passed.call)));
+                broken.push((Case::Any, format!("#{who} is refused, and has done {:?}", passed.call)));
             }
             if sent.op == Op::Write && self.end.seen.keys.contains(&who) {
-                broken.push(("written", format!("#{who} is refused, and w{who} is there")));
+                broken.push((Case::Any, format!("#{who} is refused, and w{who} is there")));
             }
         }
         for (case, how) in broken {

@@ -1,9 +1,12 @@
 //! Orders of events: all of them, or some at random.
 
 use super::browser::{Enabled, Event, Op, Plan, Recorded, Start, World};
-use super::laws::{Broken, judge};
+use super::laws::{Broken, Case, Law, judge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+/// By what an order is known that breaks a law.
+pub(crate) type Key = (Law, Case, Vec<Op>, Start);
 
 /// One order in which a law is broken.
 #[derive(Clone, Debug)]
@@ -25,9 +28,7 @@ impl Found {
 /// Shows what happened, in order.
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Broken { law, case, how } = &self.broken;
-        let case = if case.is_empty() { String::new() } else { format!(" ({case})") };
-        writeln!(f, "law {law}{case}: {how}; in {} orders of {:?}", self.orders, self.plan.ops)?;
+        writeln!(f, "law {}; in {} orders of {:?}", self.broken, self.orders, self.plan.ops)?;
         writeln!(f, "  {}", self.plan.start)?;
         let mut world = World::new(&Recorded::new(self.plan.clone()));
         world.words = Some(Vec::new());
@@ -47,12 +48,21 @@ pub(crate) struct Tally {
     pub(crate) orders: usize,
     /// Runs that were broken off, as all orders behind them were run already.
     pub(crate) cut: usize,
-    pub(crate) found: BTreeMap<(&'static str, &'static str, Vec<Op>, Start), Found>,
+    pub(crate) found: BTreeMap<Key, Found>,
     /// What can be told of an order when it is over, if it is asked for.
     pub(crate) outcomes: Option<BTreeSet<String>>,
 }
 
 impl Tally {
+    /// What no limit explains.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &Found> {
+        self.found.values().filter(|found| !found.broken.is_limit())
+    }
+
+    pub(crate) fn has_broken(&self, law: Law) -> bool {
+        self.faults().any(|found| found.broken.law == law)
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.orders += other.orders;
         self.cut += other.cut;
@@ -61,7 +71,7 @@ impl Tally {
         }
     }
 
-    fn note(&mut self, key: (&'static str, &'static str, Vec<Op>, Start), found: Found) {
+    fn note(&mut self, key: Key, found: Found) {
         let orders = self.found.get(&key).map_or(0, |known| known.orders) + found.orders;
         let is_better = self.found.get(&key).is_none_or(|known| found.cost() < known.cost());
         if is_better {
