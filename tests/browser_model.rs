@@ -74,7 +74,9 @@ fn run(what: &str, jobs: &[Job]) -> Tally {
 /// The same, and no law may be broken.
 fn hold(what: &str, jobs: &[Job]) {
     let tally = run(what, jobs);
-    let shown: Vec<_> = in_runtime(|| tally.faults().take(20).map(ToString::to_string).collect());
+    let mut faults: Vec<_> = tally.faults().collect();
+    faults.sort_by_key(|found| found.cost());
+    let shown: Vec<_> = in_runtime(|| faults.iter().take(20).map(ToString::to_string).collect());
     assert!(shown.is_empty(), "{what}:\n{}", shown.join("\n"));
 }
 
@@ -158,7 +160,7 @@ fn four_requests_break_no_law_in_orders_at_random() {
 /// At random too, as it is by their handles that one of two sign-ins goes, and those are random.
 #[test]
 fn of_two_sign_ins_under_a_limit_of_one_the_last_one_stays() {
-    let each = if is_long() { 2000 } else { 60 };
+    let each = if is_long() { 2000 } else { 10 };
     let jobs: Vec<_> = [2, 3]
         .into_iter()
         .flat_map(choices)

@@ -364,7 +364,6 @@ pub(crate) struct World {
     pub(crate) gate: Arc<Gate>,
     layer: SessionLayer,
     jar: Option<String>,
-    pub(crate) jar_at_start: Option<String>,
     pub(crate) sent: Vec<Sent>,
     /// How many events there were.
     time: usize,
@@ -386,7 +385,6 @@ impl World {
             gate,
             layer,
             jar: None,
-            jar_at_start: None,
             sent,
             time: 0,
             given_up: 0,
@@ -406,7 +404,6 @@ impl World {
         ready(Box::pin(world.gate.enter(&recorded.entered, world.now())));
         world.gate.desk().entered.clear();
         world.jar.clone_from(&recorded.jar);
-        world.jar_at_start.clone_from(&recorded.jar);
         world
     }
 

@@ -39,8 +39,8 @@ pub(crate) enum Case {
     AnswerLost,
     /// Two requests came without a cookie.
     TwoStrangers,
-    /// Two requests came with the cookie of a session that has ended.
-    TwoOfEnded,
+    /// Two requests came without a session that lives, and each has made one.
+    TwoMade,
     /// Something was under way for longer than the grace.
     Late,
     /// Beside a logout of all other devices.
@@ -57,8 +57,8 @@ pub(crate) const LIMITS: [(Law, Case); 9] = [
     // Nothing says that the two have to do with each other: each makes a session, and the browser keeps the last one.
     (Law::StaysSignedIn, Case::TwoStrangers),
     (Law::WriteStays, Case::TwoStrangers),
-    (Law::StaysSignedIn, Case::TwoOfEnded),
-    (Law::WriteStays, Case::TwoOfEnded),
+    (Law::StaysSignedIn, Case::TwoMade),
+    (Law::WriteStays, Case::TwoMade),
     // The grace is how long an answer may be under way.
     (Law::StaysSignedIn, Case::Late),
     (Law::WriteStays, Case::Late),
@@ -97,6 +97,7 @@ pub(crate) fn judge(world: &World, end: End) -> Vec<Broken> {
     let mut trial = Trial { world, end, broken: Vec::new() };
     trial.nobody_is_somebody_else();
     trial.nobody_is_signed_out();
+    trial.a_user_signs_in_twice();
     trial.an_end_ends_all();
     trial.a_write_stays();
     trial.a_browser_is_no_thief();
@@ -122,15 +123,19 @@ impl Trial<'_> {
     fn case(&self) -> Case {
         let some = |is: &dyn Fn(&Sent) -> bool| self.sent().iter().any(is);
         let two = |is: &dyn Fn(&Sent) -> bool| self.sent().iter().filter(|sent| is(sent)).count() > 1;
-        let has_ended = |sent: &Sent| self.world.plan.start == Start::Ended && sent.cookie == self.world.jar_at_start;
+        let desk = self.world.gate.desk();
+        let is_create = |call| matches!(call, Call::Create(_));
+        let asked = desk.passed.iter().filter(|passed| passed.who.is_some());
+        let made = asked.filter(|passed| is_create(passed.call) && passed.outcome == Outcome::Done).count();
+        drop(desk);
         if self.world.has_waited_for_some {
             Case::Late
         } else if some(&|sent| sent.is_given_up() && matches!(sent.op, Op::SignIn(_) | Op::StepUp)) {
             Case::SignInLost
         } else if two(&|sent| sent.cookie.is_none()) {
             Case::TwoStrangers
-        } else if two(&has_ended) {
-            Case::TwoOfEnded
+        } else if made > 1 {
+            Case::TwoMade
         } else if some(&Sent::is_given_up) {
             Case::AnswerLost
         } else if some(&|sent| sent.op == Op::Elsewhere) {
@@ -222,15 +227,24 @@ impl Trial<'_> {
         if lost.is_some() && self.end.seen.user.is_some() && self.end.seen.level < 2 {
             self.broke(Law::StaysRaised, case, format!("level {} at the end", self.end.seen.level));
         }
-        // Of two users one may be refused, and whoever is signed out everywhere else meanwhile.
-        let users: BTreeSet<_> = self.sent().iter().filter(|sent| is_sign_in(sent)).map(|sent| sent.op).collect();
-        let is_alone = users.len() == 1 && self.sent().iter().all(|sent| sent.op != Op::Elsewhere);
+    }
+
+    fn a_user_signs_in_twice(&mut self) {
+        let is_sign_in = |sent: &&Sent| matches!(sent.op, Op::SignIn(_));
+        let is_rotation = |sent: &&Sent| is_sign_in(sent) || sent.op == Op::StepUp;
+        let signing_in: Vec<_> = self.sent().iter().filter(is_sign_in).collect();
+        let users: BTreeSet<_> = signing_in.iter().map(|sent| sent.op).collect();
+        let cookies: BTreeSet<_> = self.sent().iter().filter(is_rotation).map(|sent| &sent.cookie).collect();
+        // Of two users one may be refused, and who is signed out meanwhile, or comes with a cookie older than the one before.
+        let is_alone = users.len() == 1 && cookies.len() == 1;
         let is_same = !self.world.plan.start.is_alice() || users.contains(&Op::SignIn(ALICE));
-        let refused = self.sent().iter().any(|sent| {
-            is_sign_in(sent) && sent.answer.as_ref().is_some_and(|answer| answer.status == StatusCode::UNAUTHORIZED)
-        });
-        if refused && is_alone && is_same {
-            self.broke(Law::SignsInTwice, case, "a right sign-in is refused".to_owned());
+        let is_signed_out = self.sent().iter().any(|sent| sent.op.ends() || sent.op == Op::Elsewhere);
+        // Under a limit one of two sessions goes, and whose it is hears of it.
+        let is_signed_out = is_signed_out || self.world.plan.most == 1;
+        let is_refused = |answer: &Answer| answer.status == StatusCode::UNAUTHORIZED;
+        let refused = signing_in.iter().any(|sent| sent.answer.as_ref().is_some_and(is_refused));
+        if refused && is_alone && is_same && !is_signed_out {
+            self.broke(Law::SignsInTwice, self.case(), "a right sign-in is refused".to_owned());
         }
     }
 
@@ -374,7 +388,11 @@ impl Trial<'_> {
                 Call::Delete(_) => passed.outcome == Outcome::Yes,
                 Call::Load(_) | Call::RotatedTo(_) | Call::Touch(_) | Call::List | Call::Epoch => false,
             });
-            if let Some(passed) = changed.filter(|_| !matches!(answer.jar, Jar::Set(_))) {
+            // Under a limit what it has made is too many, and has ended again.
+            let lives = |made: &usize| self.end.live.iter().any(|live| desk.descends(*live, *made));
+            let is_surplus = self.world.plan.most == 1 && !desk.written.get(&who).is_some_and(lives);
+            let is_silent = !matches!(answer.jar, Jar::Set(_)) && !is_surplus;
+            if let Some(passed) = changed.filter(|_| is_silent) {
                 broken.push((Case::Any, format!("#{who} is refused, and has done {:?}", passed.call)));
             }
             if sent.op == Op::Write && self.end.seen.keys.contains(&who) {

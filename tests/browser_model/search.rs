@@ -15,11 +15,13 @@ pub(crate) struct Found {
     pub(crate) broken: Broken,
     plan: Plan,
     events: Vec<Event>,
+    /// What happened, where it does not happen again.
+    words: Option<Vec<String>>,
 }
 
 impl Found {
     /// Fewer requests, fewer events, fewer changes from one request to another.
-    fn cost(&self) -> (usize, usize, usize) {
+    pub(crate) fn cost(&self) -> (usize, usize, usize) {
         let turns = self.events.windows(2).filter(|pair| pair[0].who() != pair[1].who()).count();
         (self.plan.ops.len(), self.events.len(), turns)
     }
@@ -30,6 +32,9 @@ impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "law {}; in {} orders of {:?}", self.broken, self.orders, self.plan.ops)?;
         writeln!(f, "  {}", self.plan.start)?;
+        if let Some(words) = &self.words {
+            return writeln!(f, "  {}", words.join("\n  "));
+        }
         let mut world = World::new(&Recorded::new(self.plan.clone()));
         world.words = Some(Vec::new());
         for event in &self.events {
@@ -91,9 +96,9 @@ impl Tally {
             outcomes.insert(format!("{statuses:?} {:?} {} {} {:?}", end.seen, end.thefts, end.late_thefts, end.later_user));
         }
         for broken in judge(world, end) {
-            let plan = world.plan.clone();
+            let (plan, words) = (world.plan.clone(), world.words.clone());
             let key = (broken.law, broken.case, plan.ops.clone(), plan.start);
-            self.note(key, Found { orders: 1, broken, plan, events: events.clone() });
+            self.note(key, Found { orders: 1, broken, plan, events: events.clone(), words });
         }
     }
 }
@@ -178,6 +183,8 @@ pub(crate) fn wander(plan: &Plan, orders: usize, numbers: &mut Numbers, tally: &
     let recorded = Recorded::new(plan.clone());
     for _ in 0..orders {
         let (mut world, mut events) = (World::new(&recorded), Vec::new());
+        // Under a limit, random handles decide which of two goes: it cannot be told later.
+        world.words = (plan.most == 1).then(Vec::new);
         loop {
             let options = world.enabled();
             if options.is_empty() {
