@@ -189,7 +189,11 @@ fn a_store_that_is_wrong_breaks_a_law() {
         let sound = run("sound", &[Job::All(Plan::new(start, ops))]);
         assert!(!sound.has_broken(law), "without {fault:?}, too");
     }
-    let plan = Plan { most: 1, fault: Fault::EndsNothing, ..Plan::new(Start::Nobody, &[Op::SignIn(ALICE), Op::SignIn(ALICE)]) };
+    let plan = Plan {
+        most: 1,
+        fault: Fault::EndsNothing,
+        ..Plan::new(Start::Nobody, &[Op::SignIn(ALICE), Op::SignIn(ALICE)])
+    };
     assert!(run("no end", &[Job::Some(plan, 100, 1)]).has_broken(Law::LastStays));
 }
 

@@ -293,7 +293,14 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(start: Start, ops: &[Op]) -> Self {
-        Self { start, ops: ops.to_vec(), most: usize::MAX, may_give_up: 0, patience: Patience::AtTheEnd, fault: Fault::None }
+        Self {
+            start,
+            ops: ops.to_vec(),
+            most: usize::MAX,
+            may_give_up: 0,
+            patience: Patience::AtTheEnd,
+            fault: Fault::None,
+        }
     }
 }
 
@@ -578,7 +585,9 @@ impl World {
         let passed = self.gate.desk().passed[from..].to_vec();
         for call in passed {
             self.say(|world| {
-                let name = |handle| world.gate.desk().at.get(&handle).map_or("a new one".to_owned(), |life| format!("s{life}"));
+                let name = |handle| {
+                    world.gate.desk().at.get(&handle).map_or("a new one".to_owned(), |life| format!("s{life}"))
+                };
                 let asked = match call.call {
                     Call::Create(handle) => format!("create {}", name(handle)),
                     Call::Load(handle) => format!("load {}", name(handle)),

@@ -33,7 +33,9 @@ impl Call {
             // An epoch moves by a revocation alone.
             (Self::Epoch, call) | (call, Self::Epoch) => call != Self::Revoke,
             // They follow pointers, or look at all that a user has.
-            (Self::Delete(_) | Self::Revoke | Self::List, _) | (_, Self::Delete(_) | Self::Revoke | Self::List) => false,
+            (Self::Delete(_) | Self::Revoke | Self::List, _) | (_, Self::Delete(_) | Self::Revoke | Self::List) => {
+                false
+            }
             (one, two) => one.handles().iter().all(|handle| !two.handles().contains(handle)),
         }
     }

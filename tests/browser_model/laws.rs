@@ -197,7 +197,10 @@ impl Trial<'_> {
             })
         };
         let at_start = (self.world.plan.start.is_alice() && user == ALICE).then_some(None);
-        let sources = self.sent().iter().filter(|sent| sent.op == Op::SignIn(ALICE) && user == ALICE || sent.op == Op::SignIn(BOB) && user == BOB);
+        let sources = self
+            .sent()
+            .iter()
+            .filter(|sent| sent.op == Op::SignIn(ALICE) && user == ALICE || sent.op == Op::SignIn(BOB) && user == BOB);
         at_start.into_iter().chain(sources.map(Some)).any(|source| !is_taken_back(source))
     }
 
@@ -215,7 +218,11 @@ impl Trial<'_> {
         match self.end.seen.user.clone() {
             None => self.broke(law, case, "nobody is signed in at the end".to_owned()),
             Some(user) if self.end.later_user.as_deref() != Some(&user) => {
-                self.broke(law, self.late_case(), format!("{user} is signed in, and when the grace is over {:?}", self.end.later_user));
+                self.broke(
+                    law,
+                    self.late_case(),
+                    format!("{user} is signed in, and when the grace is over {:?}", self.end.later_user),
+                );
             }
             Some(_) => {}
         }
@@ -273,7 +280,8 @@ impl Trial<'_> {
             {
                 for live in self.end.live.iter().copied() {
                     let life = &desk.lives[live];
-                    let began = desk.passed.iter().position(|passed| passed.who == life.by && passed.call == Call::Epoch);
+                    let began =
+                        desk.passed.iter().position(|passed| passed.who == life.by && passed.call == Call::Epoch);
                     let is_older = life.made < revoked || began.is_some_and(|began| began < revoked);
                     if life.user == desk.lives[named].user && is_older {
                         broken.push((Case::Any, format!("s{live} lives, of the user whom #{who} has signed out")));
@@ -281,7 +289,8 @@ impl Trial<'_> {
                 }
             }
             let has_ended = desk.passed.iter().any(|passed| {
-                passed.who == Some(who) && matches!((passed.call, passed.outcome), (Call::Delete(_), Outcome::Yes) | (Call::Revoke, _))
+                passed.who == Some(who)
+                    && matches!((passed.call, passed.outcome), (Call::Delete(_), Outcome::Yes) | (Call::Revoke, _))
             });
             if !has_ended {
                 broken.push((Case::Any, format!("#{who} is acknowledged, and has ended nothing")));
@@ -349,12 +358,19 @@ impl Trial<'_> {
         let mut broken = Vec::new();
         for user in [ALICE, BOB] {
             let live = self.end.live.iter().filter(|live| desk.lives[**live].user == Some(user)).count();
-            let done = self.sent().iter().enumerate().filter(|(_, sent)| sent.op == Op::SignIn(user) && sent.is_acknowledged());
+            let done = self
+                .sent()
+                .iter()
+                .enumerate()
+                .filter(|(_, sent)| sent.op == Op::SignIn(user) && sent.is_acknowledged());
             let Some((last, _)) = done.max_by_key(|(_, sent)| sent.answered) else { continue };
             if live > 1 {
                 broken.push(format!("{user} has {live} sessions"));
             }
-            let is_there = desk.written.get(&last).is_some_and(|made| self.end.live.iter().any(|live| desk.descends(*live, *made)));
+            let is_there = desk
+                .written
+                .get(&last)
+                .is_some_and(|made| self.end.live.iter().any(|live| desk.descends(*live, *made)));
             let may_have_gone = self.sent().iter().any(|sent| {
                 let takes = sent.op.ends() || matches!(sent.op, Op::SignIn(other) if other != user);
                 takes && sent.may_be_done()
@@ -381,13 +397,14 @@ impl Trial<'_> {
                 broken.push((Case::Any, format!("#{who} is answered {}", answer.status)));
             }
             let desk = self.world.gate.desk();
-            let changed = desk.passed.iter().filter(|passed| passed.who == Some(who)).find(|passed| match passed.call {
-                // That the newest verifier was seen is no secret.
-                Call::Swap(_) => passed.outcome == Outcome::Done && matches!(sent.op, Op::Write | Op::Renew),
-                Call::Create(_) | Call::Rotate(..) | Call::Revoke => passed.outcome == Outcome::Done,
-                Call::Delete(_) => passed.outcome == Outcome::Yes,
-                Call::Load(_) | Call::RotatedTo(_) | Call::Touch(_) | Call::List | Call::Epoch => false,
-            });
+            let changed =
+                desk.passed.iter().filter(|passed| passed.who == Some(who)).find(|passed| match passed.call {
+                    // That the newest verifier was seen is no secret.
+                    Call::Swap(_) => passed.outcome == Outcome::Done && matches!(sent.op, Op::Write | Op::Renew),
+                    Call::Create(_) | Call::Rotate(..) | Call::Revoke => passed.outcome == Outcome::Done,
+                    Call::Delete(_) => passed.outcome == Outcome::Yes,
+                    Call::Load(_) | Call::RotatedTo(_) | Call::Touch(_) | Call::List | Call::Epoch => false,
+                });
             // Under a limit what it has made is too many, and has ended again.
             let lives = |made: &usize| self.end.live.iter().any(|live| desk.descends(*live, *made));
             let is_surplus = self.world.plan.most == 1 && !desk.written.get(&who).is_some_and(lives);

@@ -91,9 +91,13 @@ impl Tally {
         self.orders += 1;
         let end = world.end();
         if let Some(outcomes) = &mut self.outcomes {
-            let statuses: Vec<_> =
-                world.sent.iter().map(|sent| sent.answer.as_ref().map(|answer| (answer.status.as_u16(), answer.seen.clone()))).collect();
-            outcomes.insert(format!("{statuses:?} {:?} {} {} {:?}", end.seen, end.thefts, end.late_thefts, end.later_user));
+            let statuses: Vec<_> = world
+                .sent
+                .iter()
+                .map(|sent| sent.answer.as_ref().map(|answer| (answer.status.as_u16(), answer.seen.clone())))
+                .collect();
+            outcomes
+                .insert(format!("{statuses:?} {:?} {} {} {:?}", end.seen, end.thefts, end.late_thefts, end.later_user));
         }
         for broken in judge(world, end) {
             let (plan, words) = (world.plan.clone(), world.words.clone());
