@@ -607,9 +607,9 @@ impl World {
     }
 
     fn say(&mut self, words: impl FnOnce(&Self) -> String) {
-        if self.words.is_some() {
-            let words = words(self);
-            self.words.as_mut().unwrap().push(words);
+        if let Some(mut said) = self.words.take() {
+            said.push(words(self));
+            self.words = Some(said);
         }
     }
 

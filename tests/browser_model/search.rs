@@ -53,6 +53,8 @@ pub(crate) struct Tally {
     pub(crate) orders: usize,
     /// Runs that were broken off, as all orders behind them were run already.
     pub(crate) cut: usize,
+    /// How many orders there were of each choice of operations.
+    pub(crate) of_ops: BTreeMap<Vec<Op>, usize>,
     pub(crate) found: BTreeMap<Key, Found>,
     /// What can be told of an order when it is over, if it is asked for.
     pub(crate) outcomes: Option<BTreeSet<String>>,
@@ -71,6 +73,9 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: Self) {
         self.orders += other.orders;
         self.cut += other.cut;
+        for (ops, orders) in other.of_ops {
+            *self.of_ops.entry(ops).or_default() += orders;
+        }
         for (key, found) in other.found {
             self.note(key, found);
         }
@@ -89,6 +94,7 @@ impl Tally {
 
     fn judge(&mut self, world: &mut World, events: Vec<Event>) {
         self.orders += 1;
+        *self.of_ops.entry(world.plan.ops.clone()).or_default() += 1;
         let end = world.end();
         if let Some(outcomes) = &mut self.outcomes {
             let statuses: Vec<_> = world
