@@ -10,7 +10,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 /// Members of an index, and sessions, that one question is about: it holds up everybody for so long.
-const MEMBERS: usize = 128;
+const MEMBERS: usize = 64;
 const SESSIONS: usize = 32;
 
 /// Questions for lists that are under way at once: a call of anybody else waits behind so many, and not behind as many as there are lists.
