@@ -404,6 +404,34 @@ mod tests {
         assert_eq!(object.get(EXP), Some(r#"[{"c":{}}]"#));
     }
 
+    /// However alike they are at both ends, which is where the filter looks.
+    #[test]
+    fn names_that_the_filter_takes_for_one_are_told_apart() {
+        let name = |i: usize| std::format!("\"aaaaaaaa{i:03}bbbbbbbb\"");
+        let keys: Vec<_> = (0..127).map(|i| std::format!("{}:[\"{i}\",{{}}]", name(i))).collect();
+        let text = std::format!("{{{}}}", keys.join(","));
+        assert_eq!(normalised(&text).as_deref(), Some(text.as_str()));
+        for i in [0, 1, 63, 126] {
+            assert_eq!(normalised(&std::format!("{{{},{}:0}}", keys.join(","), name(i))), None, "{i}");
+        }
+    }
+
+    /// Values are not walked over: here they are none, and a walk would lose its way.
+    #[cfg(feature = "std")]
+    #[test]
+    fn names_are_compared_where_they_start() {
+        let name = |i: usize| std::format!("\"aaaaaaaa{i:03}bbbbbbbb\"");
+        let (mut set, mut text) = (KeySet::up_to(128), Vec::from(*b"{"));
+        for i in 0..100 {
+            assert!(set.add(&text, name(i).as_bytes()).is_ok());
+            text.extend(name(i).as_bytes());
+            text.extend(b":\"a quote without its other,");
+        }
+        for i in [0, 1, 50, 99] {
+            assert_eq!(set.add(&text, name(i).as_bytes()), Err(crate::error::ClaimFault::Duplicate), "{i}");
+        }
+    }
+
     #[test]
     fn many_keys_are_told_apart() {
         let keys: Vec<_> = (0..127).map(|i| std::format!("\"k{i}\":{i}")).collect();

@@ -15,8 +15,12 @@ impl Json<'_> {
     pub(crate) fn claims(&mut self, value: &impl Serialize) -> Result<(), ClaimError> {
         let mut names = KeySet::up_to(MAX_CLAIMS);
         let written = self.cursor.written(0).and_then(|text| core::str::from_utf8(text).ok());
-        for (name, _) in members(written.and_then(|text| text.strip_prefix('{')).unwrap_or_default()) {
-            names.add(&[], name.as_bytes())?;
+        let text = written.unwrap_or_default();
+        let mut start = 1usize;
+        for (name, value) in members(text.strip_prefix('{').unwrap_or_default()) {
+            names.add(text.as_bytes().get(..start).unwrap_or_default(), name.as_bytes())?;
+            // A colon and a comma.
+            start = start.saturating_add(name.len()).saturating_add(value.len()).saturating_add(2);
         }
         value.serialize(Claims { json: self, names: &mut names, last: 0 })
     }
