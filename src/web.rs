@@ -24,6 +24,8 @@ mod extract;
 #[cfg(feature = "tower")]
 mod layer;
 #[cfg(feature = "tower")]
+mod origin;
+#[cfg(feature = "tower")]
 mod problem;
 #[cfg(feature = "tower")]
 mod revocation;
@@ -48,6 +50,8 @@ pub use csrf::{CrossSite, CsrfGuard};
 pub use extract::{FilterMissing, SignedIn};
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
+#[cfg(feature = "tower")]
+pub use origin::OriginError;
 #[cfg(feature = "tower")]
 pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
 #[cfg(feature = "tower")]

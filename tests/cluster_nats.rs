@@ -312,7 +312,8 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
             });
         };
         let visits = async |session: OpenSession| session.get::<u64>("visits").unwrap().unwrap_or(0).to_string();
-        let filter = SessionLayer::without_tls(sessions, CsrfGuard::new(["http://shop"]), Duration::from_secs(3));
+        let filter =
+            SessionLayer::without_tls(sessions, CsrfGuard::new(["http://shop"]).unwrap(), Duration::from_secs(3));
         Router::new().route("/", get(visits).post(visit)).layer(filter.with_affinity(Affinity::new(name).unwrap()))
     };
     let (ahead, between) = (app("a", nats.url()).await, app("b", nats.url()).await);

@@ -50,7 +50,7 @@ impl Node {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10 });
         let affinity = Affinity::new(name).unwrap();
-        let filter = SessionLayer::without_tls(sessions, CsrfGuard::new([""; 0]), Duration::from_secs(5));
+        let filter = SessionLayer::without_tls(sessions, CsrfGuard::new([""; 0]).unwrap(), Duration::from_secs(5));
         let who = async move |session: OpenSession| format!("{name} {}", session.user().unwrap_or("nobody"));
         let app = Router::new()
             .route("/", get(who))

@@ -63,7 +63,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = store::open(&store, &data).await?;
     // The page has these two names, and that of a balancer in front of it.
     let origins = [format!("http://{address}"), format!("http://localhost:{}", address.port())];
-    let guard = CsrfGuard::new(origins.into_iter().chain(origin));
+    let guard = CsrfGuard::new(origins.into_iter().chain(origin))?;
     let known = Sessions::new(sessions.clone(), Pepper::new(secrets.pepper.expose())?, LIFETIMES);
     let mut filter = SessionLayer::without_tls(known, guard, DEADLINE).signing_in_at(HeaderValue::from_static("/"));
     if let Some(node) = &node {

@@ -45,7 +45,7 @@ use tower_service::Service;
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
 /// let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10 });
-/// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"]), Duration::from_millis(250));
+/// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"])?, Duration::from_millis(250));
 ///
 /// let service = filter.layer(service_fn(async |request: Request<()>| {
 ///     let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
@@ -122,7 +122,7 @@ impl<B> SessionLayer<B> {
     /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
     /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
     /// # let deadline = std::time::Duration::from_millis(250);
-    /// let guard = CsrfGuard::new(["http://localhost:8080"]);
+    /// let guard = CsrfGuard::new(["http://localhost:8080"])?;
     /// let filter: SessionLayer = SessionLayer::without_tls(sessions, guard, deadline).with_cookie_name("shop")?;
     /// assert!(filter.clone().with_cookie_name("a shop").is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -147,7 +147,7 @@ impl<B> SessionLayer<B> {
     /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
     /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
     /// # let deadline = std::time::Duration::from_millis(250);
-    /// let guard = CsrfGuard::new(["https://bank.example"]);
+    /// let guard = CsrfGuard::new(["https://bank.example"])?;
     /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).same_site_strict();
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
