@@ -25,4 +25,6 @@ pub mod token;
 pub mod web;
 
 pub use error::{Error, Refusal, Result};
+#[cfg(feature = "std")]
+pub use time::{Clock, SteadyClock, SystemClock};
 pub use time::{ClockReading, HeldClock, UnixTime, Window};

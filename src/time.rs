@@ -1,8 +1,12 @@
 //! Time as an argument: [`UnixTime`], and [`Window`], the one rule for every age in the crate.
 
 mod clock;
+#[cfg(feature = "std")]
+mod system;
 
 pub use clock::{ClockReading, HeldClock};
+#[cfg(feature = "std")]
+pub use system::{Clock, SteadyClock, SystemClock};
 
 /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
 ///

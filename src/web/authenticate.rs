@@ -3,7 +3,7 @@
 use crate::jwt::{KeyRing, Policy, Unverified, VerifiedClaims};
 use crate::key::KeySource;
 use crate::token::{Carrier, Kind, MAX_FIELDS, NoRevocations, Revocations, VerifiedToken, Verifier};
-use crate::{ClockReading, HeldClock, Refusal, UnixTime};
+use crate::{Clock, ClockReading, HeldClock, Refusal, UnixTime};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use http::request::Parts;
@@ -57,27 +57,39 @@ impl<A: Authenticate + ?Sized> Authenticate for Arc<A> {
     }
 }
 
-/// The system clock behind a [`HeldClock`], shared by all requests.
-struct SharedClock(Mutex<HeldClock>);
+/// A clock behind a [`HeldClock`], shared by all requests.
+struct SharedClock {
+    /// The system's, if it is `None`.
+    source: Option<Arc<dyn Clock>>,
+    held: Mutex<HeldClock>,
+}
 
 impl SharedClock {
     const fn new(clock: HeldClock) -> Self {
-        Self(Mutex::new(clock))
+        Self { source: None, held: Mutex::new(clock) }
     }
 
     /// A clock that another thread left in the middle of a read is still a clock.
     fn with<T>(&self, use_it: impl FnOnce(&mut HeldClock) -> T) -> T {
-        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        use_it(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn read(&self) -> ClockReading {
-        self.with(|clock| clock.read(UnixTime::now()))
+        let now = self.source.as_ref().map_or_else(UnixTime::now, |source| source.now());
+        self.with(|clock| clock.read(now))
     }
 }
 
 /// The clock of an authenticator, for its operator.
 macro_rules! clock_of_the_operator {
     () => {
+        /// Reads this clock instead of the system's: for tests and simulations.
+        #[must_use]
+        pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+            self.clock.source = Some(Arc::new(clock));
+            self
+        }
+
         /// The highest clock value so far: keep it, and give it to [`HeldClock::with_highest`] after a restart.
         #[must_use]
         pub fn highest_clock(&self) -> Option<UnixTime> {

@@ -2,8 +2,8 @@
 
 use super::affinity::{Affinity, Route};
 use super::{CookieError, CsrfGuard, HostPrefix, MAX_COOKIES, NoPrefix, Prefix, SameSite, SetCookie, cookies};
-use crate::UnixTime;
 use crate::session::{DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
+use crate::{Clock, UnixTime};
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +42,7 @@ pub(super) struct Filter {
     pub(super) sessions: Arc<Sessions<DynStore>>,
     pub(super) guard: CsrfGuard,
     pub(super) deadline: Duration,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) has_tls: bool,
     pub(super) names: Names,
     /// `SameSite=Strict` instead of `Lax`.
@@ -52,6 +53,11 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// The time, by the clock of the filter.
+    pub(super) fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
     /// Says how cookies are called, without the prefix that the name of one over TLS has.
     pub(super) fn name(&mut self, name: &str) -> Result<(), CookieError> {
         // Why: what every later answer would fail by is told at the start.
@@ -142,7 +148,7 @@ impl Filter {
         if credential.is_none() && beside.is_none() {
             return Cookies::default();
         }
-        let seconds = session.deadlines().absolute.as_secs().saturating_sub(UnixTime::now().as_secs());
+        let seconds = session.deadlines().absolute.as_secs().saturating_sub(self.now().as_secs());
         Cookies {
             credential: credential.and_then(|value| self.set_cookie(&self.names.credential, &value, seconds)),
             beside: beside.and_then(|value| self.set_cookie(&self.names.beside, &value, seconds)),
@@ -174,7 +180,7 @@ impl Filter {
     fn set_cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
         // Why: what knows no Max-Age keeps to this, and the client of the JDK then sends the value without quotes. One that is to go went long ago,
         // whatever the clock of the browser says.
-        let now = UnixTime::now().as_secs();
+        let now = self.now().as_secs();
         let expires = UnixTime::from_secs(if max_age == 0 { 0 } else { now.saturating_add(max_age).min(LAST_DATE) });
         let mut out = [0; 512];
         let same_site = if self.is_strict { SameSite::Strict } else { SameSite::Lax };

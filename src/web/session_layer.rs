@@ -5,6 +5,7 @@ use super::session_filter::{Filter, Names};
 use super::session_slot::{Closing, SessionSlot, Write, make_personal};
 use super::{CookieError, CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
 use crate::session::{DynStore, Sessions};
+use crate::{Clock, SteadyClock};
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -73,6 +74,7 @@ impl SessionLayer {
             sessions,
             guard,
             deadline,
+            clock: Arc::new(SteadyClock::new()),
             has_tls: true,
             names: Names::default(),
             is_strict: false,
@@ -154,6 +156,26 @@ impl<B> SessionLayer<B> {
     #[must_use]
     pub fn same_site_strict(self) -> Self {
         self.with(|filter| filter.is_strict = true)
+    }
+
+    /// Tells the time by this clock, instead of a [`SteadyClock`]: for tests and simulations.
+    ///
+    /// ```
+    /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+    /// # use countersign::web::{CsrfGuard, SessionLayer};
+    /// # use countersign::UnixTime;
+    /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+    /// # let deadline = std::time::Duration::from_millis(250);
+    /// let guard = CsrfGuard::new(["https://shop.example"]);
+    /// let at_noon = || UnixTime::from_secs(1_767_268_800);
+    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_clock(at_noon);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        self.with(|filter| filter.clock = Arc::new(clock))
     }
 
     fn with(self, change: impl FnOnce(&mut Filter)) -> Self {

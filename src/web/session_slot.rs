@@ -2,7 +2,6 @@
 
 use super::session_filter::{Cookies, Filter, Hint, Spent, unquoted};
 use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
-use crate::UnixTime;
 use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -181,7 +180,7 @@ impl SessionSlot {
                 // Also when this future is dropped half way.
                 let mut back = PutBack(Some(self));
                 let Inside { filter, cookies, hint, is_of_no_use, spent, .. } = &*self.0;
-                let (sessions, now) = (&filter.sessions, UnixTime::now());
+                let (sessions, now) = (&filter.sessions, filter.now());
                 let issued = cookies.iter().filter_map(|cookie| sessions.issued(cookie));
                 let mut issued: Vec<_> = issued.take(MAX_TRIED.saturating_add(1)).collect();
                 // Why: one that was not looked at may be the browser's own, and what replaces it would sign somebody out.
@@ -228,7 +227,7 @@ impl SessionSlot {
     /// have been written, and what came after it not.
     async fn write(self, mut session: Session) -> (Result<(), SessionError>, Cookies) {
         let Inside { filter, spent, .. } = &*self.0;
-        let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, UnixTime::now()))).await;
+        let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, filter.now()))).await;
         let is_over = matches!(outcome, Err(SessionError::Gone | SessionError::Revoked));
         self.0.has_written.store(true, Ordering::Relaxed);
         let cookies = if is_over { Cookies::default() } else { self.new_cookies(&session) };
@@ -314,7 +313,7 @@ impl OpenSession {
         let slot = Arc::clone(&self.slot.0);
         let Inside { filter, spent, .. } = &*slot;
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.sign_in(self, attempt, level, UnixTime::now()))).await
+        filter.in_time(spent, pin!(filter.sessions.sign_in(self, attempt, level, filter.now()))).await
     }
 
     /// Gives the session a new verifier; see [`Sessions::renew`].
@@ -325,7 +324,7 @@ impl OpenSession {
         let slot = Arc::clone(&self.slot.0);
         let Inside { filter, spent, .. } = &*slot;
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.renew(self, UnixTime::now()))).await
+        filter.in_time(spent, pin!(filter.sessions.renew(self, filter.now()))).await
     }
 
     /// Signs out here: ends the session and takes the cookie away. If somebody has signed in meanwhile, by another request of the same browser, what
@@ -338,7 +337,7 @@ impl OpenSession {
     /// until that confirms it.
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let Inside { filter, spent, cookies, .. } = &*self.slot.0;
-        let now = UnixTime::now();
+        let now = filter.now();
         let mut has_ended =
             !self.is_unsaved() && filter.in_time(spent, pin!(filter.sessions.end(self.handle(), now))).await?;
         if !has_ended {
@@ -375,7 +374,7 @@ impl OpenSession {
         let Inside { filter, spent, .. } = &*self.slot.0;
         let user = self.user().ok_or(SessionError::Gone)?;
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.end_all(user, except, UnixTime::now()))).await.map(|_| ())
+        filter.in_time(spent, pin!(filter.sessions.end_all(user, except, filter.now()))).await.map(|_| ())
     }
 
     /// All sessions of the user: nobody's before somebody has signed in.
@@ -385,7 +384,7 @@ impl OpenSession {
     pub async fn devices(&self) -> Result<Vec<Listed>, SessionError> {
         let Inside { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(Vec::new()) };
-        filter.in_time(spent, pin!(filter.sessions.list(user, UnixTime::now()))).await
+        filter.in_time(spent, pin!(filter.sessions.list(user, filter.now()))).await
     }
 
     /// Ends one of the user's sessions, and nobody else's. False if there is none of this name.
@@ -396,7 +395,7 @@ impl OpenSession {
         let Inside { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(false) };
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.end_of(user, handle, UnixTime::now()))).await
+        filter.in_time(spent, pin!(filter.sessions.end_of(user, handle, filter.now()))).await
     }
 
     /// The sessions of the application: for operators, and for form tokens. Its calls have no deadline.
