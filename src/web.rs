@@ -30,6 +30,8 @@ mod problem;
 #[cfg(feature = "tower")]
 mod revocation;
 #[cfg(feature = "tower")]
+mod session_cookie;
+#[cfg(feature = "tower")]
 mod session_filter;
 #[cfg(feature = "tower")]
 mod session_layer;
@@ -54,6 +56,8 @@ pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 pub use origin::OriginError;
 #[cfg(feature = "tower")]
 pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
+#[cfg(feature = "tower")]
+pub use session_cookie::{SessionCookie, SessionCookieError};
 #[cfg(feature = "tower")]
 pub use session_layer::{SessionFuture, SessionLayer, SessionService};
 #[cfg(feature = "tower")]

@@ -21,8 +21,8 @@ use countersign::session::{
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CookieError, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
-    SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SameSite,
+    SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -946,7 +946,8 @@ async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
 async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
     let sessions =
         Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE).same_site_strict();
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
+    let filter = filter.with_cookie(SessionCookie::new().with_same_site(SameSite::Strict)).unwrap();
     let app = Router::new().route("/visit", get(write)).route("/read", get(read)).layer(filter);
     let (response, _) = own(&app, Method::GET, "/visit", "").await;
     assert!(response.headers()[SET_COOKIE].to_str().unwrap().ends_with("; SameSite=Strict"));
@@ -1035,11 +1036,11 @@ async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {
         let sessions =
             Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(key).unwrap(), LIFETIMES);
-        SessionLayer::without_tls(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
+        SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
     };
     let app = |name: &str, key: &[u8]| {
         let routes = Router::new().route("/read", get(read)).route("/in", post(sign_in)).route("/out", post(sign_out));
-        routes.layer(layer(key).with_cookie_name(name).unwrap())
+        routes.layer(layer(key).with_cookie(SessionCookie::new().without_tls().with_name(name)).unwrap())
     };
     let (shop, desk) = (app("shop", KEY), app("desk", b"the obvious key of someone else!"));
     let in_shop = cookie_of(&own(&shop, Method::POST, "/in", "").await.0);
@@ -1050,9 +1051,4 @@ async fn two_applications_on_one_host_leave_each_other_alone() {
     assert_eq!(cookie_of(&gone), "desk=");
     assert_eq!(own(&shop, Method::GET, "/read", &jar).await.1, "alice 0");
     assert_eq!(own(&desk, Method::GET, "/read", &jar).await.1, "nobody 0");
-    for wrong in ["", "a b", "a=b", "__Host-id", "ü"] {
-        assert_eq!(layer(KEY).with_cookie_name(wrong).map(|_| ()), Err(CookieError::Name), "{wrong:?}");
-    }
-    assert!(layer(KEY).with_cookie_name(&"x".repeat(127)).is_ok());
-    assert!(layer(KEY).with_cookie_name(&"x".repeat(128)).is_err());
 }

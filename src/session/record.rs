@@ -1,8 +1,8 @@
 //! What is kept of a session: who, since when, under which verifier, and the application's data.
 //!
 //! ```text
-//! layout  schema  created  verifier  signed in at  level  generation  lengths of user, label  count of previous verifiers
-//! 1       4       8        32        8             1      2           2, 2                    1
+//! layout  schema  created  verifier  signed in at  level  cookie's life  generation  lengths of user, label  count of previous verifiers
+//! 1       4       8        32        8             1      1              2           2, 2                    1
 //!
 //! each previous verifier, until   user  label  data
 //! 32, 8                                        JSON object
@@ -14,6 +14,7 @@
 use super::credential::SealedVerifier;
 use super::data::Data;
 use super::error::SessionError;
+use super::life::CookieLife;
 use crate::UnixTime;
 use core::fmt;
 use std::boxed::Box;
@@ -25,10 +26,10 @@ use std::vec::Vec;
 pub const MAX_RECORD: usize = 16 * 1024;
 
 /// The layout above. A record of another one is no session, and no error either.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 
 /// Bytes in front of the previous verifiers.
-const HEAD: usize = 61;
+const HEAD: usize = 62;
 
 /// How many previous verifiers may count at once.
 const MAX_PREVIOUS: usize = 4;
@@ -42,6 +43,8 @@ pub(super) struct Record {
     pub(super) user: Option<SignedInUser>,
     /// What the list of devices calls it.
     pub(super) label: String,
+    /// How long the browser keeps its cookie, if it says so itself.
+    pub(super) cookie_life: Option<CookieLife>,
     /// Of the application's data.
     pub(super) schema: u32,
     pub(super) verifier: SealedVerifier,
@@ -73,6 +76,7 @@ impl Record {
             created: now,
             user: None,
             label: String::new(),
+            cookie_life: None,
             schema,
             verifier,
             generation: 0,
@@ -112,7 +116,7 @@ impl Record {
     }
 
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let Self { created, user, label, schema, verifier, generation, previous, data } = self;
+        let Self { created, user, label, cookie_life, schema, verifier, generation, previous, data } = self;
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&schema.to_be_bytes());
@@ -125,6 +129,7 @@ impl Record {
         let (name, name_len, at, level) = user.unwrap_or(nobody);
         bytes.extend_from_slice(&at.as_secs().to_be_bytes());
         bytes.push(level);
+        bytes.push(CookieLife::to_byte(*cookie_life));
         bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(&name_len.to_be_bytes());
         bytes.extend_from_slice(&len(label).to_be_bytes());
@@ -153,6 +158,7 @@ impl Record {
         let created = seconds(&mut head)?;
         let verifier = SealedVerifier::from_bytes(array(&mut head)?);
         let (at, [level]) = (seconds(&mut head)?, array(&mut head)?);
+        let [life] = array(&mut head)?;
         let generation = u16::from_be_bytes(array(&mut head)?);
         let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
         let [count] = array(&mut head)?;
@@ -167,7 +173,8 @@ impl Record {
         };
         let label = text(&mut tail, label)?;
         let data = Data::decode(tail)?;
-        let record = Self { created, user, label, schema, verifier, generation, previous, data };
+        let cookie_life = CookieLife::of_byte(life)?;
+        let record = Self { created, user, label, cookie_life, schema, verifier, generation, previous, data };
         (layout == LAYOUT).then(|| Box::new(record))
     }
 }
