@@ -26,6 +26,8 @@ mod layer;
 #[cfg(feature = "tower")]
 mod origin;
 #[cfg(feature = "tower")]
+mod preflight;
+#[cfg(feature = "tower")]
 mod problem;
 #[cfg(feature = "tower")]
 mod revocation;
@@ -38,6 +40,10 @@ mod session_layer;
 #[cfg(feature = "tower")]
 mod session_slot;
 mod set_cookie;
+#[cfg(feature = "tower")]
+mod sign_in_page;
+#[cfg(feature = "tower")]
+mod step_up;
 
 #[cfg(feature = "tower")]
 pub use affinity::{Affinity, MAX_NODE_NAME, node_for};
@@ -49,7 +55,7 @@ pub use cookie::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, cookies_named};
 #[cfg(feature = "tower")]
 pub use csrf::{CrossSite, CsrfGuard};
 #[cfg(feature = "axum")]
-pub use extract::{FilterMissing, SignedIn};
+pub use extract::{AtLevel, FilterMissing, Recent, SignedIn};
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 #[cfg(feature = "tower")]
@@ -65,3 +71,7 @@ pub use session_slot::{OpenSession, SessionSlot, SlotError};
 pub use set_cookie::{
     CookieError, HostPrefix, MAX_SET_COOKIE, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie,
 };
+#[cfg(feature = "tower")]
+pub use sign_in_page::local_path;
+#[cfg(feature = "tower")]
+pub use step_up::{Required, StepUp};

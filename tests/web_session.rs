@@ -227,6 +227,15 @@ async fn renew(store: Extension<Flaky>, mut session: OpenSession) -> String {
     format!("{outcome:?}")
 }
 
+async fn cart(session: Option<OpenSession>) -> &'static str {
+    if session.is_some() { "a cart" } else { "no cart" }
+}
+
+/// Takes a refusal into its own hands.
+async fn ask(signed_in: Result<SignedIn, axum::response::Response>) -> String {
+    signed_in.map_or_else(|refusal| refusal.status().as_u16().to_string(), |_| "in".to_owned())
+}
+
 async fn greet(signed_in: Option<SignedIn>) -> String {
     let user = signed_in.as_ref().and_then(|SignedIn(session)| session.user());
     user.unwrap_or("stranger").to_owned()
@@ -256,6 +265,8 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/impatient", get(impatient))
         .route("/devices", get(devices))
         .route("/greet", get(greet))
+        .route("/cart", get(cart))
+        .route("/ask", get(ask))
         .route("/visit", get(write))
         .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
         .route("/out-elsewhere", post(async |session: OpenSession| session.sign_out_elsewhere().await))
@@ -504,7 +515,7 @@ async fn pages_are_redirected_and_scripts_are_told() {
         let (response, _) = send(&app, Method::GET, "/account", &[page]).await;
         assert_eq!(
             (response.status(), &response.headers()[LOCATION]),
-            (StatusCode::SEE_OTHER, &HeaderValue::from_static("/sign-in"))
+            (StatusCode::SEE_OTHER, &HeaderValue::from_static("/sign-in?next=/account"))
         );
         assert_eq!(
             (&response.headers()[CACHE_CONTROL], response.extensions().get()),
@@ -1025,6 +1036,8 @@ async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
     }
     store.go_away(true);
     assert_eq!(own(&app, Method::GET, "/greet", &cookie).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(own(&app, Method::GET, "/cart", &cookie).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(own(&app, Method::GET, "/ask", &cookie).await.1, "503");
     let unfiltered = Router::new().route("/greet", get(greet));
     let (response, _) = own(&unfiltered, Method::GET, "/greet", &cookie).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

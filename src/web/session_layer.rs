@@ -3,6 +3,7 @@
 use super::affinity::Affinity;
 use super::session_filter::Filter;
 use super::session_slot::{Closing, SessionSlot, Write, make_personal};
+use super::sign_in_page::SignInPage;
 use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, SessionCookie, SessionCookieError, problem};
 use crate::session::{DynStore, Sessions};
 use crate::{Clock, SteadyClock};
@@ -10,8 +11,7 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use std::sync::Arc;
 use tower_layer::Layer;
@@ -32,6 +32,7 @@ use tower_service::Service;
 /// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
 /// | a 401 or 403 of these for somebody who looks at a page | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
+/// | a preflight (CORS), as every `OPTIONS` | 0 | the handler's |
 ///
 /// The reason of a refusal is in the response's extensions, for the log.
 ///
@@ -96,6 +97,30 @@ impl SessionLayer {
 impl<B> SessionLayer<B> {
     /// Shows this page, a path, to people who would get a 401 or a 403 instead of what they wanted to look at: with `303 See Other`. What is
     /// no navigation of a browser (`Sec-Fetch-Mode`, else `Accept`) gets the problem document as before.
+    ///
+    /// Where they asked by `GET`, the page is told what for, percent-encoded in `next`: after signing in, they go there by
+    /// [`local_path`](super::local_path). It is what this filter sees of the address: put the filter on the outermost router, whose routes have their
+    /// whole path. Ways of more than 2048 bytes, and those that `local_path` would not take, are left out.
+    ///
+    /// ```
+    /// use axum::extract::Query;
+    /// use axum::response::Redirect;
+    /// use countersign::session::SessionError;
+    /// use countersign::web::{OpenSession, local_path};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Way {
+    ///     next: Option<String>,
+    /// }
+    ///
+    /// /// For `POST /login?next=…`: the form is posted to the address that its page was shown at.
+    /// async fn log_in(mut session: OpenSession, Query(way): Query<Way>) -> Result<Redirect, SessionError> {
+    ///     let attempt = session.attempt("alice").await?;
+    ///     // The password is checked here.
+    ///     session.sign_in(&attempt, 1).await?;
+    ///     Ok(Redirect::to(way.next.as_deref().and_then(local_path).unwrap_or("/")))
+    /// }
+    /// ```
     #[must_use]
     pub fn signing_in_at(self, page: HeaderValue) -> Self {
         self.with(|filter| filter.page = Some(page))
@@ -228,7 +253,7 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let page = self.filter.page.clone().filter(|_| is_navigation(&parts.headers));
+        let page = self.filter.page.as_ref().and_then(|page| SignInPage::of(page, &parts));
         let suspicion = self.filter.guard.judge(&parts).err();
         let needs_token = suspicion.is_some_and(|reason| self.filter.guard.may_be_vouched_for(reason));
         if let Some(reason) = suspicion.filter(|_| !needs_token && !self.filter.guard.logs_only()) {
@@ -239,14 +264,6 @@ where
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
-    }
-}
-
-/// True for what somebody looks at in a browser, false for what a script fetches (Fetch standard, `Sec-Fetch-Mode`).
-fn is_navigation(headers: &HeaderMap) -> bool {
-    match headers.get("sec-fetch-mode") {
-        Some(mode) => mode == "navigate",
-        None => headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html")),
     }
 }
 
