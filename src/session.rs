@@ -24,16 +24,18 @@ mod memory;
 mod names;
 #[cfg(feature = "nats")]
 mod nats;
+mod pepper;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "disk", feature = "nats"))]
 mod row;
 mod sessions;
+mod sign_in;
 mod store;
 mod twins;
 
-pub use credential::{CREDENTIAL_LEN, Credential, Handle, Pepper, SealedVerifier, UserTag};
+pub use credential::{CREDENTIAL_LEN, Credential, Handle, SealedVerifier, UserTag};
 #[cfg(feature = "tower")]
 pub(crate) use current::Making;
 pub use current::Session;
@@ -45,10 +47,12 @@ pub use life::CookieLife;
 pub use memory::MemoryStore;
 #[cfg(feature = "nats")]
 pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
+pub use pepper::Pepper;
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCheckError, RedisOptions, RedisStore, RedisUrlError};
-pub use sessions::{Attempt, Lifetimes, Listed, Sessions};
+pub use sessions::{Lifetimes, Listed, Sessions};
+pub use sign_in::{Attempt, EPOCH_CLAIM};
 pub use store::{
     Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
 };

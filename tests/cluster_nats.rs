@@ -1550,6 +1550,10 @@ impl SessionStore for Careless {
         Ok(Swapped::Done(1))
     }
 
+    async fn rotated_to(&self, _: Handle, _: UnixTime) -> Result<Option<Handle>, StoreError> {
+        Ok(None)
+    }
+
     async fn list_by_user(
         &self,
         _: UserTag,

@@ -99,6 +99,10 @@ impl SessionStore for Lawless {
         Ok(Swapped::Done(version))
     }
 
+    async fn rotated_to(&self, _: Handle, _: UnixTime) -> Result<Option<Handle>, StoreError> {
+        Ok(None)
+    }
+
     async fn list_by_user(
         &self,
         _: UserTag,

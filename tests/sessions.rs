@@ -14,8 +14,9 @@ use countersign::session::{
     Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, Lifetimes, MAX_RECORD,
     MemoryStore, Pepper, Session, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
@@ -150,7 +151,7 @@ async fn signed_out_everywhere_is_signed_out_everywhere() {
     let bob = signed_in(&sessions, "bob").await;
     laptop.set_label("laptop");
     sessions.save(&mut laptop, NOW).await.unwrap();
-    let listed = sessions.list("alice", NOW).await.unwrap();
+    let listed = sessions.list("alice", None, 100, NOW).await.unwrap();
     assert_eq!(listed.len(), 3);
     assert!(listed.iter().any(|listed| listed.label == "laptop" && listed.handle == laptop.handle()));
     assert!(sessions.end(desk.handle(), NOW).await.unwrap() && !sessions.end(desk.handle(), NOW).await.unwrap());
@@ -166,7 +167,7 @@ async fn signed_out_everywhere_is_signed_out_everywhere() {
     laptop.insert("still", &"here").unwrap();
     sessions.save(&mut laptop, after(1)).await.unwrap();
     assert!(find(&sessions, &bob.cookie(), after(1)).await.is_some());
-    assert_eq!(sessions.list("alice", after(1)).await.unwrap().len(), 1);
+    assert_eq!(sessions.list("alice", None, 100, after(1)).await.unwrap().len(), 1);
     signed_in(&sessions, "alice").await;
 }
 
@@ -197,7 +198,7 @@ async fn nothing_goes_from_user_to_user() {
     sign_in(&sessions, &mut session, "bob", 1, NOW).await.unwrap();
     let found = find(&sessions, &session.cookie(), NOW).await.unwrap();
     assert!(found.get::<String>("secret").unwrap().is_none() && found.get::<Vec<String>>("cart").unwrap().is_none());
-    assert_eq!(sessions.list("bob", NOW).await.unwrap()[0].label, "");
+    assert_eq!(sessions.list("bob", None, 100, NOW).await.unwrap()[0].label, "");
 }
 
 /// With room for two, a third one ends the one that was not seen for longest; nobody else's count.
@@ -215,7 +216,7 @@ async fn a_user_has_so_many_sessions_and_no_more() {
     }
     assert!(find(&sessions, &cookies[1], after(400)).await.is_none());
     assert!(find(&sessions, &cookies[2], after(400)).await.is_some());
-    assert_eq!(sessions.list("alice", after(400)).await.unwrap().len(), 2);
+    assert_eq!(sessions.list("alice", None, 100, after(400)).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -439,34 +440,331 @@ async fn an_update_touches_what_it_touches() {
     assert!(find(&sessions, &session.cookie(), NOW).await.unwrap().get::<u8>("new").unwrap().is_some());
 }
 
+// ---------------------------------------------------------------------------------------------- another pepper
+
+/// A pepper rotates while people are signed in: servers that have the next one, and those that have not yet, work on the same sessions.
+#[tokio::test]
+async fn a_pepper_rotates_and_nobody_notices() {
+    const NEXT_KEY: &[u8] = b"another obvious key for testing.";
+    let store = Arc::new(MemoryStore::new(1 << 20, 1 << 20));
+    let with = |pepper: Pepper| Sessions::new(Arc::clone(&store), pepper, LIFETIMES);
+    let next = || Pepper::new(NEXT_KEY).unwrap();
+    let (before, prepared) = (with(pepper()), with(pepper().accepting(NEXT_KEY).unwrap()));
+    let rotated = with(next().accepting(b"an obvious test key of 32 bytes!").unwrap());
+    let done = with(next());
+
+    let mut old = signed_in(&before, "alice").await;
+    add_one(&mut old);
+    before.save(&mut old, NOW).await.unwrap();
+    let (anonymous, form) = (saved(&before).await, before.form_token(&old));
+    for sessions in [&prepared, &rotated] {
+        let found = find(sessions, &old.cookie(), NOW).await.unwrap();
+        assert_eq!(found.user(), Some("alice"));
+        assert!(sessions.is_form_token(&found, &form) && !sessions.is_form_token(&found, "another"));
+    }
+    assert!(find(&done, &old.cookie(), NOW).await.is_none() && find(&done, &anonymous.cookie(), NOW).await.is_none());
+
+    // What is made with the next one, servers know that accept it.
+    let mut new = find(&rotated, &anonymous.cookie(), NOW).await.unwrap();
+    sign_in(&rotated, &mut new, "alice", 1, NOW).await.unwrap();
+    assert!(find(&before, &new.cookie(), NOW).await.is_none());
+    for sessions in [&prepared, &rotated, &done] {
+        assert_eq!(find(sessions, &new.cookie(), NOW).await.unwrap().user(), Some("alice"));
+    }
+    // One renewal, and the pepper before is not needed any more.
+    let mut renewing = find(&rotated, &old.cookie(), NOW).await.unwrap();
+    rotated.renew(&mut renewing, NOW).await.unwrap();
+    assert!(find(&done, &renewing.cookie(), NOW).await.is_some() && find(&rotated, &old.cookie(), NOW).await.is_some());
+    let mut again = find(&rotated, &renewing.cookie(), NOW).await.unwrap();
+    sign_in(&rotated, &mut again, "alice", 2, NOW).await.unwrap();
+    assert_eq!(again.get::<u64>("count").unwrap(), Some(1));
+
+    // A user's sessions are one list, page by page, and one end, on each server.
+    let third = signed_in(&prepared, "alice").await;
+    for sessions in [&prepared, &rotated] {
+        let (mut pages, mut last) = (Vec::new(), None);
+        loop {
+            let page = sessions.list("alice", last, 1, NOW).await.unwrap();
+            let Some(listed) = page.last() else { break };
+            last = Some(listed.handle);
+            pages.push(listed.handle);
+        }
+        let mut expected = [new.handle(), again.handle(), third.handle()];
+        expected.sort();
+        pages.sort();
+        assert_eq!(pages, expected);
+    }
+    assert!(rotated.end_of("alice", third.handle(), NOW).await.unwrap());
+    let third = signed_in(&prepared, "alice").await;
+    let numbers = [before.attempt("alice").await.unwrap().epoch(), rotated.attempt("alice").await.unwrap().epoch()];
+    let epoch = prepared.end_all("alice", None, after(1)).await.unwrap();
+    assert_eq!(prepared.epoch_of(b"alice").await.unwrap(), epoch);
+    assert!(numbers.iter().all(|number| epoch.has_revoked(Some(*number), Some(NOW), 60, after(1))));
+    let number = rotated.attempt("alice").await.unwrap().epoch();
+    assert!(!epoch.has_revoked(Some(number), Some(after(1)), 60, after(1)));
+    for session in [&new, &again, &third] {
+        assert!(find(&rotated, &session.cookie(), after(1)).await.is_none());
+    }
+    assert_eq!(rotated.events().thefts + prepared.events().thefts, 0);
+}
+
+// ---------------------------------------------------------------------------------------------- two sign-ins at once
+
+/// A form that is sent twice: both answers carry the same cookie, whichever request was first, and whatever the other one has read before.
+#[tokio::test]
+async fn a_form_that_is_sent_twice_signs_in_once() {
+    for is_signed_in in [false, true] {
+        let sessions = sessions();
+        let session = if is_signed_in { signed_in(&sessions, "alice").await } else { saved(&sessions).await };
+        let cookie = session.cookie();
+        let mut requests = Vec::new();
+        for _ in 0..3 {
+            requests.push(find(&sessions, &cookie, NOW).await.unwrap());
+        }
+        for (level, request) in (1..).zip(&mut requests) {
+            request.insert(&format!("of request {level}"), &true).unwrap();
+            sign_in(&sessions, request, "alice", level, after(5)).await.unwrap();
+        }
+        assert!(
+            requests.iter().all(|request| *request.cookie() == *requests[0].cookie() && *request.cookie() != *cookie)
+        );
+        let found = find(&sessions, &requests[0].cookie(), after(6)).await.unwrap();
+        assert_eq!(found.authenticated(), Some((after(5), 3)), "as the last one says");
+        for level in 1..=3 {
+            assert_eq!(found.get::<bool>(&format!("of request {level}")).unwrap(), Some(true), "{is_signed_in}");
+        }
+        assert_eq!(sessions.list("alice", None, 100, after(6)).await.unwrap().len(), 1);
+        assert!(find(&sessions, &cookie, after(6)).await.is_none());
+        assert_eq!(sessions.events().thefts, 0);
+    }
+}
+
+/// Nobody takes part in what is not his: another user, one who was signed out meanwhile, one who has the new cookie alone.
+#[tokio::test]
+async fn nobody_takes_part_in_the_sign_in_of_others() {
+    let sessions = sessions();
+    let session = saved(&sessions).await;
+    let cookie = session.cookie();
+    let mut requests = Vec::new();
+    for _ in 0..4 {
+        requests.push(find(&sessions, &cookie, NOW).await.unwrap());
+    }
+    let late = sessions.attempt("alice").await.unwrap();
+    sign_in(&sessions, &mut requests[0], "alice", 1, NOW).await.unwrap();
+    assert_eq!(sign_in(&sessions, &mut requests[1], "bob", 1, NOW).await, Err(SessionError::Gone));
+    // Its cookie is another one: it steps up, and the one that was under way with the first cookie is out.
+    let mut new = find(&sessions, &requests[0].cookie(), NOW).await.unwrap();
+    sign_in(&sessions, &mut new, "alice", 2, NOW).await.unwrap();
+    assert_eq!(sign_in(&sessions, &mut requests[2], "alice", 1, NOW).await, Err(SessionError::Gone));
+    // Signed out everywhere, and in again, since this one began.
+    sessions.end_all("alice", None, NOW).await.unwrap();
+    let mut again = saved(&sessions).await;
+    let mut beside = find(&sessions, &again.cookie(), NOW).await.unwrap();
+    sign_in(&sessions, &mut again, "alice", 1, NOW).await.unwrap();
+    assert_eq!(sessions.sign_in(&mut beside, &late, 1, NOW).await, Err(SessionError::Revoked));
+    assert!(sessions.end(again.handle(), NOW).await.unwrap());
+    assert_eq!(
+        sign_in(&sessions, &mut requests[3], "alice", 1, NOW).await,
+        Err(SessionError::Gone),
+        "an end is an end"
+    );
+}
+
+/// What was seen is what counts then: a cookie that nobody has shown retires none, whatever was read before it was made.
+#[tokio::test]
+async fn a_cookie_that_nobody_has_shown_retires_none() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    sessions.renew(&mut session, NOW).await.unwrap();
+    let cookie = session.cookie();
+    // Two requests that show it for the first time: one of them renews, and its answer is lost.
+    let mut renewing = find(&sessions, &cookie, after(20)).await.unwrap();
+    let mut reading = find(&sessions, &cookie, after(20)).await.unwrap();
+    sessions.renew(&mut renewing, after(20)).await.unwrap();
+    assert_ne!(*renewing.cookie(), *cookie);
+    sessions.save(&mut reading, after(20)).await.unwrap();
+    assert!(seen(&sessions, &cookie, after(500)).await.is_some());
+    assert_eq!(sessions.events().thefts, 0);
+}
+
+/// The answer to one renewal may come after that to the next: none is made while a new cookie is under way.
+#[tokio::test]
+async fn one_new_cookie_is_under_way_at_a_time() {
+    let sessions = sessions();
+    let cookie = signed_in(&sessions, "alice").await.cookie();
+    let mut tabs = Vec::new();
+    for _ in 0..3 {
+        tabs.push(find(&sessions, &cookie, NOW).await.unwrap());
+    }
+    sessions.renew(&mut tabs[0], NOW).await.unwrap();
+    let renewed = tabs[0].cookie();
+    for tab in &mut tabs[1..] {
+        sessions.renew(tab, NOW).await.unwrap();
+    }
+    let mut late = find(&sessions, &cookie, after(9)).await.unwrap();
+    sessions.renew(&mut late, after(9)).await.unwrap();
+    assert!(tabs[1..].iter().chain([&late]).all(|tab| *tab.cookie() == *cookie), "no other cookie is made beside it");
+    // A step up would need one: it is refused, and nothing has changed.
+    assert_eq!(sign_in(&sessions, &mut late, "alice", 2, after(9)).await, Err(SessionError::RenewalUnderWay));
+    assert_eq!(sign_in(&sessions, &mut late, "bob", 1, after(9)).await, Err(SessionError::RenewalUnderWay));
+    // Whichever cookie the browser ends with, it is signed in, long after.
+    assert!(
+        seen(&sessions, &cookie, after(600)).await.is_some() && seen(&sessions, &renewed, after(600)).await.is_some()
+    );
+    let mut arrived = find(&sessions, &renewed, after(601)).await.unwrap();
+    sign_in(&sessions, &mut arrived, "alice", 2, after(601)).await.unwrap();
+    assert_eq!(sessions.events().thefts, 0);
+}
+
+// ---------------------------------------------------------------------------------------------- at most so many at once
+
+/// A sign-in that cannot end what is too many has not taken place, as far as anybody knows: no cookie comes of it, and the same request, asked again,
+/// finds what it has made.
+#[tokio::test]
+async fn a_sign_in_that_cannot_end_the_others_says_so() {
+    let sessions = Sessions::new(Counting::new(), pepper(), LIFETIMES).with_most(1);
+    let phone = signed_in(&sessions, "alice").await.cookie();
+    let mut cart = sessions.begin(after(20)).unwrap();
+    cart.insert("cart", &["apples"]).unwrap();
+    sessions.save(&mut cart, after(20)).await.unwrap();
+    let cookie = cart.cookie();
+
+    sessions.store().hides_lists.store(true, Ordering::Relaxed);
+    let refused = sign_in(&sessions, &mut cart, "alice", 1, after(20)).await;
+    assert_eq!(refused, Err(SessionError::Store(StoreError::Unavailable)));
+    assert_eq!((cart.user(), &*cart.cookie()), (None, &*cookie), "no cookie says that it was done");
+    assert!(find(&sessions, &phone, after(20)).await.is_some());
+
+    sessions.store().hides_lists.store(false, Ordering::Relaxed);
+    let mut again = sessions.begin(after(21)).unwrap();
+    assert_eq!(sign_in(&sessions, &mut cart, "alice", 1, after(21)).await, Ok(()), "the same request, asked again");
+    assert_eq!(cart.get::<Vec<String>>("cart").unwrap(), Some(vec!["apples".to_owned()]));
+    assert!(
+        find(&sessions, &cart.cookie(), after(22)).await.is_some()
+            && find(&sessions, &phone, after(22)).await.is_none()
+    );
+    assert_eq!(sessions.list("alice", None, 9, after(22)).await.unwrap().len(), 1);
+    // What a server has left half way is in nobody's way.
+    sessions.store().hides_lists.store(true, Ordering::Relaxed);
+    sign_in(&sessions, &mut again, "alice", 1, after(30)).await.unwrap_err();
+    sessions.store().hides_lists.store(false, Ordering::Relaxed);
+    let mut last = sessions.begin(after(60)).unwrap();
+    sign_in(&sessions, &mut last, "alice", 1, after(60)).await.unwrap();
+    let listed = sessions.list("alice", None, 9, after(60)).await.unwrap();
+    assert_eq!(listed.iter().map(|listed| listed.handle).collect::<Vec<_>>(), [last.handle()]);
+}
+
+/// Every order of the calls of two sign-ins under "at most one": one session is left, and whoever was told that he is in is.
+#[test]
+fn of_two_sign_ins_at_once_one_stays() {
+    let mut orders = 0;
+    let mut told = [0; 3];
+    // Each bit of the order says whose call is next; what is over takes no part.
+    for order in 0u32..1 << 14 {
+        let Some(both) = two_sign_ins(order) else { continue };
+        orders += 1;
+        told[both] += 1;
+    }
+    println!(
+        "{orders} orders: both told that they are in {} times, one {} times, none {} times",
+        told[2], told[1], told[0]
+    );
+    assert_eq!(told[0], 0, "somebody is in");
+    assert!(told[1] > 0 && told[2] > 0, "{told:?}");
+}
+
+/// How many were told that they are in; `None` for an order that says the same as one before.
+fn two_sign_ins(order: u32) -> Option<usize> {
+    let store = Arc::new(Counting { gives_way: true, ..Counting::new() });
+    let sessions = Sessions::new(Arc::clone(&store), pepper(), LIFETIMES).with_most(1);
+    let mut both = [sessions.begin(NOW).unwrap(), sessions.begin(NOW).unwrap()];
+    let (left, right) = both.split_at_mut(1);
+    let mut calls = [
+        Box::pin(sign_in(&sessions, &mut left[0], "alice", 1, NOW)),
+        Box::pin(sign_in(&sessions, &mut right[0], "alice", 1, NOW)),
+    ];
+    let mut answers = [None, None];
+    let mut context = Context::from_waker(Waker::noop());
+    let mut bits = order;
+    while answers.iter().any(Option::is_none) {
+        let which = if answers[0].is_some() {
+            1
+        } else if answers[1].is_some() {
+            0
+        } else {
+            let bit = (bits & 1) as usize;
+            bits >>= 1;
+            bit
+        };
+        if let Poll::Ready(answer) = calls[which].as_mut().poll(&mut context) {
+            answers[which] = Some(answer);
+        }
+    }
+    drop(calls);
+    if bits != 0 {
+        return None;
+    }
+    let live: Vec<_> = both
+        .iter()
+        .map(|session| futures_executor::block_on(store.store.load(session.handle(), NOW)).unwrap().is_some())
+        .collect();
+    let listed =
+        futures_executor::block_on(store.store.list_by_user(pepper().user_tag(b"alice"), None, 9, NOW)).unwrap();
+    assert_eq!(listed.len(), 1, "order {order:b}: {answers:?}, {live:?}");
+    let told = answers.iter().filter(|answer| **answer == Some(Ok(()))).count();
+    // The one that is left is one of those that were told so.
+    assert!(
+        both.iter().zip(&answers).any(|(session, answer)| *answer == Some(Ok(())) && listed[0].0 == session.handle()),
+        "order {order:b}"
+    );
+    Some(told)
+}
+
 // ---------------------------------------------------------------------------------------------- calls of the store
 
 /// Counts what it is asked, and passes it on.
 struct Counting {
     store: MemoryStore,
     calls: AtomicUsize,
+    /// Before each call: another task goes on first.
+    gives_way: bool,
+    /// Lists of sessions are not answered.
+    hides_lists: AtomicBool,
     /// The new handles of rotations.
     made: Mutex<Vec<Handle>>,
 }
 
 impl Counting {
     fn new() -> Self {
-        Self { store: MemoryStore::new(1 << 20, 1 << 20), calls: AtomicUsize::new(0), made: Mutex::default() }
+        Self {
+            store: MemoryStore::new(1 << 20, 1 << 20),
+            calls: AtomicUsize::new(0),
+            gives_way: false,
+            hides_lists: AtomicBool::new(false),
+            made: Mutex::default(),
+        }
     }
 
-    fn counted(&self) -> &MemoryStore {
+    async fn counted(&self) -> &MemoryStore {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.gives_way {
+            let mut has_given_way = false;
+            std::future::poll_fn(|_| {
+                if std::mem::replace(&mut has_given_way, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
         &self.store
     }
 }
 
 impl SessionStore for Counting {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        self.counted().create(handle, content, now).await
+        self.counted().await.create(handle, content, now).await
     }
 
     async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        self.counted().load(handle, now).await
+        self.counted().await.load(handle, now).await
     }
 
     async fn compare_and_swap(
@@ -476,15 +774,15 @@ impl SessionStore for Counting {
         content: Content,
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
-        self.counted().compare_and_swap(handle, version, content, now).await
+        self.counted().await.compare_and_swap(handle, version, content, now).await
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
-        self.counted().touch(handle, idle, now).await
+        self.counted().await.touch(handle, idle, now).await
     }
 
     async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        self.counted().delete(handle, now).await
+        self.counted().await.delete(handle, now).await
     }
 
     async fn rotate(
@@ -496,7 +794,11 @@ impl SessionStore for Counting {
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
         self.made.lock().unwrap().push(new);
-        self.counted().rotate(old, version, new, content, now).await
+        self.counted().await.rotate(old, version, new, content, now).await
+    }
+
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        self.counted().await.rotated_to(handle, now).await
     }
 
     async fn list_by_user(
@@ -506,19 +808,22 @@ impl SessionStore for Counting {
         limit: usize,
         now: UnixTime,
     ) -> Result<Vec<(Handle, Entry)>, StoreError> {
-        self.counted().list_by_user(tag, after, limit, now).await
+        if self.hides_lists.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable);
+        }
+        self.counted().await.list_by_user(tag, after, limit, now).await
     }
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        self.counted().revoke_user(tag, except, now).await
+        self.counted().await.revoke_user(tag, except, now).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        self.counted().epoch(tag).await
+        self.counted().await.epoch(tag).await
     }
 
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.counted().sweep(now, limit).await
+        self.counted().await.sweep(now, limit).await
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -575,6 +880,7 @@ async fn a_step_up_is_in_place_and_ends_what_came_before_it() {
     let (handle, before) = (session.handle(), session.cookie());
     sessions.renew(&mut session, NOW).await.unwrap();
     let cookies = [before, session.cookie()];
+    let mut older = find(&sessions, &cookies[0], NOW).await.unwrap();
     let mut under_way = find(&sessions, &cookies[1], NOW).await.unwrap();
     sign_in(&sessions, &mut session, "alice", 2, after(500)).await.unwrap();
     assert_eq!((session.handle(), session.authenticated()), (handle, Some((after(500), 2))));
@@ -585,7 +891,7 @@ async fn a_step_up_is_in_place_and_ends_what_came_before_it() {
     add_one(&mut under_way);
     assert_eq!(sessions.save(&mut under_way, after(500)).await, Err(SessionError::Gone));
     assert_eq!(sessions.renew(&mut under_way, after(500)).await, Err(SessionError::Gone));
-    assert_eq!(sign_in(&sessions, &mut under_way, "alice", 3, after(500)).await, Err(SessionError::Gone));
+    assert_eq!(sign_in(&sessions, &mut older, "alice", 3, after(500)).await, Err(SessionError::Gone));
     let found = find(&sessions, &session.cookie(), after(500)).await.unwrap();
     assert_eq!((found.authenticated(), found.get::<u64>("count").unwrap()), (Some((after(500), 2)), None));
     assert_eq!(sessions.events().thefts, 0);
@@ -637,7 +943,8 @@ async fn no_secret_is_shown() {
     let cookie = session.cookie();
     let credential = Credential::parse(cookie.as_bytes()).unwrap();
     let entry = sessions.store().load(session.handle(), NOW).await.unwrap().unwrap();
-    let (listed, attempt) = (sessions.list("alice", NOW).await.unwrap(), sessions.attempt("alice").await.unwrap());
+    let (listed, attempt) =
+        (sessions.list("alice", None, 100, NOW).await.unwrap(), sessions.attempt("alice").await.unwrap());
     let shown = format!(
         "{session:?} {credential:?} {:?} {:?} {entry:?} {sessions:?} {:?} {listed:?} {attempt:?} {:?} {}",
         pepper(),

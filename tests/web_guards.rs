@@ -462,8 +462,8 @@ const PREFLIGHT: [(&str, &str); 3] = [
 struct Alice;
 
 impl Issued for Alice {
-    fn user(&self) -> Vec<u8> {
-        b"alice".to_vec()
+    fn user(&self) -> Option<Vec<u8>> {
+        Some(b"alice".to_vec())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
@@ -505,8 +505,8 @@ async fn a_preflight_passes_the_filters_and_nothing_that_looks_like_one() {
     let filter = layer();
     let stacks = [
         handler(&ran).layer(bearer()),
-        handler(&ran).layer(filter.revoking::<Alice>()).layer(bearer()),
-        handler(&ran).layer(filter.revoking::<Alice>()).layer(bearer()).layer(filter.clone()),
+        handler(&ran).layer(filter.revoking::<Alice>(60)).layer(bearer()),
+        handler(&ran).layer(filter.revoking::<Alice>(60)).layer(bearer()).layer(filter.clone()),
     ];
     for app in &stacks {
         let (response, body) = send(app, Method::OPTIONS, "/api", &PREFLIGHT).await;
@@ -539,7 +539,7 @@ async fn a_preflight_passes_the_filters_and_nothing_that_looks_like_one() {
         }
     }
     // Where the layers are in the wrong order, a preflight hides it and a request does not.
-    let app = handler(&ran).layer(filter.revoking::<Alice>());
+    let app = handler(&ran).layer(filter.revoking::<Alice>(60));
     assert_eq!(send(&app, Method::OPTIONS, "/api", &PREFLIGHT).await.0.status(), StatusCode::OK);
     let (response, _) = send(&app, Method::GET, "/api", &PREFLIGHT).await;
     assert_eq!(
@@ -553,8 +553,8 @@ async fn a_preflight_passes_the_filters_and_nothing_that_looks_like_one() {
 async fn preflights_are_answered_by_the_layer_for_them() {
     let ran = Arc::new(AtomicUsize::new(0));
     let filter = layer();
-    let outside = handler(&ran).layer(filter.revoking::<Alice>()).layer(bearer()).layer(filter.clone()).layer(cors());
-    let inside = handler(&ran).layer(cors()).layer(filter.revoking::<Alice>()).layer(bearer()).layer(filter);
+    let outside = handler(&ran).layer(filter.revoking::<Alice>(60)).layer(bearer()).layer(filter.clone()).layer(cors());
+    let inside = handler(&ran).layer(cors()).layer(filter.revoking::<Alice>(60)).layer(bearer()).layer(filter);
     for (name, app, is_outside) in [("outside", outside, true), ("inside", inside, false)] {
         let (response, _) = send(&app, Method::OPTIONS, "/api", &PREFLIGHT).await;
         assert_eq!((response.status(), ran.load(Ordering::Relaxed)), (StatusCode::OK, 0), "{name}");

@@ -28,7 +28,7 @@ use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tower::{Layer, ServiceExt};
 
@@ -119,6 +119,10 @@ impl SessionStore for Flaky {
         self.store().await.rotate(old, version, new, content, now).await
     }
 
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        self.store().await.rotated_to(handle, now).await
+    }
+
     async fn list_by_user(
         &self,
         tag: UserTag,
@@ -205,7 +209,7 @@ async fn impatient(store: Extension<Flaky>, slot: Extension<SessionSlot>) -> Str
 }
 
 async fn devices(session: OpenSession) -> Result<String, SessionError> {
-    session.devices().await.map(|devices| devices.len().to_string())
+    session.devices(None, 100).await.map(|devices| devices.len().to_string())
 }
 
 async fn sign_out(session: OpenSession) -> Result<&'static str, SessionError> {
@@ -641,7 +645,7 @@ async fn mistakes_are_told_to_the_log() {
     );
     let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
-    let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<VerifiedToken>());
+    let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<VerifiedToken>(60));
     let (response, _) = own(&unnamed, Method::GET, "/", "").await;
     assert_eq!(
         (response.status(), response.extensions().get()),
@@ -673,61 +677,118 @@ async fn a_write_after_a_logout_is_refused_and_told() {
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
 }
 
-/// Signed out everywhere: the session, the token and the JWT, at the same moment, and nobody else's.
+/// Signed out everywhere: the session, the token and the JWT, at the same moment, and nobody else's. The login that follows in the same second
+/// counts by the number that its credentials carry; without one all is refused that may have been issued before.
 #[tokio::test]
 async fn one_call_ends_sessions_tokens_and_jwts() {
+    const SKEW: u64 = 60;
     let store = Flaky::default();
     let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
+    let clock = Arc::new(AtomicU64::new(1_800_000_000));
+    let told = Arc::clone(&clock);
+    let by_clock = move || UnixTime::from_secs(told.load(Ordering::Relaxed));
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE).with_clock(by_clock.clone());
 
     let (key, profile) = (MacKey::new(KEY).unwrap(), Profile::new("shop/api").unwrap());
-    let token = |user: &str, stamp| {
-        Draft::time(user.as_bytes(), stamp).mint_text_heapless::<128>(&profile, &key).unwrap().to_string()
+    let token = |user: &str, stamp, epoch: Option<u64>| {
+        let draft = Draft::time(user.as_bytes(), stamp);
+        let draft = epoch.map_or(draft, |epoch| draft.epoch(epoch));
+        draft.mint_text_heapless::<128>(&profile, &key).unwrap().to_string()
     };
-    let mut ring = KeyRing::<1>::new();
-    ring.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
-    ring.sign_with_key("a").unwrap();
-    let jwt = |user: &str, issued_at: Option<UnixTime>| {
-        let claims = Claims::new().subject(user).expires_at(UnixTime::from_secs(UnixTime::now().as_secs() + 300));
-        let claims = issued_at.map_or(claims, |time| claims.issued_at(time));
-        ring.sign(&claims, &mut [0; 256]).unwrap().to_owned()
-    };
-    let (now, later) = (UnixTime::now(), UnixTime::from_secs(UnixTime::now().as_secs() + 30));
-    let early = [token("alice", now), jwt("alice", Some(now)), jwt("alice", None)];
-    let fresh = [token("alice", later), jwt("alice", Some(later)), token("bob", now), jwt("bob", None)];
+    let jwt_key = Hs256Key::new(KEY).unwrap();
+    let jwt = |json: String| jwt_of(&json, &jwt_key);
+    let now = UnixTime::from_secs(1_800_000_000);
+    let later = |seconds: u64| UnixTime::from_secs(1_800_000_000 + seconds);
+    let claims = |user: &str, more: &str| format!(r#"{{"sub":"{user}","exp":1800000600{more}}}"#);
 
     let verifier_key = MacKey::new(KEY).unwrap();
-    let verifier = Verifier::new(profile, verifier_key, Window { max_age: 300, skew_future: 60 });
-    let tokens = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60)));
-    let mut same = KeyRing::<1>::new();
-    same.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
-    let jwts = BearerLayer::new(JwtAuthenticator::new(same, Policy::new(30), HeldClock::new(60)));
+    let verifier = Verifier::new(profile, verifier_key, Window { max_age: 300, skew_future: SKEW });
+    let tokens = TokenAuthenticator::new(verifier, HeldClock::new(60)).with_clock(by_clock.clone());
+    let mut ring = KeyRing::<1>::new();
+    ring.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
+    let jwts = JwtAuthenticator::new(ring, Policy::new(30), HeldClock::new(60)).with_clock(by_clock);
     // The layer that is added last runs first.
     let by_token = Router::new().route("/token", get(|| async { "in" }));
-    let by_token = by_token.route_layer(filter.revoking::<VerifiedToken>()).route_layer(tokens);
+    let by_token = by_token.route_layer(filter.revoking::<VerifiedToken>(SKEW)).route_layer(BearerLayer::new(tokens));
     let by_jwt = Router::new().route("/jwt", get(|| async { "in" }));
-    let by_jwt = by_jwt.route_layer(filter.revoking::<VerifiedClaims>()).route_layer(jwts);
+    let by_jwt = by_jwt.route_layer(filter.revoking::<VerifiedClaims>(SKEW)).route_layer(BearerLayer::new(jwts));
     let app = by_token.merge(by_jwt).route("/read", get(read)).route("/in", post(sign_in)).layer(filter.clone());
     let by_bearer = async |bearer: &str| {
         let path = if bearer.starts_with("cs1") { "/token" } else { "/jwt" };
         let (response, _) = send(&app, Method::GET, path, &[("authorization", &format!("Bearer {bearer}"))]).await;
         (response.status(), response.extensions().get::<Refusal>().copied())
     };
+    let is_in = async |bearer: &str| match by_bearer(bearer).await {
+        (StatusCode::OK, None) => true,
+        (StatusCode::UNAUTHORIZED, Some(Refusal::Revoked)) => false,
+        other => panic!("{bearer}: {other:?}"),
+    };
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
-    for bearer in early.iter().chain(&fresh) {
-        assert_eq!(by_bearer(bearer).await, (StatusCode::OK, None));
+    let early = [
+        token("alice", now, None),
+        token("alice", now, Some(0)),
+        // Of a holder whose clock is ahead.
+        token("alice", later(SKEW), None),
+        jwt(claims("alice", r#","iat":1800000000"#)),
+        jwt(claims("alice", r#","iat":1800000000.5"#)),
+        jwt(claims("alice", r#","iat":1800000029.5,"cs_epoch":0"#)),
+        jwt(claims("alice", "")),
+    ];
+    let of_others = [token("bob", now, None), jwt(claims("bob", ""))];
+    for bearer in early.iter().chain(&of_others) {
+        assert!(is_in(bearer).await, "{bearer}");
     }
+    // A JWT that names nobody is nobody's who could be signed out.
+    let nameless = jwt(r#"{"exp":1800000600}"#.to_owned());
+    assert_eq!(by_bearer(&nameless).await, (StatusCode::UNAUTHORIZED, Some(Refusal::Invalid)));
 
-    filter.sessions().end_all("alice", None, UnixTime::from_secs(now.as_secs() + 1)).await.unwrap();
+    let attempt_before = filter.sessions().attempt("alice").await.unwrap();
+    filter.sessions().end_all("alice", None, now).await.unwrap();
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
     for bearer in &early {
-        assert_eq!(by_bearer(bearer).await, (StatusCode::UNAUTHORIZED, Some(Refusal::Revoked)));
+        assert!(!is_in(bearer).await, "{bearer}");
     }
-    for bearer in &fresh {
-        assert_eq!(by_bearer(bearer).await, (StatusCode::OK, None));
+    for bearer in &of_others {
+        assert!(is_in(bearer).await, "{bearer}");
     }
+    // The login that comes at once, and one that has begun before.
+    let attempt = filter.sessions().attempt("alice").await.unwrap();
+    let epoch = attempt.epoch();
+    assert!(is_in(&token("alice", now, Some(epoch))).await);
+    assert!(is_in(&jwt(claims("alice", &format!(r#","cs_epoch":{epoch}"#)))).await);
+    assert!(!is_in(&token("alice", now, Some(attempt_before.epoch()))).await);
+    assert!(
+        !is_in(&jwt(claims("alice", &format!(r#","iat":1800000000,"cs_epoch":{}"#, attempt_before.epoch())))).await
+    );
+    // A number of an epoch that has not begun, or that is no number, is none.
+    assert!(!is_in(&token("alice", now, Some(epoch + 1))).await);
+    for number in [r#""1""#, "1.0", "-1", "1e0", "[1]"] {
+        assert!(!is_in(&jwt(claims("alice", &format!(r#","iat":1800000000,"cs_epoch":{number}"#)))).await, "{number}");
+    }
+    // Without a number, the time decides: once it is beyond doubt, and not ahead of the clock by more than the skew.
+    clock.store(1_800_000_000 + SKEW + 1, Ordering::Relaxed);
+    assert!(!is_in(&token("alice", later(SKEW), None)).await && is_in(&token("alice", later(SKEW + 1), None)).await);
+    assert!(!is_in(&jwt(claims("alice", r#","iat":1800000060.9"#))).await);
+    assert!(is_in(&jwt(claims("alice", r#","iat":1800000061"#))).await);
     store.go_away(true);
-    assert_eq!(by_bearer(&fresh[0]).await.0, StatusCode::SERVICE_UNAVAILABLE, "nobody knows who was signed out");
+    assert_eq!(by_bearer(&of_others[0]).await.0, StatusCode::SERVICE_UNAVAILABLE, "nobody knows who was signed out");
+}
+
+/// A clock that was once far ahead does not lock its user's new logins out.
+#[tokio::test]
+async fn a_clock_that_was_ahead_does_not_lock_a_user_out() {
+    let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let now = UnixTime::from_secs(1_800_000_000);
+    sessions.end_all("alice", None, UnixTime::from_secs(1_900_000_000)).await.unwrap();
+    let epoch = sessions.epoch_of(b"alice").await.unwrap();
+    let number = sessions.attempt("alice").await.unwrap().epoch();
+    assert!(!epoch.has_revoked(Some(number), Some(now), 60, now) && epoch.has_revoked(None, Some(now), 60, now));
+}
+
+/// A JWT of this payload, as another library may write it.
+fn jwt_of(json: &str, key: &Hs256Key) -> String {
+    let payload: serde_json::Value = serde_json::from_str(json).unwrap();
+    Claims::new().sign_with(&payload, key, &mut [0; 512]).unwrap().to_owned()
 }
 
 #[test]
@@ -1044,6 +1105,80 @@ async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
 }
 
 /// On one host all ports share cookies: each application has a name of its own for its.
+/// A form that is sent twice, with the cookie of somebody who has not signed in, with that of somebody who has, and with one that the first of the two
+/// has replaced: both are answered with one and the same new cookie.
+#[tokio::test]
+async fn a_sign_in_that_is_sent_twice_signs_in_both_times() {
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let signed_in = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for cookie in [anonymous, signed_in] {
+        let (first, second) =
+            tokio::join!(own(&app, Method::POST, "/in", &cookie), own(&app, Method::POST, "/in", &cookie));
+        let third = own(&app, Method::POST, "/in", &cookie).await;
+        let new = [first, second, third].map(|(response, _)| {
+            assert_eq!(response.status(), StatusCode::OK);
+            cookie_of(&response)
+        });
+        assert!(new[0] == new[1] && new[1] == new[2] && new[0] != cookie, "{new:?}");
+        assert!(own(&app, Method::GET, "/read", &new[0]).await.1.starts_with("alice"));
+    }
+}
+
+/// Another user signs in with a cookie that a sign-in has replaced: not while the new cookie may be under way, and later in the place of the one that
+/// has it.
+#[tokio::test]
+async fn another_user_takes_the_place_of_one_whose_answer_was_lost() {
+    let clock = Arc::new(AtomicU64::new(1_800_000_000));
+    let told = Arc::clone(&clock);
+    let store = MemoryStore::new(1 << 20, 1 << 20);
+    let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
+        .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
+    let as_bob = async |mut session: OpenSession| -> Result<(), SessionError> {
+        let attempt = session.attempt("bob").await?;
+        session.sign_in(&attempt, 1).await
+    };
+    let app = Router::new().route("/read", get(read)).route("/write", post(write)).route("/in", post(sign_in));
+    let app = app.route("/bob", post(as_bob)).layer(filter);
+    let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
+    let signed_in = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    for cookie in [anonymous, signed_in] {
+        let alice = cookie_of(&own(&app, Method::POST, "/in", &cookie).await.0);
+        let (response, _) = own(&app, Method::POST, "/bob", &cookie).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.extensions().get(), Some(&SessionError::RenewalUnderWay));
+        assert!(response.headers().contains_key(RETRY_AFTER) && !response.headers().contains_key(SET_COOKIE));
+        assert!(own(&app, Method::GET, "/read", &alice).await.1.starts_with("alice"));
+        clock.fetch_add(LIFETIMES.grace, Ordering::Relaxed);
+        let bob = cookie_of(&own(&app, Method::POST, "/bob", &cookie).await.0);
+        assert!(own(&app, Method::GET, "/read", &bob).await.1.starts_with("bob"));
+        assert_eq!(own(&app, Method::GET, "/read", &alice).await.1, "nobody 0", "one cookie, one session");
+    }
+}
+
+/// A read is right, whatever has become of the session since, and whoever was seen by it.
+#[tokio::test]
+async fn an_answer_that_has_only_read_is_not_refused() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
+    let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+    let renewed = cookie_of(&own(&app, Method::POST, "/renew", &cookie).await.0);
+    // The first request with the new cookie notes that it was seen; the session ends in between.
+    let ended = store.clone();
+    let read_and_end = async move |session: OpenSession| -> String {
+        let user = session.user().unwrap_or("nobody").to_owned();
+        let now = UnixTime::now();
+        assert!(ended.0.store.delete(session.handle(), now).await.unwrap());
+        user
+    };
+    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
+    let app = Router::new().route("/", get(read_and_end)).layer(filter);
+    let (response, body) = own(&app, Method::GET, "/", &renewed).await;
+    assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "alice"));
+    assert!(!response.headers().contains_key(SET_COOKIE));
+}
+
 #[tokio::test]
 async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {

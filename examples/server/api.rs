@@ -46,7 +46,7 @@ pub(crate) fn router(
     hostile: &str,
 ) -> Router {
     let gate = Arc::new(gate);
-    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>());
+    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>(WINDOW.skew_future));
     let by_session = session::routes().route_layer(sessions.clone());
     let app = Arc::new(App { accounts, gate, sessions, notes: Mutex::default() });
     let by_bearer = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
@@ -111,10 +111,10 @@ pub(crate) async fn check(
 }
 
 /// A token and a JWT for somebody who has signed in just now.
-pub(crate) fn tokens(app: &App, user: &str, role: &str) -> Response {
-    let now = UnixTime::now();
-    let made = app.gate.token(user, role, now).and_then(|token| Ok((token, app.gate.jwt(user, role, now, now)?)));
-    match made {
+pub(crate) fn tokens(app: &App, user: &str, role: &str, epoch: u64) -> Response {
+    let (gate, now) = (&app.gate, UnixTime::now());
+    let token = gate.token(user, role, epoch, now);
+    match token.and_then(|token| Ok((token, gate.jwt(user, role, epoch, now, now)?))) {
         Ok((token, jwt)) => {
             Json(json!({"token": token, "jwt": jwt, "token_type": "Bearer", "expires_in": WINDOW.max_age}))
                 .into_response()
@@ -125,8 +125,14 @@ pub(crate) fn tokens(app: &App, user: &str, role: &str) -> Response {
 
 /// For clients without a cookie.
 async fn login(State(app): State<Arc<App>>, credentials: Result<Json<Credentials>, JsonRejection>) -> Response {
+    // Before the password is checked: who is signed out everywhere meanwhile gets tokens that are refused.
+    let named = credentials.as_ref().map_or("", |Json(credentials)| &credentials.user);
+    let attempt = match app.sessions.sessions().attempt(named).await {
+        Ok(attempt) => attempt,
+        Err(error) => return error.into_response(),
+    };
     match check(&app, credentials).await {
-        Ok((user, role)) => tokens(&app, &user, &role),
+        Ok((user, role)) => tokens(&app, &user, &role, attempt.epoch()),
         Err(answer) => answer,
     }
 }
@@ -149,19 +155,21 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         Bearer::Missing => return missing(),
         Bearer::Malformed => Err(Refusal::Invalid),
     };
-    let (user, signed_in_at) = match outcome {
+    let (user, signed_in_at, epoch) = match outcome {
         Ok(found) => found,
         Err(refusal) => return refused(refusal),
     };
     // Who was signed out everywhere gets no new one for an old one.
     match app.sessions.sessions().epoch_of(user.as_bytes()).await {
         Err(error) => return error.into_response(),
-        Ok(epoch) if epoch.at.is_some_and(|at| signed_in_at <= at) => return refused(Refusal::Revoked),
+        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), WINDOW.skew_future, UnixTime::now()) => {
+            return refused(Refusal::Revoked);
+        }
         Ok(_) => {}
     }
     // The account is asked again: who has lost a role does not keep it in a token.
     let Some(role) = app.accounts.role(&user) else { return refused(Refusal::Revoked) };
-    match app.gate.jwt(&user, role, signed_in_at, UnixTime::now()) {
+    match app.gate.jwt(&user, role, epoch, signed_in_at, UnixTime::now()) {
         Ok(jwt) => Json(json!({"jwt": jwt})).into_response(),
         Err(error) => internal(&error),
     }

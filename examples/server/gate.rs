@@ -3,6 +3,7 @@
 use axum::http::request::Parts;
 use countersign::jwt::{Claims, Hs256Key, KeyRing as JwtRing, Policy, Unverified, Validity, Value, VerifiedClaims};
 use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes};
+use countersign::session::EPOCH_CLAIM;
 use countersign::token::{self, Carrier, Draft, MAX_FIELDS, MAX_TEXT, Profile, VerifiedToken, Verifier};
 use countersign::web::{Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
 use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
@@ -48,11 +49,11 @@ impl Caller {
 
 impl Issued for Caller {
     /// A device is no user, whatever it is called: nobody signs it out everywhere.
-    fn user(&self) -> Vec<u8> {
+    fn user(&self) -> Option<Vec<u8>> {
         match self {
             Self::Person(token) => token.user(),
             Self::Claimed(claims) => claims.user(),
-            Self::Device(token) => [b"device ", token.get().uid()].concat(),
+            Self::Device(token) => Some([b"device ", token.get().uid()].concat()),
         }
     }
 
@@ -60,6 +61,14 @@ impl Issued for Caller {
         match self {
             Self::Person(token) | Self::Device(token) => token.issued_at(),
             Self::Claimed(claims) => claims.issued_at(),
+        }
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        match self {
+            Self::Person(token) => Issued::epoch(token),
+            Self::Claimed(claims) => claims.epoch(),
+            Self::Device(_) => None,
         }
     }
 }
@@ -91,24 +100,32 @@ impl Gate {
     }
 
     /// A person's token, made at `stamp`. The role travels as a param, so that no request has to look it up again.
-    pub(crate) fn token(&self, user: &str, role: &str, stamp: UnixTime) -> Result<String, Error> {
+    pub(crate) fn token(&self, user: &str, role: &str, epoch: u64, stamp: UnixTime) -> Result<String, Error> {
         let (mut out, params) = ([0; MAX_TEXT], [("role", role.as_bytes())]);
-        let draft = Draft::time(user.as_bytes(), stamp).params(&params);
+        let draft = Draft::time(user.as_bytes(), stamp).epoch(epoch).params(&params);
         draft.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
     }
 
     /// The same facts as a JWT, for clients that speak nothing else, and when the password was last asked for.
-    pub(crate) fn jwt(&self, user: &str, role: &str, signed_in_at: UnixTime, now: UnixTime) -> Result<String, Error> {
+    pub(crate) fn jwt(
+        &self,
+        user: &str,
+        role: &str,
+        epoch: u64,
+        signed_in_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<String, Error> {
         let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(WINDOW.max_age));
-        let auth_time = i64::try_from(signed_in_at.as_secs()).map_err(|_| Error::StampRange)?;
-        let private = [("role", Value::Text(role)), ("auth_time", Value::Integer(auth_time))];
+        let integer = |number: u64| i64::try_from(number).map(Value::Integer).map_err(|_| Error::StampRange);
+        let auth_time = ("auth_time", integer(signed_in_at.as_secs())?);
+        let private = [("role", Value::Text(role)), auth_time, (EPOCH_CLAIM, integer(epoch)?)];
         let claims = Claims::new().typ("at+jwt").issuer(ISSUER).audience(&[AUDIENCE]).subject(user);
         let claims = claims.issued_at(now).expires_at(expires_at).private(&private);
         self.claims.ring().sign(&claims, &mut [0; 1024]).map(str::to_owned)
     }
 
-    /// Whom a JWT is about that may have expired and is otherwise in order, and when that person signed in.
-    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime), Refusal> {
+    /// Whom a JWT is about that may have expired and is otherwise in order, when that person signed in, and in which epoch.
+    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime, u64), Refusal> {
         let now = self.claims.now()?;
         let token = Unverified::parse(jwt).map_err(|_| Refusal::Invalid)?;
         let mut scratch = vec![0; token.scratch_len()];
@@ -116,11 +133,12 @@ impl Gate {
             Ok(verified) => *verified.claims(),
             Err(unfit) => *unfit.into_expired(REFRESH_GRACE).map_err(Refusal::from)?.claims(),
         };
-        let signed_in_at = claims.json("auth_time").and_then(|time| time.parse().ok()).ok_or(Refusal::Invalid)?;
+        let number = |name| claims.json(name).and_then(|digits| digits.parse().ok()).ok_or(Refusal::Invalid);
+        let (signed_in_at, epoch) = (number("auth_time")?, number(EPOCH_CLAIM)?);
         let user = claims.subject().ok_or(Refusal::Invalid)?.to_string();
         match now.as_secs().saturating_sub(signed_in_at).checked_sub(SIGN_IN_AGAIN_AFTER) {
             Some(by) if by > 0 => Err(Refusal::TooOld { by }),
-            _ => Ok((user, UnixTime::from_secs(signed_in_at))),
+            _ => Ok((user, UnixTime::from_secs(signed_in_at), epoch)),
         }
     }
 

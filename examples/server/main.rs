@@ -167,7 +167,7 @@ fn welcome(
     let jwt_line = write_heapless::<MAX_KEY_TEXT>(KeyType::Device, 0, &gate.device_jwt_key(DEVICE.as_bytes())?)?;
     let long_ago = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600));
     let (expired, expired_jwt) =
-        (gate.token("alice", "admin", long_ago)?, gate.jwt("alice", "admin", long_ago, long_ago)?);
+        (gate.token("alice", "admin", 0, long_ago)?, gate.jwt("alice", "admin", 0, long_ago, long_ago)?);
     let passwords = passwords.join("\n");
     Ok(format!(
         r#"countersign demo. Open {url}/ and sign in as

@@ -55,12 +55,12 @@ async fn login(
     session.set_label(&device_of(&headers));
     // Quoted: no user's name starts a line of the log.
     println!("{user:?} has signed in, session {}", session.handle());
-    tokens(&app, &user, &role)
+    tokens(&app, &user, &role, attempt.epoch())
 }
 
 /// What the server keeps, for whoever it belongs to.
 async fn show(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
-    let listed = session.devices().await?;
+    let listed = session.devices(None, 100).await?;
     let devices: Vec<_> = listed
         .iter()
         .map(|device| {

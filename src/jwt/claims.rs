@@ -105,6 +105,12 @@ impl<'b> ClaimsSet<'b> {
         self.date(Claim::IssuedAt)
     }
 
+    /// The second that `iat` falls into, where the other one is the second that it is over by.
+    #[cfg(feature = "tower")]
+    pub(crate) fn issued_in(&self) -> Option<UnixTime> {
+        date::parse(self.value(Claim::IssuedAt)?, date::Round::Down)
+    }
+
     /// The value of any claim as JSON, normalised. Nested members may be there twice: only those at the top are unique.
     #[must_use]
     pub fn json(&self, name: &str) -> Option<&'b str> {

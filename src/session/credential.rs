@@ -1,32 +1,31 @@
 //! What the browser holds, and what of it may be kept, listed and logged.
 
 use crate::constant_time;
-use crate::cursor::{Sink, copy};
+use crate::cursor::copy;
 use crate::encoding::{base64url_decode_secret, base64url_encode_secret, base64url_len};
-use crate::key::MacKey;
 use core::fmt;
 use zeroize::Zeroizing;
 
-const TAG: usize = 8;
+pub(super) const TAG: usize = 8;
 const SELECTOR: usize = 12;
 const HANDLE: usize = TAG + SELECTOR;
-const VERIFIER: usize = 32;
+pub(super) const VERIFIER: usize = 32;
 
 /// Bytes of a verifier that are random, and of the mark of the pepper behind them, by which one is known again that was issued long ago. What is left
 /// tells how many sign-ins there were under its handle before.
-const RANDOM: usize = 16;
-const MARK: usize = 14;
-const MARKED: usize = RANDOM + MARK;
+pub(super) const RANDOM: usize = 16;
+pub(super) const MARK: usize = 14;
+pub(super) const MARKED: usize = RANDOM + MARK;
 
 /// Characters of a form token.
-const FORM_TOKEN_LEN: usize = base64url_len(32);
+pub(super) const FORM_TOKEN_LEN: usize = base64url_len(32);
 
 /// Characters of every credential in its cookie.
 pub const CREDENTIAL_LEN: usize = base64url_len(HANDLE + VERIFIER);
 
 /// A keyed hash of a user's name: sessions of one user have it in common and so lie side by side in a store. It tells nobody the name.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct UserTag([u8; TAG]);
+pub struct UserTag(pub(super) [u8; TAG]);
 
 impl UserTag {
     /// As it stands in keys of a store.
@@ -48,9 +47,19 @@ impl UserTag {
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Handle([u8; HANDLE]);
+pub struct Handle(pub(super) [u8; HANDLE]);
 
 impl Handle {
+    /// A new one for a user.
+    ///
+    /// # Errors
+    /// As [`Credential::generate`].
+    pub(super) fn generate(tag: UserTag) -> crate::Result<Self> {
+        let mut handle = Self::first_of(tag);
+        fill(handle.0.get_mut(TAG..).unwrap_or_default())?;
+        Ok(handle)
+    }
+
     /// The first of all handles that have a tag, in the order of handles.
     #[must_use]
     pub fn first_of(tag: UserTag) -> Self {
@@ -123,8 +132,8 @@ impl fmt::Debug for Handle {
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub struct Credential {
-    handle: Handle,
-    verifier: Zeroizing<[u8; VERIFIER]>,
+    pub(super) handle: Handle,
+    pub(super) verifier: Zeroizing<[u8; VERIFIER]>,
 }
 
 impl Credential {
@@ -133,8 +142,7 @@ impl Credential {
     /// # Errors
     /// [`Error::Signer`](crate::Error::Signer) if the system gives no random bytes.
     pub fn generate(tag: UserTag) -> crate::Result<Self> {
-        let mut credential = Self { handle: Handle::first_of(tag), verifier: Zeroizing::new([0; VERIFIER]) };
-        fill(credential.handle.0.get_mut(TAG..).unwrap_or_default())?;
+        let mut credential = Self { handle: Handle::generate(tag)?, verifier: Zeroizing::new([0; VERIFIER]) };
         fill(credential.verifier.as_mut_slice())?;
         Ok(credential)
     }
@@ -243,98 +251,5 @@ impl PartialEq for SealedVerifier {
 impl fmt::Debug for SealedVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealedVerifier")
-    }
-}
-
-/// The server's own key for credentials: without it a dump of the store makes no cookie. Who may write to the store can change what is in a
-/// session, but not get into one.
-///
-/// ```
-/// use countersign::session::Pepper;
-///
-/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// assert_eq!(pepper.user_tag(b"alice"), pepper.user_tag(b"alice"));
-/// assert_ne!(pepper.user_tag(b"alice"), pepper.user_tag(b"bob"));
-/// assert_eq!(format!("{pepper:?}"), "Pepper");
-/// # Ok::<(), countersign::Error>(())
-/// ```
-pub struct Pepper(MacKey);
-
-impl Pepper {
-    /// Prepares a pepper of exactly 32 random bytes.
-    ///
-    /// # Errors
-    /// As [`MacKey::new`].
-    pub fn new(bytes: &[u8]) -> crate::Result<Self> {
-        MacKey::new(bytes).map(Self)
-    }
-
-    /// The tag of a user: the same for all sessions of one.
-    #[must_use]
-    pub fn user_tag(&self, user: &[u8]) -> UserTag {
-        let mac = self.0.tag_of(|mac| {
-            mac.put(b"countersign session user");
-            mac.put(user);
-        });
-        let mut tag = [0; TAG];
-        copy(mac.as_bytes(), &mut tag);
-        UserTag(tag)
-    }
-
-    /// A form token: bound to the session, the same through all renewals, another one once somebody signs in.
-    #[must_use]
-    pub(super) fn form_token(&self, handle: Handle, generation: u16) -> [u8; FORM_TOKEN_LEN] {
-        let mac = self.0.tag_of(|mac| {
-            mac.put(b"countersign session form");
-            mac.put(&generation.to_be_bytes());
-            mac.put(&handle.0);
-        });
-        let mut text = [0; FORM_TOKEN_LEN];
-        base64url_encode_secret(mac.as_bytes(), &mut text);
-        text
-    }
-
-    /// Puts the mark of this pepper on a new credential, of so many sign-ins under its handle before.
-    pub(super) fn mark(&self, mut credential: Credential, generation: u16) -> Credential {
-        copy(&generation.to_be_bytes(), credential.verifier.get_mut(MARKED..).unwrap_or_default());
-        let mark = self.mark_of(&credential);
-        copy(&mark, credential.verifier.get_mut(RANDOM..).unwrap_or_default());
-        credential
-    }
-
-    /// True for a credential that this pepper has marked, whether it still counts or not: nobody can have guessed it. In constant time.
-    pub(super) fn has_issued(&self, credential: &Credential) -> bool {
-        constant_time::eq(&self.mark_of(credential), credential.verifier.get(RANDOM..MARKED).unwrap_or_default())
-    }
-
-    fn mark_of(&self, credential: &Credential) -> [u8; MARK] {
-        let mac = self.0.tag_of(|mac| {
-            mac.put(b"countersign session mark");
-            mac.put(&credential.handle.0);
-            mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
-            mac.put(&credential.generation().to_be_bytes());
-        });
-        let mut mark = [0; MARK];
-        copy(mac.as_bytes(), &mut mark);
-        mark
-    }
-
-    /// What a record keeps of a credential.
-    #[must_use]
-    pub fn seal(&self, credential: &Credential) -> SealedVerifier {
-        let mac = self.0.tag_of(|mac| {
-            // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block
-            // of SHA-256, as every request pays for it.
-            mac.put(b"ver");
-            mac.put(&credential.handle.0);
-            mac.put(credential.verifier.as_slice());
-        });
-        SealedVerifier(*mac.as_bytes())
-    }
-}
-
-impl fmt::Debug for Pepper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pepper")
     }
 }

@@ -33,13 +33,18 @@ pub(super) enum Change {
         shown: SealedVerifier,
         now: UnixTime,
     },
-    /// The verifier that counts was seen: those before it are over then.
-    Retirement(UnixTime),
+    /// This verifier was seen: those before it are over then, unless there is a newer one by now.
+    Retirement {
+        seen: SealedVerifier,
+        until: UnixTime,
+    },
+    /// What was too many beside it has ended.
+    Arrival,
 }
 
 impl Change {
     /// False if it has left something out.
-    fn apply(&self, record: &mut Record) -> bool {
+    pub(super) fn apply(&self, record: &mut Record) -> bool {
         match self {
             Self::Update(update) => return record.data.update(update),
             Self::Insert(key, value) => record.data.insert(key, value),
@@ -48,7 +53,8 @@ impl Change {
             Self::CookieLife(life) => record.cookie_life = Some(*life),
             // Nothing on top of another renewal: its verifier is in a browser already.
             Self::Renewal { from, to, shown, now } => record.renew(*from, *to, *shown, *now),
-            Self::Retirement(until) => record.retire(*until),
+            Self::Retirement { seen, until } => record.retire(*seen, *until),
+            Self::Arrival => record.is_arriving = false,
         }
         true
     }
@@ -59,6 +65,8 @@ impl Change {
 /// Shows its handle and nothing of its data.
 pub struct Session {
     pub(super) credential: Credential,
+    /// That of the request, if the session that it was of is over and this one may take its place.
+    pub(super) origin: Option<Box<Credential>>,
     pub(super) record: Box<Record>,
     pub(super) deadlines: Deadlines,
     pub(super) changes: Vec<Change>,
@@ -73,7 +81,7 @@ pub struct Session {
     /// This request has pushed the idle deadline on.
     is_touched: bool,
     /// An update has made something that cannot be read again.
-    has_misfit: bool,
+    pub(super) has_misfit: bool,
     /// Something was given out that leads back to it: it is to be made, though nothing is in it.
     is_wanted: AtomicBool,
     /// Whether it may be made, if it is in no store yet.
@@ -128,6 +136,7 @@ impl Session {
         let changes = Vec::new();
         Self {
             credential,
+            origin: None,
             record,
             deadlines,
             changes,
@@ -194,6 +203,23 @@ impl Session {
             self.credential = renewal.0;
             self.has_new_cookie = true;
         }
+    }
+
+    /// Notes that what was read of another request was written again, and that its cookie goes with this answer, too.
+    pub(super) fn made_anew(&mut self, version: u64) {
+        self.saved(version);
+        self.has_new_cookie = true;
+    }
+
+    /// True if nothing is to be written but what the browser has shown by itself, which the next request can do as well.
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_only_seen(&self) -> bool {
+        self.version.is_some() && self.changes.iter().all(|change| matches!(change, Change::Retirement { .. }))
+    }
+
+    /// What was too many beside it has ended.
+    pub(super) fn has_arrived(&mut self) {
+        self.change(Change::Arrival);
     }
 
     /// Puts the changes of this request on top of what another one has written.

@@ -301,6 +301,10 @@ impl SessionStore for DiskStore {
         self.write(move |tables| tables.rotate(old, version, new, content, now)).await
     }
 
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        self.read(|transaction| tables::read_pointer(transaction, handle, now))
+    }
+
     async fn list_by_user(
         &self,
         tag: UserTag,

@@ -21,6 +21,8 @@ pub enum SessionError {
     /// The browser may have a cookie that this request does not show, and no session is made in its place: it holds back what comes from another
     /// site, or sends more than is read.
     Withheld,
+    /// A new cookie of this session is on its way to the browser, by the answer to another request: ask again once that has come.
+    RenewalUnderWay,
     /// The system gives no random bytes.
     Random,
     /// The store's own.
@@ -38,6 +40,9 @@ impl fmt::Display for SessionError {
             Self::Data => f.write_str("a value of the session cannot be JSON, or is of another type"),
             Self::Withheld => {
                 f.write_str("the browser may have a cookie that the request does not show: no session is made")
+            }
+            Self::RenewalUnderWay => {
+                f.write_str("a new cookie of the session is on its way to the browser: ask again in some seconds")
             }
             Self::Random => f.write_str("the system gives no random bytes"),
             Self::Store(error) => write!(f, "{error}"),

@@ -21,23 +21,22 @@ pub enum CookieLife {
 }
 
 impl CookieLife {
-    /// As it stands in a record: 0 for a session that says nothing of it.
-    pub(super) fn to_byte(life: Option<Self>) -> u8 {
+    /// As two bits of a record's flags: none of them for a session that says nothing of it.
+    pub(super) const fn to_bits(life: Option<Self>) -> u8 {
         match life {
             None => 0,
-            Some(Self::Browser) => 1,
-            Some(Self::Idle) => 2,
-            Some(Self::Absolute) => 3,
+            Some(Self::Browser) => 2,
+            Some(Self::Idle) => 4,
+            Some(Self::Absolute) => 6,
         }
     }
 
-    /// `None` for a byte that stands for nothing.
-    pub(super) fn of_byte(byte: u8) -> Option<Option<Self>> {
-        match byte {
-            0 => Some(None),
-            1 => Some(Some(Self::Browser)),
-            2 => Some(Some(Self::Idle)),
-            3 => Some(Some(Self::Absolute)),
+    /// What these flags say of it.
+    pub(super) const fn of_bits(flags: u8) -> Option<Self> {
+        match flags & 6 {
+            2 => Some(Self::Browser),
+            4 => Some(Self::Idle),
+            6 => Some(Self::Absolute),
             _ => None,
         }
     }

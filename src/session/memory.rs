@@ -417,6 +417,10 @@ impl SessionStore for MemoryStore {
         rotated.unwrap_or(Ok(Swapped::Gone))
     }
 
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        Ok(self.read().pointer(handle, now))
+    }
+
     async fn list_by_user(
         &self,
         tag: UserTag,

@@ -219,6 +219,10 @@ impl SessionStore for NatsStore {
         access.in_time(access.rotate(old, version, new, content, now)).await
     }
 
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        self.access.in_time(self.access.pointer(handle, now)).await
+    }
+
     async fn list_by_user(
         &self,
         tag: UserTag,

@@ -1,15 +1,15 @@
 //! What is kept of a session: who, since when, under which verifier, and the application's data.
 //!
 //! ```text
-//! layout  schema  created  verifier  signed in at  level  cookie's life  generation  lengths of user, label  count of previous verifiers
-//! 1       4       8        32        8             1      1              2           2, 2                    1
+//! layout  schema  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
+//! 1       4       8        32        8             1      1      2           2, 2                    1
 //!
 //! each previous verifier, until   user  label  data
 //! 32, 8                                        JSON object
 //! ```
 //!
-//! Numbers are big-endian. A previous verifier that still counts without an end has zeros for it; without a user the length of the name is
-//! the largest there is.
+//! Numbers are big-endian. The lowest flag is that of a session that arrives, the next two say how long its cookie is kept. A previous verifier that still counts without an end has the highest
+//! bit set in front of the time since which it does; without a user the length of the name is the largest there is.
 
 use super::credential::SealedVerifier;
 use super::data::Data;
@@ -34,6 +34,12 @@ const HEAD: usize = 62;
 /// How many previous verifiers may count at once.
 const MAX_PREVIOUS: usize = 4;
 
+/// The flag of a session that arrives.
+const ARRIVING: u8 = 1;
+
+/// In front of the time since which a previous verifier counts without an end.
+const UNREPLACED: u64 = 1 << 63;
+
 /// The length of the name that nobody has.
 const NOBODY: u16 = u16::MAX;
 
@@ -50,6 +56,8 @@ pub(super) struct Record {
     pub(super) verifier: SealedVerifier,
     /// Another one after each sign-in under this handle: a credential of an earlier one is worth nothing, and no theft.
     pub(super) generation: u16,
+    /// A sign-in is under way that has not yet ended what is too many of its user's sessions.
+    pub(super) is_arriving: bool,
     /// Those before the last renewals.
     pub(super) previous: heapless::Vec<Previous, MAX_PREVIOUS>,
     pub(super) data: Data,
@@ -66,8 +74,30 @@ pub(super) struct SignedInUser {
 #[derive(Clone, Copy)]
 pub(super) struct Previous {
     pub(super) verifier: SealedVerifier,
-    /// From then on its use is theft; `None` until a newer one was seen.
-    pub(super) until: Option<UnixTime>,
+    pub(super) counts: Counts,
+}
+
+/// For how long a verifier counts that a renewal has replaced.
+#[derive(Clone, Copy)]
+pub(super) enum Counts {
+    /// Until a newer one is seen; the last of those was made then.
+    UntilSeen(UnixTime),
+    /// From then on its use is theft.
+    Until(UnixTime),
+}
+
+impl Previous {
+    pub(super) fn counts(&self, now: UnixTime) -> bool {
+        match self.counts {
+            Counts::UntilSeen(_) => true,
+            Counts::Until(until) => now < until,
+        }
+    }
+
+    /// True while no newer one was seen.
+    pub(super) const fn is_unreplaced(&self) -> bool {
+        matches!(self.counts, Counts::UntilSeen(_))
+    }
 }
 
 impl Record {
@@ -80,6 +110,7 @@ impl Record {
             schema,
             verifier,
             generation: 0,
+            is_arriving: false,
             previous: heapless::Vec::new(),
             data: Data::default(),
         })
@@ -97,26 +128,41 @@ impl Record {
         if self.verifier != from {
             return;
         }
-        self.previous.retain(|previous| previous.until.is_none_or(|until| now < until));
+        self.previous.retain(|previous| previous.counts(now));
         if self.previous.is_full()
             && let Some(place) = self.previous.iter().position(|previous| previous.verifier != shown)
         {
             self.previous.remove(place);
         }
-        if self.previous.push(Previous { verifier: from, until: None }).is_ok() {
+        if self.previous.push(Previous { verifier: from, counts: Counts::UntilSeen(now) }).is_ok() {
             self.verifier = to;
         }
     }
 
-    /// Gives all previous verifiers an end: the one that counts has been seen.
-    pub(super) fn retire(&mut self, until: UnixTime) {
+    /// Gives all verifiers before this one an end, as it has been seen; those that are not before it any more stay.
+    pub(super) fn retire(&mut self, seen: SealedVerifier, until: UnixTime) {
+        if self.verifier != seen {
+            return;
+        }
         for previous in &mut self.previous {
-            previous.until.get_or_insert(until);
+            if previous.is_unreplaced() {
+                previous.counts = Counts::Until(until);
+            }
         }
     }
 
+    /// True while a new verifier is on its way to the browser, for as long as the grace, that a request with this one does not bring.
+    pub(super) fn is_renewed_beside(&self, shown: SealedVerifier, now: UnixTime, grace: u64) -> bool {
+        let is_late = |previous: &Previous| match previous.counts {
+            Counts::UntilSeen(since) => now.as_secs().saturating_sub(since.as_secs()) < grace,
+            Counts::Until(_) => false,
+        };
+        self.verifier != shown && self.previous.iter().any(is_late)
+    }
+
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let Self { created, user, label, cookie_life, schema, verifier, generation, previous, data } = self;
+        let Self { created, user, label, cookie_life, schema, verifier, generation, is_arriving, previous, data } =
+            self;
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&schema.to_be_bytes());
@@ -129,14 +175,18 @@ impl Record {
         let (name, name_len, at, level) = user.unwrap_or(nobody);
         bytes.extend_from_slice(&at.as_secs().to_be_bytes());
         bytes.push(level);
-        bytes.push(CookieLife::to_byte(*cookie_life));
+        bytes.push(u8::from(*is_arriving) | CookieLife::to_bits(*cookie_life));
         bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(&name_len.to_be_bytes());
         bytes.extend_from_slice(&len(label).to_be_bytes());
         bytes.push(u8::try_from(previous.len()).unwrap_or(u8::MAX));
-        for Previous { verifier, until } in previous {
+        for Previous { verifier, counts } in previous {
+            let time = match counts {
+                Counts::UntilSeen(since) => since.as_secs() | UNREPLACED,
+                Counts::Until(until) => until.as_secs(),
+            };
             bytes.extend_from_slice(verifier.as_bytes());
-            bytes.extend_from_slice(&until.map_or(0, UnixTime::as_secs).to_be_bytes());
+            bytes.extend_from_slice(&time.to_be_bytes());
         }
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(label.as_bytes());
@@ -157,15 +207,19 @@ impl Record {
         let schema = u32::from_be_bytes(array(&mut head)?);
         let created = seconds(&mut head)?;
         let verifier = SealedVerifier::from_bytes(array(&mut head)?);
-        let (at, [level]) = (seconds(&mut head)?, array(&mut head)?);
-        let [life] = array(&mut head)?;
+        let (at, [level, flags]) = (seconds(&mut head)?, array(&mut head)?);
         let generation = u16::from_be_bytes(array(&mut head)?);
         let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
         let [count] = array(&mut head)?;
         let mut previous = heapless::Vec::new();
         for _ in 0..count {
-            let (verifier, until) = (SealedVerifier::from_bytes(array(&mut tail)?), seconds(&mut tail)?);
-            previous.push(Previous { verifier, until: Some(until).filter(|until| until.as_secs() > 0) }).ok()?;
+            let (verifier, time) =
+                (SealedVerifier::from_bytes(array(&mut tail)?), u64::from_be_bytes(array(&mut tail)?));
+            let counts = match UnixTime::from_secs(time & !UNREPLACED) {
+                since if time & UNREPLACED != 0 => Counts::UntilSeen(since),
+                until => Counts::Until(until),
+            };
+            previous.push(Previous { verifier, counts }).ok()?;
         }
         let user = match name {
             NOBODY => None,
@@ -173,8 +227,9 @@ impl Record {
         };
         let label = text(&mut tail, label)?;
         let data = Data::decode(tail)?;
-        let cookie_life = CookieLife::of_byte(life)?;
-        let record = Self { created, user, label, cookie_life, schema, verifier, generation, previous, data };
+        let (is_arriving, cookie_life) = (flags & ARRIVING != 0, CookieLife::of_bits(flags));
+        let record =
+            Self { created, user, label, cookie_life, schema, verifier, generation, is_arriving, previous, data };
         (layout == LAYOUT).then(|| Box::new(record))
     }
 }

@@ -32,8 +32,8 @@ use core::time::Duration;
 pub use error::{RedisCheckError, RedisUrlError};
 pub use options::RedisOptions;
 use record::{
-    bytes_of, digits, entry_of, epoch_begun, epoch_of, handle_in, handle_of, keys, list_of, number, prefix, said,
-    selector, swapped, value, version,
+    bytes_of, digits, entry_of, epoch_begun, epoch_of, handle_in, handle_of, keys, list_of, number, pointer_of, prefix,
+    said, selector, swapped, value, version,
 };
 use redis::Value;
 use scripts::{CREATE, DELETE, LIST, POINT, RELATE, REPLACE, REVOKE, ROTATE, SWAP, Script, TOUCH};
@@ -520,6 +520,12 @@ impl SessionStore for RedisStore {
         } else {
             self.rotate_across(old, of_version, new, &content, now, until).await
         }
+    }
+
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        let key = record::session(handle);
+        let answer = self.server.read(&key, redis::cmd("GET").arg(&key), self.deadline()).await?;
+        Ok(bytes_of(&answer).and_then(pointer_of).filter(|(_, until)| now < *until).map(|(to, _)| to))
     }
 
     async fn list_by_user(

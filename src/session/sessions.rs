@@ -1,11 +1,12 @@
 //! Sessions of one application: made, found, changed, signed in and ended.
 
-use super::credential::{Credential, Handle, Pepper};
+use super::credential::{Credential, Handle};
 use super::current::{Change, Making, Session};
 use super::error::SessionError;
 use super::event::{Event, Events};
-use super::record::{Record, SignedInUser};
-use super::store::{Created, Deadlines, Entry, SessionStore, Swapped};
+use super::pepper::Pepper;
+use super::record::{Previous, Record};
+use super::store::{Created, Deadlines, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::future::poll_fn;
@@ -53,11 +54,11 @@ pub struct Lifetimes {
 /// # }).unwrap();
 /// ```
 pub struct Sessions<S> {
-    store: S,
-    pepper: Pepper,
-    lifetimes: Lifetimes,
+    pub(super) store: S,
+    pub(super) pepper: Pepper,
+    pub(super) lifetimes: Lifetimes,
     schema: u32,
-    most: usize,
+    pub(super) most: usize,
     observer: fn(&Event),
     thefts: AtomicU64,
     unreadable: AtomicU64,
@@ -78,13 +79,6 @@ enum Looked {
     Over,
 }
 
-/// Somebody is about to sign in: made by [`Sessions::attempt`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Attempt {
-    user: String,
-    epoch: u64,
-}
-
 /// A session in a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listed {
@@ -99,6 +93,9 @@ pub struct Listed {
 }
 
 impl<S: SessionStore> Sessions<S> {
+    /// Sessions that are asked for at once where all of a user's are looked at.
+    pub(super) const PAGE: usize = 100;
+
     /// Sessions in this store.
     pub const fn new(store: S, pepper: Pepper, lifetimes: Lifetimes) -> Self {
         Self {
@@ -162,7 +159,7 @@ impl<S: SessionStore> Sessions<S> {
         Session::unsaved(credential, record, self.deadlines(now))
     }
 
-    fn deadlines(&self, now: UnixTime) -> Deadlines {
+    pub(super) fn deadlines(&self, now: UnixTime) -> Deadlines {
         let Lifetimes { idle, absolute, .. } = self.lifetimes;
         Deadlines { idle: after(now, idle.min(absolute)), absolute: after(now, absolute) }
     }
@@ -200,19 +197,21 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<Session, SessionError> {
         let (mut superseded, mut over) = (None, None);
         for credential in issued {
-            let next = credential.renewed().map(|next| self.pepper.mark(next, credential.generation().wrapping_add(1)));
+            let origin = credential.copied();
             match self.look(credential, now).await? {
                 Looked::Session(session) => return Ok(session),
-                Looked::Superseded | Looked::Stolen => superseded = superseded.or(Some(next)),
-                Looked::Over => over = over.or(Some(next)),
+                Looked::Superseded | Looked::Stolen => superseded = superseded.or(Some(origin)),
+                Looked::Over => over = over.or(Some(origin)),
                 // The handle stays taken by what cannot be read.
                 Looked::Unreadable => {}
             }
         }
-        match superseded.or(over) {
-            None => self.begin(now),
-            Some(credential) => Ok(self.beginning(credential.map_err(|_| SessionError::Random)?, now)),
-        }
+        let Some(origin) = superseded.or(over) else { return self.begin(now) };
+        let credential = origin.renewed().map_err(|_| SessionError::Random)?;
+        let credential = self.pepper.mark(credential, origin.generation().wrapping_add(1));
+        let mut session = self.beginning(credential, now);
+        session.origin = Some(Box::new(origin));
+        Ok(session)
     }
 
     /// Looks for the session of a credential that this pepper has made.
@@ -237,7 +236,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// The session of a credential, if its verifier is right.
     fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Looked {
-        let Some(record) = Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema) else {
+        let Some(record) = self.record_of(&entry) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
             (self.observer)(&Event::Unreadable { handle: credential.handle() });
             return Looked::Unreadable;
@@ -246,7 +245,7 @@ impl<S: SessionStore> Sessions<S> {
         let is_current = record.verifier == sealed;
         if !is_current {
             match record.previous.iter().find(|previous| previous.verifier == sealed) {
-                Some(previous) if previous.until.is_none_or(|until| now < until) => {}
+                Some(previous) if previous.counts(now) => {}
                 None if credential.generation() != record.generation => return Looked::Superseded,
                 // Whoever renewed it has another one: of the two, one is a thief.
                 _ => {
@@ -258,8 +257,9 @@ impl<S: SessionStore> Sessions<S> {
             }
         }
         let mut session = Session::of_entry(credential, record, entry);
-        if is_current && session.record.previous.iter().any(|previous| previous.until.is_none()) {
-            session.change(Change::Retirement(after(now, self.lifetimes.grace)));
+        if is_current && session.record.previous.iter().any(Previous::is_unreplaced) {
+            let until = after(now, self.lifetimes.grace);
+            session.change(Change::Retirement { seen: sealed, until });
         }
         Looked::Session(session)
     }
@@ -316,7 +316,7 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Takes what another request has written, and makes the changes of this one again.
-    async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
+    pub(super) async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
         // A store that never waits gives way here, so that a deadline can be kept.
         let mut has_waited = false;
@@ -335,91 +335,18 @@ impl<S: SessionStore> Sessions<S> {
         Ok(())
     }
 
-    /// Begins to sign a user in: before the password is checked, or whatever else proves who it is. Being signed out everywhere between now and
-    /// [`sign_in`](Sessions::sign_in) refuses that.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`]
-    pub async fn attempt(&self, user: &str) -> Result<Attempt, SessionError> {
-        Ok(Attempt { user: user.into(), epoch: self.epoch_of(user.as_bytes()).await?.number })
-    }
-
-    /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
-    /// and the old one then leads to it only for who ends the session by it; the same user keeps the handle, and gets a new verifier, beside
-    /// which no earlier one counts, not even for those requests that are under way. The data stays, unless it is another user's.
-    ///
-    /// # Errors
-    /// [`SessionError`], among them [`SessionError::Gone`] and [`SessionError::Revoked`] if the user was signed out everywhere since the attempt
-    /// began. After [`StoreError::Unavailable`](super::StoreError::Unavailable) nobody knows whether it was done; after any other the old session is what it was.
-    pub async fn sign_in(
-        &self,
-        session: &mut Session,
-        attempt: &Attempt,
-        level: u8,
-        now: UnixTime,
-    ) -> Result<(), SessionError> {
-        let Attempt { user, epoch } = attempt;
-        if session.version.is_none() && session.making == Making::Refused {
-            return Err(SessionError::Withheld);
-        }
-        let tag = self.pepper.user_tag(user.as_bytes());
-        loop {
-            let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
-            // Another one each time: the store may have ended that of a rotation that was a conflict.
-            let credential = if is_same { session.credential.renewed() } else { Credential::generate(tag) };
-            let generation = if is_same { session.record.generation.wrapping_add(1) } else { 0 };
-            let credential = self.pepper.mark(credential.map_err(|_| SessionError::Random)?, generation);
-            let sealed = self.pepper.seal(&credential);
-            let user = SignedInUser { name: user.clone(), at: now, level };
-            let mut next = session.for_user(user, &credential, sealed, generation, *epoch);
-            next.deadlines = self.deadlines(now);
-            let content = next.content()?;
-            let outcome = match session.version {
-                Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
-                None => match self.store.create(next.handle(), content, now).await? {
-                    Created::Done(version) => Swapped::Done(version),
-                    Created::Exists => Swapped::Gone,
-                    Created::Revoked => return Err(SessionError::Revoked),
-                },
-            };
-            match outcome {
-                Swapped::Done(version) => {
-                    next.saved(version);
-                    *session = next;
-                    return self.end_surplus(attempt, session.handle(), now).await;
-                }
-                Swapped::Gone => return Err(SessionError::Gone),
-                Swapped::Conflict => self.read_again(session, now).await?,
-            }
-        }
-    }
-
-    /// Ends what is too many of a user's sessions, but for one.
-    async fn end_surplus(&self, attempt: &Attempt, except: Handle, now: UnixTime) -> Result<(), SessionError> {
-        if self.most == usize::MAX {
-            return Ok(());
-        }
-        let mut listed = self.list(&attempt.user, now).await?;
-        listed.retain(|listed| listed.handle != except);
-        listed.sort_by_key(|listed| listed.last_seen);
-        let surplus = listed.len().saturating_add(1).saturating_sub(self.most);
-        for listed in listed.iter().take(surplus) {
-            self.store.delete(listed.handle, now).await?;
-        }
-        Ok(())
-    }
-
     /// Gives the session a new verifier: a cookie that was copied before is of no use once the new one was seen and the grace is over, and its
-    /// use is then an alarm. A browser that the answer never reaches keeps the old one.
+    /// use is then an alarm. A browser that the answer never reaches keeps the old one. While another new one is under way, for as long as the grace,
+    /// none is made: the browser would keep the one that comes last, and that may be the older one.
     ///
     /// # Errors
     /// [`SessionError`]; the next [`save`](Sessions::save) tries again.
     pub async fn renew(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
-        if session.renewal.is_none() {
+        let shown = self.pepper.seal(&session.credential);
+        if session.renewal.is_none() && !session.record.is_renewed_beside(shown, now, self.lifetimes.grace) {
             let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
             let credential = self.pepper.mark(credential, session.record.generation);
             let sealed = self.pepper.seal(&credential);
-            let shown = self.pepper.seal(&session.credential);
             session.change(Change::Renewal { from: session.record.verifier, to: sealed, shown, now });
             session.renewal = Some(Box::new((credential, sealed)));
         }
@@ -439,7 +366,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// True if a form's token is that of the session. In constant time.
     pub fn is_form_token(&self, session: &Session, token: &str) -> bool {
-        crate::constant_time::eq(&self.pepper.form_token(session.handle(), session.record.generation), token.as_bytes())
+        self.pepper.is_form_token(session.handle(), session.record.generation, token.as_bytes())
     }
 
     /// Ends a session of this user, and of nobody else: handles are no secret. If somebody else has signed in in its place, that session ends.
@@ -448,7 +375,7 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Store`]
     pub async fn end_of(&self, user: &str, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
-        Ok(handle.tag() == self.pepper.user_tag(user.as_bytes()) && self.end(handle, now).await?)
+        Ok(self.pepper.user_tags(user.as_bytes()).contains(&handle.tag()) && self.end(handle, now).await?)
     }
 
     /// Ends whichever session this is, or what has become of it by a sign-in: for operators; what users ask for goes by
@@ -483,53 +410,104 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// # Errors
     /// [`SessionError::Store`]
-    pub async fn end_all(
-        &self,
-        user: &str,
-        except: Option<Handle>,
-        now: UnixTime,
-    ) -> Result<super::Epoch, SessionError> {
-        Ok(self.store.revoke_user(self.pepper.user_tag(user.as_bytes()), except, now).await?)
+    pub async fn end_all(&self, user: &str, except: Option<Handle>, now: UnixTime) -> Result<Epoch, SessionError> {
+        let mut all = Epoch::default();
+        for tag in self.pepper.user_tags(user.as_bytes()) {
+            all = all.and(self.store.revoke_user(tag, except, now).await?);
+        }
+        Ok(all)
     }
 
     /// When a user was last signed out everywhere: tokens and JWTs of that user issued at or before that second are refused.
     ///
     /// # Errors
     /// [`SessionError::Store`]
-    pub async fn epoch_of(&self, user: &[u8]) -> Result<super::Epoch, SessionError> {
-        Ok(self.store.epoch(self.pepper.user_tag(user)).await?)
+    pub async fn epoch_of(&self, user: &[u8]) -> Result<Epoch, SessionError> {
+        let mut all = Epoch::default();
+        for tag in self.pepper.user_tags(user) {
+            all = all.and(self.store.epoch(tag).await?);
+        }
+        Ok(all)
     }
 
-    /// The live sessions of a user.
+    /// The live sessions of a user behind `after`, in the order of handles, at most `limit`: a page of the list. One call of the store.
+    ///
+    /// ```
+    /// # use countersign::UnixTime;
+    /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+    /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
+    /// # let now = UnixTime::now();
+    /// for device in ["a phone", "a laptop", "a watch"] {
+    ///     let mut session = sessions.begin(now)?;
+    ///     session.set_label(device);
+    ///     let attempt = block_on(sessions.attempt("alice"))?;
+    ///     block_on(sessions.sign_in(&mut session, &attempt, 1, now))?;
+    /// }
+    /// let first = block_on(sessions.list("alice", None, 2, now))?;
+    /// let rest = block_on(sessions.list("alice", first.last().map(|listed| listed.handle), 2, now))?;
+    /// assert_eq!((first.len(), rest.len()), (2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`SessionError::Store`]
-    pub async fn list(&self, user: &str, now: UnixTime) -> Result<Vec<Listed>, SessionError> {
-        const PAGE: usize = 100;
-        let (tag, mut listed, mut last) = (self.pepper.user_tag(user.as_bytes()), Vec::new(), None);
-        loop {
-            let page = self.store.list_by_user(tag, last, PAGE, now).await?;
-            for (handle, entry) in &page {
-                // Nobody's is no user's, though it may have taken the handle of one that is over.
-                let record = Record::decode(&entry.content.bytes).filter(|record| record.user.is_some());
-                let Some(record) = record else { continue };
-                let last_seen = entry.content.deadlines.idle.as_secs().saturating_sub(self.lifetimes.idle);
-                listed.push(Listed {
-                    handle: *handle,
-                    label: record.label,
-                    created: record.created,
-                    last_seen: UnixTime::from_secs(last_seen).max(record.created),
-                });
-            }
-            match page.last() {
-                Some((handle, _)) if page.len() == PAGE => last = Some(*handle),
-                _ => return Ok(listed),
-            }
+    pub async fn list(
+        &self,
+        user: &str,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Vec<Listed>, SessionError> {
+        let (mut listed, mut last) = (Vec::new(), after);
+        while listed.len() < limit {
+            let (page, next) = self.page_of(user, last, limit.saturating_sub(listed.len()), now).await?;
+            listed.extend(page.into_iter().map(|(handle, record, entry)| self.listed(handle, *record, &entry)));
+            // What cannot be read is passed over.
+            let Some(next) = next else { break };
+            last = Some(next);
         }
+        Ok(listed)
+    }
+
+    fn listed(&self, handle: Handle, record: Record, entry: &Entry) -> Listed {
+        let last_seen = entry.content.deadlines.idle.as_secs().saturating_sub(self.lifetimes.idle);
+        let (label, created) = (record.label, record.created);
+        Listed { handle, label, created, last_seen: UnixTime::from_secs(last_seen).max(created) }
+    }
+
+    /// A page of the sessions of a user that can be read, and behind which handle the next one begins.
+    pub(super) async fn page_of(
+        &self,
+        user: &str,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<(Vec<(Handle, Box<Record>, Entry)>, Option<Handle>), SessionError> {
+        // A page is of one pepper's sessions: those of the next one begin with their first handle.
+        let tags = self.pepper.user_tags(user.as_bytes());
+        let after = after.filter(|after| tags.contains(&after.tag()));
+        let at = after.and_then(|after| tags.iter().position(|tag| *tag == after.tag())).unwrap_or(0);
+        let Some(tag) = tags.get(at) else { return Ok((Vec::new(), None)) };
+        let page = self.store.list_by_user(*tag, after, limit, now).await?;
+        let last = page.last().map(|(handle, _)| *handle).filter(|_| page.len() == limit);
+        let next = last.or_else(|| tags.get(at.saturating_add(1)).map(|tag| Handle::first_of(*tag)));
+        // Nobody's is no user's, though it may have taken the handle of one that is over.
+        let read = |(handle, entry): (Handle, Entry)| {
+            let record = Record::decode(&entry.content.bytes).filter(|record| record.user.is_some())?;
+            Some((handle, record, entry))
+        };
+        Ok((page.into_iter().filter_map(read).collect(), next))
+    }
+
+    /// What a record holds, if it is one of this application's layout.
+    pub(super) fn record_of(&self, entry: &Entry) -> Option<Box<Record>> {
+        Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema)
     }
 }
 
-fn after(time: UnixTime, seconds: u64) -> UnixTime {
+pub(super) fn after(time: UnixTime, seconds: u64) -> UnixTime {
     UnixTime::from_secs(time.as_secs().saturating_add(seconds))
 }
 

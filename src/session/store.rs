@@ -246,6 +246,17 @@ pub trait SessionStore: Send + Sync {
         now: UnixTime,
     ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
 
+    /// The handle that a session was rotated to, for as long as the pointer in its place lasts. `None` for a session that lives, and for one that
+    /// was rotated in place or never.
+    ///
+    /// # Errors
+    /// [`StoreError`], as every call.
+    fn rotated_to(
+        &self,
+        handle: Handle,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Option<Handle>, StoreError>> + Send;
+
     /// Live sessions of a user behind `after`, in the order of handles, at most `limit`.
     ///
     /// # Errors
@@ -310,4 +321,41 @@ pub struct Epoch {
     pub number: u64,
     /// Tokens and JWTs issued at or before this second are refused. `None` before the first revocation.
     pub at: Option<UnixTime>,
+}
+
+impl Epoch {
+    /// One of both, of the same user under two peppers: as many revocations, and the time of the last.
+    #[must_use]
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { number: self.number.saturating_add(other.number), at: self.at.max(other.at) }
+    }
+
+    /// True for a token or JWT that was issued before this epoch began, or may have been. `epoch` is the number that it carries
+    /// ([`Attempt::epoch`](super::Attempt::epoch)); without one, or with one that this store has forgotten, the second in which it was issued decides, to the safe
+    /// side. `skew` is how many seconds ahead of the clock verifiers let a credential be.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::session::Epoch;
+    ///
+    /// let at = |second: u64| UnixTime::from_secs(1_767_225_600 + second);
+    /// let epoch = Epoch { number: 2, at: Some(at(0)) };
+    /// // Of the login that came at once, and of the one before.
+    /// assert!(!epoch.has_revoked(Some(2), Some(at(0)), 60, at(0)) && epoch.has_revoked(Some(1), Some(at(0)), 60, at(0)));
+    /// // Without a number: a minute of doubt.
+    /// assert!(epoch.has_revoked(None, Some(at(60)), 60, at(61)) && !epoch.has_revoked(None, Some(at(61)), 60, at(61)));
+    /// ```
+    #[must_use]
+    pub fn has_revoked(&self, epoch: Option<u64>, issued_at: Option<UnixTime>, skew: u64, now: UnixTime) -> bool {
+        let Some(at) = self.at else { return false };
+        match epoch {
+            Some(number) if number <= self.number => number < self.number,
+            // Why `skew`: what was issued before may have a stamp that is ahead by so much, and what is ahead of the clock by more was not issued
+            // since.
+            _ => issued_at.is_none_or(|issued_at| {
+                let ahead = |time: UnixTime| time.as_secs().saturating_add(skew);
+                issued_at.as_secs() <= ahead(at) || issued_at.as_secs() > ahead(now)
+            }),
+        }
+    }
 }

@@ -120,6 +120,7 @@ twins! {
     touch(handle: Handle, idle: UnixTime, now: UnixTime) -> bool;
     delete(handle: Handle, now: UnixTime) -> bool;
     rotate(old: Handle, version: u64, new: Handle, content: Content, now: UnixTime) -> Swapped;
+    rotated_to(handle: Handle, now: UnixTime) -> Option<Handle>;
     list_by_user(tag: UserTag, after: Option<Handle>, limit: usize, now: UnixTime) -> Vec<(Handle, Entry)>;
     revoke_user(tag: UserTag, except: Option<Handle>, now: UnixTime) -> Epoch;
     epoch(tag: UserTag) -> Epoch;

@@ -4,6 +4,7 @@ use super::reserved::ClockQuality;
 use super::unverified::Unverified;
 use super::{Kind, Params};
 use crate::UnixTime;
+use crate::encoding::decimal;
 use core::fmt;
 use core::ops::Deref;
 
@@ -128,6 +129,22 @@ impl<'a> Authentic<'a> {
     #[must_use]
     pub const fn sequence_number(&self) -> Option<u64> {
         self.token.reserved.sequence
+    }
+
+    /// The number of the user's epoch that it was issued in (`e`), if it carries one. One of another form than a shortest decimal is none.
+    ///
+    /// ```
+    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
+    /// let text = Draft::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
+    /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
+    /// # let token = Unverified::parse_text(text.as_bytes(), None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// assert_eq!(token.epoch(), Some(3));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[must_use]
+    pub fn epoch(&self) -> Option<u64> {
+        decimal::parse(self.params().get("e")?, u64::MAX)
     }
 
     /// What the holder says of its clock (`q`), if it says anything.

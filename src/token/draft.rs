@@ -42,6 +42,7 @@ pub struct Draft<'a> {
     nonce: Option<&'a [u8]>,
     sequence: Option<u64>,
     quality: Option<ClockQuality>,
+    epoch: Option<u64>,
     proof: Option<[u8; PROOF_LEN]>,
 }
 
@@ -60,6 +61,7 @@ impl<'a> Draft<'a> {
             nonce: None,
             sequence: None,
             quality: None,
+            epoch: None,
             proof: None,
         }
     }
@@ -182,6 +184,14 @@ impl<'a> Draft<'a> {
     #[must_use]
     pub const fn sequence_number(mut self, number: u64) -> Self {
         self.sequence = Some(number);
+        self
+    }
+
+    /// Carries the number of the user's epoch (`e`), as the login knows it: whoever is signed out everywhere later is refused by it.
+    /// See [`Authentic::epoch`](super::Authentic::epoch).
+    #[must_use]
+    pub const fn epoch(mut self, number: u64) -> Self {
+        self.epoch = Some(number);
         self
     }
 
@@ -363,6 +373,10 @@ impl<'a> Draft<'a> {
         if let Some(proof) = &self.proof {
             list.insert("c", proof)?;
         }
+        if let Some(epoch) = self.epoch {
+            numbers.epoch = Decimal::new(epoch);
+            list.insert("e", numbers.epoch.as_bytes())?;
+        }
         if let Some(generation) = self.generation {
             numbers.generation = Decimal::new(generation.into());
             list.insert("g", numbers.generation.as_bytes())?;
@@ -403,6 +417,7 @@ impl fmt::Debug for Draft<'_> {
 /// The reserved params that are numbers, as digits.
 #[derive(Default)]
 struct Numbers {
+    epoch: Decimal,
     slot: Decimal,
     generation: Decimal,
     sequence: Decimal,

@@ -86,7 +86,8 @@ pub(super) fn session(error: crate::session::SessionError, page: Option<&SignInP
             let problem = Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT };
             page.map_or(problem, Problem::see_other)
         }
-        SessionError::Store(StoreError::Unavailable | StoreError::Full | StoreError::NotReplicated) => {
+        SessionError::Store(StoreError::Unavailable | StoreError::Full | StoreError::NotReplicated)
+        | SessionError::RenewalUnderWay => {
             let header = (RETRY_AFTER, HeaderValue::from_static("2"));
             Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: STORE_AWAY }
         }

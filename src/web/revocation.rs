@@ -5,6 +5,7 @@ use super::session_filter::{Filter, Spent};
 use super::session_slot::SessionSlot;
 use super::{FromText, MakeBody, problem};
 use crate::jwt::VerifiedClaims;
+use crate::session::EPOCH_CLAIM;
 use crate::token::VerifiedToken;
 use crate::{Refusal, UnixTime};
 use core::fmt;
@@ -21,31 +22,52 @@ use tower_service::Service;
 
 /// What an identity says of itself that a revocation is about.
 pub trait Issued {
-    /// The user, as [`Sessions::sign_in`](crate::session::Sessions::sign_in) knows it.
-    fn user(&self) -> Vec<u8>;
+    /// The user, as [`Sessions::sign_in`](crate::session::Sessions::sign_in) knows it. A credential that names none is refused.
+    fn user(&self) -> Option<Vec<u8>>;
 
-    /// When the credential was issued; one that does not say is refused once its user was ever signed out everywhere.
+    /// When the credential was issued, a fraction of a second left out; one that does not say, and names no epoch, is refused once its user was ever
+    /// signed out everywhere.
     fn issued_at(&self) -> Option<UnixTime>;
+
+    /// The number of the user's epoch that it was issued in ([`Attempt::epoch`](crate::session::Attempt::epoch)), if it carries one.
+    fn epoch(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Issued for VerifiedToken {
-    fn user(&self) -> Vec<u8> {
-        self.get().uid().into()
+    fn user(&self) -> Option<Vec<u8>> {
+        Some(self.get().uid().into())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
         self.get().issued_at()
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        self.get().epoch()
     }
 }
 
 impl Issued for VerifiedClaims {
-    fn user(&self) -> Vec<u8> {
-        self.get().subject().map(|subject| subject.to_string().into_bytes()).unwrap_or_default()
+    fn user(&self) -> Option<Vec<u8>> {
+        self.get().subject().map(|subject| subject.to_string().into_bytes())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
-        self.get().issued_at()
+        self.get().issued_in()
     }
+
+    fn epoch(&self) -> Option<u64> {
+        self.get().json(EPOCH_CLAIM)?.parse().ok()
+    }
+}
+
+/// What a credential says of itself.
+struct Holder {
+    user: Option<Vec<u8>>,
+    issued_at: Option<UnixTime>,
+    epoch: Option<u64>,
 }
 
 /// No [`BearerLayer`](super::BearerLayer) has put an identity into the request: the layers are in the wrong order. In the extensions of a 500.
@@ -60,27 +82,33 @@ impl fmt::Display for IdentityMissing {
 
 impl core::error::Error for IdentityMissing {}
 
-/// Refuses a token or JWT that was issued at or before the second in which its user was signed out everywhere
-/// ([`Sessions::end_all`](crate::session::Sessions::end_all)). Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
+/// Refuses a token or JWT that was issued before its user was signed out everywhere ([`Sessions::end_all`](crate::session::Sessions::end_all)).
+///
+/// One that carries the number of its user's epoch ([`Draft::epoch`](crate::token::Draft::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
+/// follows at once issues one that counts. One without is judged by its time, to the safe side: it counts if it was issued after the second of the
+/// revocation by more than the skew of the verifiers. One that names no user is refused.
+///
+/// Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
 /// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
 ///
 /// A store that does not answer is a 503: nobody then knows who was signed out. A request without an identity is a 500: the layers are in the
 /// wrong order. A preflight alone has none, and passes as it does there.
 pub struct RevocationLayer<I, B = FromText> {
     filter: Arc<Filter>,
+    skew: u64,
     body: B,
     identity: PhantomData<fn(I)>,
 }
 
 impl<I, B> RevocationLayer<I, B> {
-    pub(super) const fn new(filter: Arc<Filter>, body: B) -> Self {
-        Self { filter, body, identity: PhantomData }
+    pub(super) const fn new(filter: Arc<Filter>, skew: u64, body: B) -> Self {
+        Self { filter, skew, body, identity: PhantomData }
     }
 }
 
 impl<I, B: Clone> Clone for RevocationLayer<I, B> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.filter), self.body.clone())
+        Self::new(Arc::clone(&self.filter), self.skew, self.body.clone())
     }
 }
 
@@ -137,21 +165,29 @@ where
         let clone = self.inner.clone();
         let mut inner = core::mem::replace(&mut self.inner, clone);
         let (filter, body) = (Arc::clone(&self.layer.filter), self.layer.body.clone());
-        let holder = request.extensions().get::<I>().map(|identity| (identity.user(), identity.issued_at()));
+        let skew = self.layer.skew;
+        let holder = request.extensions().get::<I>().map(|identity| Holder {
+            user: identity.user(),
+            issued_at: identity.issued_at(),
+            epoch: identity.epoch(),
+        });
         let is_preflight = is_preflight(request.method(), request.headers());
         let slot = request.extensions().get::<SessionSlot>().cloned();
         Box::pin(async move {
-            let Some((user, issued_at)) = holder else {
+            let Some(holder) = holder else {
                 if is_preflight {
                     return inner.call(request).await;
                 }
                 return Ok(problem::internal(IdentityMissing).map(|text| body.make_body(text)));
             };
+            let Some(user) = &holder.user else {
+                return Ok(problem::refused(Refusal::Invalid).map(|text| body.make_body(text)));
+            };
             let own = Spent::default();
             let spent = slot.as_ref().map_or(&own, SessionSlot::spent);
-            let answer = match filter.in_time(spent, pin!(filter.sessions.epoch_of(&user))).await {
+            let answer = match filter.in_time(spent, pin!(filter.sessions.epoch_of(user))).await {
                 Err(error) => Some(problem::session(error, None)),
-                Ok(epoch) if epoch.at.is_some_and(|at| issued_at.is_none_or(|issued_at| issued_at <= at)) => {
+                Ok(epoch) if epoch.has_revoked(holder.epoch, holder.issued_at, skew, filter.now()) => {
                     Some(problem::refused(Refusal::Revoked))
                 }
                 Ok(_) => None,

@@ -183,13 +183,14 @@ impl<B> SessionLayer<B> {
     }
 
     /// The filter that refuses tokens and JWTs of a user who was signed out everywhere: put it behind the
-    /// [`BearerLayer`](super::BearerLayer) whose identity is `I`.
+    /// [`BearerLayer`](super::BearerLayer) whose identity is `I`. `skew` is how many seconds ahead of the clock its authenticator lets a credential
+    /// be: the `skew_future` of a [`Window`](crate::Window), the leeway of a [`Policy`](crate::jwt::Policy).
     #[must_use]
-    pub fn revoking<I>(&self) -> RevocationLayer<I, B>
+    pub fn revoking<I>(&self, skew: u64) -> RevocationLayer<I, B>
     where
         B: Clone,
     {
-        RevocationLayer::new(Arc::clone(&self.filter), self.body.clone())
+        RevocationLayer::new(Arc::clone(&self.filter), skew, self.body.clone())
     }
 
     /// The sessions, to list and end them by.

@@ -240,6 +240,10 @@ impl<S: SessionStore> SessionStore for Forgetful<S> {
         self.0.rotate(old, version, new, content, now).await
     }
 
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        self.0.rotated_to(handle, now).await
+    }
+
     async fn list_by_user(
         &self,
         tag: UserTag,

@@ -81,8 +81,7 @@ impl<'t> Tables<'t> {
 
     /// The pointer in the place of this session, if its descendant may still live.
     fn pointer(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, redb::Error> {
-        let found = self.pointers.get(handle.as_bytes())?.map(|found| found.value());
-        Ok(found.filter(|(_, until)| now.as_secs() < *until).map(|(to, _)| Handle::from_bytes(to)))
+        pointer_in(&self.pointers, handle, now)
     }
 
     fn parent(&self, handle: Handle) -> Result<Option<Handle>, redb::Error> {
@@ -390,6 +389,23 @@ pub(super) fn read(transaction: &ReadTransaction, handle: Handle) -> Result<Opti
     let table = transaction.open_table(SESSIONS)?;
     let Some(entry) = table.get(handle.as_bytes())?.and_then(|row| decode(row.value())) else { return Ok(None) };
     Ok(Some(entry).filter(not_before(read_epoch(transaction, handle.tag())?)))
+}
+
+pub(super) fn read_pointer(
+    transaction: &ReadTransaction,
+    handle: Handle,
+    now: UnixTime,
+) -> Result<Option<Handle>, redb::Error> {
+    pointer_in(&transaction.open_table(POINTERS)?, handle, now)
+}
+
+fn pointer_in(
+    table: &impl ReadableTable<[u8; 20], ([u8; 20], u64)>,
+    handle: Handle,
+    now: UnixTime,
+) -> Result<Option<Handle>, redb::Error> {
+    let found = table.get(handle.as_bytes())?.map(|found| found.value());
+    Ok(found.filter(|(_, until)| now.as_secs() < *until).map(|(to, _)| Handle::from_bytes(to)))
 }
 
 pub(super) fn read_epoch(transaction: &ReadTransaction, tag: UserTag) -> Result<Epoch, redb::Error> {

@@ -53,6 +53,13 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let (old, version) = self.session("old").await?;
         let (new, _) = self.rotated(old, version).await?;
         self.is_over(old, "rotated").await?;
+        ensure(self.store.rotated_to(old, NOW).await? == Some(new), "what was rotated does not say where it has gone")?;
+        ensure(
+            self.store.rotated_to(new, NOW).await?.is_none(),
+            "a session that lives says that it has gone elsewhere",
+        )?;
+        let has_gone = self.store.rotated_to(old, DEADLINES.absolute).await?.is_some();
+        ensure(!has_gone, "a pointer leads on to what is over")?;
         ensure(!self.store.touch(old, after(500), NOW).await?, "what was rotated could be touched")?;
         let swapped = self.store.compare_and_swap(old, version, self.content("late"), NOW).await?;
         ensure(swapped == Swapped::Gone, "what was rotated could be written")?;

@@ -214,6 +214,18 @@ impl Access {
         Err(StoreError::Unavailable)
     }
 
+    /// Where the pointer in the place of a session leads.
+    pub(super) async fn pointer(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        let (mut place, is_looked_up) = self.session(handle).await?;
+        if !is_looked_up && matches!(&place, Some(Place { value: Value::Session { .. }, .. })) {
+            place = self.look_up(handle).await?;
+        }
+        Ok(match place {
+            Some(Place { value: Value::Pointer { to, until, .. }, .. }) if now < until => Some(to),
+            _ => None,
+        })
+    }
+
     /// Removes the pointers that lead to what has ended. One that stays leads nowhere, and goes with the next sweep.
     async fn unlink(&self, parent: Option<Handle>) {
         for (handle, Place { revision, .. }) in self.pointers(parent).await {

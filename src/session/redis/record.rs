@@ -122,6 +122,13 @@ pub(super) fn entry_of(value: &[u8]) -> Option<(Entry, Option<Handle>)> {
     Some((Entry { version: u64::from_be_bytes(*version), content }, parent))
 }
 
+/// Where a pointer leads, and until when; `None` for a session.
+pub(super) fn pointer_of(value: &[u8]) -> Option<(Handle, UnixTime)> {
+    let (_, rest) = value.split_first().filter(|(kind, _)| **kind & POINTER != 0)?;
+    let (until, rest) = rest.split_first_chunk::<5>()?;
+    Some((Handle::from_bytes(*rest.first_chunk()?), UnixTime::from_secs(unsigned(until))))
+}
+
 fn unsigned(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte))
 }

@@ -1,0 +1,185 @@
+//! The server's own keys for credentials: what they seal, mark and make.
+
+use super::credential::{
+    Credential, FORM_TOKEN_LEN, Handle, MARK, MARKED, RANDOM, SealedVerifier, TAG, UserTag, VERIFIER,
+};
+use crate::constant_time;
+use crate::cursor::{Sink, copy};
+use crate::encoding::base64url_encode_secret;
+use crate::key::MacKey;
+use core::fmt;
+use std::vec::Vec;
+use zeroize::Zeroizing;
+
+/// The server's own key for credentials: without it a dump of the store makes no cookie. Who may write to the store can change what is in a
+/// session, but not get into one.
+///
+/// It rotates as keys do: [`accepting`](Pepper::accepting).
+///
+/// ```
+/// use countersign::session::Pepper;
+///
+/// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
+/// assert_eq!(pepper.user_tag(b"alice"), pepper.user_tag(b"alice"));
+/// assert_ne!(pepper.user_tag(b"alice"), pepper.user_tag(b"bob"));
+/// assert_eq!(format!("{pepper:?}"), "Pepper");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+pub struct Pepper {
+    current: MacKey,
+    /// What they have issued counts, too.
+    others: Vec<MacKey>,
+}
+
+impl Pepper {
+    /// Prepares a pepper of exactly 32 random bytes.
+    ///
+    /// # Errors
+    /// As [`MacKey::new`].
+    pub fn new(bytes: &[u8]) -> crate::Result<Self> {
+        Ok(Self { current: MacKey::new(bytes)?, others: Vec::new() })
+    }
+
+    /// Accepts what another pepper has issued as well: the one before this one, or the one that comes next. All that is new is made with this one.
+    ///
+    /// To change a pepper while servers run: let all of them accept the next one, then make it theirs and accept the one before, and leave that out once the
+    /// absolute deadline of sessions has passed. Each pepper more is another call of the store for a list, a sign-out everywhere, and a look at an
+    /// epoch. A form that was shown before the change is accepted, too.
+    ///
+    /// ```
+    /// # use countersign::UnixTime;
+    /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+    /// # use std::sync::Arc;
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let (store, now) = (Arc::new(MemoryStore::new(1 << 20, 1 << 20)), UnixTime::now());
+    /// let of_2026 = Pepper::new(b"an obvious test key of 32 bytes!")?;
+    /// let sessions = Sessions::new(Arc::clone(&store), of_2026, lifetimes);
+    /// let mut session = sessions.begin(now)?;
+    /// block_on(sessions.save(&mut session, now))?;
+    ///
+    /// let of_2027 = Pepper::new(b"and another one that is as long.")?.accepting(b"an obvious test key of 32 bytes!")?;
+    /// let sessions = Sessions::new(store, of_2027, lifetimes);
+    /// assert!(block_on(sessions.find([session.cookie().as_bytes()], now))?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`MacKey::new`].
+    pub fn accepting(mut self, bytes: &[u8]) -> crate::Result<Self> {
+        self.others.push(MacKey::new(bytes)?);
+        Ok(self)
+    }
+
+    /// The tag of a user: the same for all sessions of one.
+    #[must_use]
+    pub fn user_tag(&self, user: &[u8]) -> UserTag {
+        tag_under(&self.current, user)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &MacKey> {
+        core::iter::once(&self.current).chain(&self.others)
+    }
+
+    /// The tags that sessions of a user may have, the present one first.
+    pub(super) fn user_tags(&self, user: &[u8]) -> Vec<UserTag> {
+        self.keys().map(|key| tag_under(key, user)).collect()
+    }
+
+    /// A form token: bound to the session, the same through all renewals, another one once somebody signs in.
+    #[must_use]
+    pub(super) fn form_token(&self, handle: Handle, generation: u16) -> [u8; FORM_TOKEN_LEN] {
+        form_token_under(&self.current, handle, generation)
+    }
+
+    /// True for a form token of that session. In constant time.
+    pub(super) fn is_form_token(&self, handle: Handle, generation: u16, token: &[u8]) -> bool {
+        self.keys().any(|key| constant_time::eq(&form_token_under(key, handle, generation), token))
+    }
+
+    /// The credential that a sign-in of this user makes of another one under this handle, without a mark: whoever asks with the same gets the same,
+    /// and nobody can tell it from the other one without the pepper.
+    pub(super) fn derive(&self, from: &Credential, handle: Handle, user: &[u8]) -> Credential {
+        let mac = self.current.tag_of(|mac| {
+            mac.put(b"countersign session next");
+            mac.put(&from.handle.0);
+            mac.put(from.verifier.as_slice());
+            mac.put(&handle.0);
+            mac.put(user);
+        });
+        let mut credential = Credential { handle, verifier: Zeroizing::new([0; VERIFIER]) };
+        copy(mac.as_bytes().get(..RANDOM).unwrap_or_default(), credential.verifier.as_mut_slice());
+        credential
+    }
+
+    /// Puts the mark of this pepper on a new credential, of so many sign-ins under its handle before.
+    pub(super) fn mark(&self, mut credential: Credential, generation: u16) -> Credential {
+        copy(&generation.to_be_bytes(), credential.verifier.get_mut(MARKED..).unwrap_or_default());
+        let mark = mark_under(&self.current, &credential);
+        copy(&mark, credential.verifier.get_mut(RANDOM..).unwrap_or_default());
+        credential
+    }
+
+    /// True for a credential that was marked, whether it still counts or not: nobody can have guessed it. In constant time for each pepper.
+    pub(super) fn has_issued(&self, credential: &Credential) -> bool {
+        self.issuer(credential).is_some()
+    }
+
+    fn issuer(&self, credential: &Credential) -> Option<&MacKey> {
+        let mark = credential.verifier.get(RANDOM..MARKED).unwrap_or_default();
+        self.keys().find(|key| constant_time::eq(&mark_under(key, credential), mark))
+    }
+
+    /// What a record keeps of a credential.
+    #[must_use]
+    pub fn seal(&self, credential: &Credential) -> SealedVerifier {
+        // Why: with one pepper there is nothing to choose, and every request pays for it.
+        let issuer = if self.others.is_empty() { None } else { self.issuer(credential) };
+        let mac = issuer.unwrap_or(&self.current).tag_of(|mac| {
+            // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block
+            // of SHA-256.
+            mac.put(b"ver");
+            mac.put(&credential.handle.0);
+            mac.put(credential.verifier.as_slice());
+        });
+        SealedVerifier::from_bytes(*mac.as_bytes())
+    }
+}
+
+fn tag_under(key: &MacKey, user: &[u8]) -> UserTag {
+    let mac = key.tag_of(|mac| {
+        mac.put(b"countersign session user");
+        mac.put(user);
+    });
+    let mut tag = [0; TAG];
+    copy(mac.as_bytes(), &mut tag);
+    UserTag(tag)
+}
+
+fn form_token_under(key: &MacKey, handle: Handle, generation: u16) -> [u8; FORM_TOKEN_LEN] {
+    let mac = key.tag_of(|mac| {
+        mac.put(b"countersign session form");
+        mac.put(&generation.to_be_bytes());
+        mac.put(&handle.0);
+    });
+    let mut text = [0; FORM_TOKEN_LEN];
+    base64url_encode_secret(mac.as_bytes(), &mut text);
+    text
+}
+
+fn mark_under(key: &MacKey, credential: &Credential) -> [u8; MARK] {
+    let mac = key.tag_of(|mac| {
+        mac.put(b"countersign session mark");
+        mac.put(&credential.handle.0);
+        mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
+        mac.put(&credential.generation().to_be_bytes());
+    });
+    let mut mark = [0; MARK];
+    copy(mac.as_bytes(), &mut mark);
+    mark
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper")
+    }
+}
