@@ -19,6 +19,8 @@ mod bearer;
 mod cookie;
 #[cfg(feature = "tower")]
 mod csrf;
+#[cfg(feature = "tower")]
+mod ended;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "tower")]

@@ -1179,6 +1179,52 @@ async fn an_answer_that_has_only_read_is_not_refused() {
     assert!(!response.headers().contains_key(SET_COOKIE));
 }
 
+/// A connection that outlives the request hears of the end of its session, whichever it is, and of nothing else.
+#[tokio::test]
+async fn a_connection_hears_that_its_session_has_ended() {
+    const INTERVAL: Duration = Duration::from_millis(10);
+    type Waiting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    let store = Flaky::default();
+    let clock = Arc::new(AtomicU64::new(1_800_000_000));
+    let told = Arc::clone(&clock);
+    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
+        .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
+    let waiting: Arc<std::sync::Mutex<Option<Waiting>>> = Arc::default();
+    let place = Arc::clone(&waiting);
+    let stream = async move |session: OpenSession| {
+        *place.lock().unwrap() = Some(Box::pin(session.ended(INTERVAL)));
+    };
+    let app = Router::new()
+        .route("/stream", get(stream))
+        .route("/in", post(sign_in))
+        .route("/out", post(sign_out))
+        .route("/renew", post(renew))
+        .route("/read", get(read))
+        .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
+        .layer(Extension(store.clone()))
+        .layer(filter);
+    for how in ["/out", "/out-everywhere", "deadline"] {
+        let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+        own(&app, Method::GET, "/stream", &cookie).await;
+        let mut ended = waiting.lock().unwrap().take().unwrap();
+        // A step up, a renewal, a store that is away for a while: it lives.
+        let stepped_up = cookie_of(&own(&app, Method::POST, "/in", &cookie).await.0);
+        let renewed = cookie_of(&own(&app, Method::POST, "/renew", &stepped_up).await.0);
+        store.go_away(true);
+        let is_early = tokio::time::timeout(INTERVAL * 30, &mut ended).await.is_ok();
+        store.go_away(false);
+        let is_early = is_early || tokio::time::timeout(INTERVAL * 10, &mut ended).await.is_ok();
+        assert!(!is_early, "{how}: the session lives");
+        match how {
+            "deadline" => drop(clock.fetch_add(LIFETIMES.idle, Ordering::Relaxed)),
+            path => assert_eq!(own(&app, Method::POST, path, &renewed).await.0.status(), StatusCode::OK, "{path}"),
+        }
+        let has_ended = tokio::time::timeout(Duration::from_secs(10), ended).await.is_ok();
+        assert!(has_ended, "{how}");
+    }
+}
+
 #[tokio::test]
 async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {

@@ -3,7 +3,6 @@
 use super::session_filter::{Cookies, Filter, Hint, Spent, unquoted};
 use super::sign_in_page::SignInPage;
 use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
-use crate::UnixTime;
 use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -294,9 +293,8 @@ pub struct OpenSession {
 }
 
 impl OpenSession {
-    /// The time, by the clock of the filter.
-    pub(super) fn now(&self) -> UnixTime {
-        self.slot.0.filter.now()
+    pub(super) fn filter(&self) -> Arc<Filter> {
+        Arc::clone(&self.slot.0.filter)
     }
 
     /// Where somebody signs in who looks at a page.

@@ -107,7 +107,7 @@ impl OpenSession {
     /// # Errors
     /// [`StepUp`] if it is longer ago, or nobody is signed in.
     pub fn require_recent(&self, age: Duration) -> Result<(), StepUp> {
-        let now = self.now().as_secs();
+        let now = self.filter().now().as_secs();
         let is_recent = self.authenticated().is_some_and(|(at, _)| now.saturating_sub(at.as_secs()) <= age.as_secs());
         self.require(Required::Recent(age), is_recent)
     }
