@@ -1,10 +1,10 @@
 //! The shape of a session's cookie: its name, where it is sent, and for how long it is kept.
 
+use super::set_cookie;
 use super::{CookieError, HostPrefix, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie};
 use crate::UnixTime;
 use crate::session::{CREDENTIAL_LEN, CookieLife};
 use core::fmt;
-use core::net::Ipv4Addr;
 use http::HeaderValue;
 use std::format;
 use std::string::String;
@@ -14,6 +14,9 @@ const MAX_LEN: usize = 1024;
 
 /// Bytes of the longest domain name (RFC 1035 section 2.3.4), without the dot at its end.
 const MAX_DOMAIN: usize = 253;
+
+/// Bytes of the longest label of one.
+const MAX_LABEL: usize = 63;
 
 /// The last second that a date of a cookie can say: the year has four digits.
 const LAST_DATE: u64 = 253_402_300_799;
@@ -303,11 +306,8 @@ impl SessionCookie {
 
 /// A name of which browsers take a cookie for all hosts: of one label, or an address, they take none.
 fn is_domain(domain: &str) -> bool {
-    let is_label = |label: &str| {
-        let has_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-        let ends = has_end(label.bytes().next()) && has_end(label.bytes().last());
-        ends && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let is_name = domain.contains('.') && domain.len() <= MAX_DOMAIN && domain.split('.').all(is_label);
-    is_name && domain.parse::<Ipv4Addr>().is_err()
+    let is_short = domain.len() <= MAX_DOMAIN && domain.split('.').all(|label| label.len() <= MAX_LABEL);
+    // What ends in a number is an address, in one of many spellings.
+    let is_address = domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    is_short && domain.contains('.') && !domain.starts_with('.') && !is_address && set_cookie::is_domain(domain)
 }
