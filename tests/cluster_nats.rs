@@ -1413,7 +1413,8 @@ async fn nobody_fills_what_others_need() {
     for task in accounts {
         held_up += task.await.unwrap();
     }
-    assert!(held_up < sign_ins * 9 / 10, "{held_up}");
+    // It goes on, at the rate at which what it has ended leaves.
+    assert!(sign_ins - held_up > 1000, "{held_up}");
     println!("one account signs in and out {sign_ins} times, {held_up} of them refused, {:.1?}", start.elapsed());
     is_over.store(true, std::sync::atomic::Ordering::Relaxed);
     let (count, refused) = signing_in.await.unwrap();
@@ -1449,12 +1450,14 @@ async fn no_acknowledged_write_is_lost_when_the_leader_is_cut_off() {
         let [alone, together] = [&written, &more].map(|side| side.made.len() + side.ended.len());
         written.add(more);
         nats.open_links().unwrap();
-        let late = store(&urls, &options).await;
         let mut found = [0; 3];
-        for store in [&sides[0][0], &sides[1][0], &first, &late] {
+        for store in [&sides[0][0], &sides[1][0], &first] {
             caught_up(store).await;
             found = sum(found, written.read_from(store).await);
         }
+        // One that begins once the servers have one leader again.
+        let late = store(&urls, &options).await;
+        found = sum(found, written.read_from(&late).await);
         let [read, lost, revived] = found;
         println!(
             "the leader {mode:?} off: {alone} acknowledged on its side, {together} on the other; {read} reads, {lost} lost, {revived} revived"

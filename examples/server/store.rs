@@ -7,9 +7,6 @@ use std::time::Duration;
 
 const ANONYMOUS_BYTES: u64 = 1 << 20;
 const SIGNED_IN_BYTES: u32 = 64 << 20;
-/// What the addresses of sentinels begin with.
-#[cfg(feature = "redis")]
-const SENTINELS: &str = "sentinels://";
 /// How many sessions that are over are removed in one commit.
 const SWEEP: usize = 1000;
 
@@ -19,21 +16,28 @@ pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn st
         "disk" => Ok(DynStore::new(DiskStore::open(data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES.into())?)),
         "memory" => Ok(DynStore::new(MemoryStore::new(ANONYMOUS_BYTES, usize::try_from(SIGNED_IN_BYTES)?))),
         #[cfg(feature = "redis")]
-        url if url.starts_with("redis://") => {
+        url if url.starts_with("redis://") || url.starts_with("rediss://") => {
             use countersign::session::{RedisOptions, RedisStore};
             Ok(DynStore::new(RedisStore::single(url, RedisOptions::default())?))
         }
         #[cfg(feature = "redis")]
-        url if url.starts_with(SENTINELS) => {
+        url if url.starts_with("sentinels") => {
             use countersign::session::{RedisOptions, RedisStore};
-            let (sentinels, primary) =
-                url.trim_start_matches(SENTINELS).rsplit_once('/').ok_or("sentinels end with /NAME of the primary")?;
-            let urls: Vec<_> = sentinels.split(',').map(|sentinel| format!("redis://{sentinel}")).collect();
+            let (scheme, sentinels) = match url.split_once("://") {
+                Some(("sentinels", sentinels)) => ("redis", sentinels),
+                Some(("sentinelss", sentinels)) => ("rediss", sentinels),
+                _ => return Err("sentinels:// or, with TLS, sentinelss://".into()),
+            };
+            let (sentinels, primary) = sentinels.rsplit_once('/').ok_or("sentinels end with /NAME of the primary")?;
+            // The login is for the servers; whom sentinels let in is a question of the network here.
+            let (login, sentinels) = sentinels.rsplit_once('@').unwrap_or(("", sentinels));
+            let urls: Vec<_> = sentinels.split(',').map(|sentinel| format!("{scheme}://{sentinel}")).collect();
             let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
-            Ok(DynStore::new(RedisStore::sentinel(urls.iter().map(String::as_str), primary, None, options)?))
+            let urls = urls.iter().map(String::as_str);
+            Ok(DynStore::new(RedisStore::sentinel(urls, primary, login.split_once(':'), options)?))
         }
         #[cfg(feature = "nats")]
-        urls if urls.starts_with("nats://") => {
+        urls if urls.starts_with("nats://") || urls.starts_with("tls://") => {
             use countersign::session::{NatsOptions, NatsStore};
             let urls: Vec<_> = urls.split(',').collect();
             // As many as are named keep the bucket, if there are three or five.
@@ -42,7 +46,7 @@ pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn st
             Ok(DynStore::new(NatsStore::connect(urls, options).await?))
         }
         other => Err(format!(
-            "no store is called {other}: disk, memory, and with the features of that name redis://host:port, sentinels://host:port,…/NAME and nats://host:port,…"
+            "no store is called {other}: disk, memory, and with the features of that name redis://host:port, sentinels://user:password@host:port,…/NAME and nats://host:port,… or tls://host:port,…"
         )
         .into()),
     }

@@ -17,6 +17,9 @@ pub(super) const RANDOM: usize = 16;
 pub(super) const MARK: usize = 14;
 pub(super) const MARKED: usize = RANDOM + MARK;
 
+/// Bytes of what a record keeps: what the MAC of the mark leaves.
+pub(super) const SEAL: usize = 32 - MARK;
+
 /// Characters of a form token.
 pub(super) const FORM_TOKEN_LEN: usize = base64url_len(32);
 
@@ -225,18 +228,18 @@ impl fmt::Debug for Credential {
 
 /// What a record keeps of a verifier: useless without the pepper, so a stolen store signs nobody in.
 #[derive(Clone, Copy)]
-pub struct SealedVerifier([u8; VERIFIER]);
+pub struct SealedVerifier([u8; SEAL]);
 
 impl SealedVerifier {
     /// As it stands in a record.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; VERIFIER] {
+    pub const fn as_bytes(&self) -> &[u8; SEAL] {
         &self.0
     }
 
     /// Read back from a record.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; VERIFIER]) -> Self {
+    pub const fn from_bytes(bytes: [u8; SEAL]) -> Self {
         Self(bytes)
     }
 }

@@ -1,7 +1,7 @@
 //! The server's own keys for credentials: what they seal, mark and make.
 
 use super::credential::{
-    Credential, FORM_TOKEN_LEN, Handle, MARK, MARKED, RANDOM, SealedVerifier, TAG, UserTag, VERIFIER,
+    Credential, FORM_TOKEN_LEN, Handle, MARK, MARKED, RANDOM, SEAL, SealedVerifier, TAG, UserTag, VERIFIER,
 };
 use crate::constant_time;
 use crate::cursor::{Sink, copy};
@@ -111,38 +111,43 @@ impl Pepper {
         credential
     }
 
-    /// Puts the mark of this pepper on a new credential, of so many sign-ins under its handle before.
-    pub(super) fn mark(&self, mut credential: Credential, generation: u16) -> Credential {
+    /// Makes a credential one of this pepper's, of so many sign-ins under its handle before; and what a record keeps of it.
+    pub(super) fn issue(&self, mut credential: Credential, generation: u16) -> (Credential, SealedVerifier) {
         copy(&generation.to_be_bytes(), credential.verifier.get_mut(MARKED..).unwrap_or_default());
-        let mark = mark_under(&self.current, &credential);
+        let (mark, sealed) = mark_and_seal(&self.current, &credential);
         copy(&mark, credential.verifier.get_mut(RANDOM..).unwrap_or_default());
-        credential
+        (credential, sealed)
     }
 
-    /// True for a credential that was marked, whether it still counts or not: nobody can have guessed it. In constant time for each pepper.
-    pub(super) fn has_issued(&self, credential: &Credential) -> bool {
-        self.issuer(credential).is_some()
-    }
-
-    fn issuer(&self, credential: &Credential) -> Option<&MacKey> {
+    /// What a record would keep of a credential that was issued, whether it still counts or not: nobody can have guessed it. `None` for any other. In
+    /// constant time for each pepper.
+    pub(super) fn recognise(&self, credential: &Credential) -> Option<SealedVerifier> {
         let mark = credential.verifier.get(RANDOM..MARKED).unwrap_or_default();
-        self.keys().find(|key| constant_time::eq(&mark_under(key, credential), mark))
+        let mut sealed = self.keys().map(|key| mark_and_seal(key, credential));
+        sealed.find(|(own, _)| constant_time::eq(own, mark)).map(|(_, sealed)| sealed)
     }
 
     /// What a record keeps of a credential.
     #[must_use]
     pub fn seal(&self, credential: &Credential) -> SealedVerifier {
-        // Why: with one pepper there is nothing to choose, and every request pays for it.
-        let issuer = if self.others.is_empty() { None } else { self.issuer(credential) };
-        let mac = issuer.unwrap_or(&self.current).tag_of(|mac| {
-            // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block
-            // of SHA-256.
-            mac.put(b"ver");
-            mac.put(&credential.handle.0);
-            mac.put(credential.verifier.as_slice());
-        });
-        SealedVerifier::from_bytes(*mac.as_bytes())
+        self.recognise(credential).unwrap_or_else(|| mark_and_seal(&self.current, credential).1)
     }
+}
+
+/// One MAC of what is random in a credential: its first part goes into the cookie, the rest into the record. Neither tells the other.
+fn mark_and_seal(key: &MacKey, credential: &Credential) -> ([u8; MARK], SealedVerifier) {
+    let mac = key.tag_of(|mac| {
+        // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block of
+        // SHA-256, as every request pays for it.
+        mac.put(b"ver");
+        mac.put(&credential.handle.0);
+        mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
+        mac.put(&credential.generation().to_be_bytes());
+    });
+    let (mut mark, mut sealed) = ([0; MARK], [0; SEAL]);
+    copy(mac.as_bytes(), &mut mark);
+    copy(mac.as_bytes().get(MARK..).unwrap_or_default(), &mut sealed);
+    (mark, SealedVerifier::from_bytes(sealed))
 }
 
 fn tag_under(key: &MacKey, user: &[u8]) -> UserTag {
@@ -164,18 +169,6 @@ fn form_token_under(key: &MacKey, handle: Handle, generation: u16) -> [u8; FORM_
     let mut text = [0; FORM_TOKEN_LEN];
     base64url_encode_secret(mac.as_bytes(), &mut text);
     text
-}
-
-fn mark_under(key: &MacKey, credential: &Credential) -> [u8; MARK] {
-    let mac = key.tag_of(|mac| {
-        mac.put(b"countersign session mark");
-        mac.put(&credential.handle.0);
-        mac.put(credential.verifier.get(..RANDOM).unwrap_or_default());
-        mac.put(&credential.generation().to_be_bytes());
-    });
-    let mut mark = [0; MARK];
-    copy(mac.as_bytes(), &mut mark);
-    mark
 }
 
 impl fmt::Debug for Pepper {

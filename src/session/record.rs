@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! layout  schema  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
-//! 1       4       8        32        8             1      1      2           2, 2                    1
+//! 1       4       8        18        8             1      1      2           2, 2                    1
 //!
 //! each previous verifier, until   user  label  data
-//! 32, 8                                        JSON object
+//! 18, 8                                        JSON object
 //! ```
 //!
 //! Numbers are big-endian. The lowest flag is that of a session that arrives, the next two say how long its cookie is kept. A previous verifier that still counts without an end has the highest
@@ -29,7 +29,7 @@ pub const MAX_RECORD: usize = 16 * 1024;
 const LAYOUT: u8 = 4;
 
 /// Bytes in front of the previous verifiers.
-const HEAD: usize = 62;
+const HEAD: usize = 48;
 
 /// How many previous verifiers may count at once.
 const MAX_PREVIOUS: usize = 4;
@@ -119,7 +119,7 @@ impl Record {
     /// Of no session.
     #[cfg(feature = "tower")]
     pub(super) fn blank() -> Box<Self> {
-        Self::new(SealedVerifier::from_bytes([0; 32]), 0, UnixTime::UNSET)
+        Self::new(SealedVerifier::from_bytes([0; 18]), 0, UnixTime::UNSET)
     }
 
     /// Puts a new verifier in the place of one, if that still is the one that counts. Without room for another previous one, one that was never

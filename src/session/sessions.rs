@@ -1,6 +1,6 @@
 //! Sessions of one application: made, found, changed, signed in and ended.
 
-use super::credential::{Credential, Handle};
+use super::credential::{Credential, Handle, SealedVerifier};
 use super::current::{Change, Making, Session};
 use super::error::SessionError;
 use super::event::{Event, Events};
@@ -63,6 +63,12 @@ pub struct Sessions<S> {
     thefts: AtomicU64,
     unreadable: AtomicU64,
     conflicts: AtomicU64,
+}
+
+/// A credential that a pepper of ours has issued, and what a record would keep of it.
+pub(crate) struct Issued {
+    credential: Credential,
+    sealed: SealedVerifier,
 }
 
 /// What a credential leads to.
@@ -148,14 +154,14 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     /// [`SessionError::Random`]
     pub fn begin(&self, now: UnixTime) -> Result<Session, SessionError> {
-        let credential = self.pepper.mark(Credential::generate_anonymous().map_err(|_| SessionError::Random)?, 0);
-        Ok(self.beginning(credential, now))
+        Ok(self.beginning(Credential::generate_anonymous().map_err(|_| SessionError::Random)?, 0, now))
     }
 
     /// A session under this credential, of nobody and in no store.
-    fn beginning(&self, credential: Credential, now: UnixTime) -> Session {
-        let mut record = Record::new(self.pepper.seal(&credential), self.schema, now);
-        record.generation = credential.generation();
+    fn beginning(&self, credential: Credential, generation: u16, now: UnixTime) -> Session {
+        let (credential, sealed) = self.pepper.issue(credential, generation);
+        let mut record = Record::new(sealed, self.schema, now);
+        record.generation = generation;
         Session::unsaved(credential, record, self.deadlines(now))
     }
 
@@ -174,8 +180,8 @@ impl<S: SessionStore> Sessions<S> {
         cookies: impl IntoIterator<Item = &'c [u8]>,
         now: UnixTime,
     ) -> Result<Option<Session>, SessionError> {
-        for credential in cookies.into_iter().filter_map(|cookie| self.issued(cookie)) {
-            if let Looked::Session(session) = self.look(credential, now).await? {
+        for issued in cookies.into_iter().filter_map(|cookie| self.issued(cookie)) {
+            if let Looked::Session(session) = self.look(issued, now).await? {
                 return Ok(Some(session));
             }
         }
@@ -183,8 +189,10 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// The credential in a cookie, if this pepper has made it, whether it still counts or not.
-    pub(crate) fn issued(&self, cookie: &[u8]) -> Option<Credential> {
-        Credential::parse(cookie).filter(|credential| self.pepper.has_issued(credential))
+    pub(crate) fn issued(&self, cookie: &[u8]) -> Option<Issued> {
+        let credential = Credential::parse(cookie)?;
+        let sealed = self.pepper.recognise(&credential)?;
+        Some(Issued { credential, sealed })
     }
 
     /// Finds the session of one of these credentials, or begins one. What this pepper has issued is not a stranger's: the new one takes the handle of
@@ -192,13 +200,13 @@ impl<S: SessionStore> Sessions<S> {
     #[cfg(feature = "tower")]
     pub(crate) async fn find_or_begin(
         &self,
-        issued: impl IntoIterator<Item = Credential>,
+        issued: impl IntoIterator<Item = Issued>,
         now: UnixTime,
     ) -> Result<Session, SessionError> {
         let (mut superseded, mut over) = (None, None);
-        for credential in issued {
-            let origin = credential.copied();
-            match self.look(credential, now).await? {
+        for issued in issued {
+            let origin = issued.credential.copied();
+            match self.look(issued, now).await? {
                 Looked::Session(session) => return Ok(session),
                 Looked::Superseded | Looked::Stolen => superseded = superseded.or(Some(origin)),
                 Looked::Over => over = over.or(Some(origin)),
@@ -208,17 +216,16 @@ impl<S: SessionStore> Sessions<S> {
         }
         let Some(origin) = superseded.or(over) else { return self.begin(now) };
         let credential = origin.renewed().map_err(|_| SessionError::Random)?;
-        let credential = self.pepper.mark(credential, origin.generation().wrapping_add(1));
-        let mut session = self.beginning(credential, now);
+        let mut session = self.beginning(credential, origin.generation().wrapping_add(1), now);
         session.origin = Some(Box::new(origin));
         Ok(session)
     }
 
     /// Looks for the session of a credential that this pepper has made.
-    async fn look(&self, credential: Credential, now: UnixTime) -> Result<Looked, SessionError> {
-        let handle = credential.handle();
+    async fn look(&self, issued: Issued, now: UnixTime) -> Result<Looked, SessionError> {
+        let handle = issued.credential.handle();
         let Some(entry) = self.store.load(handle, now).await? else { return Ok(Looked::Over) };
-        let looked = self.verified(credential, entry, now);
+        let looked = self.verified(issued, entry, now);
         if matches!(looked, Looked::Stolen) {
             self.store.delete(handle, now).await?;
         }
@@ -235,13 +242,13 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// The session of a credential, if its verifier is right.
-    fn verified(&self, credential: Credential, entry: Entry, now: UnixTime) -> Looked {
+    fn verified(&self, issued: Issued, entry: Entry, now: UnixTime) -> Looked {
+        let Issued { credential, sealed } = issued;
         let Some(record) = self.record_of(&entry) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
             (self.observer)(&Event::Unreadable { handle: credential.handle() });
             return Looked::Unreadable;
         };
-        let sealed = self.pepper.seal(&credential);
         let is_current = record.verifier == sealed;
         if !is_current {
             match record.previous.iter().find(|previous| previous.verifier == sealed) {
@@ -345,8 +352,7 @@ impl<S: SessionStore> Sessions<S> {
         let shown = self.pepper.seal(&session.credential);
         if session.renewal.is_none() && !session.record.is_renewed_beside(shown, now, self.lifetimes.grace) {
             let credential = session.credential.renewed().map_err(|_| SessionError::Random)?;
-            let credential = self.pepper.mark(credential, session.record.generation);
-            let sealed = self.pepper.seal(&credential);
+            let (credential, sealed) = self.pepper.issue(credential, session.record.generation);
             session.change(Change::Renewal { from: session.record.verifier, to: sealed, shown, now });
             session.renewal = Some(Box::new((credential, sealed)));
         }
@@ -398,7 +404,7 @@ impl<S: SessionStore> Sessions<S> {
         let mut has_ended = false;
         for cookie in cookies {
             // Handles are no secret: nobody signs out others by what he has made up.
-            if let Some(credential) = self.issued(cookie) {
+            if let Some(Issued { credential, .. }) = self.issued(cookie) {
                 has_ended |= self.end(credential.handle(), now).await?;
             }
         }

@@ -1,6 +1,6 @@
 //! Signing in: from a session of nobody, over one of a user, and beside another request that does the same.
 
-use super::credential::{Credential, Handle};
+use super::credential::{Credential, Handle, SealedVerifier};
 use super::current::{Making, Session};
 use super::error::SessionError;
 use super::record::{Record, SignedInUser};
@@ -156,8 +156,8 @@ impl<S: SessionStore> Sessions<S> {
         // Another handle each time: the store may have ended that of a rotation that was a conflict.
         let handle = if is_same { Ok(session.handle()) } else { Handle::generate(tag) };
         let generation = if is_same { session.record.generation.wrapping_add(1) } else { 0 };
-        let credential = self.credential_of(session, handle.map_err(|_| SessionError::Random)?, user, generation);
-        let sealed = self.pepper.seal(&credential);
+        let handle = handle.map_err(|_| SessionError::Random)?;
+        let (credential, sealed) = self.credential_of(session, handle, user, generation);
         let user = SignedInUser { name: user.clone(), at: now, level };
         let mut next = session.for_user(user, &credential, sealed, generation, *epoch);
         next.record.is_arriving = self.most != usize::MAX;
@@ -165,9 +165,15 @@ impl<S: SessionStore> Sessions<S> {
         Ok(next)
     }
 
-    fn credential_of(&self, session: &Session, handle: Handle, user: &str, generation: u16) -> Credential {
+    fn credential_of(
+        &self,
+        session: &Session,
+        handle: Handle,
+        user: &str,
+        generation: u16,
+    ) -> (Credential, SealedVerifier) {
         let from = session.origin.as_deref().unwrap_or(&session.credential);
-        self.pepper.mark(self.pepper.derive(from, handle, user.as_bytes()), generation)
+        self.pepper.issue(self.pepper.derive(from, handle, user.as_bytes()), generation)
     }
 
     /// Takes part in the sign-in of the same user that another request with the same cookie has made, if there is one: both answers then carry the
@@ -183,8 +189,8 @@ impl<S: SessionStore> Sessions<S> {
             let Some((handle, entry, record, user)) = self.beside(session, now).await? else {
                 return Ok(Joined::Nothing);
             };
-            let credential = self.credential_of(session, handle, &attempt.user, record.generation);
-            if user.name != attempt.user || record.verifier != self.pepper.seal(&credential) {
+            let (credential, sealed) = self.credential_of(session, handle, &attempt.user, record.generation);
+            if user.name != attempt.user || record.verifier != sealed {
                 return Ok(Joined::Another { since: user.at });
             }
             if entry.content.epoch != attempt.epoch {

@@ -423,7 +423,8 @@ impl Node {
 
     fn start_as(config: &str, node: usize, ports: &[u16; 9]) -> Outcome<Self> {
         let [client, own, monitor] = [0, 3, 6].map(|first| ports[first + node]);
-        let routes = ports[3..6].iter().map(|port| format!("\"nats-route://{}\"", local(*port))).collect::<Vec<_>>();
+        let routes = ports[3..6].iter().map(|port| format!("\"nats-route://route:ROUTE-SECRET@{}\"", local(*port)));
+        let routes = routes.collect::<Vec<_>>();
         let server = Server::start(&NATS, client, |folder| {
             let file = folder.join("nats.conf");
             let text = [

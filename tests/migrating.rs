@@ -1,0 +1,479 @@
+//! The right-hand sides of `docs/MIGRATING.md`, compiled, compared with that file, and run.
+//!
+//! Behind each line `// theirs:` stands a function whose body is what the table has in that row.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use axum::body::Body;
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use countersign::UnixTime;
+use countersign::session::{
+    Attempt, Content, Created, Deadlines, DynStore, Entry, Handle, Kind, Lifetimes, MemoryStore, Pepper, Session,
+    SessionError, SessionStore, Sessions, StoreError, Swapped,
+};
+use countersign::web::{CookieError, CsrfGuard, OpenSession, SessionLayer, SignedIn};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tower::ServiceExt;
+
+const GUIDE: &str = include_str!("../docs/MIGRATING.md");
+const HERE: &str = include_str!("migrating.rs");
+const MARK: &str = "\n// theirs: ";
+
+const PAGE: &str = "https://shop.example";
+
+// theirs: session: Session
+fn extracted() -> MethodRouter {
+    get(|session: OpenSession| async move { session.handle().to_string() })
+}
+
+// theirs: Session::new
+fn begun(sessions: &Sessions<DynStore>) -> Result<Session, SessionError> {
+    sessions.begin(UnixTime::now())
+}
+
+// theirs: Session::insert
+fn inserted(session: &mut OpenSession) -> Result<(), SessionError> {
+    session.insert("cart", &["apples"])
+}
+
+// theirs: Session::insert_value
+fn value_inserted(session: &mut OpenSession) -> Result<(), SessionError> {
+    session.insert("cart", &json!(["apples"]))
+}
+
+// theirs: Session::get
+fn got(session: &OpenSession) -> Result<Option<Vec<String>>, SessionError> {
+    session.get::<Vec<String>>("cart")
+}
+
+// theirs: Session::get_value
+fn value_got(session: &OpenSession) -> Result<Option<Value>, SessionError> {
+    session.get::<Value>("cart")
+}
+
+// theirs: Session::remove
+fn removed(session: &mut OpenSession) -> Result<Option<Vec<String>>, SessionError> {
+    session.take::<Vec<String>>("cart")
+}
+
+// theirs: Session::remove_value
+fn value_removed(session: &mut OpenSession) -> Result<Option<Value>, SessionError> {
+    session.take::<Value>("cart")
+}
+
+// theirs: Session::clear
+fn cleared(session: &mut OpenSession) {
+    session.update(BTreeMap::clear);
+}
+
+// theirs: Session::id
+fn named(session: &OpenSession) -> Handle {
+    session.handle()
+}
+
+// theirs: Session::expiry_date
+fn expiring_at(session: &OpenSession) -> UnixTime {
+    session.deadlines().idle
+}
+
+// theirs: Session::expiry_age
+fn expiring_in(session: &OpenSession) -> u64 {
+    session.deadlines().idle.as_secs().saturating_sub(UnixTime::now().as_secs())
+}
+
+// theirs: Session::is_modified
+fn modified(session: &OpenSession) -> bool {
+    session.has_changed()
+}
+
+// theirs: Session::save
+async fn saved(sessions: &Sessions<DynStore>, session: &mut Session) -> Result<(), SessionError> {
+    sessions.save(session, UnixTime::now()).await
+}
+
+// theirs: Session::load
+async fn loaded(sessions: &Sessions<DynStore>, cookie: &str) -> Result<Option<Session>, SessionError> {
+    sessions.find([cookie.as_bytes()], UnixTime::now()).await
+}
+
+// theirs: Session::delete
+async fn deleted(sessions: &Sessions<DynStore>, handle: Handle) -> Result<bool, SessionError> {
+    sessions.end(handle, UnixTime::now()).await
+}
+
+// theirs: Session::flush
+async fn flushed(session: OpenSession) -> Result<(), SessionError> {
+    session.sign_out().await
+}
+
+// theirs: Session::cycle_id
+async fn cycled(session: &mut OpenSession) -> Result<(), SessionError> {
+    session.renew().await
+}
+
+// theirs: SessionManagerLayer::new
+fn filter(sessions: Sessions<DynStore>, guard: CsrfGuard) -> SessionLayer {
+    SessionLayer::new(sessions, guard, Duration::from_millis(250))
+}
+
+// theirs: SessionManagerLayer::with_name
+fn with_name(filter: SessionLayer) -> Result<SessionLayer, CookieError> {
+    filter.with_cookie_name("shop")
+}
+
+// theirs: SessionManagerLayer::with_same_site(SameSite::Strict)
+fn with_same_site(filter: SessionLayer) -> SessionLayer {
+    filter.same_site_strict()
+}
+
+// theirs: SessionManagerLayer::with_expiry
+fn with_expiry(store: DynStore, pepper: Pepper, lifetimes: Lifetimes) -> Sessions<DynStore> {
+    Sessions::new(store, pepper, lifetimes)
+}
+
+// theirs: SessionManagerLayer::with_secure(false)
+fn with_secure(sessions: Sessions<DynStore>, guard: CsrfGuard) -> SessionLayer {
+    SessionLayer::without_tls(sessions, guard, Duration::from_millis(250))
+}
+
+// theirs: SessionManagerLayer::with_signed
+fn with_signed() -> countersign::Result<Pepper> {
+    Pepper::new(b"an obvious test key of 32 bytes!")
+}
+
+// theirs: Expiry::OnInactivity
+fn on_inactivity() -> Lifetimes {
+    Lifetimes { idle: 1800, absolute: 43_200, grace: 10 }
+}
+
+// theirs: MemoryStore::default
+fn store() -> DynStore {
+    DynStore::new(MemoryStore::new(1 << 20, 64 << 20))
+}
+
+// theirs: SessionStore::create
+async fn store_create(
+    store: &impl SessionStore,
+    handle: Handle,
+    content: Content,
+    now: UnixTime,
+) -> Result<Created, StoreError> {
+    store.create(handle, content, now).await
+}
+
+// theirs: SessionStore::save
+async fn store_save(
+    store: &impl SessionStore,
+    handle: Handle,
+    version: u64,
+    content: Content,
+    now: UnixTime,
+) -> Result<Swapped, StoreError> {
+    store.compare_and_swap(handle, version, content, now).await
+}
+
+// theirs: SessionStore::load
+async fn store_load(store: &impl SessionStore, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+    store.load(handle, now).await
+}
+
+// theirs: SessionStore::delete
+async fn store_delete(store: &impl SessionStore, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+    store.delete(handle, now).await
+}
+
+// theirs: ExpiredDeletion::delete_expired
+async fn delete_expired(store: &impl SessionStore) -> Result<usize, StoreError> {
+    store.sweep(UnixTime::now(), 1000).await
+}
+
+// theirs: auth_session: AuthSession<Backend>
+fn greeting() -> MethodRouter {
+    get(|session: OpenSession| async move { session.user().unwrap_or("stranger").to_owned() })
+}
+
+// theirs: AuthSession::user
+fn user(session: &OpenSession) -> Option<&str> {
+    session.user()
+}
+
+// theirs: AuthSession::authenticate
+async fn authenticate(session: &OpenSession, name: &str) -> Result<Attempt, SessionError> {
+    session.attempt(name).await
+}
+
+// theirs: AuthSession::login
+async fn login(session: &mut OpenSession, attempt: &Attempt) -> Result<(), SessionError> {
+    session.sign_in(attempt, 1).await
+}
+
+// theirs: AuthSession::logout
+async fn logout(session: OpenSession) -> Result<(), SessionError> {
+    session.sign_out().await
+}
+
+// theirs: AuthUser::id
+async fn id(session: &OpenSession, user: &User) -> Result<Attempt, SessionError> {
+    session.attempt(&user.id.to_string()).await
+}
+
+// theirs: AuthUser::session_auth_hash
+async fn session_auth_hash(session: &OpenSession) -> Result<(), SessionError> {
+    session.sign_out_elsewhere().await
+}
+
+// theirs: login_required!(Backend)
+fn login_required() -> MethodRouter {
+    get(|SignedIn(session): SignedIn| async move { session.user().unwrap_or_default().to_owned() })
+}
+
+// theirs: login_required!(Backend, login_url = "/login")
+fn login_url(filter: SessionLayer) -> SessionLayer {
+    filter.signing_in_at(HeaderValue::from_static("/login"))
+}
+
+// theirs: permission_required!(Backend, "write")
+fn permission_required(session: &OpenSession) -> bool {
+    session.user().is_some_and(|user| may(user, "write"))
+}
+
+// theirs: AuthManagerLayerBuilder::new(…).build
+fn built(app: Router, filter: SessionLayer) -> Router {
+    app.layer(filter)
+}
+
+/// A user of the application, and who may do what there.
+struct User {
+    id: u64,
+}
+
+fn may(user: &str, what: &str) -> bool {
+    (user, what) == ("7", "write")
+}
+
+fn without_space(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// What the functions of this file have: theirs, and the body.
+fn functions() -> Vec<(String, String)> {
+    let marked = HERE.split(MARK).skip(1).map(|marked| {
+        let (theirs, function) = marked.split_once('\n').unwrap();
+        let (body, _) = function.split_once(" {\n").unwrap().1.split_once("\n}\n").unwrap();
+        (theirs.to_owned(), without_space(body.trim_end_matches(';')))
+    });
+    marked.collect()
+}
+
+/// What the tables have: theirs, ours if there is any, and the remark.
+fn rows() -> Vec<(String, Option<String>, String)> {
+    let lines = GUIDE.lines().filter(|line| line.starts_with("| `"));
+    let rows = lines.map(|line| {
+        let line = line.replace("\\|", "\0");
+        let cells: Vec<_> = line.split('|').map(|cell| cell.trim().replace('\0', "|")).collect();
+        let [_, theirs, ours, remark, _] = cells.as_slice() else { panic!("{line}") };
+        let code = |cell: &str| cell.strip_prefix('`')?.strip_suffix('`').map(str::to_owned);
+        let theirs = code(theirs).unwrap();
+        assert!(ours.is_empty() || code(ours).is_some(), "{theirs} has {ours}");
+        (theirs, code(ours), remark.clone())
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_tables_have_what_is_compiled() {
+    let ours = rows().into_iter().filter_map(|(theirs, ours, _)| Some((theirs, without_space(&ours?))));
+    let (ours, compiled): (Vec<_>, _) = (ours.collect(), functions());
+    for (row, function) in ours.iter().zip(&compiled) {
+        assert_eq!(row, function);
+    }
+    assert_eq!((ours.len(), compiled.len()), (42, 42));
+}
+
+/// Where there is nothing, there is a reason.
+#[test]
+fn what_has_no_counterpart_has_a_reason() {
+    let without: Vec<_> = rows().into_iter().filter(|(_, ours, _)| ours.is_none()).collect();
+    assert!(!without.is_empty());
+    for (theirs, _, remark) in without {
+        assert!(remark.ends_with('.') && remark.split(' ').count() > 3, "{theirs}: {remark}");
+    }
+}
+
+fn sessions() -> Sessions<DynStore> {
+    with_expiry(store(), with_signed().unwrap(), on_inactivity())
+}
+
+fn guard() -> CsrfGuard {
+    CsrfGuard::new([PAGE])
+}
+
+/// What a handler says.
+fn said(what: impl serde::Serialize) -> Json<Value> {
+    Json(json!(what))
+}
+
+fn app(filter: SessionLayer) -> Router {
+    let app =
+        Router::new().route("/name", extracted()).route("/greeting", greeting()).route("/account", login_required());
+    let app = app
+        .route(
+            "/insert",
+            post(async |mut session: OpenSession| {
+                inserted(&mut session).unwrap();
+                let first = got(&session).unwrap();
+                value_inserted(&mut session).unwrap();
+                said((first, value_got(&session).unwrap(), modified(&session)))
+            }),
+        )
+        .route(
+            "/take",
+            post(async |mut session: OpenSession| {
+                let taken = (removed(&mut session).unwrap(), value_removed(&mut session).unwrap());
+                inserted(&mut session).unwrap();
+                cleared(&mut session);
+                said((taken, got(&session).unwrap()))
+            }),
+        )
+        .route(
+            "/times",
+            post(async |mut session: OpenSession| {
+                inserted(&mut session).unwrap();
+                let (at, within) = (expiring_at(&session), expiring_in(&session));
+                said((at > UnixTime::now(), (1700..=1800).contains(&within), named(&session).to_string()))
+            }),
+        )
+        .route(
+            "/login",
+            post(async |mut session: OpenSession| {
+                let attempt = authenticate(&session, "7").await.unwrap();
+                assert_eq!(attempt, id(&session, &User { id: 7 }).await.unwrap());
+                login(&mut session, &attempt).await.unwrap();
+                said((user(&session), permission_required(&session)))
+            }),
+        )
+        .route("/elsewhere", post(async |session: OpenSession| session_auth_hash(&session).await))
+        .route("/cycle", post(async |mut session: OpenSession| cycled(&mut session).await))
+        .route("/logout", post(async |session: OpenSession| logout(session).await))
+        .route("/flush", post(async |session: OpenSession| flushed(session).await));
+    built(app, filter)
+}
+
+/// A browser with one cookie.
+struct Browser {
+    app: Router,
+    cookie: Option<String>,
+}
+
+impl Browser {
+    fn on(filter: SessionLayer) -> Self {
+        Self { app: app(filter), cookie: None }
+    }
+
+    async fn asks(&mut self, method: &str, path: &str) -> (StatusCode, String) {
+        let mut request = Request::builder().method(method).uri(path).header("origin", PAGE);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        let response = self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        if let Some(cookie) = response.headers().get(SET_COOKIE) {
+            self.cookie = cookie.to_str().unwrap().split(';').next().map(str::to_owned);
+        }
+        let status = response.status();
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn posts(&mut self, path: &str) -> String {
+        let (status, body) = self.asks("POST", path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+}
+
+#[tokio::test]
+async fn what_is_compiled_does_what_the_table_says() {
+    let mut browser = Browser::on(filter(sessions(), guard()));
+    assert_eq!(browser.posts("/insert").await, r#"[["apples"],["apples"],true]"#);
+    assert_eq!(browser.posts("/take").await, r#"[[["apples"],null],null]"#);
+    let times: Value = serde_json::from_str(&browser.posts("/times").await).unwrap();
+    let (_, name) = browser.asks("GET", "/name").await;
+    assert_eq!(times, json!([true, true, name]));
+
+    assert_eq!(browser.asks("GET", "/account").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.asks("GET", "/greeting").await.1, "stranger");
+    let before = browser.cookie.clone();
+    assert_eq!(browser.posts("/login").await, r#"["7",true]"#);
+    assert_ne!(before, browser.cookie, "it rotates");
+    assert_eq!(browser.asks("GET", "/account").await, (StatusCode::OK, "7".to_owned()));
+
+    let mut elsewhere = Browser { app: browser.app.clone(), cookie: None };
+    elsewhere.posts("/login").await;
+    browser.posts("/elsewhere").await;
+    assert_eq!(elsewhere.asks("GET", "/account").await.0, StatusCode::UNAUTHORIZED);
+    let before = browser.cookie.clone();
+    browser.posts("/cycle").await;
+    assert_ne!(before, browser.cookie);
+    assert_eq!(browser.asks("GET", "/account").await.1, "7");
+    browser.posts("/logout").await;
+    assert_eq!(browser.asks("GET", "/account").await.0, StatusCode::UNAUTHORIZED);
+    browser.posts("/login").await;
+    browser.posts("/flush").await;
+    assert_eq!(browser.asks("GET", "/account").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_cookie_is_as_it_was_asked_for() {
+    let set_by = async |filter: SessionLayer| {
+        let request = Request::post("/insert").header("origin", PAGE).body(Body::empty()).unwrap();
+        let response = app(filter).oneshot(request).await.unwrap();
+        response.headers()[SET_COOKIE].to_str().unwrap().to_owned()
+    };
+    assert!(set_by(with_name(filter(sessions(), guard())).unwrap()).await.starts_with("__Host-shop="));
+    assert!(set_by(with_same_site(filter(sessions(), guard()))).await.ends_with("; SameSite=Strict"));
+    let lax = set_by(with_secure(sessions(), guard())).await;
+    assert!(lax.starts_with("id=") && lax.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{lax}");
+
+    let request = Request::get("/account").header("accept", "text/html").body(Body::empty()).unwrap();
+    let response = app(login_url(filter(sessions(), guard()))).oneshot(request).await.unwrap();
+    assert_eq!((response.status(), &response.headers()[LOCATION]), (StatusCode::SEE_OTHER, &"/login".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn outside_of_a_request() {
+    let sessions = sessions();
+    let mut session = begun(&sessions).unwrap();
+    session.insert("cart", &["apples"]).unwrap();
+    saved(&sessions, &mut session).await.unwrap();
+    let found = loaded(&sessions, &session.cookie()).await.unwrap().unwrap();
+    assert_eq!(found.get::<Vec<String>>("cart").unwrap().unwrap(), ["apples"]);
+    assert!(deleted(&sessions, found.handle()).await.unwrap());
+    assert!(loaded(&sessions, &session.cookie()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_store() {
+    let (store, now) = (store(), UnixTime::from_secs(1_000_000));
+    let deadlines = Deadlines { idle: UnixTime::from_secs(1_001_800), absolute: UnixTime::from_secs(1_043_200) };
+    let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: b"data".as_slice().into() };
+    let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+    let Created::Done(version) = store_create(&store, handle, content.clone(), now).await.unwrap() else {
+        panic!("it is new")
+    };
+    let swapped = store_save(&store, handle, version, content.clone(), now).await.unwrap();
+    assert!(matches!(swapped, Swapped::Done(_)), "{swapped:?}");
+    let again = store_save(&store, handle, version, content.clone(), now).await.unwrap();
+    assert!(!matches!(again, Swapped::Done(_)), "{again:?}");
+    assert_eq!(store_load(&store, handle, now).await.unwrap().unwrap().content.bytes, content.bytes);
+    assert!(store_delete(&store, handle, now).await.unwrap());
+    assert!(store_load(&store, handle, now).await.unwrap().is_none());
+
+    let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+    store_create(&store, handle, content, now).await.unwrap();
+    // By the clock of the system it ended long ago.
+    assert_eq!(delete_expired(&store).await.unwrap(), 1);
+}
