@@ -18,6 +18,7 @@ mod disk;
 mod error;
 mod event;
 pub mod laws;
+mod life;
 mod memory;
 #[cfg(any(feature = "nats", feature = "redis"))]
 mod names;
@@ -42,6 +43,7 @@ pub use current::Session;
 pub use disk::{DiskStore, OpenError};
 pub use error::SessionError;
 pub use event::{Event, Events};
+pub use life::CookieLife;
 pub use memory::MemoryStore;
 #[cfg(feature = "nats")]
 pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};

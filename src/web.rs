@@ -26,9 +26,15 @@ mod extract;
 #[cfg(feature = "tower")]
 mod layer;
 #[cfg(feature = "tower")]
+mod origin;
+#[cfg(feature = "tower")]
+mod preflight;
+#[cfg(feature = "tower")]
 mod problem;
 #[cfg(feature = "tower")]
 mod revocation;
+#[cfg(feature = "tower")]
+mod session_cookie;
 #[cfg(feature = "tower")]
 mod session_filter;
 #[cfg(feature = "tower")]
@@ -36,6 +42,10 @@ mod session_layer;
 #[cfg(feature = "tower")]
 mod session_slot;
 mod set_cookie;
+#[cfg(feature = "tower")]
+mod sign_in_page;
+#[cfg(feature = "tower")]
+mod step_up;
 
 #[cfg(feature = "tower")]
 pub use affinity::{Affinity, MAX_NODE_NAME, node_for};
@@ -47,11 +57,15 @@ pub use cookie::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, cookies_named};
 #[cfg(feature = "tower")]
 pub use csrf::{CrossSite, CsrfGuard};
 #[cfg(feature = "axum")]
-pub use extract::{FilterMissing, SignedIn};
+pub use extract::{AtLevel, FilterMissing, Recent, SignedIn};
 #[cfg(feature = "tower")]
 pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 #[cfg(feature = "tower")]
+pub use origin::OriginError;
+#[cfg(feature = "tower")]
 pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
+#[cfg(feature = "tower")]
+pub use session_cookie::{SessionCookie, SessionCookieError};
 #[cfg(feature = "tower")]
 pub use session_layer::{SessionFuture, SessionLayer, SessionService};
 #[cfg(feature = "tower")]
@@ -59,3 +73,7 @@ pub use session_slot::{OpenSession, SessionSlot, SlotError};
 pub use set_cookie::{
     CookieError, HostPrefix, MAX_SET_COOKIE, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie,
 };
+#[cfg(feature = "tower")]
+pub use sign_in_page::local_path;
+#[cfg(feature = "tower")]
+pub use step_up::{Required, StepUp};

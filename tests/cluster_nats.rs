@@ -24,7 +24,7 @@ use countersign::session::{
     Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Kind, Lifetimes, NatsOptions,
     NatsStore, Pepper, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionLayer};
+use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionCookie, SessionLayer};
 use http::{Request, StatusCode};
 use races::{DEADLINES, NOW, content, count_together, outlived, revivals_after, session};
 use std::collections::BTreeMap;
@@ -312,7 +312,8 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
             });
         };
         let visits = async |session: OpenSession| session.get::<u64>("visits").unwrap().unwrap_or(0).to_string();
-        let filter = SessionLayer::without_tls(sessions, CsrfGuard::new(["http://shop"]), Duration::from_secs(3));
+        let filter = SessionLayer::new(sessions, CsrfGuard::new(["http://shop"]).unwrap(), Duration::from_secs(3));
+        let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
         Router::new().route("/", get(visits).post(visit)).layer(filter.with_affinity(Affinity::new(name).unwrap()))
     };
     let (ahead, between) = (app("a", nats.url()).await, app("b", nats.url()).await);

@@ -26,7 +26,7 @@ use countersign::session::{
     DiskStore, DynStore, Lifetimes, MemoryStore, NatsOptions, NatsStore, Pepper, RedisOptions, RedisStore,
     SessionError, Sessions,
 };
-use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionLayer};
+use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionCookie, SessionLayer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -50,7 +50,8 @@ impl Node {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10 });
         let affinity = Affinity::new(name).unwrap();
-        let filter = SessionLayer::without_tls(sessions, CsrfGuard::new([""; 0]), Duration::from_secs(5));
+        let filter = SessionLayer::new(sessions, CsrfGuard::new([""; 0]).unwrap(), Duration::from_secs(5));
+        let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
         let who = async move |session: OpenSession| format!("{name} {}", session.user().unwrap_or("nobody"));
         let app = Router::new()
             .route("/", get(who))

@@ -10,10 +10,10 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use countersign::UnixTime;
 use countersign::session::{
-    Attempt, Content, Created, Deadlines, DynStore, Entry, Handle, Kind, Lifetimes, MemoryStore, Pepper, Session,
-    SessionError, SessionStore, Sessions, StoreError, Swapped,
+    Attempt, Content, CookieLife, Created, Deadlines, DynStore, Entry, Handle, Kind, Lifetimes, MemoryStore, Pepper,
+    Session, SessionError, SessionStore, Sessions, StoreError, Swapped,
 };
-use countersign::web::{CookieError, CsrfGuard, OpenSession, SessionLayer, SignedIn};
+use countersign::web::{CsrfGuard, OpenSession, SameSite, SessionCookie, SessionCookieError, SessionLayer, SignedIn};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -121,13 +121,13 @@ fn filter(sessions: Sessions<DynStore>, guard: CsrfGuard) -> SessionLayer {
 }
 
 // theirs: SessionManagerLayer::with_name
-fn with_name(filter: SessionLayer) -> Result<SessionLayer, CookieError> {
-    filter.with_cookie_name("shop")
+fn with_name(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
+    filter.with_cookie(SessionCookie::new().with_name("shop"))
 }
 
 // theirs: SessionManagerLayer::with_same_site(SameSite::Strict)
-fn with_same_site(filter: SessionLayer) -> SessionLayer {
-    filter.same_site_strict()
+fn with_same_site(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
+    filter.with_cookie(SessionCookie::new().with_same_site(SameSite::Strict))
 }
 
 // theirs: SessionManagerLayer::with_expiry
@@ -136,13 +136,28 @@ fn with_expiry(store: DynStore, pepper: Pepper, lifetimes: Lifetimes) -> Session
 }
 
 // theirs: SessionManagerLayer::with_secure(false)
-fn with_secure(sessions: Sessions<DynStore>, guard: CsrfGuard) -> SessionLayer {
-    SessionLayer::without_tls(sessions, guard, Duration::from_millis(250))
+fn with_secure(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
+    filter.with_cookie(SessionCookie::new().without_tls())
+}
+
+// theirs: SessionManagerLayer::with_path
+fn with_path(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
+    filter.with_cookie(SessionCookie::new().with_path("/app"))
+}
+
+// theirs: SessionManagerLayer::with_domain
+fn with_domain(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
+    filter.with_cookie(SessionCookie::new().with_domain("shop.example"))
 }
 
 // theirs: SessionManagerLayer::with_signed
 fn with_signed() -> countersign::Result<Pepper> {
     Pepper::new(b"an obvious test key of 32 bytes!")
+}
+
+// theirs: Expiry::OnSessionEnd
+fn on_session_end(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
+    filter.with_cookie(SessionCookie::new().with_life(CookieLife::Browser))
 }
 
 // theirs: Expiry::OnInactivity
@@ -291,7 +306,7 @@ fn the_tables_have_what_is_compiled() {
     for (row, function) in ours.iter().zip(&compiled) {
         assert_eq!(row, function);
     }
-    assert_eq!((ours.len(), compiled.len()), (42, 42));
+    assert_eq!((ours.len(), compiled.len()), (45, 45));
 }
 
 /// Where there is nothing, there is a reason.
@@ -309,7 +324,7 @@ fn sessions() -> Sessions<DynStore> {
 }
 
 fn guard() -> CsrfGuard {
-    CsrfGuard::new([PAGE])
+    CsrfGuard::new([PAGE]).unwrap()
 }
 
 /// What a handler says.
@@ -434,13 +449,22 @@ async fn the_cookie_is_as_it_was_asked_for() {
         response.headers()[SET_COOKIE].to_str().unwrap().to_owned()
     };
     assert!(set_by(with_name(filter(sessions(), guard())).unwrap()).await.starts_with("__Host-shop="));
-    assert!(set_by(with_same_site(filter(sessions(), guard()))).await.ends_with("; SameSite=Strict"));
-    let lax = set_by(with_secure(sessions(), guard())).await;
+    assert!(set_by(with_same_site(filter(sessions(), guard())).unwrap()).await.ends_with("; SameSite=Strict"));
+    let in_app = set_by(with_path(filter(sessions(), guard())).unwrap()).await;
+    assert!(in_app.starts_with("__Secure-id=") && in_app.contains("; Path=/app;"), "{in_app}");
+    let for_all = set_by(with_domain(filter(sessions(), guard())).unwrap()).await;
+    assert!(for_all.starts_with("__Secure-id=") && for_all.contains("; Domain=shop.example;"), "{for_all}");
+    let until_closed = set_by(on_session_end(filter(sessions(), guard())).unwrap()).await;
+    assert!(!until_closed.contains("Max-Age") && !until_closed.contains("Expires"), "{until_closed}");
+    let lax = set_by(with_secure(filter(sessions(), guard())).unwrap()).await;
     assert!(lax.starts_with("id=") && lax.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{lax}");
 
     let request = Request::get("/account").header("accept", "text/html").body(Body::empty()).unwrap();
     let response = app(login_url(filter(sessions(), guard()))).oneshot(request).await.unwrap();
-    assert_eq!((response.status(), &response.headers()[LOCATION]), (StatusCode::SEE_OTHER, &"/login".parse().unwrap()));
+    assert_eq!(
+        (response.status(), &response.headers()[LOCATION]),
+        (StatusCode::SEE_OTHER, &"/login?next=/account".parse().unwrap())
+    );
 }
 
 #[tokio::test]

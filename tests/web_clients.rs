@@ -14,7 +14,7 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 use axum::routing::{get, post};
 use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, SessionError, Sessions};
-use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
+use countersign::web::{CsrfGuard, OpenSession, SessionCookie, SessionLayer};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -107,7 +107,8 @@ async fn serve(pages: Pages) -> String {
     let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
     let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10 });
-    let filter = SessionLayer::without_tls(sessions, CsrfGuard::new([&*origin]), Duration::from_secs(1));
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([&*origin]).unwrap(), Duration::from_secs(1));
+    let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
     let app = Router::new()
         .route("/write", post(write))
         .route("/read", get(read))

@@ -21,8 +21,8 @@ use countersign::session::{
 };
 use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
 use countersign::web::{
-    BearerLayer, CookieError, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
-    SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SameSite,
+    SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
 use countersign::{HeldClock, Refusal, UnixTime, Window};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -231,6 +231,15 @@ async fn renew(store: Extension<Flaky>, mut session: OpenSession) -> String {
     format!("{outcome:?}")
 }
 
+async fn cart(session: Option<OpenSession>) -> &'static str {
+    if session.is_some() { "a cart" } else { "no cart" }
+}
+
+/// Takes a refusal into its own hands.
+async fn ask(signed_in: Result<SignedIn, axum::response::Response>) -> String {
+    signed_in.map_or_else(|refusal| refusal.status().as_u16().to_string(), |_| "in".to_owned())
+}
+
 async fn greet(signed_in: Option<SignedIn>) -> String {
     let user = signed_in.as_ref().and_then(|SignedIn(session)| session.user());
     user.unwrap_or("stranger").to_owned()
@@ -260,6 +269,8 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/impatient", get(impatient))
         .route("/devices", get(devices))
         .route("/greet", get(greet))
+        .route("/cart", get(cart))
+        .route("/ask", get(ask))
         .route("/visit", get(write))
         .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
         .route("/out-elsewhere", post(async |session: OpenSession| session.sign_out_elsewhere().await))
@@ -292,7 +303,7 @@ fn cookie_of(response: &Response<()>) -> String {
 
 #[tokio::test]
 async fn a_visitor_gets_a_cookie_with_the_first_write_and_the_store_is_asked_no_more_than_it_must() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let (response, body) = own(&app, Method::GET, "/", "a=b").await;
     assert_eq!((body.as_str(), store.calls()), ("open", 0));
     assert!([SET_COOKIE, VARY, CACHE_CONTROL].iter().all(|name| !response.headers().contains_key(name)));
@@ -326,7 +337,7 @@ async fn a_visitor_gets_a_cookie_with_the_first_write_and_the_store_is_asked_no_
 
 #[tokio::test]
 async fn signing_in_changes_the_cookie_and_signing_out_takes_it_away() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let planted = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     let (response, _) = own(&app, Method::POST, "/in", &planted).await;
     let cookie = cookie_of(&response);
@@ -350,7 +361,7 @@ async fn signing_in_changes_the_cookie_and_signing_out_takes_it_away() {
 /// makes a cookie up of what is public signs nobody out.
 #[tokio::test]
 async fn a_logout_by_the_cookie_of_before_ends_what_came_of_it() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     for steps_up in [false, true] {
         let before = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
         let mut cookies = vec![before.clone(), cookie_of(&own(&app, Method::POST, "/in", &before).await.0)];
@@ -374,7 +385,7 @@ async fn a_logout_by_the_cookie_of_before_ends_what_came_of_it() {
 
 #[tokio::test]
 async fn another_site_cannot_act_for_the_person() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/"));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().exempting(|request| request.uri.path() == "/"));
     let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     store.calls();
     type Headers = &'static [(&'static str, &'static str)];
@@ -403,7 +414,7 @@ async fn another_site_cannot_act_for_the_person() {
     assert_eq!(send(&app, Method::GET, "/read", &[("sec-fetch-site", "cross-site")]).await.0.status(), StatusCode::OK);
     assert_eq!(send(&app, Method::POST, "/", &[("sec-fetch-site", "cross-site")]).await.1, "posted");
     // To see what would be refused.
-    let (app, _) = self::app(CsrfGuard::new([ORIGIN]).logging_only());
+    let (app, _) = self::app(CsrfGuard::new([ORIGIN]).unwrap().logging_only());
     let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     for (headers, status) in [
         (&[("sec-fetch-site", "cross-site"), ("cookie", &cookie)][..], StatusCode::OK),
@@ -417,14 +428,14 @@ async fn another_site_cannot_act_for_the_person() {
 /// Neither the types of the filter nor its answer, printed whole, show what a browser or the store keeps.
 #[tokio::test]
 async fn no_cookie_is_shown() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let signed_in = own(&app, Method::POST, "/in", "").await.0;
     let cookie = cookie_of(&signed_in);
     let (_, value) = cookie.split_once('=').unwrap();
     let (written, said) = own(&app, Method::POST, "/shown", &cookie).await;
     assert_eq!(written.status(), StatusCode::OK);
     let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let set_cookie = SetCookie::host("id", value).http_only();
     let shown = format!("{said} {signed_in:?} {written:?} {layer:?} {:?} {set_cookie:?}", layer.sessions());
     let key = core::str::from_utf8(KEY).unwrap();
@@ -440,7 +451,7 @@ async fn no_cookie_is_shown() {
 /// Within the deadline, with the cookie kept; and back as soon as the store is, without a restart.
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_in_time() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     store.go_away(true);
     // All at once, as they come when a store goes away.
@@ -479,7 +490,7 @@ async fn a_store_that_is_away_is_a_503_in_time() {
 /// Each call is in time, all of them together are not: the deadline is the request's.
 #[tokio::test(start_paused = true)]
 async fn a_slow_store_does_not_add_up() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     for (pace, status) in [(40, StatusCode::OK), (60, StatusCode::SERVICE_UNAVAILABLE)] {
         store.0.pace.store(pace, Ordering::Relaxed);
@@ -494,7 +505,7 @@ async fn a_slow_store_does_not_add_up() {
 async fn pages_are_redirected_and_scripts_are_told() {
     let sessions =
         Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let filter = filter.signing_in_at(HeaderValue::from_static("/sign-in"));
     let routes = Router::new()
         .route("/account", get(|SignedIn(session): SignedIn| async move { session.user().unwrap().to_owned() }));
@@ -508,7 +519,7 @@ async fn pages_are_redirected_and_scripts_are_told() {
         let (response, _) = send(&app, Method::GET, "/account", &[page]).await;
         assert_eq!(
             (response.status(), &response.headers()[LOCATION]),
-            (StatusCode::SEE_OTHER, &HeaderValue::from_static("/sign-in"))
+            (StatusCode::SEE_OTHER, &HeaderValue::from_static("/sign-in?next=/account"))
         );
         assert_eq!(
             (&response.headers()[CACHE_CONTROL], response.extensions().get()),
@@ -538,7 +549,7 @@ async fn pages_are_redirected_and_scripts_are_told() {
 /// What was written stays written: who has signed in gets the cookie for it, also when the rest of the request fails.
 #[tokio::test]
 async fn a_failed_write_after_signing_in_keeps_the_cookie() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let before = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     let (response, _) = own(&app, Method::POST, "/luggage", &before).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -551,7 +562,7 @@ async fn a_failed_write_after_signing_in_keeps_the_cookie() {
 /// Browsers add some credentials by themselves, and open sockets (`Upgrade`) for other sites with cookies.
 #[tokio::test]
 async fn what_a_browser_adds_by_itself_vouches_for_nothing() {
-    let (app, store) = app(CsrfGuard::new(["HTTPS://Shop.example/"]));
+    let (app, store) = app(CsrfGuard::new(["HTTPS://Shop.example/"]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     store.calls();
     let foreign =
@@ -573,7 +584,7 @@ async fn what_a_browser_adds_by_itself_vouches_for_nothing() {
 /// refused, and not forgotten in silence.
 #[tokio::test]
 async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() != "/read"));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().exempting(|request| request.uri.path() != "/read"));
     let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
     assert_eq!((response.status(), store.calls()), (StatusCode::FORBIDDEN, 0));
     assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
@@ -586,7 +597,7 @@ async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
 /// A form of an old browser, which says nothing: its token opens the session, and without it there is none.
 #[tokio::test]
 async fn a_form_vouches_for_a_browser_that_says_nothing() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]).letting_forms_vouch());
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap().letting_forms_vouch());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let token = own(&app, Method::GET, "/form-token", &cookie).await.1;
     let post = async |path: &str, body: &str, headers: &[(&str, &str)]| {
@@ -611,7 +622,7 @@ async fn a_form_vouches_for_a_browser_that_says_nothing() {
 
 #[tokio::test]
 async fn a_call_that_is_given_up_gives_the_session_back() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     assert_eq!(own(&app, Method::GET, "/impatient", &cookie).await.1, "true true");
 }
@@ -619,7 +630,7 @@ async fn a_call_that_is_given_up_gives_the_session_back() {
 /// Mistakes of the application are 500s that say in the extensions what they are.
 #[tokio::test]
 async fn mistakes_are_told_to_the_log() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let (response, _) = own(&app, Method::GET, "/twice", &cookie).await;
     assert_eq!(
@@ -633,7 +644,7 @@ async fn mistakes_are_told_to_the_log() {
         (StatusCode::INTERNAL_SERVER_ERROR, Some(&FilterMissing))
     );
     let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<VerifiedToken>(60));
     let (response, _) = own(&unnamed, Method::GET, "/", "").await;
     assert_eq!(
@@ -645,7 +656,7 @@ async fn mistakes_are_told_to_the_log() {
 /// A renewal whose answer is late: what the store keeps in the end is what the browser gets.
 #[tokio::test]
 async fn a_renewal_that_was_given_up_does_not_lock_anybody_out() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let before = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let (response, body) = own(&app, Method::POST, "/renew", &before).await;
     assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "Err(Store(Unavailable))"));
@@ -657,7 +668,7 @@ async fn a_renewal_that_was_given_up_does_not_lock_anybody_out() {
 /// A logout beside a request that writes: the write comes too late, and says so.
 #[tokio::test]
 async fn a_write_after_a_logout_is_refused_and_told() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let (response, body) = own(&app, Method::POST, "/late", &cookie).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
@@ -676,7 +687,7 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let clock = Arc::new(AtomicU64::new(1_800_000_000));
     let told = Arc::clone(&clock);
     let by_clock = move || UnixTime::from_secs(told.load(Ordering::Relaxed));
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE).with_clock(by_clock.clone());
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE).with_clock(by_clock.clone());
 
     let (key, profile) = (MacKey::new(KEY).unwrap(), Profile::new("shop/api").unwrap());
     let token = |user: &str, stamp, epoch: Option<u64>| {
@@ -790,7 +801,7 @@ fn reasons_are_words() {
 /// any token beside the cookie.
 #[tokio::test]
 async fn a_bearer_token_lifts_what_is_unknown_and_nothing_else() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     store.calls();
     let with_token = [("cookie", cookie.as_str()), ("authorization", "Bearer x")];
@@ -812,7 +823,7 @@ async fn a_bearer_token_lifts_what_is_unknown_and_nothing_else() {
 /// Clients that offer HTTP/2 in the clear, `curl --http2` and that of the JDK, ask for an upgrade with every request.
 #[tokio::test]
 async fn only_the_handshake_of_a_websocket_is_guarded_as_one() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let get = async |upgrades: &[&'static str]| {
         let headers = upgrades.iter().map(|upgrade| ("upgrade", *upgrade));
@@ -841,7 +852,7 @@ fn forged_cookies(count: usize) -> String {
 /// What no pepper of ours has marked is not looked for, and nobody waits for a position beside it.
 #[tokio::test]
 async fn a_forged_cookie_costs_no_call_of_the_store() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let forged = forged_cookies(9);
     store.calls();
@@ -859,7 +870,7 @@ async fn a_forged_cookie_costs_no_call_of_the_store() {
 fn a_slot_that_is_opened_twice_at_once_loses_no_write() {
     let sessions =
         Sessions::new(DynStore::new(MemoryStore::new(1 << 24, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let filter: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let service = filter.layer(tower::service_fn(async |request: Request<()>| {
         let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
         let mut session = slot.open().await.unwrap();
@@ -887,7 +898,7 @@ fn a_slot_that_is_opened_twice_at_once_loses_no_write() {
 /// Whoever can plant cookies can fill the header in front of ours, and names ours.
 #[tokio::test]
 async fn a_cookie_is_found_wherever_it_stands() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     store.calls();
     let in_front = [
@@ -911,7 +922,7 @@ async fn a_cookie_is_found_wherever_it_stands() {
 /// Behind the bounds there may be a cookie that nobody has looked at: it is not replaced, and what is written is refused aloud.
 #[tokio::test]
 async fn what_was_not_read_to_its_end_is_not_overwritten() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let mut ended = String::new();
     for _ in 0..9 {
@@ -937,7 +948,7 @@ async fn what_was_not_read_to_its_end_is_not_overwritten() {
 /// A browser sends what it had when the request began: the answer to another one may have changed the cookie meanwhile.
 #[tokio::test]
 async fn a_late_request_makes_no_session_over_another() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     let first = cookie_of(&own(&app, Method::POST, "/in", &anonymous).await.0);
     let second = cookie_of(&own(&app, Method::POST, "/in", &first).await.0);
@@ -956,7 +967,7 @@ async fn a_late_request_makes_no_session_over_another() {
 /// Of a session that is over nothing lives: its holder begins another one, once.
 #[tokio::test]
 async fn a_cookie_of_a_session_that_is_over_is_replaced_once() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     for path in ["/write", "/in"] {
         let over = cookie_of(&own(&app, Method::POST, path, "").await.0);
         let handle = Credential::parse(over.split_once('=').unwrap().1.as_bytes()).unwrap().handle();
@@ -980,7 +991,7 @@ async fn a_cookie_of_a_session_that_is_over_is_replaced_once() {
 /// browser that holds it back.
 #[tokio::test]
 async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]).exempting(|request| request.uri.path() == "/write"));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap().exempting(|request| request.uri.path() == "/write"));
     let get = async |path: &str, method: Method, mode: &str, dest: &str| {
         let headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
         send(&app, method, path, &headers).await
@@ -1007,7 +1018,8 @@ async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
 async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
     let sessions =
         Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE).same_site_strict();
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
+    let filter = filter.with_cookie(SessionCookie::new().with_same_site(SameSite::Strict)).unwrap();
     let app = Router::new().route("/visit", get(write)).route("/read", get(read)).layer(filter);
     let (response, _) = own(&app, Method::GET, "/visit", "").await;
     assert!(response.headers()[SET_COOKIE].to_str().unwrap().ends_with("; SameSite=Strict"));
@@ -1021,7 +1033,7 @@ async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
 /// The client of the JDK puts what it got with `Max-Age` alone into quotes, beside attributes of RFC 2965.
 #[tokio::test]
 async fn a_client_that_quotes_is_known() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     store.0.position.store(1, Ordering::Relaxed);
     let response = own(&app, Method::POST, "/in", "").await.0;
     let cookie = cookie_of(&response);
@@ -1045,7 +1057,7 @@ async fn a_client_that_quotes_is_known() {
 /// A form for somebody who has no session yet: its token is of one that is made for it.
 #[tokio::test]
 async fn a_form_for_nobody_gets_a_session() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).letting_forms_vouch());
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().letting_forms_vouch());
     let (response, token) = send(&app, Method::GET, "/form-token", &[]).await;
     assert_eq!(store.calls(), 1);
     let cookie = cookie_of(&response);
@@ -1058,7 +1070,7 @@ async fn a_form_for_nobody_gets_a_session() {
 /// Whoever signs out is told so only if a session has ended.
 #[tokio::test]
 async fn an_end_that_ended_nothing_is_not_acknowledged() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     for path in ["/out", "/out-everywhere", "/out-elsewhere"] {
         for stranger in ["", "a=b", &forged_cookies(3), "__Host-id=junk"] {
@@ -1075,7 +1087,7 @@ async fn an_end_that_ended_nothing_is_not_acknowledged() {
 /// A page that greets whoever is signed in, and everybody else too; but nobody while it is not known who it is.
 #[tokio::test]
 async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     for (cookie, greeted) in [("", "stranger"), (&anonymous, "stranger"), (&cookie, "alice")] {
@@ -1085,6 +1097,8 @@ async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
     }
     store.go_away(true);
     assert_eq!(own(&app, Method::GET, "/greet", &cookie).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(own(&app, Method::GET, "/cart", &cookie).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(own(&app, Method::GET, "/ask", &cookie).await.1, "503");
     let unfiltered = Router::new().route("/greet", get(greet));
     let (response, _) = own(&unfiltered, Method::GET, "/greet", &cookie).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -1095,7 +1109,7 @@ async fn an_optional_user_is_none_only_where_nobody_is_signed_in() {
 /// has replaced: both are answered with one and the same new cookie.
 #[tokio::test]
 async fn a_sign_in_that_is_sent_twice_signs_in_both_times() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let anonymous = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     let signed_in = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     for cookie in [anonymous, signed_in] {
@@ -1119,7 +1133,7 @@ async fn another_user_takes_the_place_of_one_whose_answer_was_lost() {
     let told = Arc::clone(&clock);
     let store = MemoryStore::new(1 << 20, 1 << 20);
     let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE)
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
         .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
     let as_bob = async |mut session: OpenSession| -> Result<(), SessionError> {
         let attempt = session.attempt("bob").await?;
@@ -1146,7 +1160,7 @@ async fn another_user_takes_the_place_of_one_whose_answer_was_lost() {
 /// A read is right, whatever has become of the session since, and whoever was seen by it.
 #[tokio::test]
 async fn an_answer_that_has_only_read_is_not_refused() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let renewed = cookie_of(&own(&app, Method::POST, "/renew", &cookie).await.0);
     // The first request with the new cookie notes that it was seen; the session ends in between.
@@ -1158,7 +1172,7 @@ async fn an_answer_that_has_only_read_is_not_refused() {
         user
     };
     let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let app = Router::new().route("/", get(read_and_end)).layer(filter);
     let (response, body) = own(&app, Method::GET, "/", &renewed).await;
     assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "alice"));
@@ -1174,7 +1188,7 @@ async fn a_connection_hears_that_its_session_has_ended() {
     let clock = Arc::new(AtomicU64::new(1_800_000_000));
     let told = Arc::clone(&clock);
     let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
-    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]), DEADLINE)
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
         .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
     let waiting: Arc<std::sync::Mutex<Option<Waiting>>> = Arc::default();
     let place = Arc::clone(&waiting);
@@ -1216,11 +1230,11 @@ async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {
         let sessions =
             Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(key).unwrap(), LIFETIMES);
-        SessionLayer::without_tls(sessions, CsrfGuard::new([ORIGIN]), DEADLINE)
+        SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
     };
     let app = |name: &str, key: &[u8]| {
         let routes = Router::new().route("/read", get(read)).route("/in", post(sign_in)).route("/out", post(sign_out));
-        routes.layer(layer(key).with_cookie_name(name).unwrap())
+        routes.layer(layer(key).with_cookie(SessionCookie::new().without_tls().with_name(name)).unwrap())
     };
     let (shop, desk) = (app("shop", KEY), app("desk", b"the obvious key of someone else!"));
     let in_shop = cookie_of(&own(&shop, Method::POST, "/in", "").await.0);
@@ -1231,9 +1245,4 @@ async fn two_applications_on_one_host_leave_each_other_alone() {
     assert_eq!(cookie_of(&gone), "desk=");
     assert_eq!(own(&shop, Method::GET, "/read", &jar).await.1, "alice 0");
     assert_eq!(own(&desk, Method::GET, "/read", &jar).await.1, "nobody 0");
-    for wrong in ["", "a b", "a=b", "__Host-id", "ü"] {
-        assert_eq!(layer(KEY).with_cookie_name(wrong).map(|_| ()), Err(CookieError::Name), "{wrong:?}");
-    }
-    assert!(layer(KEY).with_cookie_name(&"x".repeat(127)).is_ok());
-    assert!(layer(KEY).with_cookie_name(&"x".repeat(128)).is_err());
 }

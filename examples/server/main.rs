@@ -19,7 +19,7 @@ use axum::response::Response;
 use countersign::UnixTime;
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_heapless};
 use countersign::session::{Lifetimes, Pepper, Sessions};
-use countersign::web::{Affinity, CsrfGuard, SessionLayer};
+use countersign::web::{Affinity, CsrfGuard, SessionCookie, SessionLayer};
 use gate::Gate;
 use hostile::Journal;
 use secrets::Secrets;
@@ -63,9 +63,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = store::open(&store, &data).await?;
     // The page has these two names, and that of a balancer in front of it.
     let origins = [format!("http://{address}"), format!("http://localhost:{}", address.port())];
-    let guard = CsrfGuard::new(origins.into_iter().chain(origin));
+    let guard = CsrfGuard::new(origins.into_iter().chain(origin))?;
     let known = Sessions::new(sessions.clone(), Pepper::new(secrets.pepper.expose())?, LIFETIMES);
-    let mut filter = SessionLayer::without_tls(known, guard, DEADLINE).signing_in_at(HeaderValue::from_static("/"));
+    let filter = SessionLayer::new(known, guard, DEADLINE).with_cookie(SessionCookie::new().without_tls())?;
+    let mut filter = filter.signing_in_at(HeaderValue::from_static("/"));
     if let Some(node) = &node {
         let affinity = Affinity::new(node).ok_or("a node's name is up to 16 small letters, digits and hyphens")?;
         filter = filter.with_affinity(affinity);

@@ -3,6 +3,7 @@
 use super::credential::{Credential, Handle, SealedVerifier};
 use super::data::{self, Data, Values};
 use super::error::SessionError;
+use super::life::CookieLife;
 use super::record::{Record, SignedInUser};
 use super::store::{Content, Deadlines, Entry, Kind};
 use crate::UnixTime;
@@ -24,6 +25,7 @@ pub(super) enum Change {
     Remove(String),
     Update(Box<dyn Fn(&mut Values) + Send + Sync>),
     Label(String),
+    CookieLife(CookieLife),
     /// From the verifier that counted to the next one, in a request that came with this one.
     Renewal {
         from: SealedVerifier,
@@ -48,6 +50,7 @@ impl Change {
             Self::Insert(key, value) => record.data.insert(key, value),
             Self::Remove(key) => record.data.remove(key),
             Self::Label(label) => record.label.clone_from(label),
+            Self::CookieLife(life) => record.cookie_life = Some(*life),
             // Nothing on top of another renewal: its verifier is in a browser already.
             Self::Renewal { from, to, shown, now } => record.renew(*from, *to, *shown, *now),
             Self::Retirement { seen, until } => record.retire(*seen, *until),
@@ -73,6 +76,10 @@ pub struct Session {
     /// A new credential, and what a record keeps of it, until a save has told whether it counts: the call that made it may be dropped.
     pub(super) renewal: Option<Box<(Credential, SealedVerifier)>>,
     has_new_cookie: bool,
+    /// The store keeps that the browser is to keep the cookie for another time.
+    has_new_cookie_life: bool,
+    /// This request has pushed the idle deadline on.
+    is_touched: bool,
     /// An update has made something that cannot be read again.
     pub(super) has_misfit: bool,
     /// Something was given out that leads back to it: it is to be made, though nothing is in it.
@@ -107,6 +114,18 @@ impl Session {
         self.has_new_cookie
     }
 
+    /// True once the store keeps that the browser is to keep the cookie for another time.
+    #[cfg(feature = "tower")]
+    pub(crate) const fn has_new_cookie_life(&self) -> bool {
+        self.has_new_cookie_life
+    }
+
+    /// True if this request has pushed the idle deadline on.
+    #[cfg(feature = "tower")]
+    pub(crate) const fn is_touched(&self) -> bool {
+        self.is_touched
+    }
+
     /// True before it was ever saved.
     #[cfg(feature = "tower")]
     pub(crate) const fn is_unsaved(&self) -> bool {
@@ -125,6 +144,8 @@ impl Session {
             epoch: 0,
             renewal: None,
             has_new_cookie: false,
+            has_new_cookie_life: false,
+            is_touched: false,
             has_misfit: false,
             is_wanted: AtomicBool::new(false),
             making: Making::Free,
@@ -154,7 +175,7 @@ impl Session {
     ) -> Self {
         let mut record = self.record.clone();
         if record.user.as_ref().is_some_and(|before| before.name != user.name) {
-            (record.data, record.label) = (Data::default(), String::new());
+            (record.data, record.label, record.cookie_life) = (Data::default(), String::new(), None);
         }
         (record.user, record.verifier, record.generation) = (Some(user), sealed, generation);
         record.sent_again = None;
@@ -174,6 +195,7 @@ impl Session {
     pub(super) fn saved(&mut self, version: u64) {
         self.has_new_cookie |= self.version.is_none();
         self.version = Some(version);
+        self.has_new_cookie_life |= self.changes.iter().any(|change| matches!(change, Change::CookieLife(_)));
         self.changes.clear();
         // Where another request was faster, its verifier is the new one, and this one's counts until the grace is over.
         if let Some(renewal) = self.renewal.take()
@@ -213,6 +235,10 @@ impl Session {
         }
         let Content { deadlines, epoch, .. } = entry.content;
         (self.deadlines, self.epoch, self.version) = (deadlines, epoch, Some(entry.version));
+    }
+
+    pub(super) const fn touched(&mut self, idle: UnixTime) {
+        (self.deadlines.idle, self.is_touched) = (idle, true);
     }
 
     pub(super) fn change(&mut self, change: Change) {
@@ -270,6 +296,20 @@ impl Session {
     /// What the list of the user's sessions calls this one: a device, a place.
     pub fn set_label(&mut self, label: &str) {
         self.change(Change::Label(label.into()));
+    }
+
+    /// Says how long the browser keeps this session's cookie: "remember me", or not. It stays so through renewals, sign-ins of the same user included; say
+    /// it after [`sign_in`](super::Sessions::sign_in), as another user has the default again.
+    pub fn set_cookie_life(&mut self, life: CookieLife) {
+        if self.record.cookie_life != Some(life) {
+            self.change(Change::CookieLife(life));
+        }
+    }
+
+    /// How long the browser keeps its cookie, if the session was told.
+    #[must_use]
+    pub const fn cookie_life(&self) -> Option<CookieLife> {
+        self.record.cookie_life
     }
 
     /// A value of the application.

@@ -8,12 +8,14 @@
 //! 8 or 0         18, 8                                        JSON object
 //! ```
 //!
-//! Numbers are big-endian. The lowest flag is that of a session that arrives, the next one says that there is a time at which its cookie was sent again. A previous verifier that still counts without an end has the highest
+//! Numbers are big-endian. The lowest flag is that of a session that arrives, the next two say how long its cookie is kept, and the fourth that there is a
+//! time at which its cookie was sent again. A previous verifier that still counts without an end has the highest
 //! bit set in front of the time since which it does; without a user the length of the name is the largest there is.
 
 use super::credential::SealedVerifier;
 use super::data::Data;
 use super::error::SessionError;
+use super::life::CookieLife;
 use crate::UnixTime;
 use core::fmt;
 use std::boxed::Box;
@@ -37,7 +39,7 @@ const MAX_PREVIOUS: usize = 4;
 const ARRIVING: u8 = 1;
 
 /// The flag of a session whose cookie was sent again.
-const SENT_AGAIN: u8 = 2;
+const SENT_AGAIN: u8 = 8;
 
 /// In front of the time since which a previous verifier counts without an end.
 const UNREPLACED: u64 = 1 << 63;
@@ -51,6 +53,8 @@ pub(super) struct Record {
     pub(super) user: Option<SignedInUser>,
     /// What the list of devices calls it.
     pub(super) label: String,
+    /// How long the browser keeps its cookie, if it says so itself.
+    pub(super) cookie_life: Option<CookieLife>,
     /// Of the application's data.
     pub(super) schema: u32,
     pub(super) verifier: SealedVerifier,
@@ -108,6 +112,7 @@ impl Record {
             created: now,
             user: None,
             label: String::new(),
+            cookie_life: None,
             schema,
             verifier,
             generation: 0,
@@ -161,7 +166,8 @@ impl Record {
     }
 
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let Self { created, user, label, schema, verifier, generation, is_arriving, sent_again, previous, data } = self;
+        let Self { created, user, label, cookie_life, schema, verifier, generation, previous, data, .. } = self;
+        let Self { is_arriving, sent_again, .. } = self;
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&schema.to_be_bytes());
@@ -175,7 +181,8 @@ impl Record {
         bytes.extend_from_slice(&at.as_secs().to_be_bytes());
         bytes.push(level);
         let flags = [(*is_arriving, ARRIVING), (sent_again.is_some(), SENT_AGAIN)];
-        bytes.push(flags.iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, flag)| flags | flag));
+        let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, flag)| flags | flag);
+        bytes.push(flags | CookieLife::to_bits(*cookie_life));
         bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(&name_len.to_be_bytes());
         bytes.extend_from_slice(&len(label).to_be_bytes());
@@ -231,9 +238,20 @@ impl Record {
         };
         let label = text(&mut tail, label)?;
         let data = Data::decode(tail)?;
-        let is_arriving = flags & ARRIVING != 0;
-        let record =
-            Self { created, user, label, schema, verifier, generation, is_arriving, sent_again, previous, data };
+        let (is_arriving, cookie_life) = (flags & ARRIVING != 0, CookieLife::of_bits(flags));
+        let record = Self {
+            created,
+            user,
+            label,
+            cookie_life,
+            schema,
+            verifier,
+            generation,
+            is_arriving,
+            sent_again,
+            previous,
+            data,
+        };
         (layout == LAYOUT).then(|| Box::new(record))
     }
 }

@@ -232,7 +232,7 @@ impl<S: SessionStore> Sessions<S> {
         let Looked::Session(mut session) = looked else { return Ok(looked) };
         let Some(idle) = self.next_idle(&session, now) else { return Ok(Looked::Session(session)) };
         match self.store.touch(handle, idle, now).await {
-            Ok(true) => session.deadlines.idle = idle,
+            Ok(true) => session.touched(idle),
             // It has ended since it was read.
             Ok(false) => return Ok(Looked::Over),
             // What was read is good; the next request tries again.
@@ -278,6 +278,12 @@ impl<S: SessionStore> Sessions<S> {
         let idle = self.deadlines(now).idle.min(session.deadlines.absolute);
         let gained = idle.as_secs().saturating_sub(session.deadlines.idle.as_secs());
         (gained > 0 && gained.saturating_mul(5) >= self.lifetimes.idle).then_some(idle)
+    }
+
+    /// True if the credential that a request came with is the one that counts now, as far as the request has heard.
+    #[cfg(feature = "tower")]
+    pub(crate) fn counts(&self, session: &Session) -> bool {
+        session.record.verifier == self.pepper.seal(&session.credential)
     }
 
     /// Writes what has changed. What another request has written meanwhile stays: the changes are made again on top of it.

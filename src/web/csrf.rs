@@ -1,6 +1,7 @@
 //! Cross-site request forgery: which requests that carry cookies are the page's own.
 
 use super::bearer::{Bearer, bearer};
+use super::origin::{OriginError, as_browsers_write};
 use core::fmt;
 use http::header::{ORIGIN, UPGRADE};
 use http::request::Parts;
@@ -45,13 +46,14 @@ impl core::error::Error for CrossSite {}
 /// use countersign::web::{CrossSite, CsrfGuard};
 /// use http::Request;
 ///
-/// let guard = CsrfGuard::new(["https://shop.example"]);
+/// let guard = CsrfGuard::new(["https://shop.example"])?;
 /// let post = |name: &str, value: &str| Request::post("/cart").header(name, value).body(()).unwrap().into_parts().0;
 /// assert_eq!(guard.judge(&post("sec-fetch-site", "same-origin")), Ok(()));
 /// assert_eq!(guard.judge(&post("sec-fetch-site", "cross-site")), Err(CrossSite::Site));
 /// assert_eq!(guard.judge(&post("origin", "https://shop.example")), Ok(()));
 /// assert_eq!(guard.judge(&post("origin", "https://shop.example.evil")), Err(CrossSite::Origin));
 /// assert_eq!(guard.judge(&post("accept", "*/*")), Err(CrossSite::Unknown));
+/// # Ok::<(), countersign::web::OriginError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct CsrfGuard {
@@ -62,11 +64,23 @@ pub struct CsrfGuard {
 }
 
 impl CsrfGuard {
-    /// A guard for an application at these origins, each `scheme://host` or `scheme://host:port`, as browsers write them.
-    pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Self {
-        let as_browsers_write = |origin: O| origin.into().trim_end_matches('/').to_ascii_lowercase();
-        let origins = origins.into_iter().map(as_browsers_write).collect();
-        Self { origins, exempt: |_| false, logs_only: false, forms_vouch: false }
+    /// A guard for an application at these origins, each `https://host` or `https://host:port`, or the same with `http`. Capital letters, the scheme's own
+    /// port and one slash at the end make no difference. `Origin: null` is never one of them. What stands behind `xn--` is taken as it is.
+    ///
+    /// ```
+    /// use countersign::web::CsrfGuard;
+    ///
+    /// assert!(CsrfGuard::new(["https://Shop.example:443/", "http://localhost:8080", "https://[2001:db8::1]"]).is_ok());
+    /// let error = CsrfGuard::new(["https://b\u{fc}cher.example"]).unwrap_err();
+    /// assert!(error.to_string().ends_with("write the name in its punycode form, with xn--, as browsers send it"));
+    /// ```
+    ///
+    /// # Errors
+    /// [`OriginError`] for the first text that no browser sends: one without a scheme, with a blank, a path or a user, a list, `null`, another scheme, a
+    /// name that is not ASCII.
+    pub fn new<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Result<Self, OriginError> {
+        let origins = origins.into_iter().map(|origin| as_browsers_write(origin.as_ref())).collect::<Result<_, _>>()?;
+        Ok(Self { origins, exempt: |_| false, logs_only: false, forms_vouch: false })
     }
 
     /// Lets requests pass that are meant for other sites: a payment provider's call, for example. Name the route, not the sender.
@@ -76,7 +90,8 @@ impl CsrfGuard {
         self
     }
 
-    /// Refuses nothing: the filter puts the reason into the response's extensions alone. To see what would be refused before it is.
+    /// Refuses nothing, whatever else the guard is told: the filter puts the reason into the response's extensions alone. To see what would be refused
+    /// before it is. A token that a handler asks for by [`SessionSlot::open_vouched`](super::SessionSlot::open_vouched) has to be right as before.
     #[must_use]
     pub const fn logging_only(mut self) -> Self {
         self.logs_only = true;
@@ -91,9 +106,9 @@ impl CsrfGuard {
         self
     }
 
-    /// True if a form may vouch for what this refuses.
+    /// True if a form has to vouch for what this refuses.
     pub(super) fn may_be_vouched_for(&self, reason: CrossSite) -> bool {
-        self.forms_vouch && reason == CrossSite::Unknown
+        self.forms_vouch && !self.logs_only && reason == CrossSite::Unknown
     }
 
     /// True if what [`judge`](CsrfGuard::judge) refuses is to be let through.

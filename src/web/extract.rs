@@ -5,6 +5,7 @@ use crate::token::VerifiedToken;
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
+use core::time::Duration;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -100,7 +101,7 @@ fn slot_of(parts: &Parts) -> Option<super::SessionSlot> {
 }
 
 /// The session of somebody who has signed in: everybody else gets a 401, or sees the page of
-/// [`signing_in_at`](super::SessionLayer::signing_in_at).
+/// [`signing_in_at`](super::SessionLayer::signing_in_at). A handler that answers for itself takes `Result<SignedIn, Response>`, with axum's `Response`.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -119,7 +120,7 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let session = super::OpenSession::from_request_parts(parts, state).await?;
+        let session = <super::OpenSession as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         if session.user().is_some() {
             return Ok(Self(session));
         }
@@ -145,8 +146,90 @@ impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Response> {
-        let session = super::OpenSession::from_request_parts(parts, state).await?;
+        let session = <super::OpenSession as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         Ok(session.user().is_some().then_some(Self(session)))
+    }
+}
+
+/// For a handler that does something for whoever has a session, and nothing for everybody else: `None` where the browser has none, and only there. A store
+/// that does not answer is a 503 here too.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use countersign::web::OpenSession;
+///
+/// async fn cart(session: Option<OpenSession>) -> String {
+///     let apples = session.and_then(|session| session.get::<u64>("apples").ok().flatten());
+///     format!("{} apples", apples.unwrap_or(0))
+/// }
+///
+/// let app: Router = Router::new().route("/cart", get(cart));
+/// ```
+impl<S: Sync> OptionalFromRequestParts<S> for super::OpenSession {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Response> {
+        let session = <Self as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok((!session.is_unsaved()).then_some(session))
+    }
+}
+
+/// The session of somebody who has signed in to this level, or a higher one: everybody else gets what
+/// [`require_level`](super::OpenSession::require_level) answers.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use countersign::web::AtLevel;
+///
+/// async fn pay(AtLevel(session): AtLevel<2>) -> String {
+///     format!("paid by {}", session.user().unwrap_or_default())
+/// }
+///
+/// let app: Router = Router::new().route("/pay", post(pay));
+/// ```
+#[derive(Debug)]
+pub struct AtLevel<const LEVEL: u8>(pub super::OpenSession);
+
+impl<S: Sync, const LEVEL: u8> FromRequestParts<S> for AtLevel<LEVEL> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let session = <super::OpenSession as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        session.require_level(LEVEL).map_err(IntoResponse::into_response)?;
+        Ok(Self(session))
+    }
+}
+
+/// The session of somebody who has signed in at most so many seconds ago: everybody else gets what
+/// [`require_recent`](super::OpenSession::require_recent) answers.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use countersign::web::Recent;
+///
+/// async fn change_password(Recent(session): Recent<600>) -> String {
+///     format!("changed by {}", session.user().unwrap_or_default())
+/// }
+///
+/// let app: Router = Router::new().route("/password", post(change_password));
+/// ```
+#[derive(Debug)]
+pub struct Recent<const SECONDS: u64>(pub super::OpenSession);
+
+impl<S: Sync, const SECONDS: u64> FromRequestParts<S> for Recent<SECONDS> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let session = <super::OpenSession as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        session.require_recent(Duration::from_secs(SECONDS)).map_err(IntoResponse::into_response)?;
+        Ok(Self(session))
+    }
+}
+
+/// 403, or 401 where nobody is signed in, or the page of [`signing_in_at`](super::SessionLayer::signing_in_at).
+impl IntoResponse for super::StepUp {
+    fn into_response(self) -> Response {
+        self.response().map(Body::from)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The filter as a tower layer.
 
+use super::preflight::is_preflight;
 use super::{Authenticate, Bearer, bearer, problem};
 use crate::Refusal;
 use core::pin::Pin;
@@ -20,6 +21,10 @@ use tower_service::Service;
 /// | expired | 401, `error="invalid_token"`, problem `token-expired` |
 /// | anything else about the token | 401, `error="invalid_token"`, problem `token-not-valid` |
 /// | the server's own clock is not usable | 503, `Retry-After` |
+/// | a preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`) without a token | the handler's, without an identity |
+///
+/// Anybody can send what looks like a preflight, and so reach what answers `OPTIONS`, and nothing else: let nothing happen there but the answer to it. An
+/// extractor of the identity fails there with `FilterMissing`.
 ///
 /// The [`Refusal`] of a token is in the response's extensions, for a log outside of this layer. Works with every tower
 /// service; one whose response body is not made from a `&'static str` needs [`with_body`](BearerLayer::with_body).
@@ -176,6 +181,9 @@ where
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let outcome = match bearer(&parts.headers) {
+            Bearer::Missing if is_preflight(&parts.method, &parts.headers) => {
+                return ResponseFuture::admitted(self.inner.call(Request::from_parts(parts, body)));
+            }
             Bearer::Missing => return ResponseFuture::refused(problem::missing(), &self.body),
             Bearer::Malformed => Err(Refusal::Invalid),
             Bearer::Token(token) => self.authenticator.authenticate(token, &parts),
@@ -188,7 +196,7 @@ where
                     value.set_sensitive(true);
                 }
                 parts.extensions.insert(identity);
-                ResponseFuture { state: State::Admitted { future: self.inner.call(Request::from_parts(parts, body)) } }
+                ResponseFuture::admitted(self.inner.call(Request::from_parts(parts, body)))
             }
         }
     }
@@ -213,6 +221,10 @@ pin_project! {
 }
 
 impl<F, B> ResponseFuture<F, B> {
+    const fn admitted(future: F) -> Self {
+        Self { state: State::Admitted { future } }
+    }
+
     fn refused(response: Response<&'static str>, body: &impl MakeBody<B>) -> Self {
         Self { state: State::Refused { response: Some(response.map(|text| body.make_body(text))) } }
     }

@@ -1,8 +1,12 @@
 //! What a refused peer is told: a challenge (RFC 6750 section 3) and a problem document (RFC 9457).
 
+use super::sign_in_page::SignInPage;
+use super::step_up::Required;
 use crate::Refusal;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use std::format;
+use std::string::{String, ToString};
 
 /// An answer in place of the handler's. All there is to say is constant.
 struct Problem {
@@ -48,6 +52,7 @@ const CROSS_SITE: &str =
     r#"{"type":"urn:countersign:problem:cross-site","title":"The request comes from another site","status":403}"#;
 const UNKNOWN_SITE: &str = r#"{"type":"urn:countersign:problem:cross-site","title":"The request does not say which site it comes from: Origin or Sec-Fetch-Site is needed","status":403}"#;
 const SIGNED_OUT: &str = r#"{"type":"urn:countersign:problem:signed-out","title":"Nobody is signed in, or no longer: sign in","status":401}"#;
+const STEP_UP: &str = r#"{"type":"urn:countersign:problem:step-up","title":"Signing in again, or to a higher level, is needed","status":403,{}}"#;
 const WITHHELD: &str = r#"{"type":"urn:countersign:problem:session-withheld","title":"The browser may have a session that the request does not show: none is made in its place","status":403}"#;
 const NOT_WRITTEN: &str =
     r#"{"type":"urn:countersign:problem:session","title":"The session could not be read or written","status":500}"#;
@@ -63,7 +68,7 @@ pub(super) fn internal(mistake: impl Clone + Send + Sync + 'static) -> Response<
 }
 
 /// Of another site.
-pub(super) fn cross_site(reason: super::CrossSite, page: Option<&HeaderValue>) -> Response<&'static str> {
+pub(super) fn cross_site(reason: super::CrossSite, page: Option<&SignInPage>) -> Response<&'static str> {
     let header = (http::header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
     let body = if reason == super::CrossSite::Unknown { UNKNOWN_SITE } else { CROSS_SITE };
     let problem = Problem { status: StatusCode::FORBIDDEN, header, body };
@@ -73,7 +78,7 @@ pub(super) fn cross_site(reason: super::CrossSite, page: Option<&HeaderValue>) -
 }
 
 /// Why there is no session, or why it was not written. No challenge comes with a 401: there is no scheme for cookies.
-pub(super) fn session(error: crate::session::SessionError, page: Option<&HeaderValue>) -> Response<&'static str> {
+pub(super) fn session(error: crate::session::SessionError, page: Option<&SignInPage>) -> Response<&'static str> {
     use crate::session::{SessionError, StoreError};
     let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
     let problem = match error {
@@ -94,10 +99,27 @@ pub(super) fn session(error: crate::session::SessionError, page: Option<&HeaderV
     response
 }
 
+/// Somebody is signed in, but not as it takes: what it takes is told by the names of RFC 9470.
+pub(super) fn step_up(required: Required, page: Option<&SignInPage>) -> Response<String> {
+    let (name, value, member) = match required {
+        Required::Level(level) => ("acr_values", level.to_string(), format!(r#""acr_values":"{level}""#)),
+        Required::Recent(age) => ("max_age", age.as_secs().to_string(), format!(r#""max_age":{}"#, age.as_secs())),
+    };
+    let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
+    let problem = match page {
+        None => Problem { status: StatusCode::FORBIDDEN, header: vary, body: STEP_UP },
+        Some(page) => {
+            let location = (http::header::LOCATION, page.location(Some((name, value))));
+            Problem { status: StatusCode::SEE_OTHER, header: location, body: "" }
+        }
+    };
+    problem.into_response().map(|body| body.replace("{}", &member))
+}
+
 impl Problem {
     /// For somebody who looks at a page: where to sign in.
-    fn see_other(page: &HeaderValue) -> Self {
-        Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.clone()), body: "" }
+    fn see_other(page: &SignInPage) -> Self {
+        Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.location(None)), body: "" }
     }
 
     fn into_response(self) -> Response<&'static str> {

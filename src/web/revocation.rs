@@ -1,5 +1,6 @@
 //! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
 
+use super::preflight::is_preflight;
 use super::session_filter::{Filter, Spent};
 use super::session_slot::SessionSlot;
 use super::{FromText, MakeBody, problem};
@@ -91,7 +92,7 @@ impl core::error::Error for IdentityMissing {}
 /// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
 ///
 /// A store that does not answer is a 503: nobody then knows who was signed out. A request without an identity is a 500: the layers are in the
-/// wrong order.
+/// wrong order. A preflight alone has none, and passes as it does there.
 pub struct RevocationLayer<I, B = FromText> {
     filter: Arc<Filter>,
     skew: u64,
@@ -170,9 +171,13 @@ where
             issued_at: identity.issued_at(),
             epoch: identity.epoch(),
         });
+        let is_preflight = is_preflight(request.method(), request.headers());
         let slot = request.extensions().get::<SessionSlot>().cloned();
         Box::pin(async move {
             let Some(holder) = holder else {
+                if is_preflight {
+                    return inner.call(request).await;
+                }
                 return Ok(problem::internal(IdentityMissing).map(|text| body.make_body(text)));
             };
             let Some(user) = &holder.user else {

@@ -1,8 +1,8 @@
 //! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
 
 use super::affinity::{Affinity, Route};
-use super::{CookieError, CsrfGuard, HostPrefix, MAX_COOKIES, NoPrefix, Prefix, SameSite, SetCookie, cookies};
-use crate::session::{DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
+use super::{CsrfGuard, MAX_COOKIES, SameSite, SessionCookie, cookies};
+use crate::session::{CookieLife, DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
 use crate::{Clock, UnixTime};
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
@@ -16,22 +16,6 @@ use std::string::String;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// How cookies are called, without a prefix.
-#[derive(Clone)]
-pub(super) struct Names {
-    credential: String,
-    beside: String,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self { credential: "id".into(), beside: "at".into() }
-    }
-}
-
-/// The last second that a date of a cookie can say: the year has four digits.
-const LAST_DATE: u64 = 253_402_300_799;
-
 /// A value without the quotes that some clients put around it (RFC 6265 section 4.1.1 allows them, RFC 2965 had them).
 pub(super) fn unquoted(value: &[u8]) -> &[u8] {
     if let [b'"', inner @ .., b'"'] = value { inner } else { value }
@@ -43,10 +27,7 @@ pub(super) struct Filter {
     pub(super) guard: CsrfGuard,
     pub(super) deadline: Duration,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) has_tls: bool,
-    pub(super) names: Names,
-    /// `SameSite=Strict` instead of `Lax`.
-    pub(super) is_strict: bool,
+    pub(super) cookie: SessionCookie,
     pub(super) affinity: Option<Affinity>,
     /// Where people are shown to who would get a 401 or a 403.
     pub(super) page: Option<HeaderValue>,
@@ -58,32 +39,27 @@ impl Filter {
         self.clock.now()
     }
 
-    /// Says how cookies are called, without the prefix that the name of one over TLS has.
-    pub(super) fn name(&mut self, name: &str) -> Result<(), CookieError> {
-        // Why: what every later answer would fail by is told at the start.
-        SetCookie::new(name, "").write(&mut [0; 128])?;
-        self.names = Names { credential: name.into(), beside: format!("{name}-at") };
-        Ok(())
-    }
-
     /// True for the name of the cookie of a credential.
     pub(super) fn is_credential(&self, name: &[u8]) -> bool {
-        self.is_name(name, &self.names.credential)
+        self.is_name(name, self.cookie.name())
     }
 
     fn is_name(&self, name: &[u8], own: &str) -> bool {
-        let prefix = if self.has_tls { HostPrefix::PREFIX } else { NoPrefix::PREFIX };
-        name.strip_prefix(prefix.as_bytes()) == Some(own.as_bytes())
+        name.strip_prefix(self.cookie.prefix().as_bytes()) == Some(own.as_bytes())
     }
 
     /// True for a request of another site to which a browser does not add the cookie, though it may have one (RFC 6265bis section 5.2): with
-    /// `SameSite=Lax` all but those that lead to the page itself by a safe method, with `SameSite=Strict` those too.
+    /// `SameSite=Lax` all but those that lead to the page itself by a safe method, with `SameSite=Strict` those too. With `SameSite=None` it adds it, but
+    /// may have rules of its own for what a page of another site consists of; a frame has a jar for itself if the cookie is partitioned.
     pub(super) fn holds_back(&self, method: &Method, headers: &HeaderMap) -> bool {
         let says = |name: &str, expected: &str| headers.get(name).is_some_and(|value| value == expected);
-        let leads_here = matches!(*method, Method::GET | Method::HEAD)
-            && says("sec-fetch-mode", "navigate")
-            && says("sec-fetch-dest", "document");
-        says("sec-fetch-site", "cross-site") && (self.is_strict || !leads_here)
+        let leads_to = |place: &str| says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", place);
+        let is_added = match self.cookie.same_site() {
+            SameSite::Strict => false,
+            SameSite::Lax => matches!(*method, Method::GET | Method::HEAD) && leads_to("document"),
+            SameSite::None => leads_to("document") || self.cookie.is_for_frames() && leads_to("iframe"),
+        };
+        says("sec-fetch-site", "cross-site") && !is_added
     }
 
     /// What the cookie beside the credential says: the first that can be read.
@@ -92,7 +68,7 @@ impl Filter {
             return Hint::NONE;
         }
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let named = fields.flat_map(cookies).filter(|(name, _)| self.is_name(name, &self.names.beside));
+        let named = fields.flat_map(cookies).filter(|(name, _)| self.is_name(name, self.cookie.beside()));
         // A bound for what is read of others' making.
         let mut values = named.take(MAX_COOKIES).map(|(_, value)| value);
         values.find_map(|value| self.read_hint(unquoted(value))).unwrap_or(Hint::NONE)
@@ -136,30 +112,49 @@ impl Filter {
         answer.unwrap_or(Err(SessionError::Store(StoreError::Unavailable)))
     }
 
-    /// The cookies that the browser has not: that of a new credential, and the one beside it if the client has moved, this request has written, or
-    /// what the browser has is of no use. They are two, so that an answer that is late never puts an old credential back.
+    /// The cookies that the browser has not: that of a new credential, or of one that it is to keep for longer or shorter than before; and the one
+    /// beside it if the client has moved, this request has written, or what the browser has is of no use. They are two, so that an answer that is late
+    /// puts an old credential back as rarely as can be.
     pub(super) fn new_cookies(&self, session: &Session, hint: Hint, has_written: bool) -> Cookies {
         // Else each request would wait again, strangers' too.
         if session.is_unsaved() && !hint.is_of_no_use {
             return Cookies::default();
         }
-        let credential = (!session.is_unsaved() && session.has_new_cookie()).then(|| session.cookie());
-        let beside = self.beside(hint, has_written);
-        if credential.is_none() && beside.is_none() {
+        let life = session.cookie_life().unwrap_or(self.cookie.life());
+        let is_due = session.has_new_cookie_life() || session.is_touched() && life == CookieLife::Idle;
+        let has_credential = !session.is_unsaved()
+            && (session.has_new_cookie()
+                // Why: of a request with a credential from before a renewal the browser has a newer one.
+                || is_due && self.sessions.counts(session));
+        // One that ends with the idle time ends with the credential, and not before.
+        let goes_along = has_credential && (is_due || life == CookieLife::Idle);
+        let beside = self.beside(hint, has_written, goes_along);
+        if !has_credential && beside.is_none() {
             return Cookies::default();
         }
-        let seconds = session.deadlines().absolute.as_secs().saturating_sub(self.now().as_secs());
+        let now = self.now();
+        let until = match life {
+            CookieLife::Browser => None,
+            CookieLife::Idle => Some(session.deadlines().idle),
+            CookieLife::Absolute => Some(session.deadlines().absolute),
+        };
+        let seconds = until.map(|until| until.as_secs().saturating_sub(now.as_secs()));
+        let header = |name: &str, value: &str| self.cookie.header(name, value, seconds, now);
+        let credential = has_credential.then(|| session.cookie());
         Cookies {
-            credential: credential.and_then(|value| self.set_cookie(&self.names.credential, &value, seconds)),
-            beside: beside.and_then(|value| self.set_cookie(&self.names.beside, &value, seconds)),
+            credential: credential.and_then(|value| header(self.cookie.name(), &value)),
+            beside: beside.and_then(|value| header(self.cookie.beside(), &value)),
         }
     }
 
     /// What the cookie beside the credential has to say from now on, if it has to be said.
-    fn beside(&self, hint: Hint, has_written: bool) -> Option<String> {
+    fn beside(&self, hint: Hint, has_written: bool, goes_along: bool) -> Option<String> {
         let has_moved = self.affinity.as_ref().is_some_and(|affinity| affinity.has_moved(hint.route));
         let own = self.sessions.store().position();
-        let has_news = has_moved || hint.is_of_no_use || has_written && own.is_some();
+        let has_news = has_moved
+            || hint.is_of_no_use
+            || has_written && own.is_some()
+            || goes_along && (own.is_some() || self.affinity.is_some());
         if !has_news {
             return None;
         }
@@ -173,36 +168,7 @@ impl Filter {
 
     /// What takes the cookie away.
     pub(super) fn no_cookie(&self) -> Cookies {
-        Cookies { credential: self.set_cookie(&self.names.credential, "", 0), beside: None }
-    }
-
-    /// A `Set-Cookie` value that a browser keeps for so many seconds.
-    fn set_cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
-        // Why: what knows no Max-Age keeps to this, and the client of the JDK then sends the value without quotes. One that is to go went long ago,
-        // whatever the clock of the browser says.
-        let now = self.now().as_secs();
-        let expires = UnixTime::from_secs(if max_age == 0 { 0 } else { now.saturating_add(max_age).min(LAST_DATE) });
-        let mut out = [0; 512];
-        let same_site = if self.is_strict { SameSite::Strict } else { SameSite::Lax };
-        let written = if self.has_tls {
-            SetCookie::host(name, value)
-                .http_only()
-                .same_site(same_site)
-                .max_age(max_age)
-                .expires(expires)
-                .write(&mut out)
-        } else {
-            SetCookie::new(name, value)
-                .path("/")
-                .http_only()
-                .same_site(same_site)
-                .max_age(max_age)
-                .expires(expires)
-                .write(&mut out)
-        };
-        let mut value = HeaderValue::from_str(written.ok()?).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        Cookies { credential: self.cookie.header(self.cookie.name(), "", Some(0), self.now()), beside: None }
     }
 }
 

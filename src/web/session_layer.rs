@@ -1,17 +1,17 @@
 //! The session filter as a tower layer: finds the session when a handler asks for it, and writes it before the headers leave.
 
 use super::affinity::Affinity;
-use super::session_filter::{Filter, Names};
+use super::session_filter::Filter;
 use super::session_slot::{Closing, SessionSlot, Write, make_personal};
-use super::{CookieError, CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, problem};
+use super::sign_in_page::SignInPage;
+use super::{CrossSite, CsrfGuard, FromText, MakeBody, RevocationLayer, SessionCookie, SessionCookieError, problem};
 use crate::session::{DynStore, Sessions};
 use crate::{Clock, SteadyClock};
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use std::sync::Arc;
 use tower_layer::Layer;
@@ -24,13 +24,15 @@ use tower_service::Service;
 /// | without a cookie | 0 | the handler's |
 /// | whose handler does not ask | 0 | the handler's |
 /// | read | 1, and a touch once in a fifth of the idle time | the handler's, `Vary: Cookie`, `Cache-Control: no-store` |
-/// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one |
+/// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one, or is to be kept for another time |
+/// | touched, with a cookie that is kept until the idle deadline | | the cookie again |
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
 /// | of another site without a cookie, written, and no link that is followed | 0 | 403, problem `session-withheld`: the browser may hold its cookie back |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
 /// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
 /// | a 401 or 403 of these for somebody who looks at a page | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
+/// | a preflight (CORS), as every `OPTIONS` | 0 | the handler's |
 ///
 /// The reason of a refusal is in the response's extensions, for the log.
 ///
@@ -46,7 +48,7 @@ use tower_service::Service;
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
 /// let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10 });
-/// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"]), Duration::from_millis(250));
+/// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"])?, Duration::from_millis(250));
 ///
 /// let service = filter.layer(service_fn(async |request: Request<()>| {
 ///     let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
@@ -75,19 +77,11 @@ impl SessionLayer {
             guard,
             deadline,
             clock: Arc::new(SteadyClock::new()),
-            has_tls: true,
-            names: Names::default(),
-            is_strict: false,
+            cookie: SessionCookie::new(),
             affinity: None,
             page: None,
         };
         Self { filter: Arc::new(filter), body: FromText }
-    }
-
-    /// The same with a cookie without `Secure`, by the name `id`: for a server on plain `http://` on this machine alone.
-    #[must_use]
-    pub fn without_tls(sessions: Sessions<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
-        Self::new(sessions, guard, deadline).with(|filter| filter.has_tls = false)
     }
 
     /// Makes the bodies of the filter's own answers with `body`, as [`BearerLayer::with_body`](super::BearerLayer::with_body).
@@ -103,6 +97,30 @@ impl SessionLayer {
 impl<B> SessionLayer<B> {
     /// Shows this page, a path, to people who would get a 401 or a 403 instead of what they wanted to look at: with `303 See Other`. What is
     /// no navigation of a browser (`Sec-Fetch-Mode`, else `Accept`) gets the problem document as before.
+    ///
+    /// Where they asked by `GET`, the page is told what for, percent-encoded in `next`: after signing in, they go there by
+    /// [`local_path`](super::local_path). It is what this filter sees of the address: put the filter on the outermost router, whose routes have their
+    /// whole path. Ways of more than 2048 bytes, and those that `local_path` would not take, are left out.
+    ///
+    /// ```
+    /// use axum::extract::Query;
+    /// use axum::response::Redirect;
+    /// use countersign::session::SessionError;
+    /// use countersign::web::{OpenSession, local_path};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Way {
+    ///     next: Option<String>,
+    /// }
+    ///
+    /// /// For `POST /login?next=…`: the form is posted to the address that its page was shown at.
+    /// async fn log_in(mut session: OpenSession, Query(way): Query<Way>) -> Result<Redirect, SessionError> {
+    ///     let attempt = session.attempt("alice").await?;
+    ///     // The password is checked here.
+    ///     session.sign_in(&attempt, 1).await?;
+    ///     Ok(Redirect::to(way.next.as_deref().and_then(local_path).unwrap_or("/")))
+    /// }
+    /// ```
     #[must_use]
     pub fn signing_in_at(self, page: HeaderValue) -> Self {
         self.with(|filter| filter.page = Some(page))
@@ -114,8 +132,7 @@ impl<B> SessionLayer<B> {
         self.with(|filter| filter.affinity = Some(affinity))
     }
 
-    /// Calls the session's cookie by this name instead of `id`, behind `__Host-` unless it is [`without_tls`](SessionLayer::without_tls), and the one
-    /// beside it by the same with `-at`: for several applications on one host, whose ports share cookies.
+    /// Sets a cookie of this shape, instead of one with the prefix `__Host-` and `SameSite=Lax` that is kept until the session is over.
     ///
     /// ```
     /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
@@ -124,38 +141,19 @@ impl<B> SessionLayer<B> {
     /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
     /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
     /// # let deadline = std::time::Duration::from_millis(250);
-    /// let guard = CsrfGuard::new(["http://localhost:8080"]);
-    /// let filter: SessionLayer = SessionLayer::without_tls(sessions, guard, deadline).with_cookie_name("shop")?;
-    /// assert!(filter.clone().with_cookie_name("a shop").is_err());
+    /// use countersign::web::SessionCookie;
+    ///
+    /// let guard = CsrfGuard::new(["http://localhost:8080"])?;
+    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_cookie(SessionCookie::new().without_tls())?;
+    /// assert!(filter.clone().with_cookie(SessionCookie::new().with_name("a shop")).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`CookieError::Name`] for what is no name, or has a prefix of its own; [`CookieError::BufferTooSmall`] for one of more than 127 characters.
-    pub fn with_cookie_name(self, name: &str) -> Result<Self, CookieError> {
-        let mut filter = Filter::clone(&self.filter);
-        filter.name(name)?;
-        Ok(Self { filter: Arc::new(filter), body: self.body })
-    }
-
-    /// Sets cookies with `SameSite=Strict`: browsers send none with a request that comes from another site, not even with a link that is followed.
-    /// What such a request writes is refused ([`SessionError::Withheld`](crate::session::SessionError::Withheld)), as nobody knows whether the
-    /// browser has a session.
-    ///
-    /// ```
-    /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
-    /// # use countersign::web::{CsrfGuard, SessionLayer};
-    /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
-    /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
-    /// # let deadline = std::time::Duration::from_millis(250);
-    /// let guard = CsrfGuard::new(["https://bank.example"]);
-    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).same_site_strict();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn same_site_strict(self) -> Self {
-        self.with(|filter| filter.is_strict = true)
+    /// As [`SessionCookie::check`]: browsers would not take such a cookie.
+    pub fn with_cookie(self, cookie: SessionCookie) -> Result<Self, SessionCookieError> {
+        cookie.check()?;
+        Ok(self.with(|filter| filter.cookie = cookie))
     }
 
     /// Tells the time by this clock, instead of a [`SteadyClock`]: for tests and simulations.
@@ -168,7 +166,7 @@ impl<B> SessionLayer<B> {
     /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
     /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
     /// # let deadline = std::time::Duration::from_millis(250);
-    /// let guard = CsrfGuard::new(["https://shop.example"]);
+    /// let guard = CsrfGuard::new(["https://shop.example"])?;
     /// let at_noon = || UnixTime::from_secs(1_767_268_800);
     /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_clock(at_noon);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -256,7 +254,7 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let page = self.filter.page.clone().filter(|_| is_navigation(&parts.headers));
+        let page = self.filter.page.as_ref().and_then(|page| SignInPage::of(page, &parts));
         let suspicion = self.filter.guard.judge(&parts).err();
         let needs_token = suspicion.is_some_and(|reason| self.filter.guard.may_be_vouched_for(reason));
         if let Some(reason) = suspicion.filter(|_| !needs_token && !self.filter.guard.logs_only()) {
@@ -267,14 +265,6 @@ where
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }
-    }
-}
-
-/// True for what somebody looks at in a browser, false for what a script fetches (Fetch standard, `Sec-Fetch-Mode`).
-fn is_navigation(headers: &HeaderMap) -> bool {
-    match headers.get("sec-fetch-mode") {
-        Some(mode) => mode == "navigate",
-        None => headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The session of one request: found when it is asked for, written when the answer is made.
 
 use super::session_filter::{Cookies, Filter, Hint, Spent, unquoted};
+use super::sign_in_page::SignInPage;
 use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
 use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
 use core::fmt;
@@ -39,7 +40,7 @@ struct Inside {
     /// Nobody knows where the request comes from: only the token of a form opens the session.
     needs_token: bool,
     /// Where somebody signs in who looks at a page; `None` for other requests.
-    page: Option<HeaderValue>,
+    page: Option<SignInPage>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one of it in a request, and it is nearly always this one")]
@@ -97,7 +98,7 @@ impl SessionSlot {
         filter: &Arc<Filter>,
         method: &Method,
         headers: &HeaderMap,
-        page: Option<HeaderValue>,
+        page: Option<SignInPage>,
         needs_token: bool,
     ) -> Self {
         let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
@@ -294,6 +295,11 @@ pub struct OpenSession {
 impl OpenSession {
     pub(super) fn filter(&self) -> Arc<Filter> {
         Arc::clone(&self.slot.0.filter)
+    }
+
+    /// Where somebody signs in who looks at a page.
+    pub(super) fn page(&self) -> Option<&SignInPage> {
+        self.slot.0.page.as_ref()
     }
 
     /// The store has come further by this request.

@@ -323,7 +323,7 @@ const fn is_cookie_octet(byte: u8) -> bool {
 }
 
 /// RFC 1034 section 3.5, a dot in front allowed.
-fn is_domain(domain: &str) -> bool {
+pub(super) fn is_domain(domain: &str) -> bool {
     let labels = domain.strip_prefix('.').unwrap_or(domain);
     labels.split('.').all(|label| {
         let has_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());

@@ -325,7 +325,7 @@ fn gate(plan: &Plan, clock: &Arc<AtomicU64>) -> (Arc<Gate>, SessionLayer) {
     }
     let guard = CsrfGuard::new(["https://shop.example"]);
     let clock = Arc::clone(clock);
-    let layer = SessionLayer::new(sessions, guard, Duration::from_secs(5));
+    let layer = SessionLayer::new(sessions, guard.unwrap(), Duration::from_secs(5));
     (gate, layer.with_clock(move || UnixTime::from_secs(clock.load(Ordering::Relaxed))))
 }
 
