@@ -140,7 +140,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A new one for a user, or for nobody yet: see [`Pepper::user_tag`] and [`UserTag`].
+    /// A new one for a user, or for nobody yet: see [`Pepper::user_tag`](super::Pepper::user_tag) and [`UserTag`].
     ///
     /// # Errors
     /// [`Error::Signer`](crate::Error::Signer) if the system gives no random bytes.

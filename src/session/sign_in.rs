@@ -31,9 +31,9 @@ const ARRIVAL: u64 = 10;
 pub struct Attempt {
     user: String,
     /// Under the present pepper, as sessions have it.
-    epoch: u64,
+    of_session: u64,
     /// Under all peppers, as other credentials have it.
-    number: u64,
+    epoch: u64,
 }
 
 impl Attempt {
@@ -41,7 +41,7 @@ impl Attempt {
     /// ([`EPOCH_CLAIM`]) that the login issues, so that they are refused from the next sign-out everywhere on, and not by the one before.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
-        self.number
+        self.epoch
     }
 }
 
@@ -78,7 +78,7 @@ impl<S: SessionStore> Sessions<S> {
             epoch.get_or_insert(of_tag.number);
             all = all.and(of_tag);
         }
-        Ok(Attempt { user: user.into(), epoch: epoch.unwrap_or_default(), number: all.number })
+        Ok(Attempt { user: user.into(), of_session: epoch.unwrap_or_default(), epoch: all.number })
     }
 
     /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
@@ -154,7 +154,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// The session that comes of this one, with a credential that is made of that which the request came with.
     fn next_of(&self, session: &Session, attempt: &Attempt, level: u8, now: UnixTime) -> Result<Session, SessionError> {
-        let Attempt { user, epoch, .. } = attempt;
+        let Attempt { user, of_session: epoch, .. } = attempt;
         let tag = self.pepper.user_tag(user.as_bytes());
         let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
         // Another handle each time: the store may have ended that of a rotation that was a conflict.
@@ -204,7 +204,7 @@ impl<S: SessionStore> Sessions<S> {
             if !is_its_own {
                 return Ok(Joined::Another { since: user.at, session: Box::new(joined) });
             }
-            if joined.epoch() != attempt.epoch {
+            if joined.epoch() != attempt.of_session {
                 return Err(SessionError::Revoked);
             }
             joined.record.sent_again = Some(now);

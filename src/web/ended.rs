@@ -1,11 +1,11 @@
-//! The end of a session, for connections that outlive the request: WebSockets, streams of events.
+//! The end of a session, for connections that outlive the request: `WebSocket`s, streams of events.
 
 use super::session_slot::OpenSession;
 use crate::session::SessionStore;
 use core::time::Duration;
 
 impl OpenSession {
-    /// Waits until the session is over, for a WebSocket or a stream that goes on after the answer: signed out, here, elsewhere or everywhere, taken
+    /// Waits until the session is over, for a `WebSocket` or a stream that goes on after the answer: signed out, here, elsewhere or everywhere, taken
     /// over by another user, or past its deadlines. A step up and a renewal are no end. It looks every `interval`: one read of the store each time,
     /// which is no use of the session and pushes no deadline on. So it is heard of after `interval` at most, and what the store's own staleness adds on
     /// NATS. A store that does not answer is asked again.
