@@ -13,7 +13,7 @@ use tower_sessions::{MemoryStore as TheirStore, Session, SessionManagerLayer};
 const REQUESTS: u32 = 20_000;
 const ROUNDS: usize = 11;
 
-fn ours() -> Router {
+pub fn ours() -> Router {
     async fn read(session: OpenSession) -> String {
         session.get::<u64>("count").unwrap().unwrap_or(0).to_string()
     }
@@ -30,7 +30,7 @@ fn ours() -> Router {
     Router::new().route("/read", get(read)).route("/write", post(write)).layer(filter)
 }
 
-fn theirs() -> Router {
+pub fn theirs() -> Router {
     async fn read(session: Session) -> String {
         session.get::<u64>("count").await.unwrap().unwrap_or(0).to_string()
     }
@@ -59,7 +59,7 @@ async fn time(app: &Router, method: Method, path: &str, cookie: &str) -> f64 {
 }
 
 /// A signed-out session with a count in it.
-async fn cookie(app: &Router) -> String {
+pub async fn cookie(app: &Router) -> String {
     let response = send(app, Method::POST, "/write", "").await;
     response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
 }

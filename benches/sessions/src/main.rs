@@ -1,22 +1,37 @@
-//! Sessions: `flood`, `disk`, `filter` or `stores`, or all of them. The last one starts a Redis and a NATS of its own.
+//! Sessions: `flood`, `disk`, `stores` or `filter`, or all of these; `socket`; `scale memory 10`, `scale disk 10`, in minutes. `stores` starts a
+//! Redis and a NATS of its own, `socket` needs wrk.
 
 mod disk;
 mod filter;
 mod flood;
+mod scale;
+mod socket;
 mod stores;
 
 #[path = "../../../tests/cluster_kit/mod.rs"]
 mod cluster_kit;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+use tokio::runtime::Builder;
+
+fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    if let [what, file] = chosen.as_slice()
-        && what == "write"
-    {
+    let chosen: Vec<&str> = chosen.iter().map(String::as_str).collect();
+    // As servers are: what the others measure is the work itself.
+    let by_two = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    match *chosen {
+        ["scale", store, minutes] => by_two().block_on(async {
+            tokio::spawn(scale::run(store.to_owned(), minutes.parse().unwrap())).await.unwrap();
+        }),
+        ["socket"] => by_two().block_on(socket::run()),
+        _ => Builder::new_current_thread().enable_all().build().unwrap().block_on(by_one(&chosen)),
+    }
+}
+
+async fn by_one(chosen: &[&str]) {
+    if let ["write", file] = *chosen {
         return disk::write(file.as_ref()).await;
     }
-    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    let is_chosen = |name| chosen.is_empty() || chosen.contains(&name);
     if is_chosen("flood") {
         flood::run().await;
     }
