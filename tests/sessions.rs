@@ -508,6 +508,49 @@ async fn a_pepper_rotates_and_nobody_notices() {
     assert_eq!(rotated.events().thefts + prepared.events().thefts, 0);
 }
 
+#[tokio::test]
+async fn a_pepper_that_is_named_twice_is_one() {
+    const KEY: &[u8] = b"an obvious test key of 32 bytes!";
+    let store = MemoryStore::new(1 << 20, 1 << 20);
+    let sessions = Sessions::new(store, pepper().accepting(KEY).unwrap(), LIFETIMES).with_most(2);
+    let session = signed_in(&sessions, "alice").await;
+    assert_eq!(sessions.list("alice", None, 100, NOW).await.unwrap().len(), 1);
+    assert_eq!(sessions.list("nobody", None, 100, NOW).await.unwrap().len(), 0);
+    assert_eq!(sessions.end_all("alice", None, NOW).await.unwrap().number, 1);
+    assert!(find(&sessions, &session.cookie(), NOW).await.is_none());
+}
+
+/// A store that has forgotten counts anew: a number that comes again admits nothing of before.
+#[tokio::test]
+async fn a_number_that_comes_again_admits_nothing_of_before() {
+    let numbers = async |now| {
+        let sessions = sessions();
+        sessions.end_all("alice", None, now).await.unwrap();
+        (sessions.attempt("alice").await.unwrap().epoch(), sessions.epoch_of(b"alice").await.unwrap())
+    };
+    let (before, _) = numbers(NOW).await;
+    let (again, epoch) = numbers(after(1000)).await;
+    assert_eq!(before, again);
+    assert!(epoch.has_revoked(Some(before), Some(after(900)), 60, after(1000)));
+    assert!(!epoch.has_revoked(Some(again), Some(after(1000)), 60, after(1000)));
+    assert!(!epoch.has_revoked(Some(again), Some(after(940)), 60, after(1000)), "by a clock that is behind");
+}
+
+/// Many renewals one after the other, each by the newest cookie: one of a slow request that is still within its grace is no theft.
+#[tokio::test]
+async fn many_renewals_do_not_shorten_the_grace() {
+    let sessions = sessions();
+    let mut session = signed_in(&sessions, "alice").await;
+    let slow = session.cookie();
+    for _ in 0..8 {
+        sessions.renew(&mut session, NOW).await.unwrap();
+        session = seen(&sessions, &session.cookie(), NOW).await.unwrap();
+    }
+    assert!(find(&sessions, &slow, after(9)).await.is_some());
+    assert!(find(&sessions, &session.cookie(), after(9)).await.is_some());
+    assert_eq!(sessions.events().thefts, 0);
+}
+
 // ---------------------------------------------------------------------------------------------- two sign-ins at once
 
 /// A form that is sent twice: both answers carry the same cookie, whichever request was first, and whatever the other one has read before.

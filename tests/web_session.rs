@@ -1125,10 +1125,10 @@ async fn a_sign_in_that_is_sent_twice_signs_in_both_times() {
     }
 }
 
-/// Another user signs in with a cookie that a sign-in has replaced: not while the new cookie may be under way, and later in the place of the one that
-/// has it.
+/// A browser that has never got the answer to a sign-in: for as long as that may be under way its old cookie makes nothing new, and then it is as good as none,
+/// for another user, and for the page to sign in at, which may write.
 #[tokio::test]
-async fn another_user_takes_the_place_of_one_whose_answer_was_lost() {
+async fn an_answer_that_was_lost_shuts_nobody_out() {
     let clock = Arc::new(AtomicU64::new(1_800_000_000));
     let told = Arc::clone(&clock);
     let store = MemoryStore::new(1 << 20, 1 << 20);
@@ -1153,7 +1153,47 @@ async fn another_user_takes_the_place_of_one_whose_answer_was_lost() {
         clock.fetch_add(LIFETIMES.grace, Ordering::Relaxed);
         let bob = cookie_of(&own(&app, Method::POST, "/bob", &cookie).await.0);
         assert!(own(&app, Method::GET, "/read", &bob).await.1.starts_with("bob"));
-        assert_eq!(own(&app, Method::GET, "/read", &alice).await.1, "nobody 0", "one cookie, one session");
+        assert!(own(&app, Method::GET, "/read", &alice).await.1.starts_with("alice"), "a session of its own");
+        // A page that writes: it begins a session, and signing in goes on from that.
+        let (response, _) = own(&app, Method::POST, "/write", &cookie).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let written = cookie_of(&response);
+        let again = cookie_of(&own(&app, Method::POST, "/bob", &written).await.0);
+        assert_eq!(own(&app, Method::GET, "/read", &again).await.1, "bob 1");
+    }
+}
+
+/// However often a request shows a cookie: what it signs out by that costs a bounded number of calls.
+#[tokio::test]
+async fn a_logout_with_many_cookies_costs_few_calls() {
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap());
+    let mut over = Vec::new();
+    for _ in 0..20 {
+        let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
+        assert_eq!(own(&app, Method::POST, "/out", &cookie).await.0.status(), StatusCode::OK);
+        over.push(cookie);
+    }
+    store.calls();
+    for cookies in [vec![over[0].clone(); 400], over.clone()] {
+        let (response, _) = own(&app, Method::POST, "/out", &cookies.join("; ")).await;
+        assert!(!response.status().is_success());
+        let calls = store.calls();
+        assert!(calls <= 8 * 3 + 8, "{calls}");
+    }
+}
+
+/// The page to sign in at is never sent to itself.
+#[tokio::test]
+async fn the_page_to_sign_in_at_is_not_sent_to_itself() {
+    let sessions =
+        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
+        .signing_in_at(HeaderValue::from_static("/login?from=here"));
+    let page = async |SignedIn(_): SignedIn| "never";
+    let app = Router::new().route("/login", get(page)).route("/account", get(page)).layer(filter);
+    for (path, status) in [("/login", 401), ("/login?next=/x", 401), ("/account", 303)] {
+        let (response, _) = send(&app, Method::GET, path, &[("sec-fetch-mode", "navigate")]).await;
+        assert_eq!(response.status(), status, "{path}");
     }
 }
 

@@ -191,7 +191,7 @@ mod tests {
             ("0123456789012345678901", Some("0123456789012345678901"), "`0123456789012345678901`: it is missing"),
             ("01234567890123456789012", Some("0123456789012345678901"), "`0123456789012345678901…`: it is missing"),
             ("012345678901234567890é", Some("012345678901234567890"), "`012345678901234567890…`: it is missing"),
-            ("é\n\u{202E}", Some("é\n\u{202E}"), "`é\\n\\u{202e}`: it is missing"),
+            ("é\n\u{202E}", Some("é\n\u{202E}"), "`é\\u{a}\\u{202e}`: it is missing"),
         ] {
             let error = ClaimError::new(name, ClaimFault::Missing);
             assert_eq!((error.name(), error.to_string().as_str()), (kept, shown));

@@ -176,11 +176,6 @@ impl Credential {
         Self { handle: Handle([0; HANDLE]), verifier: Zeroizing::new([0; VERIFIER]) }
     }
 
-    /// The same secret under another handle: of no session there, to make others of.
-    pub(super) fn under(self, handle: Handle) -> Self {
-        Self { handle, ..self }
-    }
-
     /// For a second attempt with the same.
     pub(super) fn copied(&self) -> Self {
         Self { handle: self.handle, verifier: self.verifier.clone() }

@@ -26,7 +26,8 @@ pub enum Event {
 /// What an operator counts: none of it is an error, all of it is worth a look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Events {
-    /// A verifier was used after its grace, however old it is: somebody has a copy of a cookie. The session was ended.
+    /// A verifier was used after its grace, however many renewals ago: somebody has a copy of a cookie. The session was ended. A cookie of before the last
+    /// sign-in opens nothing, and is no alarm.
     pub thefts: u64,
     /// A record that could not be read; its holder was signed out.
     pub unreadable: u64,

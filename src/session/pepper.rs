@@ -43,8 +43,9 @@ impl Pepper {
     /// Accepts what another pepper has issued as well: the one before this one, or the one that comes next. All that is new is made with this one.
     ///
     /// To change a pepper while servers run: let all of them accept the next one, then make it theirs and accept the one before, and leave that out once the
-    /// absolute deadline of sessions has passed. Each pepper more is another call of the store for a list, a sign-out everywhere, and a look at an
-    /// epoch. A form that was shown before the change is accepted, too.
+    /// absolute deadline of sessions has passed, and the life of the longest token or JWT that carries an epoch. While servers differ, such a token may be
+    /// refused by some of them, if its user was ever signed out everywhere. Each pepper more is another call of the store for a list, a sign-out
+    /// everywhere, and a look at an epoch. A form that was shown before the change is accepted, too.
     ///
     /// ```
     /// # use countersign::UnixTime;
@@ -82,7 +83,14 @@ impl Pepper {
 
     /// The tags that sessions of a user may have, the present one first.
     pub(super) fn user_tags(&self, user: &[u8]) -> Vec<UserTag> {
-        self.keys().map(|key| tag_under(key, user)).collect()
+        let mut tags = Vec::new();
+        for tag in self.keys().map(|key| tag_under(key, user)) {
+            // The same pepper may be named twice.
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        tags
     }
 
     /// A form token: bound to the session, the same through all renewals, another one once somebody signs in.

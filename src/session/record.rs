@@ -137,7 +137,8 @@ impl Record {
         }
         self.previous.retain(|previous| previous.counts(now));
         if self.previous.is_full()
-            && let Some(place) = self.previous.iter().position(|previous| previous.verifier != shown)
+            && let Some(place) =
+                self.previous.iter().position(|previous| previous.is_unreplaced() && previous.verifier != shown)
         {
             self.previous.remove(place);
         }

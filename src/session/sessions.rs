@@ -65,6 +65,10 @@ pub struct Sessions<S> {
     conflicts: AtomicU64,
 }
 
+/// Sessions that one request ends by the cookies that it shows: as many as are tried where one is looked for.
+#[cfg(feature = "tower")]
+const MAX_ENDED: usize = 8;
+
 /// A credential that a pepper of ours has issued, and what a record would keep of it.
 pub(crate) struct Issued {
     credential: Credential,
@@ -78,7 +82,9 @@ enum Looked {
     /// It was right once, and is no longer: the session was ended.
     Stolen,
     /// The session lives, for who has signed in since then.
-    Superseded,
+    Superseded {
+        since: UnixTime,
+    },
     /// The session cannot be read.
     Unreadable,
     /// No session lives under this handle.
@@ -124,7 +130,8 @@ impl<S: SessionStore> Sessions<S> {
         self
     }
 
-    /// Lets a user have so many sessions at once: signing in ends those that were not seen for longest. One more call of the store for each.
+    /// Lets a user have so many sessions at once: signing in ends those that were not seen for longest. That is a list of the
+    /// user's sessions, a write, and a call for each that ends. At least 1: with 0 nobody comes in.
     #[must_use]
     pub fn with_most(mut self, most: usize) -> Self {
         self.most = most;
@@ -208,17 +215,39 @@ impl<S: SessionStore> Sessions<S> {
             let origin = issued.credential.copied();
             match self.look(issued, now).await? {
                 Looked::Session(session) => return Ok(session),
-                Looked::Superseded | Looked::Stolen => superseded = superseded.or(Some(origin)),
-                Looked::Over => over = over.or(Some(origin)),
+                Looked::Superseded { since } => superseded = superseded.or(Some((origin, since))),
+                Looked::Stolen | Looked::Over => over = over.or(Some(origin)),
                 // The handle stays taken by what cannot be read.
                 Looked::Unreadable => {}
             }
         }
-        let Some(origin) = superseded.or(over) else { return self.begin(now) };
-        let credential = origin.renewed().map_err(|_| SessionError::Random)?;
-        let mut session = self.beginning(credential, origin.generation().wrapping_add(1), now);
+        let (origin, since) = match (superseded, over) {
+            (Some((origin, since)), _) => (origin, Some(since)),
+            (None, Some(origin)) => {
+                let since = self.replaced_since(origin.handle(), now).await?;
+                (origin, since)
+            }
+            (None, None) => return self.begin(now),
+        };
+        // Why: the answer with the cookie that has replaced this one was lost, so that nothing but a session of its own is left to the browser.
+        let is_long_ago = since.is_some_and(|since| now >= after(since, self.lifetimes.grace));
+        let mut session = if is_long_ago {
+            self.begin(now)?
+        } else {
+            let credential = origin.renewed().map_err(|_| SessionError::Random)?;
+            self.beginning(credential, origin.generation().wrapping_add(1), now)
+        };
         session.origin = Some(Box::new(origin));
         Ok(session)
+    }
+
+    /// Since when a session lives elsewhere that this one was rotated to; the first second of all if that is over, too.
+    #[cfg(feature = "tower")]
+    async fn replaced_since(&self, handle: Handle, now: UnixTime) -> Result<Option<UnixTime>, SessionError> {
+        let Some(to) = self.store.rotated_to(handle, now).await? else { return Ok(None) };
+        let entry = self.store.load(to, now).await?;
+        let user = entry.and_then(|entry| self.record_of(&entry)?.user);
+        Ok(Some(user.map_or(UnixTime::from_secs(0), |user| user.at)))
     }
 
     /// Looks for the session of a credential that this pepper has made.
@@ -253,9 +282,11 @@ impl<S: SessionStore> Sessions<S> {
         if !is_current {
             match record.previous.iter().find(|previous| previous.verifier == sealed) {
                 Some(previous) if previous.counts(now) => {}
-                None if credential.generation() != record.generation => return Looked::Superseded,
-                // Of another one of nobody, that was begun in the same place and has ended: there is no user whom a copy would tell anything.
-                _ if record.user.is_none() => return Looked::Superseded,
+                // Also of another one of nobody, that was begun in the same place and has ended: there is no user whom a copy would tell anything.
+                _ if record.user.is_none() => return Looked::Superseded { since: record.created },
+                None if credential.generation() != record.generation => {
+                    return Looked::Superseded { since: record.user.map_or(now, |user| user.at) };
+                }
                 // Whoever renewed it has another one: of the two, one is a thief.
                 _ => {
                     self.thefts.fetch_add(1, Ordering::Relaxed);
@@ -403,12 +434,14 @@ impl<S: SessionStore> Sessions<S> {
         cookies: impl IntoIterator<Item = &'c [u8]>,
         now: UnixTime,
     ) -> Result<bool, SessionError> {
+        // Handles are no secret: nobody signs out others by what he has made up.
+        let mut handles: Vec<_> =
+            cookies.into_iter().filter_map(|cookie| Some(self.issued(cookie)?.credential.handle())).collect();
+        handles.sort_unstable();
+        handles.dedup();
         let mut has_ended = false;
-        for cookie in cookies {
-            // Handles are no secret: nobody signs out others by what he has made up.
-            if let Some(Issued { credential, .. }) = self.issued(cookie) {
-                has_ended |= self.end(credential.handle(), now).await?;
-            }
+        for handle in handles.into_iter().take(MAX_ENDED) {
+            has_ended |= self.end(handle, now).await?;
         }
         Ok(has_ended)
     }
@@ -438,7 +471,8 @@ impl<S: SessionStore> Sessions<S> {
         Ok(all)
     }
 
-    /// The live sessions of a user behind `after`, in the order of handles, at most `limit`: a page of the list. One call of the store.
+    /// The live sessions of a user behind `after`, at most `limit`: a page of the list, in the order of handles, those of one pepper after those of the
+    /// other. One call of the store for each pepper.
     ///
     /// ```
     /// # use countersign::UnixTime;

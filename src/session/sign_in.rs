@@ -19,7 +19,6 @@ enum Joined {
     /// There is one, of another user, or with another cookie.
     Another {
         since: UnixTime,
-        session: Box<Session>,
     },
 }
 
@@ -82,15 +81,16 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
-    /// and the old one then leads to it only for who ends the session by it; the same user keeps the handle, and gets a new verifier, beside
-    /// which no earlier one counts, not even for those requests that are under way. The data stays, unless it is another user's.
+    /// and the old one leads to it for a logout alone; the same user keeps the handle, and gets a new verifier, and no earlier one counts any more, not
+    /// even for requests that are under way. The data stays, unless it is another user's.
     ///
     /// Two requests that sign the same user in with the same cookie get one session, and the same new cookie: a form that is sent twice.
     ///
     /// # Errors
     /// [`SessionError`], among them [`SessionError::Gone`] and [`SessionError::Revoked`] if the user was signed out everywhere since the attempt
     /// began, and [`SessionError::RenewalUnderWay`]. After [`StoreError::Unavailable`](super::StoreError::Unavailable) nobody knows whether it was done:
-    /// asking again with the same cookie finds out. After any other the old session is what it was.
+    /// asking again with the same cookie finds out. Under [`with_most`](Sessions::with_most) [`SessionError::Gone`] may mean that another sign-in has
+    /// taken its place, and that the old session is over.
     pub async fn sign_in(
         &self,
         session: &mut Session,
@@ -102,28 +102,25 @@ impl<S: SessionStore> Sessions<S> {
             return Err(SessionError::Withheld);
         }
         // Why: the cookie was of a session that is over, perhaps by the same form that was sent before.
-        let mut over = None;
         if session.origin.is_some() {
             match self.join(session, attempt, level, now).await? {
                 Joined::Done => return Ok(()),
-                Joined::Nothing => {}
-                // Its cookie is under way, or the browser has never got it.
-                Joined::Another { since, .. } if now < after(since, self.lifetimes.grace) => {
+                // Its cookie is under way.
+                Joined::Another { since } if now < after(since, self.lifetimes.grace) => {
                     return Err(SessionError::RenewalUnderWay);
                 }
-                Joined::Another { session, .. } => over = Some(session),
+                Joined::Another { .. } | Joined::Nothing => {}
             }
         }
         loop {
-            let from = over.as_deref().unwrap_or(session);
-            if from.record.has_cookie_under_way(self.pepper.seal(&from.credential), now, self.lifetimes.grace) {
+            if session.record.has_cookie_under_way(self.pepper.seal(&session.credential), now, self.lifetimes.grace) {
                 // Why: of two new cookies under way, the browser keeps the one that comes last, and that may be the older one.
                 return Err(SessionError::RenewalUnderWay);
             }
-            let mut next = self.next_of(from, attempt, level, now)?;
+            let mut next = self.next_of(session, attempt, level, now)?;
             let content = next.content()?;
-            let outcome = match from.version {
-                Some(version) => self.store.rotate(from.handle(), version, next.handle(), content, now).await?,
+            let outcome = match session.version {
+                Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
                 None => match self.store.create(next.handle(), content, now).await? {
                     Created::Done(version) => Swapped::Done(version),
                     Created::Exists => Swapped::Gone,
@@ -137,8 +134,6 @@ impl<S: SessionStore> Sessions<S> {
                     *session = next;
                     return Ok(());
                 }
-                // Another request was faster, whose cookie is then under way.
-                Swapped::Conflict if over.is_some() => return Err(SessionError::RenewalUnderWay),
                 Swapped::Gone => SessionError::Gone,
                 Swapped::Conflict => match self.read_again(session, now).await {
                     Ok(()) => continue,
@@ -194,15 +189,12 @@ impl<S: SessionStore> Sessions<S> {
                 return Ok(Joined::Nothing);
             };
             let (credential, sealed) = self.credential_of(session, handle, &attempt.user, record.generation);
-            let is_its_own = user.name == attempt.user && record.verifier == sealed;
-            let shown = session.origin.as_deref().unwrap_or(&session.credential).copied();
-            let mut joined =
-                Session::of_entry(if is_its_own { credential } else { shown.under(handle) }, record, entry);
+            if user.name != attempt.user || record.verifier != sealed {
+                return Ok(Joined::Another { since: user.at });
+            }
+            let mut joined = Session::of_entry(credential, record, entry);
             for change in &session.changes {
                 joined.has_misfit |= !change.apply(&mut joined.record);
-            }
-            if !is_its_own {
-                return Ok(Joined::Another { since: user.at, session: Box::new(joined) });
             }
             if joined.epoch() != attempt.of_session {
                 return Err(SessionError::Revoked);

@@ -324,15 +324,16 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// One of both, of the same user under two peppers: as many revocations, and the time of the last.
+    /// The epoch of a user whose sessions are under two peppers: it counts the revocations of both, and has the time of the last one.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
         Self { number: self.number.saturating_add(other.number), at: self.at.max(other.at) }
     }
 
     /// True for a token or JWT that was issued before this epoch began, or may have been. `epoch` is the number that it carries
-    /// ([`Attempt::epoch`](super::Attempt::epoch)); without one, or with one that this store has forgotten, the second in which it was issued decides, to the safe
-    /// side. `skew` is how many seconds ahead of the clock verifiers let a credential be.
+    /// ([`Attempt::epoch`](super::Attempt::epoch)). Without one, or with one of which the store knows nothing any more, the second in which it was issued
+    /// decides, to the safe side; with the number of this epoch, too, where it was issued before that began, as a store that has forgotten counts
+    /// anew. `skew` is how many seconds ahead of the clock verifiers let a credential be.
     ///
     /// ```
     /// use countersign::UnixTime;
@@ -348,14 +349,16 @@ impl Epoch {
     #[must_use]
     pub fn has_revoked(&self, epoch: Option<u64>, issued_at: Option<UnixTime>, skew: u64, now: UnixTime) -> bool {
         let Some(at) = self.at else { return false };
+        let ahead = |time: UnixTime| time.as_secs().saturating_add(skew);
         match epoch {
-            Some(number) if number <= self.number => number < self.number,
+            Some(number) if number < self.number => true,
+            // Why not where the epoch itself is ahead of the clock: that once was, and would refuse each new login.
+            Some(number) if number == self.number => {
+                at.as_secs() <= ahead(now) && issued_at.is_some_and(|issued_at| ahead(issued_at) < at.as_secs())
+            }
             // Why `skew`: what was issued before may have a stamp that is ahead by so much, and what is ahead of the clock by more was not issued
             // since.
-            _ => issued_at.is_none_or(|issued_at| {
-                let ahead = |time: UnixTime| time.as_secs().saturating_add(skew);
-                issued_at.as_secs() <= ahead(at) || issued_at.as_secs() > ahead(now)
-            }),
+            _ => issued_at.is_none_or(|issued_at| issued_at.as_secs() <= ahead(at) || issued_at.as_secs() > ahead(now)),
         }
     }
 }

@@ -138,7 +138,9 @@ impl<'a> Authentic<'a> {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
     /// let text = Draft::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
     /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
-    /// # let token = Unverified::parse_text(text.as_bytes(), None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// # let mut scratch = [0; 64];
+    /// # let token = Unverified::parse_text(text.as_bytes(), &mut scratch)?;
+    /// # let token = token.authenticate(&profile, &key, Carrier::NONE).unwrap();
     /// assert_eq!(token.epoch(), Some(3));
     /// # Ok::<(), countersign::Error>(())
     /// ```

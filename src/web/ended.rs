@@ -10,7 +10,8 @@ impl OpenSession {
     /// which is no use of the session and pushes no deadline on. So it is heard of after `interval` at most, and what the store's own staleness adds on
     /// NATS. A store that does not answer is asked again.
     ///
-    /// The future is free of the session and of the request; dropping it ends the waiting. A session that was never written is over.
+    /// The future is free of the session and of the request; dropping it ends the waiting. A session that was never written is over. `interval` is at least a
+    /// millisecond.
     ///
     /// ```
     /// use countersign::web::SignedIn;
@@ -32,7 +33,7 @@ impl OpenSession {
         let (filter, handle) = (self.filter(), self.handle());
         async move {
             loop {
-                tokio::time::sleep(interval).await;
+                tokio::time::sleep(interval.max(Duration::from_millis(1))).await;
                 let store = filter.sessions.store();
                 let look = tokio::time::timeout(filter.deadline, store.load(handle, filter.now()));
                 if let Ok(Ok(None)) = look.await {

@@ -1,5 +1,6 @@
 //! Origins as browsers write them in `Origin` (RFC 6454 section 6.2), and what else people write.
 
+use super::session_cookie::is_number;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::borrow::ToOwned;
@@ -105,10 +106,7 @@ fn host(host: &str) -> Result<String, &'static str> {
         );
     }
     // What ends in a number is an IPv4 address for a browser, in one of many spellings.
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let is_address = last.bytes().all(|byte| byte.is_ascii_digit())
-        || last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if is_address && host.parse::<Ipv4Addr>().is_err() {
+    if host.rsplit('.').next().is_some_and(is_number) && host.parse::<Ipv4Addr>().is_err() {
         return Err("write an IPv4 address as four decimal numbers");
     }
     Ok(host.to_owned())

@@ -304,10 +304,17 @@ impl SessionCookie {
     }
 }
 
+/// True for a last label that makes an IPv4 address of a name, decimal or hexadecimal (URL standard).
+pub(super) fn is_number(label: &str) -> bool {
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    label.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// A name of which browsers take a cookie for all hosts: of one label, or an address, they take none.
 fn is_domain(domain: &str) -> bool {
     let is_short = domain.len() <= MAX_DOMAIN && domain.split('.').all(|label| label.len() <= MAX_LABEL);
     // What ends in a number is an address, in one of many spellings.
-    let is_address = domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_address = domain.rsplit('.').next().is_some_and(is_number);
     is_short && domain.contains('.') && !domain.starts_with('.') && !is_address && set_cookie::is_domain(domain)
 }

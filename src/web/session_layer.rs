@@ -31,7 +31,7 @@ use tower_service::Service;
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
 /// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
-/// | a 401 or 403 of these for somebody who looks at a page | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
+/// | a 401, or a 403 `cross-site`, for somebody who looks at another page than that to sign in at | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
 /// | a preflight (CORS), as every `OPTIONS` | 0 | the handler's |
 ///
 /// The reason of a refusal is in the response's extensions, for the log.
@@ -95,7 +95,8 @@ impl SessionLayer {
 }
 
 impl<B> SessionLayer<B> {
-    /// Shows this page, a path, to people who would get a 401 or a 403 instead of what they wanted to look at: with `303 See Other`. What is
+    /// Shows this page, a path, to people who would get a 401, or a 403 for a request of another site, instead of what they wanted to look at: with
+    /// `303 See Other`. The page itself is never sent to itself. What is
     /// no navigation of a browser (`Sec-Fetch-Mode`, else `Accept`) gets the problem document as before.
     ///
     /// Where they asked by `GET`, the page is told what for, percent-encoded in `next`: after signing in, they go there by

@@ -22,17 +22,18 @@ impl SignInPage {
     /// `None` for what a script fetches.
     pub(super) fn of(page: &HeaderValue, request: &Parts) -> Option<Self> {
         let target = request.uri.path_and_query().filter(|_| request.method == Method::GET).cloned();
-        is_navigation(&request.headers).then(|| Self { page: page.clone(), target })
+        let own = page.to_str().unwrap_or_default().split(['?', '#']).next();
+        // Why: the page sent to itself would be asked for again and again.
+        let is_itself = target.as_ref().is_some_and(|target| Some(target.path()) == own);
+        (is_navigation(&request.headers) && !is_itself).then(|| Self { page: page.clone(), target })
     }
 
     /// `/login?next=/what/was/asked/for`, and what else it is to know.
     pub(super) fn location(&self, more: Option<(&str, String)>) -> HeaderValue {
         let Ok(page) = self.page.to_str() else { return self.page.clone() };
         let (page, fragment) = page.split_at_checked(page.find('#').unwrap_or(page.len())).unwrap_or((page, ""));
-        let path = page.split('?').next().unwrap_or_default();
-        // From the page to itself it would grow with each turn.
-        let target = self.target.as_ref().filter(|target| target.path() != path);
-        let next = target.and_then(|target| local_path(target.as_str())).map(|next| ("next", next.into()));
+        let next =
+            self.target.as_ref().and_then(|target| local_path(target.as_str())).map(|next| ("next", next.into()));
         let mut location = String::from(page);
         for (name, value) in next.into_iter().chain(more) {
             location.push(if location.contains('?') { '&' } else { '?' });
@@ -68,8 +69,8 @@ fn put_encoded(out: &mut String, text: &str) {
 }
 
 /// The way back after signing in, if it leads to a page of this application: a path, perhaps with a query and a fragment. `None` for all that a browser,
-/// or a server on the way that decodes once more, could read as another site's: what does not begin with one slash, has a backslash, a blank, a control
-/// character, a dot segment or what is not ASCII, encoded or not. It may have 2048 bytes.
+/// or a server on the way that decodes once more, could read as another site's: what does not begin with one slash, has a backslash, a control character,
+/// a percent sign or a dot segment, encoded or not, or has a blank or what is not ASCII that is not encoded. It may have 2048 bytes.
 ///
 /// Give it the value of `next` that [`SessionLayer::signing_in_at`](super::SessionLayer::signing_in_at) has put into the address of the page, decoded as any
 /// value of a query. Whoever sends people a link to the page chooses it: never redirect to it unseen.
