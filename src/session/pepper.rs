@@ -8,6 +8,7 @@ use crate::cursor::{Sink, copy};
 use crate::encoding::base64url_encode_secret;
 use crate::key::MacKey;
 use core::fmt;
+use std::boxed::Box;
 use std::vec::Vec;
 use zeroize::Zeroizing;
 
@@ -27,8 +28,8 @@ use zeroize::Zeroizing;
 /// ```
 pub struct Pepper {
     current: MacKey,
-    /// What they have issued counts, too.
-    others: Vec<MacKey>,
+    /// One more, of which counts what it has issued.
+    accepted: Option<Box<Self>>,
 }
 
 impl Pepper {
@@ -37,7 +38,7 @@ impl Pepper {
     /// # Errors
     /// As [`MacKey::new`].
     pub fn new(bytes: &[u8]) -> crate::Result<Self> {
-        Ok(Self { current: MacKey::new(bytes)?, others: Vec::new() })
+        Ok(Self { current: MacKey::new(bytes)?, accepted: None })
     }
 
     /// Accepts what another pepper has issued as well: the one before this one, or the one that comes next. All that is new is made with this one.
@@ -67,7 +68,11 @@ impl Pepper {
     /// # Errors
     /// As [`MacKey::new`].
     pub fn accepting(mut self, bytes: &[u8]) -> crate::Result<Self> {
-        self.others.push(MacKey::new(bytes)?);
+        let mut last = &mut self.accepted;
+        while let Some(pepper) = last {
+            last = &mut pepper.accepted;
+        }
+        *last = Some(Box::new(Self::new(bytes)?));
         Ok(self)
     }
 
@@ -78,7 +83,7 @@ impl Pepper {
     }
 
     fn keys(&self) -> impl Iterator<Item = &MacKey> {
-        core::iter::once(&self.current).chain(&self.others)
+        core::iter::successors(Some(self), |pepper| pepper.accepted.as_deref()).map(|pepper| &pepper.current)
     }
 
     /// The tags that sessions of a user may have, the present one first.

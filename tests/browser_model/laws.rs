@@ -39,7 +39,8 @@ pub(crate) enum Case {
     AnswerLost,
     /// Two requests came without a cookie.
     TwoStrangers,
-    /// Two requests came without a session that lives, and each has made one.
+    /// Two requests came without a session that opens to them, and each has made one, or one has and the other has signed in to that whose cookie was
+    /// lost before.
     TwoMade,
     /// Something was under way for longer than the grace.
     Late,
@@ -134,7 +135,7 @@ impl Trial<'_> {
             Case::SignInLost
         } else if two(&|sent| sent.cookie.is_none()) {
             Case::TwoStrangers
-        } else if made > 1 {
+        } else if made > 1 || made == 1 && self.world.plan.start == Start::StepUpLost {
             Case::TwoMade
         } else if some(&Sent::is_given_up) {
             Case::AnswerLost
