@@ -155,7 +155,7 @@ act("everywhere", () => withSession("session/logout-everywhere", {}));
 const changed = (part, to) => token.split(".").map((text, i, all) => (i === (part + all.length) % all.length ? to(text) : text)).join(".");
 const forgeries = {
   "token-rename": () => changed(0, (head) => head.replace(/_.*/, "_mallory")),
-  "token-promote": () => changed(2, (param) => (param === "role_admin" ? "role_reader" : "role_admin")),
+  "token-promote": () => changed(-2, (param) => (param === "role_admin" ? "role_reader" : "role_admin")),
   "token-younger": () => changed(1, (stamp) => String(Number(stamp) + 30)),
   "token-flip": () => changed(-1, (sign) => sign.slice(0, -1) + (sign.endsWith("0") ? "1" : "0")),
   "jwt-rename": () => {
