@@ -4,8 +4,9 @@
 use countersign::UnixTime;
 use countersign::session::{
     Blocking, BlockingSessionStore, Content, Credential, Deadlines, DynStore, Kind, Lifetimes, MemoryStore, Pepper,
-    Sessions,
+    Session, Sessions,
 };
+use countersign_fuzz::record::{RECORDS, VERIFIERS, record};
 use libfuzzer_sys::fuzz_target;
 use std::future::Future;
 use std::pin::pin;
@@ -29,12 +30,14 @@ fn now_or_never<F: Future>(future: F) -> F::Output {
     }
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let credential = Credential::generate_anonymous().unwrap();
+/// The session of a record that is stored under a credential of ours.
+fn found(bytes: &[u8]) -> (String, Option<Session>) {
+    let cookie = SESSIONS.begin(NOW).unwrap().cookie().to_string();
+    let credential = Credential::parse(cookie.as_bytes()).unwrap();
     // A record names its own sealed verifier: put the right one where the seeds have a place for it.
     let sealed = pepper().seal(&credential);
     let mut bytes = bytes.to_vec();
-    for place in [13..45, 59..91] {
+    for place in VERIFIERS {
         match bytes.get_mut(place) {
             Some(verifier) if verifier.iter().all(|byte| *byte == verifier[0]) => {
                 verifier.copy_from_slice(sealed.as_bytes())
@@ -46,8 +49,21 @@ fuzz_target!(|bytes: &[u8]| {
     let deadlines = Deadlines { idle: end, absolute: end };
     let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: bytes.into() };
     Blocking(STORE.clone()).create(credential.handle(), content, NOW).unwrap();
-    let cookie = credential.text();
-    let Some(mut session) = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap() else { return };
+    let session = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap();
+    (cookie, session)
+}
+
+/// What the crate writes is found: else the target would see nothing, and say nothing.
+static CONTROL: LazyLock<()> = LazyLock::new(|| {
+    for (name, user, label, data) in RECORDS {
+        assert!(found(&record(user, label, data)).1.is_some(), "{name} is not read");
+    }
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    LazyLock::force(&CONTROL);
+    let (cookie, session) = found(bytes);
+    let Some(mut session) = session else { return };
     session.insert("seen", &true).unwrap();
     if now_or_never(SESSIONS.save(&mut session, NOW)).is_ok() {
         let found = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap().unwrap();

@@ -1,6 +1,7 @@
-//! What the JWT targets share: signing claims that the crate itself would not write, and reading JSON as others do.
+//! What the targets share: signing claims that the crate itself would not write, reading JSON as others do, and records of sessions.
 
 mod json;
+pub mod record;
 
 pub use json::Json;
 

@@ -1,5 +1,9 @@
 //! cargo-fuzz over every target, seeded from the vectors.
 
+#[path = "../../fuzz/src/record.rs"]
+#[allow(dead_code, reason = "the target reads the rest of it")]
+mod record;
+
 use crate::shell::{Outcome, Tally, capture, command, root, text};
 use crate::tools;
 use serde_json::Value;
@@ -47,29 +51,6 @@ pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
     Ok(())
 }
 
-/// The name, the label and the data of a session's record, and whether somebody has signed in.
-const RECORDS: [(&str, &str, &str, &str); 2] =
-    [("anonymous", "", "", "{}"), ("signed-in", "alice", "laptop", r#"{"cart":["apples"],"count":7}"#)];
-
-/// A record as the crate writes it (`src/session/record.rs`); the target puts the right verifier in the place of the 1s or the 2s.
-fn record(user: &str, label: &str, data: &str) -> Vec<u8> {
-    let len = |text: &str| u16::try_from(text.len()).unwrap_or_default();
-    let is_signed_in = !user.is_empty();
-    let mut record = vec![2, 0, 0, 0, 0];
-    record.extend(1_700_000_000u64.to_be_bytes());
-    record.extend([1; 32]);
-    record.extend(if is_signed_in { 1_700_000_000u64 } else { 0 }.to_be_bytes());
-    record.push(1);
-    record.extend(if is_signed_in { len(user) } else { u16::MAX }.to_be_bytes());
-    record.extend(len(label).to_be_bytes());
-    record.push(is_signed_in.into());
-    if is_signed_in {
-        record.extend([2; 32].iter().chain(&1_700_000_010u64.to_be_bytes()));
-    }
-    record.extend([user, label, data].concat().bytes());
-    record
-}
-
 /// Claims of the shapes that the target reads.
 const TYPED: [(&str, &str); 5] = [
     ("numbers", r#"{"a":255,"b":-9223372036854775808,"c":3.4e38,"d":-1.5e-7}"#),
@@ -100,10 +81,10 @@ fn seed(target: &str, corpus: &Path) -> Outcome<usize> {
     let fail = |error: std::io::Error| format!("no seeds for {target}: {error}");
     fs::create_dir_all(corpus).map_err(fail)?;
     if target == "session_record" {
-        for (name, user, label, data) in RECORDS {
-            fs::write(corpus.join(name), record(user, label, data)).map_err(fail)?;
+        for (name, user, label, data) in record::RECORDS {
+            fs::write(corpus.join(name), record::record(user, label, data)).map_err(fail)?;
         }
-        return Ok(RECORDS.len());
+        return Ok(record::RECORDS.len());
     }
     let mut seeds = 0;
     if target == "jwt_typed" {
