@@ -20,7 +20,7 @@ pub async fn run(store: String, minutes: u32) {
     let file = folder.join("sessions.redb");
     let before = resident();
     match store.as_str() {
-        "memory" => measure(DynStore::new(MemoryStore::new(2 << 30, 64 << 20)), None, before, minutes).await,
+        "memory" => measure(DynStore::new(MemoryStore::new(64 << 20, 2 << 30)), None, before, minutes).await,
         _ => {
             measure(DynStore::new(DiskStore::open(&file, 4 << 30, 1 << 30).unwrap()), Some(&file), before, minutes)
                 .await
