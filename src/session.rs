@@ -51,6 +51,8 @@ pub use pepper::Pepper;
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCheckError, RedisError, RedisOptions, RedisStore};
+#[cfg(feature = "tower")]
+pub(crate) use sessions::MAX_TRIED;
 pub use sessions::{Lifetimes, Listed, Sessions};
 pub use sign_in::{Attempt, EPOCH_CLAIM};
 pub use store::{

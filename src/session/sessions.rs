@@ -65,9 +65,10 @@ pub struct Sessions<S> {
     conflicts: AtomicU64,
 }
 
-/// Sessions that one request ends by the cookies that it shows: as many as are tried where one is looked for.
+/// Credentials of ours that are tried for one request, to find its session or to end it: more than one is there where a sibling host or an old path has
+/// set one.
 #[cfg(feature = "tower")]
-const MAX_ENDED: usize = 8;
+pub(crate) const MAX_TRIED: usize = 8;
 
 /// A credential that a pepper of ours has issued, and what a record would keep of it.
 pub(crate) struct Issued {
@@ -204,7 +205,8 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Finds the session of one of these credentials, or begins one. What this pepper has issued is not a stranger's: the new one takes the handle of
-    /// the one before, so that it can only be made where nothing lives that has come of that.
+    /// the one before, so that it can only be made where nothing lives that has come of that. Once the cookie that has replaced it cannot be under way
+    /// any more, the new one gets a handle of its own.
     #[cfg(feature = "tower")]
     pub(crate) async fn find_or_begin(
         &self,
@@ -428,7 +430,7 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// Ends what has become, by signing in, of the sessions that these cookies were of: they open none any more, but whoever has one was in it.
-    /// False if nothing lived that has come of any.
+    /// False if nothing lived that has come of any. [`SessionError::Withheld`] once [`MAX_TRIED`] have ended and there are more: one of those may live.
     #[cfg(feature = "tower")]
     pub(crate) async fn end_by<'c>(
         &self,
@@ -441,10 +443,10 @@ impl<S: SessionStore> Sessions<S> {
         handles.sort_unstable();
         handles.dedup();
         let mut has_ended = false;
-        for handle in handles.into_iter().take(MAX_ENDED) {
-            has_ended |= self.end(handle, now).await?;
+        for handle in handles.iter().take(MAX_TRIED) {
+            has_ended |= self.end(*handle, now).await?;
         }
-        Ok(has_ended)
+        if handles.len() > MAX_TRIED { Err(SessionError::Withheld) } else { Ok(has_ended) }
     }
 
     /// Ends all sessions of a user but this one, if one is given. From the returned epoch on, tokens and JWTs of that user issued at or before

@@ -29,7 +29,7 @@ use tower_service::Service;
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
 /// | of another site without a cookie, written, and no link that is followed | 0 | 403, problem `session-withheld`: the browser may hold its cookie back |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
-/// | written, with a cookie that another one has taken the place of | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
+/// | written, with a cookie that another one has taken the place of within the grace | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
 /// | a 401, or a 403 `cross-site`, for somebody who looks at another page than that to sign in at | | with [`signing_in_at`](SessionLayer::signing_in_at): 303 to that page |
 /// | a preflight (CORS), as every `OPTIONS` | 0 | the handler's |

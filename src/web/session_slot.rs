@@ -3,7 +3,9 @@
 use super::session_filter::{Cookies, Filter, Hint, Spent, unquoted};
 use super::sign_in_page::SignInPage;
 use super::{MAX_COOKIE_HEADER, MAX_COOKIES, cookies, problem};
-use crate::session::{Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, Making, Session, SessionError, Sessions};
+use crate::session::{
+    Attempt, CREDENTIAL_LEN, DynStore, Handle, Listed, MAX_TRIED, Making, Session, SessionError, Sessions,
+};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
@@ -13,9 +15,6 @@ use http::{HeaderMap, HeaderValue, Method, Response};
 use std::boxed::Box;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
-
-/// Credentials of ours that are tried: more than one is there where a sibling host or an old path has set one.
-const MAX_TRIED: usize = 8;
 
 /// The place of a request's session, in the request's extensions. Cheap to clone; nothing is read before [`open`](SessionSlot::open).
 #[derive(Clone)]
