@@ -10,6 +10,9 @@
     reason = "a test may panic"
 )]
 
+#[path = "web_kit/mod.rs"]
+mod web_kit;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Query;
@@ -30,9 +33,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use tower::ServiceExt;
 use tower_http::cors::CorsLayer;
 use url::Url;
+use web_kit::send;
 
 const ORIGIN: &str = "https://shop.example";
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
@@ -44,17 +47,6 @@ fn layer() -> SessionLayer {
     let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
     let sessions = Sessions::new(store, Pepper::new(KEY).unwrap(), LIFETIMES);
     SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
-}
-
-async fn send(app: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 16).await.unwrap();
-    (Response::from_parts(parts, ()), String::from_utf8(body.to_vec()).unwrap())
 }
 
 /// A script of the own page.

@@ -10,8 +10,10 @@
     reason = "a test may panic"
 )]
 
+#[path = "web_kit/mod.rs"]
+mod web_kit;
+
 use axum::Router;
-use axum::body::Body;
 use axum::routing::{get, post};
 use countersign::UnixTime;
 use countersign::session::{CookieLife, DynStore, Lifetimes, MemoryStore, Pepper, SessionError, Sessions};
@@ -24,8 +26,8 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tower::ServiceExt;
 use url::Url;
+use web_kit::send;
 
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -33,17 +35,6 @@ const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10
 
 fn sessions() -> Sessions<DynStore> {
     Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES)
-}
-
-async fn send(app: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 16).await.unwrap();
-    (Response::from_parts(parts, ()), String::from_utf8(body.to_vec()).unwrap())
 }
 
 async fn write(mut session: OpenSession) -> String {

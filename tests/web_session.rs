@@ -10,6 +10,9 @@
     reason = "a test may panic"
 )]
 
+#[path = "web_kit/mod.rs"]
+mod web_kit;
+
 use axum::body::Body;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -31,6 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tower::{Layer, ServiceExt};
+use web_kit::send;
 
 const ORIGIN: &str = "https://shop.example";
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -278,17 +282,6 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .layer(Extension(store.clone()))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
     (app, store)
-}
-
-async fn send(app: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 16).await.unwrap();
-    (Response::from_parts(parts, ()), String::from_utf8(body.to_vec()).unwrap())
 }
 
 /// The page's own request.

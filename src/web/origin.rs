@@ -1,6 +1,5 @@
 //! Origins as browsers write them in `Origin` (RFC 6454 section 6.2), and what else people write.
 
-use super::session_cookie::is_number;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::borrow::ToOwned;
@@ -110,4 +109,11 @@ fn host(host: &str) -> Result<String, &'static str> {
         return Err("write an IPv4 address as four decimal numbers");
     }
     Ok(host.to_owned())
+}
+
+/// True for a last label that makes an IPv4 address of a name, decimal or hexadecimal (URL standard).
+pub(super) fn is_number(label: &str) -> bool {
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    label.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -1,5 +1,6 @@
 //! The shape of a session's cookie: its name, where it is sent, and for how long it is kept.
 
+use super::origin::is_number;
 use super::set_cookie;
 use super::{CookieError, HostPrefix, NoPrefix, Prefix, SameSite, Scoped, SecurePrefix, SetCookie};
 use crate::UnixTime;
@@ -302,13 +303,6 @@ impl SessionCookie {
         let cookie = if let Some((seconds, end)) = life { cookie.max_age(seconds).expires(end) } else { cookie };
         if self.is_partitioned { cookie.partitioned().write(out) } else { cookie.write(out) }
     }
-}
-
-/// True for a last label that makes an IPv4 address of a name, decimal or hexadecimal (URL standard).
-pub(super) fn is_number(label: &str) -> bool {
-    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    label.bytes().all(|byte| byte.is_ascii_digit())
-        || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A name of which browsers take a cookie for all hosts: of one label, or an address, they take none.
