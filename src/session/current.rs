@@ -44,7 +44,7 @@ pub(super) enum Change {
 
 impl Change {
     /// False if it has left something out.
-    pub(super) fn apply(&self, record: &mut Record) -> bool {
+    fn apply(&self, record: &mut Record) -> bool {
         match self {
             Self::Update(update) => return record.data.update(update),
             Self::Insert(key, value) => record.data.insert(key, value),
@@ -81,7 +81,7 @@ pub struct Session {
     /// This request has pushed the idle deadline on.
     is_touched: bool,
     /// An update has made something that cannot be read again.
-    pub(super) has_misfit: bool,
+    has_misfit: bool,
     /// Something was given out that leads back to it: it is to be made, though nothing is in it.
     is_wanted: AtomicBool,
     /// Whether it may be made, if it is in no store yet.
@@ -230,11 +230,18 @@ impl Session {
     /// Puts the changes of this request on top of what another one has written.
     pub(super) fn rebase(&mut self, record: Box<Record>, entry: Entry) {
         self.record = record;
-        for change in &self.changes {
-            self.has_misfit |= !change.apply(&mut self.record);
-        }
+        let changes = core::mem::take(&mut self.changes);
+        self.make_again(&changes);
+        self.changes = changes;
         let Content { deadlines, epoch, .. } = entry.content;
         (self.deadlines, self.epoch, self.version) = (deadlines, epoch, Some(entry.version));
+    }
+
+    /// Makes these changes on what the record is now.
+    pub(super) fn make_again(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.has_misfit |= !change.apply(&mut self.record);
+        }
     }
 
     pub(super) const fn touched(&mut self, idle: UnixTime) {

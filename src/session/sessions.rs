@@ -361,13 +361,7 @@ impl<S: SessionStore> Sessions<S> {
     /// Takes what another request has written, and makes the changes of this one again.
     pub(super) async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
-        // A store that never waits gives way here, so that a deadline can be kept.
-        let mut has_waited = false;
-        poll_fn(|context| {
-            context.waker().wake_by_ref();
-            if core::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        give_way().await;
         let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Gone)?;
         let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Gone)?;
         // Whoever came with what counted before somebody signed in under this handle is in the session no more.
@@ -550,6 +544,16 @@ impl<S: SessionStore> Sessions<S> {
     pub(super) fn record_of(&self, entry: &Entry) -> Option<Box<Record>> {
         Record::decode(&entry.content.bytes).filter(|record| record.schema == self.schema)
     }
+}
+
+/// Lets others go on once: with a store that never waits, too, a deadline can then be kept.
+pub(super) async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if core::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 pub(super) fn after(time: UnixTime, seconds: u64) -> UnixTime {

@@ -4,7 +4,7 @@ use super::credential::{Credential, Handle, SealedVerifier};
 use super::current::{Making, Session};
 use super::error::SessionError;
 use super::record::{Record, SignedInUser};
-use super::sessions::{Sessions, after};
+use super::sessions::{Sessions, after, give_way};
 use super::store::{Created, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
 use std::boxed::Box;
@@ -193,9 +193,7 @@ impl<S: SessionStore> Sessions<S> {
                 return Ok(Joined::Another { since: user.at });
             }
             let mut joined = Session::of_entry(credential, record, entry);
-            for change in &session.changes {
-                joined.has_misfit |= !change.apply(&mut joined.record);
-            }
+            joined.make_again(&session.changes);
             if joined.epoch() != attempt.of_session {
                 return Err(SessionError::Revoked);
             }
@@ -211,7 +209,7 @@ impl<S: SessionStore> Sessions<S> {
                     *session = joined;
                     return Ok(Joined::Done);
                 }
-                Swapped::Conflict => {}
+                Swapped::Conflict => give_way().await,
                 Swapped::Gone => return Ok(Joined::Nothing),
             }
         }
