@@ -36,6 +36,7 @@ pub(crate) fn base64url_encode_secret(src: &[u8], dst: &mut [u8]) -> bool {
 }
 
 /// Reads a secret; false for anything but the one canonical text of as many bytes as `dst` has.
+#[inline]
 pub(crate) fn base64url_decode_secret(src: &[u8], dst: &mut [u8]) -> bool {
     dst.len() == base64url_decoded_len(src.len()) && Base64UrlUnpadded::decode(src, dst).is_ok()
 }

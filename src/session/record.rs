@@ -209,7 +209,7 @@ impl Record {
     }
 
     /// `None` for what is no record of this layout.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Box<Self>> {
+    pub(super) fn decode(bytes: &Arc<[u8]>) -> Option<Box<Self>> {
         if bytes.len() > MAX_RECORD {
             return None;
         }
@@ -238,7 +238,7 @@ impl Record {
             len => Some(SignedInUser { name: text(&mut tail, len)?, at, level }),
         };
         let label = text(&mut tail, label)?;
-        let data = Data::decode(tail)?;
+        let data = Data::decode(bytes, bytes.len().checked_sub(tail.len())?)?;
         let (is_arriving, cookie_life) = (flags & ARRIVING != 0, CookieLife::of_bits(flags));
         let record = Self {
             created,

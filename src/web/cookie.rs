@@ -1,5 +1,7 @@
 //! Reading the `Cookie` header (RFC 6265 section 4.2), without a heap.
 
+use crate::scan;
+
 /// Bytes of one header field that are looked at; what is behind them is not. Servers let less through: hyper, the most generous, all header fields
 /// together up to 408 KB.
 pub const MAX_COOKIE_HEADER: usize = 512 * 1024;
@@ -30,11 +32,22 @@ pub fn cookies(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let end = looked_at.iter().rposition(|byte| *byte == b';').unwrap_or(0);
         looked_at.get(..end).unwrap_or_default()
     };
-    whole.split(|byte| *byte == b';').filter_map(|piece| {
-        let place = piece.iter().position(|byte| *byte == b'=')?;
-        let (name, value) = piece.split_at_checked(place)?;
-        Some((trimmed(name), trimmed(value.get(1..)?)))
+    let mut rest = Some(whole);
+    let pieces = core::iter::from_fn(move || {
+        let (piece, behind) = split(rest?, b';');
+        rest = behind;
+        Some(piece)
+    });
+    pieces.filter_map(|piece| {
+        let (name, value) = split(piece, b'=');
+        Some((trimmed(name), trimmed(value?)))
     })
+}
+
+/// What stands in front of the first `byte`, and what behind it; all of it without one.
+fn split(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    let place = scan::find(text, byte).unwrap_or(text.len());
+    (text.get(..place).unwrap_or_default(), text.get(place.saturating_add(1)..))
 }
 
 /// All values of one name in several header fields, in order.

@@ -9,7 +9,9 @@ use http::{HeaderName, Method};
 use std::string::String;
 use std::vec::Vec;
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+pub(super) const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Why a request was taken for another site's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

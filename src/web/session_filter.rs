@@ -1,6 +1,7 @@
 //! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
 
 use super::affinity::{Affinity, Route};
+use super::csrf::{SEC_FETCH_DEST, SEC_FETCH_MODE, SEC_FETCH_SITE};
 use super::{CsrfGuard, MAX_COOKIES, SameSite, SessionCookie, cookies};
 use crate::session::{CookieLife, DynStore, Session, SessionError, SessionStore, Sessions, StoreError};
 use crate::{Clock, UnixTime};
@@ -52,14 +53,14 @@ impl Filter {
     /// `SameSite=Lax` all but those that lead to the page itself by a safe method, with `SameSite=Strict` those too. With `SameSite=None` it adds it, but
     /// may have rules of its own for what a page of another site consists of; a frame has a jar for itself if the cookie is partitioned.
     pub(super) fn holds_back(&self, method: &Method, headers: &HeaderMap) -> bool {
-        let says = |name: &str, expected: &str| headers.get(name).is_some_and(|value| value == expected);
-        let leads_to = |place: &str| says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", place);
-        let is_added = match self.cookie.same_site() {
+        let says = |name, expected: &str| headers.get(name).is_some_and(|value| value == expected);
+        let leads_to = |place| says(SEC_FETCH_MODE, "navigate") && says(SEC_FETCH_DEST, place);
+        let is_added = || match self.cookie.same_site() {
             SameSite::Strict => false,
             SameSite::Lax => matches!(*method, Method::GET | Method::HEAD) && leads_to("document"),
             SameSite::None => leads_to("document") || self.cookie.is_for_frames() && leads_to("iframe"),
         };
-        says("sec-fetch-site", "cross-site") && !is_added
+        says(SEC_FETCH_SITE, "cross-site") && !is_added()
     }
 
     /// What the cookie beside the credential says: the first that can be read.

@@ -100,15 +100,18 @@ impl SessionSlot {
         page: Option<SignInPage>,
         needs_token: bool,
     ) -> Self {
-        let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let of_its_name = fields.flat_map(cookies).filter(|(name, _)| filter.is_credential(name));
-        let mut cookies: Vec<_> = of_its_name
-            .filter_map(|(_, value)| unquoted(value).try_into().ok())
-            .take(MAX_COOKIES.saturating_add(1))
-            .collect();
-        let is_cut =
-            cookies.len() > MAX_COOKIES || headers.get_all(COOKIE).iter().any(|field| field.len() > MAX_COOKIE_HEADER);
-        cookies.truncate(MAX_COOKIES);
+        let (mut found, mut is_cut) = (Vec::new(), false);
+        for field in headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes) {
+            is_cut |= field.len() > MAX_COOKIE_HEADER;
+            for (_, value) in cookies(field).filter(|(name, _)| filter.is_credential(name)) {
+                match unquoted(value).try_into() {
+                    Ok(_) if found.len() == MAX_COOKIES => is_cut = true,
+                    Ok(value) => found.push(value),
+                    Err(_) => {}
+                }
+            }
+        }
+        let cookies = found;
         let hint = if cookies.is_empty() { Hint::NONE } else { filter.hint(headers) };
         let is_held_back = filter.holds_back(method, headers);
         Self(Arc::new(Inside {

@@ -1,5 +1,6 @@
 //! Where people sign in, and the way back to what they wanted to look at.
 
+use super::csrf::SEC_FETCH_MODE;
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -48,7 +49,7 @@ impl SignInPage {
 
 /// True for what somebody looks at in a browser, false for what a script fetches (Fetch standard, `Sec-Fetch-Mode`).
 fn is_navigation(headers: &HeaderMap) -> bool {
-    match headers.get("sec-fetch-mode") {
+    match headers.get(SEC_FETCH_MODE) {
         Some(mode) => mode == "navigate",
         None => headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html")),
     }
