@@ -81,7 +81,11 @@ fn hold(what: &str, jobs: &[Job]) {
     let mut tally = Tally::default();
     // What takes long says how far it is.
     for some in jobs.chunks(if is_long() { 55 } else { jobs.len() }) {
-        tally.merge(run(what, some));
+        let of_some = run(what, some);
+        if is_long() {
+            in_runtime(|| of_some.faults().for_each(|found| println!("{found}")));
+        }
+        tally.merge(of_some);
     }
     let mut faults: Vec<_> = tally.faults().collect();
     faults.sort_by_key(|found| found.cost());

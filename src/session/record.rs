@@ -92,6 +92,18 @@ pub(super) enum Counts {
     Until(UnixTime),
 }
 
+/// What a verifier is to a record.
+pub(super) enum Standing {
+    /// The one that counts.
+    Current,
+    /// One that a renewal has replaced, and that still counts.
+    Replaced(Counts),
+    /// One that counted once.
+    Over,
+    /// None that the record has.
+    Unknown,
+}
+
 impl Previous {
     pub(super) fn counts(&self, now: UnixTime) -> bool {
         match self.counts {
@@ -156,6 +168,18 @@ impl Record {
             if previous.is_unreplaced() {
                 previous.counts = Counts::Until(until);
             }
+        }
+    }
+
+    /// What this verifier is to the record.
+    pub(super) fn standing(&self, verifier: SealedVerifier, now: UnixTime) -> Standing {
+        if self.verifier == verifier {
+            return Standing::Current;
+        }
+        match self.previous.iter().find(|previous| previous.verifier == verifier) {
+            Some(previous) if previous.counts(now) => Standing::Replaced(previous.counts),
+            Some(_) => Standing::Over,
+            None => Standing::Unknown,
         }
     }
 

@@ -5,7 +5,7 @@ use super::current::{Change, Making, Session};
 use super::error::SessionError;
 use super::event::{Event, Events};
 use super::pepper::Pepper;
-use super::record::{Previous, Record};
+use super::record::{Previous, Record, Standing};
 use super::store::{Created, Deadlines, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
 use core::fmt;
@@ -248,9 +248,27 @@ impl<S: SessionStore> Sessions<S> {
     #[cfg(feature = "tower")]
     async fn replaced_since(&self, handle: Handle, now: UnixTime) -> Result<Option<UnixTime>, SessionError> {
         let Some(to) = self.store.rotated_to(handle, now).await? else { return Ok(None) };
-        let entry = self.store.load(to, now).await?;
-        let user = entry.and_then(|entry| self.record_of(&entry)?.user);
+        let user = self.descendant(to, now).await?.and_then(|(_, entry)| self.record_of(&entry)?.user);
         Ok(Some(user.map_or(UnixTime::from_secs(0), |user| user.at)))
+    }
+
+    /// The session that lives under this handle, or has come of the one that did, by sign-ins of one user after another.
+    pub(super) async fn descendant(
+        &self,
+        handle: Handle,
+        now: UnixTime,
+    ) -> Result<Option<(Handle, Entry)>, SessionError> {
+        // Why a bound: no browser has so many sign-ins under way, and each costs two calls.
+        const ROTATIONS: usize = 16;
+        let mut handle = handle;
+        for _ in 0..ROTATIONS {
+            if let Some(entry) = self.store.load(handle, now).await? {
+                return Ok(Some((handle, entry)));
+            }
+            let Some(next) = self.store.rotated_to(handle, now).await? else { break };
+            handle = next;
+        }
+        Ok(None)
     }
 
     /// Looks for the session of a credential that this pepper has made.
@@ -281,26 +299,24 @@ impl<S: SessionStore> Sessions<S> {
             (self.observer)(&Event::Unreadable { handle: credential.handle() });
             return Looked::Unreadable;
         };
-        let is_current = record.verifier == sealed;
-        if !is_current {
-            match record.previous.iter().find(|previous| previous.verifier == sealed) {
-                Some(previous) if previous.counts(now) => {}
-                // Also of another one of nobody, that was begun in the same place and has ended: there is no user whom a copy would tell anything.
-                _ if record.user.is_none() => return Looked::Superseded { since: record.created },
-                None if credential.generation() != record.generation => {
-                    return Looked::Superseded { since: record.user.map_or(now, |user| user.at) };
-                }
-                // Whoever renewed it has another one: of the two, one is a thief.
-                _ => {
-                    self.thefts.fetch_add(1, Ordering::Relaxed);
-                    let user = record.user.map(|user| user.name);
-                    (self.observer)(&Event::Theft { handle: credential.handle(), user });
-                    return Looked::Stolen;
-                }
+        let standing = record.standing(sealed, now);
+        match standing {
+            Standing::Current | Standing::Replaced(_) => {}
+            // Also of another one of nobody, that was begun in the same place and has ended: there is no user whom a copy would tell anything.
+            _ if record.user.is_none() => return Looked::Superseded { since: record.created },
+            Standing::Unknown if credential.generation() != record.generation => {
+                return Looked::Superseded { since: record.user.map_or(now, |user| user.at) };
+            }
+            // Whoever renewed it has another one: of the two, one is a thief.
+            Standing::Over | Standing::Unknown => {
+                self.thefts.fetch_add(1, Ordering::Relaxed);
+                let user = record.user.map(|user| user.name);
+                (self.observer)(&Event::Theft { handle: credential.handle(), user });
+                return Looked::Stolen;
             }
         }
         let mut session = Session::of_entry(credential, record, entry);
-        if is_current && session.record.previous.iter().any(Previous::is_unreplaced) {
+        if matches!(standing, Standing::Current) && session.record.previous.iter().any(Previous::is_unreplaced) {
             let until = after(now, self.lifetimes.grace);
             session.change(Change::Retirement { seen: sealed, until });
         }

@@ -3,7 +3,7 @@
 use super::credential::{Credential, Handle, SealedVerifier};
 use super::current::{Making, Session};
 use super::error::SessionError;
-use super::record::{Record, SignedInUser};
+use super::record::{Counts, Record, SignedInUser, Standing};
 use super::sessions::{Sessions, after, give_way};
 use super::store::{Created, Entry, Epoch, SessionStore, Swapped};
 use crate::UnixTime;
@@ -14,6 +14,8 @@ use std::vec::Vec;
 /// What has come of the attempt to take part in another request's sign-in.
 enum Joined {
     Done,
+    /// There is one, whose cookie has been renewed since, by an answer that is under way.
+    Renewed,
     /// There is none.
     Nothing,
     /// There is one, of another user, or with another cookie.
@@ -105,6 +107,7 @@ impl<S: SessionStore> Sessions<S> {
         if session.origin.is_some() {
             match self.join(session, attempt, level, now).await? {
                 Joined::Done => return Ok(()),
+                Joined::Renewed => return Err(SessionError::RenewalUnderWay),
                 // Its cookie is under way.
                 Joined::Another { since } if now < after(since, self.lifetimes.grace) => {
                     return Err(SessionError::RenewalUnderWay);
@@ -140,10 +143,14 @@ impl<S: SessionStore> Sessions<S> {
                     Err(error) => error,
                 },
             };
-            if error == SessionError::Gone && matches!(self.join(session, attempt, level, now).await?, Joined::Done) {
-                return Ok(());
+            if error != SessionError::Gone {
+                return Err(error);
             }
-            return Err(error);
+            return match self.join(session, attempt, level, now).await? {
+                Joined::Done => Ok(()),
+                Joined::Renewed => Err(SessionError::RenewalUnderWay),
+                Joined::Nothing | Joined::Another { .. } => Err(error),
+            };
         }
     }
 
@@ -189,8 +196,15 @@ impl<S: SessionStore> Sessions<S> {
                 return Ok(Joined::Nothing);
             };
             let (credential, sealed) = self.credential_of(session, handle, &attempt.user, record.generation);
-            if user.name != attempt.user || record.verifier != sealed {
+            if user.name != attempt.user {
                 return Ok(Joined::Another { since: user.at });
+            }
+            match record.standing(sealed, now) {
+                Standing::Current => {}
+                // Why: whoever has renewed it since has lost the answer, as nobody has shown what that had in it.
+                Standing::Replaced(Counts::UntilSeen(since)) if now >= after(since, self.lifetimes.grace) => {}
+                Standing::Replaced(_) => return Ok(Joined::Renewed),
+                Standing::Over | Standing::Unknown => return Ok(Joined::Another { since: user.at }),
             }
             let mut joined = Session::of_entry(credential, record, entry);
             joined.make_again(&session.changes);
@@ -222,8 +236,7 @@ impl<S: SessionStore> Sessions<S> {
         now: UnixTime,
     ) -> Result<Option<(Handle, Entry, Box<Record>, SignedInUser)>, SessionError> {
         let from = session.origin.as_deref().unwrap_or(&session.credential).handle();
-        let handle = self.store.rotated_to(from, now).await?.unwrap_or(from);
-        let Some(entry) = self.store.load(handle, now).await? else { return Ok(None) };
+        let Some((handle, entry)) = self.descendant(from, now).await? else { return Ok(None) };
         let record = self.record_of(&entry);
         Ok(record.and_then(|record| record.user.clone().map(|user| (handle, entry, record, user))))
     }

@@ -181,6 +181,12 @@ impl Desk {
         }
     }
 
+    /// True if somebody else has signed in on the way from the one to the other, which has come of it.
+    pub(crate) fn has_changed_hands(&self, life: usize, from: usize) -> bool {
+        let ancestors = std::iter::successors(Some(life), |life| self.lives[*life].parent);
+        ancestors.take_while(|life| *life != from).any(|life| self.lives[life].user != self.lives[from].user)
+    }
+
     /// True if the one has come of the other by rotations, or is it.
     pub(crate) fn descends(&self, life: usize, from: usize) -> bool {
         let mut next = Some(life);

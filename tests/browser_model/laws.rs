@@ -46,12 +46,14 @@ pub(crate) enum Case {
     Late,
     /// Beside a logout of all other devices.
     Elsewhere,
+    /// Beside one of a session that the browser has left by a sign-in of another user, and a sign-in of the first one behind that.
+    LeftMeanwhile,
     /// Nobody was wrong before the grace was over.
     AfterGrace,
 }
 
 /// Where a law does not hold, and why no server can do better.
-pub(crate) const LIMITS: [(Law, Case); 9] = [
+pub(crate) const LIMITS: [(Law, Case); 10] = [
     // The new credential is in the answer alone; whoever had the old one is to know nothing of what is signed in.
     (Law::StaysSignedIn, Case::SignInLost),
     (Law::WriteStays, Case::SignInLost),
@@ -64,6 +66,8 @@ pub(crate) const LIMITS: [(Law, Case); 9] = [
     (Law::StaysSignedIn, Case::Late),
     (Law::WriteStays, Case::Late),
     (Law::NoAlarm, Case::Late),
+    // The session that says so is over, and of all others of its user nothing tells that the same browser has one of them.
+    (Law::StaysSignedIn, Case::LeftMeanwhile),
 ];
 
 /// A law that was broken, and how.
@@ -140,7 +144,8 @@ impl Trial<'_> {
         } else if some(&Sent::is_given_up) {
             Case::AnswerLost
         } else if some(&|sent| sent.op == Op::Elsewhere) {
-            Case::Elsewhere
+            let both = [ALICE, BOB].iter().all(|user| some(&|sent| sent.op == Op::SignIn(user)));
+            if both { Case::LeftMeanwhile } else { Case::Elsewhere }
         } else {
             Case::Any
         }
@@ -267,8 +272,9 @@ impl Trial<'_> {
             let desk = self.world.gate.desk();
             let Some(named) = sent.life else { continue };
             for live in self.end.live.iter().copied().filter(|live| desk.descends(*live, named)) {
-                // Another user's is not of the user who was signed out everywhere, and was signed in behind it.
-                if sent.op == Op::Everywhere && desk.lives[live].user != desk.lives[named].user {
+                // Another user's is not of the user who was signed out everywhere, nor is what has come of that: whoever has signed in behind it did so
+                // afterwards, or has read the epoch before (below).
+                if sent.op == Op::Everywhere && desk.has_changed_hands(live, named) {
                     continue;
                 }
                 broken.push((Case::Any, format!("s{live} lives, of s{named} that #{who} has ended")));
