@@ -20,7 +20,7 @@ use countersign::session::{
     Content, Created, Credential, Epoch, Handle, Kind, NatsOptions, NatsStore, Pepper, RedisOptions, RedisStore,
     SessionStore, StoreError, Swapped, UserTag,
 };
-use races::{NOW, content};
+use races::{KEPT, NOW, content};
 use std::time::{Duration, Instant};
 
 /// The sessions that nobody has used since are over by then.
@@ -98,7 +98,7 @@ async fn are_apart<S: SessionStore>(shop: &S, forum: &S) -> Handle {
     assert_eq!(shop.delete(handles[1], NOW).await, Ok(true));
     assert_eq!(listed(forum).await, of("forum"));
 
-    assert_eq!(shop.revoke_user(alice(), Some(handles[0]), NOW).await.map(|epoch| epoch.number), Ok(1));
+    assert_eq!(shop.revoke_user(alice(), Some(handles[0]), KEPT, NOW).await, Ok(Epoch::default().next(NOW)));
     assert_eq!(listed(shop).await, of("shop")[..1]);
     assert_eq!(forum.epoch(alice()).await, Ok(Epoch { number: 0, at: None }));
     assert_eq!(listed(forum).await, of("forum"));
@@ -121,7 +121,7 @@ async fn are_apart_on_redis(shop: &RedisStore, forum: &RedisStore, keys: impl Fn
     assert_eq!((keys("cs:"), keys("")), (8, 11));
     assert_eq!(listed(forum).await.len(), 7);
     // What has run out in the shop leaves its index, and that of the forum stays as it is.
-    let later = Content { epoch: 1, ..content(Kind::SignedIn, b"shop") };
+    let later = Content { epoch: Epoch::default().next(NOW).number, ..content(Kind::SignedIn, b"shop") };
     assert!(matches!(shop.create(of_alice(), later, NOW).await, Ok(Created::Done(_))));
     assert!(shop.list_by_user(alice(), None, 9, LATER).await.unwrap().is_empty());
     let start = Instant::now();
@@ -173,7 +173,7 @@ async fn a_user_of_redis_has_one_application() {
         let why = store.check().await.unwrap_err().to_string();
         assert!(why.contains("NOPERM"), "{name}: {why}");
         assert_eq!(store.load(of_alice(), NOW).await.map(drop), Err(StoreError::Unavailable), "{name}");
-        assert_eq!(store.revoke_user(alice(), None, NOW).await, Err(StoreError::Unavailable), "{name}");
+        assert_eq!(store.revoke_user(alice(), None, KEPT, NOW).await, Err(StoreError::Unavailable), "{name}");
     }
 }
 

@@ -26,7 +26,7 @@ use countersign::session::{
 };
 use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionCookie, SessionLayer};
 use http::{Request, StatusCode};
-use races::{DEADLINES, NOW, content, count_together, outlived, revivals_after, session};
+use races::{DEADLINES, KEPT, NOW, content, count_together, outlived, revivals_after, session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -197,7 +197,7 @@ async fn no_session_can_be_fixed() {
     for _ in 0..3 {
         let copy = store(&[nats.url()], &patient()).await;
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
+        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 };
         servers.push(Sessions::new(Arc::clone(&copy), pepper, lifetimes));
         copies.push(copy);
     }
@@ -304,7 +304,8 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     let app = async |name: &str, url: String| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let copy = DynStore::new(store(&[url], &options).await);
-        let sessions = Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10 });
+        let sessions =
+            Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 });
         let visit = async |mut session: OpenSession| {
             session.update(|data| {
                 let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
@@ -828,7 +829,7 @@ async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
     let over =
         [session(&*running[0], Kind::SignedIn, b"data").await, session(&*running[0], Kind::SignedIn, b"data").await];
     assert_eq!(running[0].delete(over[0], NOW).await, Ok(true));
-    running[0].revoke_user(over[1].tag(), None, NOW).await.unwrap();
+    running[0].revoke_user(over[1].tag(), None, KEPT, NOW).await.unwrap();
     for store in &running {
         caught_up(store).await;
         assert!(store.load(live, NOW).await.unwrap().is_some());
@@ -1178,7 +1179,7 @@ async fn what_was_revoked_is_not_rotated() {
         caught_up(&behind).await;
         let version = behind.load(old, NOW).await.unwrap().unwrap().version;
         link.set(Mode::OneWay).unwrap();
-        ahead.revoke_user(old.tag(), None, NOW).await.unwrap();
+        ahead.revoke_user(old.tag(), None, KEPT, NOW).await.unwrap();
         let new = Credential::generate_anonymous().unwrap().handle();
         let opening = async {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -1197,7 +1198,7 @@ async fn a_session_takes_little() {
     let nats = Nats::single().unwrap();
     let options = NatsOptions { max_bytes: 256 << 20, ..patient() };
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10 };
+    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, credentials: 0 };
     let sessions = Arc::new(Sessions::new(store(&[nats.url()], &options).await, pepper, lifetimes));
     let count = short_or_long(1000, 100_000);
     let resident = || {
@@ -1567,8 +1568,14 @@ impl SessionStore for Careless {
         Ok(Vec::new())
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        self.store.revoke_user(tag, except, now).await
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
+        self.store.revoke_user(tag, except, keep_until, now).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {

@@ -20,10 +20,10 @@ use cluster_kit::redis::{Redis, RedisCluster};
 use cluster_kit::sentinel::{self as sentinels, PRIMARY_NAME, RedisWithSentinel};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
-    Created, Credential, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
+    Created, Credential, Epoch, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
     Sessions, StoreError, Swapped,
 };
-use races::{Forgetful, NOW, content, count, is_long, lineage, outlived, revivals, session};
+use races::{Forgetful, KEPT, NOW, content, count, is_long, lineage, outlived, revivals, session};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -146,7 +146,7 @@ async fn what_has_ended_leaves_nothing() {
                 0
             }
             _ => {
-                store.revoke_user(handle.tag(), None, NOW).await.unwrap();
+                store.revoke_user(handle.tag(), None, KEPT, NOW).await.unwrap();
                 1
             }
         };
@@ -177,7 +177,7 @@ async fn a_server_that_keeps_its_log_keeps_sessions() {
             let handle = session(&store, Kind::SignedIn, b"data").await;
             match number % 4 {
                 0 => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
-                1 => assert!(store.revoke_user(handle.tag(), None, NOW).await.is_ok()),
+                1 => assert!(store.revoke_user(handle.tag(), None, KEPT, NOW).await.is_ok()),
                 _ => {}
             }
             if number % 4 < 2 { ended.push(handle) } else { made.push(handle) }
@@ -358,7 +358,7 @@ async fn a_full_server_still_signs_people_out() {
     assert!(store.load(first, NOW).await.unwrap().is_some());
     assert_eq!(store.touch(first, countersign::UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
     assert_eq!(store.delete(first, NOW).await, Ok(true));
-    assert!(store.revoke_user(second.tag(), None, NOW).await.is_ok());
+    assert!(store.revoke_user(second.tag(), None, KEPT, NOW).await.is_ok());
     assert!(store.load(second, NOW).await.unwrap().is_none());
     println!("a full server: {strangers} strangers, then {known} users, then none; logouts go on");
 }
@@ -435,7 +435,7 @@ async fn no_session_can_be_fixed() {
     let redis = Redis::single().unwrap();
     let servers = [0; 3].map(|_| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
+        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 };
         Sessions::new(single(&redis.address(), patient()), pepper, lifetimes)
     });
     for round in 0..1000 {
@@ -727,7 +727,7 @@ async fn a_missing_replica_turns_no_logout_off() {
         let store = Arc::clone(&store);
         logouts.push(tokio::spawn(async move {
             match number % 3 {
-                0 => store.revoke_user(handle.tag(), None, NOW).await.map(drop),
+                0 => store.revoke_user(handle.tag(), None, KEPT, NOW).await.map(drop),
                 _ => store.delete(handle, NOW).await.map(drop),
             }
         }));
@@ -764,21 +764,23 @@ async fn a_revocation_that_is_waited_for_is_one() {
     let other = single(&primary.address(), patient());
     let handle = session(&*store, Kind::SignedIn, b"data").await;
     deleted(&store, handle).await;
-    let (tag, mut lost, mut between) = (handle.tag(), 0, 0);
+    let (tag, mut lost, mut between, mut before) = (handle.tag(), 0, 0, Epoch::default());
     for round in 1..=500 {
         let stale = Credential::generate(tag).unwrap().handle();
-        let old = countersign::session::Content { epoch: round - 1, ..content(Kind::SignedIn, b"data") };
+        let old = countersign::session::Content { epoch: before.number, ..content(Kind::SignedIn, b"data") };
+        let epoch = before.next(NOW);
         assert!(matches!(other.create(stale, old, NOW).await, Ok(Created::Done(_))));
         let revoking = tokio::spawn({
             let store = Arc::clone(&store);
-            async move { store.revoke_user(tag, None, NOW).await }
+            async move { store.revoke_user(tag, None, KEPT, NOW).await }
         });
-        while other.epoch(tag).await.unwrap().number < round {}
+        while other.epoch(tag).await.unwrap().number < epoch.number {}
         let new = Credential::generate(tag).unwrap().handle();
-        let fresh = countersign::session::Content { epoch: round, ..content(Kind::SignedIn, b"data") };
+        let fresh = countersign::session::Content { epoch: epoch.number, ..content(Kind::SignedIn, b"data") };
         assert!(matches!(other.create(new, fresh, NOW).await, Ok(Created::Done(_))), "round {round}");
         between += usize::from(!revoking.is_finished());
-        assert_eq!(revoking.await.unwrap().map(|epoch| epoch.number), Ok(round));
+        assert_eq!(revoking.await.unwrap(), Ok(epoch));
+        before = epoch;
         assert!(!is_live(&other, stale).await);
         lost += usize::from(!is_live(&other, new).await);
     }
@@ -872,7 +874,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
                 let is_out = if number % 2 == 0 {
                     store.delete(handle, NOW).await == Ok(true)
                 } else {
-                    store.revoke_user(handle.tag(), None, NOW).await.is_ok()
+                    store.revoke_user(handle.tag(), None, KEPT, NOW).await.is_ok()
                 };
                 is_out.then_some(handle)
             })
@@ -934,7 +936,7 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
     let again = single(&primary.address(), awaiting(1));
     assert_eq!(again.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
-    assert_eq!(again.revoke_user(handles[11].tag(), None, NOW).await, Err(StoreError::NotReplicated));
+    assert_eq!(again.revoke_user(handles[11].tag(), None, KEPT, NOW).await, Err(StoreError::NotReplicated));
     // Who signs in gets his cookie in any case: the old one is of no use any more.
     let entry = careful.load(handles[12], NOW).await.unwrap().unwrap();
     let renewed = Credential::generate(handles[12].tag()).unwrap().handle();
@@ -979,7 +981,7 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     let mut refused = 0;
     for _ in 0..2 {
         let (deleted, revoked) =
-            (left.delete(handles[0], NOW).await, left.revoke_user(handles[0].tag(), None, NOW).await);
+            (left.delete(handles[0], NOW).await, left.revoke_user(handles[0].tag(), None, KEPT, NOW).await);
         assert!(deleted.is_err() && revoked.is_err(), "{deleted:?}, {revoked:?}");
         refused += 2;
     }

@@ -18,7 +18,7 @@ use countersign::session::{
     Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, Durability, DynStore, Entry, Epoch,
     FromBlocking, Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
 };
-use races::{Forgetful, Lineage, NOW, content, count, count_together, is_long, lineage, revivals, session};
+use races::{Forgetful, KEPT, Lineage, NOW, content, count, count_together, is_long, lineage, revivals, session};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -115,7 +115,7 @@ impl SessionStore for Lawless {
         Ok(behind.take(limit).map(|(handle, entry)| (*handle, entry.clone())).collect())
     }
 
-    async fn revoke_user(&self, _: UserTag, _: Option<Handle>, _: UnixTime) -> Result<Epoch, StoreError> {
+    async fn revoke_user(&self, _: UserTag, _: Option<Handle>, _: UnixTime, _: UnixTime) -> Result<Epoch, StoreError> {
         Ok(Epoch::default())
     }
 
@@ -297,12 +297,14 @@ async fn pointers_leave_with_their_descendants() {
             match round % 4 {
                 0 => assert_eq!(store.delete(first, NOW).await, Ok(true)),
                 1 => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
-                2 => drop(store.revoke_user(handle.tag(), None, NOW).await.unwrap()),
+                // The epoch is kept no longer than that.
+                2 => drop(store.revoke_user(handle.tag(), None, NOW, NOW).await.unwrap()),
                 _ => assert!(store.sweep(UnixTime::from_secs(1_800_000_000), 100).await.unwrap() > 0),
             }
             let start = std::time::Instant::now();
             while bytes() > 0 {
                 assert!(start.elapsed() < Duration::from_secs(5), "round {round}: {} bytes are left", bytes());
+                store.sweep(NOW, 1).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -400,7 +402,7 @@ async fn sessions_and_epochs_survive_a_restart() {
     let store = disk.store();
     let (kept, ended) =
         (session(&*store, Kind::SignedIn, b"kept").await, session(&*store, Kind::SignedIn, b"ended").await);
-    let epoch = store.revoke_user(ended.tag(), None, NOW).await.unwrap();
+    let epoch = store.revoke_user(ended.tag(), None, KEPT, NOW).await.unwrap();
     drop(store);
     let file = disk.folder.join("sessions.redb");
     disk.store = None;

@@ -18,7 +18,7 @@ use countersign::session::{
     Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, Lifetimes, MemoryStore, Pepper, RedisOptions,
     RedisStore, SessionStore, Sessions, StoreError, UserTag,
 };
-use races::{NOW, content, is_long, session};
+use races::{KEPT, NOW, content, is_long, session};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -176,7 +176,7 @@ async fn many_of_one_user<S: SessionStore + 'static>(near: Arc<S>, far: Arc<S>, 
 
     let other = Other::of(load(), reads);
     let start = Instant::now();
-    let epoch = near.revoke_user(tag, Some(listed[0]), LATER).await.unwrap();
+    let epoch = near.revoke_user(tag, Some(listed[0]), KEPT, LATER).await.unwrap();
     let revocation = start.elapsed();
     for handle in listed.iter().skip(1).step_by(97) {
         assert!(far.load(*handle, LATER).await.unwrap().is_none(), "it is over at once, on every server");
@@ -346,8 +346,11 @@ async fn nobody_locks_others_out() {
     let store = single(&redis, patient());
     let (rounds, strangers) = if is_long() { (200_000, 1_000_000) } else { (20_000, 100_000) };
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions =
-        Arc::new(Sessions::new(Arc::clone(&store), pepper, Lifetimes { idle: 3600, absolute: 86_400, grace: 10 }));
+    let sessions = Arc::new(Sessions::new(
+        Arc::clone(&store),
+        pepper,
+        Lifetimes { idle: 3600, absolute: 86_400, grace: 10, credentials: 0 },
+    ));
     let start = Instant::now();
     often("in and out", rounds, |number| {
         let (store, sessions) = (Arc::clone(&store), Arc::clone(&sessions));
@@ -403,7 +406,7 @@ async fn nobody_locks_others_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_takes_little() {
     let (redis, pepper) = (Redis::single().unwrap(), || Pepper::new(b"an obvious test key of 32 bytes!").unwrap());
-    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10 };
+    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, credentials: 0 };
     let mut connection = cluster_kit::redis::Connection::to(&redis.server.address()).unwrap();
     let mut bytes = |script: &str| match connection.ask(&["EVAL", script, "0"]).unwrap() {
         Reply::Number(bytes) => bytes,

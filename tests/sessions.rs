@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 };
 
 fn after(seconds: u64) -> UnixTime {
     UnixTime::from_secs(NOW.as_secs() + seconds)
@@ -159,7 +159,7 @@ async fn signed_out_everywhere_is_signed_out_everywhere() {
     assert_eq!(sessions.save(&mut desk, NOW).await, Err(SessionError::Gone));
 
     let epoch = sessions.end_all("alice", Some(laptop.handle()), after(1)).await.unwrap();
-    assert_eq!((epoch.number, epoch.at), (1, Some(after(1))));
+    assert_eq!((epoch.number, epoch.at), (after(1).as_secs(), Some(after(1))));
     phone.insert("late", &1).unwrap();
     assert_eq!(sessions.save(&mut phone, after(1)).await, Err(SessionError::Gone));
     assert!(find(&sessions, &phone.cookie(), after(1)).await.is_none());
@@ -516,11 +516,11 @@ async fn a_pepper_that_is_named_twice_is_one() {
     let session = signed_in(&sessions, "alice").await;
     assert_eq!(sessions.list("alice", None, 100, NOW).await.unwrap().len(), 1);
     assert_eq!(sessions.list("nobody", None, 100, NOW).await.unwrap().len(), 0);
-    assert_eq!(sessions.end_all("alice", None, NOW).await.unwrap().number, 1);
+    assert_eq!(sessions.end_all("alice", None, NOW).await.unwrap(), Epoch::default().next(NOW));
     assert!(find(&sessions, &session.cookie(), NOW).await.is_none());
 }
 
-/// A store that has forgotten counts anew: a number that comes again admits nothing of before.
+/// A store that has forgotten gives out no number a second time; one that comes again all the same, by a clock that was ahead, admits nothing of before.
 #[tokio::test]
 async fn a_number_that_comes_again_admits_nothing_of_before() {
     let numbers = async |now| {
@@ -530,10 +530,25 @@ async fn a_number_that_comes_again_admits_nothing_of_before() {
     };
     let (before, _) = numbers(NOW).await;
     let (again, epoch) = numbers(after(1000)).await;
-    assert_eq!(before, again);
-    assert!(epoch.has_revoked(Some(before), Some(after(900)), 60, after(1000)));
+    assert!(before < again && epoch.has_revoked(Some(before), Some(after(1000)), 60, after(1000)));
+    assert!(epoch.has_revoked(Some(again), Some(after(900)), 60, after(1000)));
     assert!(!epoch.has_revoked(Some(again), Some(after(1000)), 60, after(1000)));
     assert!(!epoch.has_revoked(Some(again), Some(after(940)), 60, after(1000)), "by a clock that is behind");
+}
+
+/// An epoch leaves once neither a session nor a credential can be older, by either lifetime.
+#[tokio::test]
+async fn an_epoch_leaves_when_nothing_can_be_older() {
+    for (credentials, kept) in [(0, LIFETIMES.absolute), (LIFETIMES.absolute + 50, LIFETIMES.absolute + 50)] {
+        let store = MemoryStore::new(1 << 20, 1 << 20);
+        let sessions = Sessions::new(store, pepper(), Lifetimes { credentials, ..LIFETIMES });
+        let begun = sessions.end_all("alice", None, NOW).await.unwrap();
+        sessions.store().sweep(after(kept - 1), 100).await.unwrap();
+        assert_eq!(sessions.epoch_of(b"alice").await.unwrap(), begun);
+        assert_eq!(sessions.store().sweep(after(kept), 100).await, Ok(1));
+        assert_eq!(sessions.epoch_of(b"alice").await.unwrap(), Epoch::default());
+        assert_eq!(sessions.store().bytes(Kind::SignedIn), 0);
+    }
 }
 
 /// Many renewals one after the other, each by the newest cookie: one of a slow request that is still within its grace is no theft.
@@ -844,8 +859,14 @@ impl SessionStore for Counting {
         self.counted().await.list_by_user(tag, after, limit, now).await
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        self.counted().await.revoke_user(tag, except, now).await
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
+        self.counted().await.revoke_user(tag, except, keep_until, now).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {

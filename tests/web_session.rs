@@ -39,7 +39,7 @@ use web_kit::send;
 const ORIGIN: &str = "https://shop.example";
 const DEADLINE: Duration = Duration::from_millis(100);
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
 
 /// Counts what it is asked; when it is away it never answers.
 #[derive(Clone, Default)]
@@ -137,8 +137,14 @@ impl SessionStore for Flaky {
         self.store().await.list_by_user(tag, after, limit, now).await
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        self.store().await.revoke_user(tag, except, now).await
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
+        self.store().await.revoke_user(tag, except, keep_until, now).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
@@ -765,6 +771,13 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     assert!(is_in(&jwt(claims("alice", r#","iat":1800000061"#))).await);
     store.go_away(true);
     assert_eq!(by_bearer(&of_others[0]).await.0, StatusCode::SERVICE_UNAVAILABLE, "nobody knows who was signed out");
+    store.go_away(false);
+    // Older than what the store knows of revocations, whoever it is of.
+    let long = jwt(r#"{"sub":"bob","iat":1800000000,"exp":1900000000}"#.to_owned());
+    for (passed, expected) in [(LIFETIMES.absolute - 1, true), (LIFETIMES.absolute, false)] {
+        clock.store(1_800_000_000 + passed, Ordering::Relaxed);
+        assert_eq!(is_in(&long).await, expected, "{passed}");
+    }
 }
 
 /// A clock that was once far ahead does not lock its user's new logins out.

@@ -20,7 +20,7 @@ use countersign::UnixTime;
 use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_heapless};
 use countersign::session::{Lifetimes, Pepper, Sessions};
 use countersign::web::{Affinity, CsrfGuard, SessionCookie, SessionLayer};
-use gate::Gate;
+use gate::{Gate, WINDOW};
 use hostile::Journal;
 use secrets::Secrets;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 const DEVICE: &str = "dev-0123456789ab";
 
 /// Short, so that somebody can watch a session end; an application has its own reasons for longer ones.
-const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10, credentials: WINDOW.max_age };
 /// How long a request waits for the file: a synced write on a busy disk takes a while.
 const DEADLINE: Duration = Duration::from_secs(2);
 

@@ -62,10 +62,11 @@ impl core::error::Error for OpenError {}
 ///
 /// Anonymous sessions push out those of them that would be over first; a signed-in one is never dropped before its time: without room a new
 /// one is refused with [`StoreError::Full`], after what is over has made way. The file is larger than the sessions in it, about half as large again,
-/// and shrinks with [`compact`](DiskStore::compact). Epochs, a few bytes for each user who was ever signed out everywhere, are in no budget.
+/// and shrinks with [`compact`](DiskStore::compact).
 ///
 /// A revocation is one commit, however many sessions it ends: what is of an earlier epoch is over from then on, and is removed a few at a time by
-/// the commits that follow. What stands in the place of a session that was rotated is in the budget of those who sign in.
+/// the commits that follow. What stands in the place of a session that was rotated is in the budget of those who sign in, and so are epochs, which are
+/// never refused for want of room.
 ///
 /// Reads go to the file on the thread of their caller: 64 MiB of it are cached here, more by the system.
 ///
@@ -316,8 +317,14 @@ impl SessionStore for DiskStore {
         self.read(|transaction| tables::list(transaction, tag, after, limit, now))
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        self.write(move |tables| tables.revoke_user(tag, except, now)).await
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
+        self.write(move |tables| tables.revoke_user(tag, except, keep_until, now)).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {

@@ -66,11 +66,13 @@ pub enum Law {
     /// The end of a session ends what it has been rotated into; what is over leaves no pointer behind; and a rotation in place moves the absolute
     /// deadline.
     EndsFollowRotations,
+    /// The epoch of a revocation is kept for as long as it is asked for, and leaves then; the next one has a higher number than each before.
+    EpochsLeave,
 }
 
 impl Law {
     /// All of them, in order. L11 is [`check_budget`], L12 [`check_deadline`].
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CreateDoesNotOverwrite,
         Self::SwapComparesVersions,
         Self::OverIsOver,
@@ -85,6 +87,7 @@ impl Law {
         Self::LateCallsBringNothingBack,
         Self::RotationIsOneStep,
         Self::EndsFollowRotations,
+        Self::EpochsLeave,
     ];
 }
 
@@ -105,6 +108,7 @@ impl fmt::Display for Law {
             Self::LateCallsBringNothingBack => "L14 late calls bring nothing back",
             Self::RotationIsOneStep => "rotation is one step",
             Self::EndsFollowRotations => "ends follow rotations",
+            Self::EpochsLeave => "epochs leave",
         })
     }
 }
@@ -171,7 +175,8 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
             // Of users alone.
             Law::ListIsComplete if kind == Kind::SignedIn => bench.list_is_complete().await?,
             Law::RevocationIsFinal if kind == Kind::SignedIn => bench.revocation_is_final().await?,
-            Law::ListIsComplete | Law::RevocationIsFinal => {}
+            Law::EpochsLeave if kind == Kind::SignedIn => bench.epochs_leave().await?,
+            Law::ListIsComplete | Law::RevocationIsFinal | Law::EpochsLeave => {}
         }
     }
     Ok(())
@@ -243,7 +248,7 @@ pub async fn check_deadline<S: SessionStore>(store: &S, deadline: Duration) -> V
     within(deadline, "touch", store.touch(handle, after(200), NOW)).await?;
     within(deadline, "rotate", store.rotate(handle, 1, new, content(), NOW)).await?;
     within(deadline, "list_by_user", store.list_by_user(tag, None, 9, NOW)).await?;
-    within(deadline, "revoke_user", store.revoke_user(tag, None, NOW)).await?;
+    within(deadline, "revoke_user", store.revoke_user(tag, None, KEPT, NOW)).await?;
     within(deadline, "epoch", store.epoch(tag)).await?;
     within(deadline, "sweep", store.sweep(NOW, 9)).await?;
     within(deadline, "delete", store.delete(handle, NOW)).await
@@ -282,6 +287,9 @@ fn after(seconds: u64) -> UnixTime {
 /// Idle after 100 seconds, over after 1000.
 const DEADLINES: Deadlines =
     Deadlines { idle: UnixTime::from_secs(1_700_000_100), absolute: UnixTime::from_secs(1_700_001_000) };
+
+/// Until when epochs are kept.
+const KEPT: UnixTime = UnixTime::from_secs(1_700_002_000);
 
 fn ensure(holds: bool, otherwise: &str) -> Verdict {
     if holds { Ok(()) } else { Err(Broken(otherwise.into())) }

@@ -20,13 +20,15 @@ const OVERHEAD: usize = 256;
 const ANONYMOUS_OVERHEAD: usize = 448;
 /// What a pointer takes, in both directions.
 const POINTER: usize = 224;
+/// What an epoch takes.
+const EPOCH: usize = 96;
 
 /// A store in memory, bounded in bytes, with a budget for each kind of session.
 ///
 /// Anonymous sessions push out the one of them that was used least recently; they never push out a signed-in one. A signed-in session is
 /// never dropped before its time: what is over makes room, and without room a new one is refused with [`StoreError::Full`]. Nothing survives
-/// the process, the epochs of revocations neither: tokens that outlive it count again. Epochs, a few bytes for each user who was ever signed
-/// out everywhere, are in no budget. What stands in the place of a session that was rotated is in the budget of those who sign in.
+/// the process, the epochs of revocations neither: tokens that outlive it count again. What stands in the place of a session that was rotated is in the
+/// budget of those who sign in, and so are epochs, which are never refused for want of room.
 ///
 /// ```
 /// use countersign::session::{MemoryStore, SessionStore};
@@ -50,7 +52,9 @@ struct SignedIn {
     sessions: BTreeMap<Handle, Entry>,
     /// What is over first comes first.
     by_end: BTreeSet<(UnixTime, Handle)>,
-    epochs: HashMap<UserTag, Epoch>,
+    /// Each with the time until which it is kept.
+    epochs: HashMap<UserTag, (Epoch, UnixTime)>,
+    epochs_by_end: BTreeSet<(UnixTime, UserTag)>,
     /// What stands in the place of a session that was rotated, of whatever kind, for as long as its descendant may live: they are in the budget of
     /// those who sign in, and in `by_end`.
     pointers: HashMap<Handle, Pointer>,
@@ -68,7 +72,38 @@ struct Pointer {
 
 impl SignedIn {
     fn epoch(&self, tag: UserTag) -> Epoch {
-        self.epochs.get(&tag).copied().unwrap_or_default()
+        self.epochs.get(&tag).map_or_else(Epoch::default, |(epoch, _)| *epoch)
+    }
+
+    /// False for what a request writes that began before its user was revoked.
+    fn is_of_epoch(&self, tag: UserTag, content: &Content) -> bool {
+        content.epoch >= self.epoch(tag).number
+    }
+
+    /// Begins a new epoch.
+    fn begin_epoch(&mut self, tag: UserTag, keep_until: UnixTime, now: UnixTime) -> Epoch {
+        let before = self.epochs.remove(&tag);
+        if let Some((_, until)) = before {
+            self.epochs_by_end.remove(&(until, tag));
+        } else {
+            self.bytes = self.bytes.saturating_add(EPOCH);
+        }
+        let (epoch, until) = before.unwrap_or((Epoch::default(), keep_until));
+        let (epoch, until) = (epoch.next(now), until.max(keep_until));
+        self.epochs.insert(tag, (epoch, until));
+        self.epochs_by_end.insert((until, tag));
+        epoch
+    }
+
+    /// Lets go of the epoch that is kept for the shortest time, if that is over.
+    fn drop_epoch(&mut self, now: UnixTime) -> bool {
+        let Some((until, tag)) = self.epochs_by_end.first().copied().filter(|(until, _)| *until <= now) else {
+            return false;
+        };
+        self.epochs_by_end.remove(&(until, tag));
+        self.epochs.remove(&tag);
+        self.bytes = self.bytes.saturating_sub(EPOCH);
+        true
     }
 
     fn live(&self, handle: Handle, now: UnixTime) -> Option<&Entry> {
@@ -89,6 +124,9 @@ impl SignedIn {
     /// Makes room for so many bytes, from what is over, but for one that is about to be replaced.
     fn make_room(&mut self, needed: usize, except: Handle, budget: usize, now: UnixTime) -> Result<(), StoreError> {
         while self.bytes.saturating_add(needed) > budget {
+            if self.drop_epoch(now) {
+                continue;
+            }
             let Some(dead) = self.first_dead(now).filter(|dead| *dead != except) else { return Err(StoreError::Full) };
             self.remove(dead);
         }
@@ -260,7 +298,7 @@ impl MemoryStore {
 
 impl SessionStore for MemoryStore {
     async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        let (version, epoch) = (self.next_version(), content.epoch);
+        let version = self.next_version();
         let entry = Entry { version, content };
         if entry.content.kind == Kind::Anonymous {
             // Held while it is made, so that no pointer comes to stand there.
@@ -270,7 +308,7 @@ impl SessionStore for MemoryStore {
             return Ok(if is_new { Created::Done(version) } else { Created::Exists });
         }
         let mut signed_in = self.write();
-        if signed_in.epoch(handle.tag()).number != epoch {
+        if !signed_in.is_of_epoch(handle.tag(), &entry.content) {
             return Ok(Created::Revoked);
         }
         let is_taken = signed_in.live(handle, now).is_some() || signed_in.pointer(handle, now).is_some();
@@ -310,10 +348,10 @@ impl SessionStore for MemoryStore {
             return Ok(swapped.unwrap_or(Swapped::Gone));
         }
         let mut signed_in = self.write();
-        let epoch = signed_in.epoch(handle.tag()).number;
+        let is_of_epoch = signed_in.is_of_epoch(handle.tag(), &content);
         match signed_in.live(handle, now) {
             None => Ok(Swapped::Gone),
-            Some(entry) if entry.version != version || content.epoch != epoch => Ok(Swapped::Conflict),
+            Some(entry) if entry.version != version || !is_of_epoch => Ok(Swapped::Conflict),
             Some(entry) => {
                 let entry = entry.successor(next, content);
                 signed_in.insert(handle, entry, self.budget, now)?;
@@ -364,13 +402,14 @@ impl SessionStore for MemoryStore {
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
         let entry = Entry { version: self.next_version(), content };
-        let (next, Content { kind, deadlines, epoch, .. }) = (entry.version, entry.content.clone());
+        let (next, Content { kind, deadlines, .. }) = (entry.version, entry.content.clone());
         // Held to the end, so that nobody sees one half.
         let mut signed_in = self.write();
         let is_taken = |signed_in: &SignedIn| {
             signed_in.live(new, now).is_some() || signed_in.pointer(new, now).is_some() || self.is_anonymous(new, now)
         };
-        if old != new && is_taken(&signed_in) || kind == Kind::SignedIn && signed_in.epoch(new.tag()).number != epoch {
+        let is_revoked = kind == Kind::SignedIn && !signed_in.is_of_epoch(new.tag(), &entry.content);
+        if old != new && is_taken(&signed_in) || is_revoked {
             return Ok(Swapped::Gone);
         }
         let budget = self.budget;
@@ -433,11 +472,15 @@ impl SessionStore for MemoryStore {
         Ok(live.take(limit).map(|(handle, entry)| (*handle, entry.clone())).collect())
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
         let mut signed_in = self.write();
-        let before = signed_in.epoch(tag);
-        let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
-        signed_in.epochs.insert(tag, epoch);
+        let epoch = signed_in.begin_epoch(tag, keep_until, now);
         let handles: Vec<_> = signed_in.of_user(tag, None).map(|(handle, _)| *handle).collect();
         for handle in handles.into_iter().filter(|handle| Some(*handle) != except) {
             signed_in.remove(handle);
@@ -456,8 +499,12 @@ impl SessionStore for MemoryStore {
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let mut signed_in = self.write();
         let mut swept = 0usize;
-        while let Some(dead) = signed_in.first_dead(now).filter(|_| swept < limit) {
-            signed_in.remove(dead);
+        while swept < limit {
+            match signed_in.first_dead(now) {
+                Some(dead) => signed_in.remove(dead),
+                None if signed_in.drop_epoch(now) => {}
+                None => break,
+            }
             swept = swept.saturating_add(1);
         }
         drop(signed_in);

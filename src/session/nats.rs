@@ -238,7 +238,13 @@ impl SessionStore for NatsStore {
         list.ok_or(StoreError::Unavailable)
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        _keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
         let except = except.filter(|except| except.tag() == tag);
         // From here on all others are over; sweeping tidies up.
         Ok(self.access.in_time(self.access.begin_epoch(tag, except, now)).await?.epoch)

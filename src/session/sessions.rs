@@ -6,7 +6,7 @@ use super::error::SessionError;
 use super::event::{Event, Events};
 use super::pepper::Pepper;
 use super::record::{Previous, Record, Standing};
-use super::store::{Created, Deadlines, Entry, Epoch, SessionStore, Swapped};
+use super::store::{Created, Deadlines, Entry, Epoch, MAX_LINE, SessionStore, Swapped};
 use crate::UnixTime;
 use core::fmt;
 use core::future::poll_fn;
@@ -25,6 +25,9 @@ pub struct Lifetimes {
     pub absolute: u64,
     /// For how many seconds after the new verifier of a renewal was first seen the one before it still counts: for requests that were under way.
     pub grace: u64,
+    /// Seconds that a token or JWT of a user lives, at most, that a sign-out everywhere is to end as well; 0 if there is none. For so long the store
+    /// knows of a sign-out everywhere, or for the absolute lifetime, if that is longer.
+    pub credentials: u64,
 }
 
 /// Sessions in a store, under a pepper.
@@ -36,7 +39,7 @@ pub struct Lifetimes {
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// let lifetimes = Lifetimes { idle: 1800, absolute: 12 * 3600, grace: 10 };
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 12 * 3600, grace: 10, credentials: 0 };
 /// let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
 /// let now = UnixTime::now();
 ///
@@ -174,6 +177,11 @@ impl<S: SessionStore> Sessions<S> {
         Session::unsaved(credential, record, self.deadlines(now))
     }
 
+    /// Until when a sign-out everywhere is known that happens now, at least.
+    pub(crate) fn epoch_until(&self, now: UnixTime) -> UnixTime {
+        after(now, self.lifetimes.absolute.max(self.lifetimes.credentials))
+    }
+
     pub(super) fn deadlines(&self, now: UnixTime) -> Deadlines {
         let Lifetimes { idle, absolute, .. } = self.lifetimes;
         Deadlines { idle: after(now, idle.min(absolute)), absolute: after(now, absolute) }
@@ -258,10 +266,8 @@ impl<S: SessionStore> Sessions<S> {
         handle: Handle,
         now: UnixTime,
     ) -> Result<Option<(Handle, Entry)>, SessionError> {
-        // Why a bound: no browser has so many sign-ins under way, and each costs two calls.
-        const ROTATIONS: usize = 16;
         let mut handle = handle;
-        for _ in 0..ROTATIONS {
+        for _ in 0..=MAX_LINE {
             if let Some(entry) = self.store.load(handle, now).await? {
                 return Ok(Some((handle, entry)));
             }
@@ -467,7 +473,7 @@ impl<S: SessionStore> Sessions<S> {
     pub async fn end_all(&self, user: &str, except: Option<Handle>, now: UnixTime) -> Result<Epoch, SessionError> {
         let mut all = Epoch::default();
         for tag in self.pepper.user_tags(user.as_bytes()) {
-            all = all.and(self.store.revoke_user(tag, except, now).await?);
+            all = all.and(self.store.revoke_user(tag, except, self.epoch_until(now), now).await?);
         }
         Ok(all)
     }
@@ -491,7 +497,7 @@ impl<S: SessionStore> Sessions<S> {
     /// # use countersign::UnixTime;
     /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
     /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
     /// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
     /// # let now = UnixTime::now();
     /// for device in ["a phone", "a laptop", "a watch"] {

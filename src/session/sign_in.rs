@@ -53,7 +53,7 @@ impl Attempt {
 /// use countersign::session::EPOCH_CLAIM;
 /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
 /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
 /// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
 /// # let key = countersign::jwt::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 ///

@@ -136,7 +136,7 @@ impl fmt::Display for StoreError {
 
 impl core::error::Error for StoreError {}
 
-/// How many pointers in a row an end follows: each is a change of user within the life of a session.
+/// How many pointers in a row are followed: each is a change of user within the life of a session.
 pub(super) const MAX_LINE: usize = 8;
 
 /// What a store can promise, for whoever chooses one.
@@ -273,16 +273,21 @@ pub trait SessionStore: Send + Sync {
     /// refused. The one that is kept gets the new epoch, so that it can be written by who reads it again; a swap with another epoch than the
     /// user's is a [`Swapped::Conflict`]. Returns the epoch, whose time never goes back.
     ///
+    /// The store keeps the epoch until `keep_until`, the longest of all that it was given, and then lets go of it: the caller names a time at which nothing
+    /// lives any more that is older. Its number is higher than that of each
+    /// epoch of the user before, those that have left among them: see [`Epoch::next`].
+    ///
     /// # Errors
     /// [`StoreError`], as every call.
     fn revoke_user(
         &self,
         tag: UserTag,
         except: Option<Handle>,
+        keep_until: UnixTime,
         now: UnixTime,
     ) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
 
-    /// The user's epoch: 0 and no time before the first revocation.
+    /// The user's epoch: 0 and no time before the first revocation, and once the last one has left.
     ///
     /// # Errors
     /// [`StoreError`], as every call.
@@ -314,20 +319,39 @@ pub trait SessionStore: Send + Sync {
     }
 }
 
-/// How often a user was revoked, and when last.
+/// The number of a user's last revocation, and when that was.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Epoch {
-    /// Counts revocations: sessions written under an earlier one are refused.
+    /// Grows with each revocation: sessions written under an earlier one are refused. 0 before the first.
     pub number: u64,
     /// Tokens and JWTs issued at or before this second are refused. `None` before the first revocation.
     pub at: Option<UnixTime>,
 }
 
 impl Epoch {
-    /// The epoch of a user whose sessions are under two peppers: it counts the revocations of both, and has the time of the last one.
+    /// The one that a revocation begins: of a higher number, and of no earlier time.
+    ///
+    /// The number is that of the second, so that it is higher than those of epochs that have left the store, too; of a second revocation in one second,
+    /// or by a clock that is behind, it is one more than the one before.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::session::Epoch;
+    ///
+    /// let noon = UnixTime::from_secs(1_767_268_800);
+    /// let first = Epoch::default().next(noon);
+    /// assert_eq!((first.number, first.at), (1_767_268_800, Some(noon)));
+    /// assert_eq!(first.next(noon), Epoch { number: 1_767_268_801, at: Some(noon) });
+    /// ```
+    #[must_use]
+    pub fn next(self, now: UnixTime) -> Self {
+        Self { number: self.number.saturating_add(1).max(now.as_secs()), at: self.at.max(Some(now)) }
+    }
+
+    /// The epoch of a user whose sessions are under two peppers: the later one.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
-        Self { number: self.number.saturating_add(other.number), at: self.at.max(other.at) }
+        Self { number: self.number.max(other.number), at: self.at.max(other.at) }
     }
 
     /// True for a token or JWT that was issued before this epoch began, or may have been. `epoch` is the number that it carries

@@ -122,7 +122,7 @@ twins! {
     rotate(old: Handle, version: u64, new: Handle, content: Content, now: UnixTime) -> Swapped;
     rotated_to(handle: Handle, now: UnixTime) -> Option<Handle>;
     list_by_user(tag: UserTag, after: Option<Handle>, limit: usize, now: UnixTime) -> Vec<(Handle, Entry)>;
-    revoke_user(tag: UserTag, except: Option<Handle>, now: UnixTime) -> Epoch;
+    revoke_user(tag: UserTag, except: Option<Handle>, keep_until: UnixTime, now: UnixTime) -> Epoch;
     epoch(tag: UserTag) -> Epoch;
     sweep(now: UnixTime, limit: usize) -> usize;
 }
@@ -186,7 +186,7 @@ impl Wake for Unpark {
 /// use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
 ///
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10 };
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
 /// let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
 /// let mut session = sessions.begin(UnixTime::now())?;
 /// block_on(sessions.save(&mut session, UnixTime::now()))?;

@@ -86,7 +86,9 @@ impl core::error::Error for IdentityMissing {}
 ///
 /// One that carries the number of its user's epoch ([`Draft::epoch`](crate::token::Draft::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
 /// follows at once issues one that counts. One without is judged by its time, to the safe side: it counts if it was issued after the second of the
-/// revocation by more than the skew of the verifiers. One that names no user is refused.
+/// revocation by more than the skew of the verifiers. One that names no user is refused, and so is one that is older than a store keeps what it knows of
+/// revocations: [`Lifetimes::credentials`](crate::session::Lifetimes::credentials) is the longest life of any. One that does not say when it was issued
+/// must not live for longer either.
 ///
 /// Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
 /// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
@@ -187,10 +189,14 @@ where
             let spent = slot.as_ref().map_or(&own, SessionSlot::spent);
             let answer = match filter.in_time(spent, pin!(filter.sessions.epoch_of(user))).await {
                 Err(error) => Some(problem::session(error, None)),
-                Ok(epoch) if epoch.has_revoked(holder.epoch, holder.issued_at, skew, filter.now()) => {
-                    Some(problem::refused(Refusal::Revoked))
+                Ok(epoch) => {
+                    let now = filter.now();
+                    // Why: of what is older nobody knows whether it was revoked.
+                    let forgotten = |issued_at| filter.sessions.epoch_until(issued_at) <= now;
+                    let is_revoked = holder.issued_at.is_some_and(forgotten)
+                        || epoch.has_revoked(holder.epoch, holder.issued_at, skew, now);
+                    is_revoked.then(|| problem::refused(Refusal::Revoked))
                 }
-                Ok(_) => None,
             };
             if let Some(answer) = answer {
                 return Ok(answer.map(|text| body.make_body(text)));

@@ -437,9 +437,15 @@ impl SessionStore for Gate {
         listed
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
         self.pass(Call::Revoke).await;
-        let revoked = self.store.revoke_user(tag, except, now).await;
+        let revoked = self.store.revoke_user(tag, except, keep_until, now).await;
         self.note_ends(now).await;
         self.desk().note(Call::Revoke, Outcome::Done);
         revoked

@@ -37,6 +37,8 @@ pub(crate) enum Case {
     SignInLost,
     /// Another answer was lost.
     AnswerLost,
+    /// A request came without a cookie, as a logout had taken that away, and an answer from before arrived after all that.
+    AfterLogout,
     /// Two requests came without a cookie.
     TwoStrangers,
     /// Two requests came without a session that opens to them, and each has made one, or one has and the other has signed in to that whose cookie was
@@ -53,7 +55,7 @@ pub(crate) enum Case {
 }
 
 /// Where a law does not hold, and why no server can do better.
-pub(crate) const LIMITS: [(Law, Case); 10] = [
+pub(crate) const LIMITS: [(Law, Case); 11] = [
     // The new credential is in the answer alone; whoever had the old one is to know nothing of what is signed in.
     (Law::StaysSignedIn, Case::SignInLost),
     (Law::WriteStays, Case::SignInLost),
@@ -62,6 +64,8 @@ pub(crate) const LIMITS: [(Law, Case); 10] = [
     (Law::WriteStays, Case::TwoStrangers),
     (Law::StaysSignedIn, Case::TwoMade),
     (Law::WriteStays, Case::TwoMade),
+    // An answer that has left the server cannot be called back, and the browser keeps the cookie that comes last.
+    (Law::WriteStays, Case::AfterLogout),
     // The grace is how long an answer may be under way.
     (Law::StaysSignedIn, Case::Late),
     (Law::WriteStays, Case::Late),
@@ -137,6 +141,8 @@ impl Trial<'_> {
             Case::Late
         } else if some(&|sent| sent.is_given_up() && matches!(sent.op, Op::SignIn(_) | Op::StepUp)) {
             Case::SignInLost
+        } else if self.is_overtaken_by_a_logout() {
+            Case::AfterLogout
         } else if two(&|sent| sent.cookie.is_none()) {
             Case::TwoStrangers
         } else if made > 1 || made == 1 && self.world.plan.start == Start::StepUpLost {
@@ -149,6 +155,16 @@ impl Trial<'_> {
         } else {
             Case::Any
         }
+    }
+
+    /// True if an answer with a cookie arrived after a request that a logout had left without one.
+    fn is_overtaken_by_a_logout(&self) -> bool {
+        self.sent().iter().filter(|sent| sent.cookie.is_none()).any(|stranger| {
+            let is_behind = |end: &Sent| end.is_acknowledged() && end.is_before(stranger);
+            let is_late =
+                |late: &Sent| !late.is_before(stranger) && late.sent < stranger.sent && late.arrived > stranger.arrived;
+            self.ends().any(is_behind) && self.sent().iter().any(is_late)
+        })
     }
 
     fn nobody_is_somebody_else(&mut self) {

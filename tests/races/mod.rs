@@ -17,6 +17,9 @@ use countersign::session::{
 use std::sync::Arc;
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+/// Until when epochs are kept.
+pub(crate) const KEPT: UnixTime = UnixTime::from_secs(1_700_100_000);
 pub(crate) const DEADLINES: Deadlines =
     Deadlines { idle: UnixTime::from_secs(1_700_003_600), absolute: UnixTime::from_secs(1_700_086_400) };
 
@@ -254,8 +257,14 @@ impl<S: SessionStore> SessionStore for Forgetful<S> {
         self.0.list_by_user(tag, after, limit, now).await
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
-        self.0.revoke_user(tag, except, now).await
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
+        self.0.revoke_user(tag, except, keep_until, now).await
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {

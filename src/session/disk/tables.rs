@@ -10,8 +10,10 @@ use std::vec::Vec;
 const SESSIONS: TableDefinition<'_, [u8; 20], &[u8]> = TableDefinition::new("sessions");
 /// The kind, the deadline that comes first, and the handle: what is over first comes first.
 const BY_END: TableDefinition<'_, EndKey, ()> = TableDefinition::new("by_end");
-/// Number and second of the last revocation.
-const EPOCHS: TableDefinition<'_, [u8; 8], (u64, u64)> = TableDefinition::new("epochs");
+/// Number and second of the last revocation, and until when it is kept.
+const EPOCHS: TableDefinition<'_, [u8; 8], (u64, u64, u64)> = TableDefinition::new("epochs");
+/// Those that are kept for the shortest time come first.
+const EPOCHS_BY_END: TableDefinition<'_, (u64, [u8; 8]), ()> = TableDefinition::new("epochs_by_end");
 /// By kind: the bytes of all sessions.
 const BYTES: TableDefinition<'_, u8, u64> = TableDefinition::new("bytes");
 /// The last version that was given out, under the only key.
@@ -36,6 +38,9 @@ const OVERHEAD: u64 = 82;
 /// What a pointer takes, in both directions.
 const POINTER: u64 = 118;
 
+/// What an epoch takes.
+const EPOCH: u64 = 48;
+
 /// How many bytes each kind of session may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budgets {
@@ -46,7 +51,8 @@ pub(super) struct Budgets {
 pub(super) struct Tables<'t> {
     sessions: Table<'t, [u8; 20], &'static [u8]>,
     by_end: Table<'t, EndKey, ()>,
-    epochs: Table<'t, [u8; 8], (u64, u64)>,
+    epochs: Table<'t, [u8; 8], (u64, u64, u64)>,
+    epochs_by_end: Table<'t, (u64, [u8; 8]), ()>,
     bytes: Table<'t, u8, u64>,
     versions: Table<'t, (), u64>,
     pointers: Table<'t, [u8; 20], ([u8; 20], u64)>,
@@ -61,6 +67,7 @@ impl<'t> Tables<'t> {
             sessions: transaction.open_table(SESSIONS)?,
             by_end: transaction.open_table(BY_END)?,
             epochs: transaction.open_table(EPOCHS)?,
+            epochs_by_end: transaction.open_table(EPOCHS_BY_END)?,
             bytes: transaction.open_table(BYTES)?,
             versions: transaction.open_table(VERSIONS)?,
             pointers: transaction.open_table(POINTERS)?,
@@ -94,7 +101,7 @@ impl<'t> Tables<'t> {
 
     /// False for what a request writes that began before its user was revoked.
     fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, redb::Error> {
-        Ok(content.kind == Kind::Anonymous || self.epoch(handle.tag())?.number == content.epoch)
+        Ok(content.kind == Kind::Anonymous || content.epoch >= self.epoch(handle.tag())?.number)
     }
 
     fn next_version(&mut self) -> Result<u64, redb::Error> {
@@ -128,7 +135,7 @@ impl<'t> Tables<'t> {
         let over = |bytes: u64| bytes.saturating_sub(freed).saturating_add(needed) > budget;
         while needed > freed && over(self.bytes_of(KIND)?) {
             // A few at a time: a full store of the dead is rare, and nobody should wait for all of it.
-            if self.bury(64)? == 0 && self.sweep_kind(KIND, now, 64)? == 0 {
+            if self.bury(64)? == 0 && self.sweep_kind(KIND, now, 64)? == 0 && self.drop_epochs(now, 64)? == 0 {
                 return Ok(false);
             }
         }
@@ -323,20 +330,55 @@ impl<'t> Tables<'t> {
     }
 
     /// The epoch counts at once, for every call: what is of an earlier one is over, and is removed afterwards, by [`bury`](Self::bury).
-    pub(super) fn revoke_user(&mut self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Outcome<Epoch> {
+    pub(super) fn revoke_user(
+        &mut self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Outcome<Epoch> {
         let kept = match except.filter(|except| except.tag() == tag) {
             Some(handle) => self.live(handle, now)?.map(|entry| (handle, entry)),
             None => None,
         };
-        let before = self.epoch(tag)?;
-        let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
-        self.epochs.insert(tag.as_bytes(), (epoch.number, epoch.at.map_or(0, UnixTime::as_secs)))?;
+        let epoch = self.begin_epoch(tag, keep_until, now)?;
         if let Some((handle, mut entry)) = kept {
             entry.content.epoch = epoch.number;
             self.put(handle, &entry)?;
         }
         self.revoked.insert(tag.as_bytes(), Handle::first_of(tag).as_bytes())?;
         Ok(Ok(epoch))
+    }
+
+    fn begin_epoch(&mut self, tag: UserTag, keep_until: UnixTime, now: UnixTime) -> Result<Epoch, redb::Error> {
+        let before = self.epochs.remove(tag.as_bytes())?.map(|found| found.value());
+        match before {
+            Some((_, _, until)) => drop(self.epochs_by_end.remove((until, *tag.as_bytes()))?),
+            None => self.weigh(Kind::SignedIn, 0, EPOCH)?,
+        }
+        let epoch = before.map_or_else(Epoch::default, epoch_of).next(now);
+        let until = before.map_or(0, |(_, _, until)| until).max(keep_until.as_secs());
+        self.epochs.insert(tag.as_bytes(), (epoch.number, epoch.at.map_or(0, UnixTime::as_secs), until))?;
+        self.epochs_by_end.insert((until, *tag.as_bytes()), ())?;
+        Ok(epoch)
+    }
+
+    /// Lets go of up to `limit` epochs that are kept no longer; how many it was.
+    fn drop_epochs(&mut self, now: UnixTime, limit: usize) -> Result<usize, redb::Error> {
+        let rows = self.epochs_by_end.range(..(now.as_secs().saturating_add(1), [0; 8]))?;
+        let over: Vec<_> = rows.take(limit).map(|row| Ok(row?.0.value())).collect::<Result<_, redb::Error>>()?;
+        let mut dropped = 0usize;
+        for (until, tag) in over {
+            // Why: without it nothing tells what the revocation has ended.
+            if self.revoked.get(&tag)?.is_some() {
+                continue;
+            }
+            self.epochs_by_end.remove((until, tag))?;
+            self.epochs.remove(&tag)?;
+            self.weigh(Kind::SignedIn, EPOCH, 0)?;
+            dropped = dropped.saturating_add(1);
+        }
+        Ok(dropped)
     }
 
     /// True while there are sessions of revoked users to be removed.
@@ -380,6 +422,7 @@ impl<'t> Tables<'t> {
     /// Those of users first: a flood of strangers must not keep them from it.
     pub(super) fn sweep(&mut self, now: UnixTime, limit: usize) -> Outcome<usize> {
         let swept = self.sweep_kind(Kind::SignedIn, now, limit)?;
+        let swept = swept.saturating_add(self.drop_epochs(now, limit.saturating_sub(swept))?);
         let rest = self.sweep_kind(Kind::Anonymous, now, limit.saturating_sub(swept))?;
         Ok(Ok(swept.saturating_add(rest)))
     }
@@ -443,7 +486,7 @@ pub(super) fn list(
     Ok(listed)
 }
 
-fn epoch_of((number, at): (u64, u64)) -> Epoch {
+fn epoch_of((number, at, _): (u64, u64, u64)) -> Epoch {
     Epoch { number, at: Some(UnixTime::from_secs(at)) }
 }
 

@@ -1,9 +1,9 @@
 //! One test for every law.
 
-use super::{Broken, DEADLINES, NOW, Verdict, after, ensure};
+use super::{Broken, DEADLINES, KEPT, NOW, Verdict, after, ensure};
 use crate::UnixTime;
 use crate::session::credential::{Credential, Handle, UserTag};
-use crate::session::store::{Content, Created, Deadlines, Kind, SessionStore, Swapped};
+use crate::session::store::{Content, Created, Deadlines, Epoch, Kind, SessionStore, Swapped};
 use core::fmt;
 use core::future::Future;
 use core::pin::pin;
@@ -191,8 +191,9 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let kept = Credential::generate(tag)?.handle();
         self.store.create(kept, self.content("kept"), NOW).await?;
         let before = self.store.epoch(tag).await?;
-        let epoch = self.store.revoke_user(tag, Some(kept), NOW).await?;
-        ensure(epoch.number > before.number && epoch.at == Some(NOW), "a revocation did not begin a new epoch")?;
+        let epoch = self.store.revoke_user(tag, Some(kept), KEPT, NOW).await?;
+        ensure(before == Epoch::default(), "a user who was never revoked has an epoch")?;
+        ensure(epoch == before.next(NOW), "a revocation did not begin the next epoch")?;
         ensure(self.store.epoch(tag).await? == epoch, "the epoch is another one when asked")?;
         self.is_over(first, "revoked").await?;
         let late = self.store.compare_and_swap(first, version, self.content("back"), NOW).await?;
@@ -202,6 +203,8 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         };
         let stale = self.store.compare_and_swap(kept, entry.version, self.content("stale"), NOW).await?;
         ensure(stale == Swapped::Conflict, "what was excepted could be written under the old epoch")?;
+        let stale = self.store.rotate(kept, entry.version, kept, self.content("stale"), NOW).await?;
+        ensure(stale == Swapped::Gone, "what was excepted could be rotated in place into the old epoch")?;
         let read_again = Content { epoch: entry.content.epoch, ..self.content("kept") };
         let written = self.store.compare_and_swap(kept, entry.version, read_again, NOW).await?;
         ensure(matches!(written, Swapped::Done(_)), "what was excepted cannot be written with the epoch that it has")?;
@@ -219,11 +222,38 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         // A server whose clock is behind, and an exception that is somebody else's.
         let (other, version) = self.session("of another").await?;
         let behind = UnixTime::from_secs(NOW.as_secs().saturating_sub(50));
-        let again = self.store.revoke_user(tag, Some(other), behind).await?;
+        let again = self.store.revoke_user(tag, Some(other), KEPT, behind).await?;
         ensure(again.number > epoch.number && again.at == Some(NOW), "the time of an epoch went back")?;
         ensure(self.text(kept, NOW).await?.is_none(), "revoked again: it can be read")?;
         let untouched = self.store.compare_and_swap(other, version, self.content("of another"), NOW).await?;
         ensure(matches!(untouched, Swapped::Done(_)), "a revocation touched another user's session")
+    }
+
+    pub(super) async fn epochs_leave(&self) -> Verdict {
+        let (old, _) = self.session("old").await?;
+        let first = self.store.revoke_user(old.tag(), None, KEPT, NOW).await?;
+        let sooner = self.store.revoke_user(old.tag(), None, after(500), after(1)).await?;
+        ensure(sooner == first.next(after(1)), "a second revocation did not begin the next epoch")?;
+        self.store.sweep(after(1999), usize::MAX).await?;
+        ensure(self.store.epoch(old.tag()).await? == sooner, "an epoch left before its time")?;
+        // One that lets go by itself does so when it is time, and not when it is told the time.
+        if self.store.capabilities().expires_by_itself {
+            return Ok(());
+        }
+        let of_epoch = Deadlines { idle: after(9000), absolute: after(9000) };
+        let of_epoch = Content { epoch: sooner.number, deadlines: of_epoch, ..self.content("later") };
+        let handle = Credential::generate(old.tag())?.handle();
+        let made = self.store.create(handle, of_epoch.clone(), after(1500)).await?;
+        let Created::Done(version) = made else {
+            return Err(Broken("a session of the epoch could not be made".into()));
+        };
+        self.store.sweep(KEPT, usize::MAX).await?;
+        ensure(self.store.epoch(old.tag()).await? == Epoch::default(), "an epoch did not leave")?;
+        let written = self.store.compare_and_swap(handle, version, of_epoch, KEPT).await?;
+        ensure(matches!(written, Swapped::Done(_)), "a session could not be written, whose epoch has left")?;
+        let again = self.store.revoke_user(old.tag(), None, after(9000), KEPT).await?;
+        ensure(again.number > sooner.number, "an epoch has a number that was given out before")?;
+        ensure(self.text(handle, KEPT).await?.is_none(), "a session outlived a revocation, whose epoch had left")
     }
 
     pub(super) async fn repeats_are_safe(&self) -> Verdict {

@@ -17,7 +17,7 @@ impl EpochRecord {
     /// True for a session of this epoch, and for the one that was kept.
     pub(super) fn admits(&self, handle: Handle, epoch: u64) -> bool {
         let is_kept = |(kept, from): (Handle, u64)| kept == handle && (from..=self.epoch.number).contains(&epoch);
-        epoch == self.epoch.number || self.kept.is_some_and(is_kept)
+        epoch >= self.epoch.number || self.kept.is_some_and(is_kept)
     }
 
     /// As whoever reads it has it: of this epoch, so that it can be written again.
@@ -34,7 +34,7 @@ impl EpochRecord {
         // Kept again, it counts from where it did.
         let from = |handle| self.kept.filter(|(before, _)| *before == handle).map_or(number, |(_, from)| from);
         let kept = kept.map(|handle| (handle, from(handle)));
-        Self { epoch: Epoch { number: number.saturating_add(1), at: self.epoch.at.max(Some(now)) }, kept }
+        Self { epoch: self.epoch.next(now), kept }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -70,11 +70,11 @@ mod tests {
         let at = UnixTime::from_secs(7);
         let [kept, other] = [(); 2].map(|()| Credential::generate_anonymous().unwrap().handle());
         let first = EpochRecord::default().next(Some(kept), at);
-        assert!(first.admits(kept, 0) && first.admits(other, 1) && !first.admits(other, 0));
+        assert!(first.admits(kept, 0) && first.admits(other, 7) && !first.admits(other, 0));
         let again = first.next(Some(kept), UnixTime::from_secs(5));
-        assert!(again.admits(kept, 0) && again.admits(kept, 1) && !again.admits(kept, 3));
+        assert!(again.admits(kept, 0) && again.admits(kept, 7) && !again.admits(other, 7));
         assert_eq!(again.epoch.at, Some(at), "its time never goes back");
         let none = again.next(None, at);
-        assert!(!none.admits(kept, 0) && !none.admits(kept, 2));
+        assert!(!none.admits(kept, 0) && !none.admits(kept, 8));
     }
 }

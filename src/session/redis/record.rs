@@ -159,7 +159,7 @@ pub(super) fn swapped(answer: &Value, version: u64) -> Result<Swapped, StoreErro
     }
 }
 
-/// From the value of its key, of which only the first two numbers count here; none before the first revocation.
+/// From the value of its key, of which only the first two numbers count here; none before the first revocation, and once it is kept no longer.
 pub(super) fn epoch_of(value: &Value) -> Epoch {
     let mut numbers = said(value).into_iter().flat_map(|text| text.split(' ')).map(|number| number.parse().ok());
     let (number, at) = (numbers.next().flatten(), numbers.next().flatten());

@@ -39,10 +39,10 @@ end
 local function expire(key, ms)
   redis.call('PEXPIRE', key, ms)
 end
--- How often the user was revoked, when last, and the first of those revocations whose sessions are not removed yet.
+-- The number of the user's last revocation, when that was, until when it is kept, and the names of indexes that are still to be taken apart.
 local function epoch_of(key)
-  local n, at, first = string.match(redis.call('GET', key) or '0 0 1', '^(%d+) (%d+) (%d+)$')
-  return tonumber(n), tonumber(at), tonumber(first)
+  local n, at, till, old = string.match(redis.call('GET', key) or '0 0 0', '^(%d+) (%d+) (%d+)(.*)$')
+  return tonumber(n), tonumber(at), tonumber(till), old
 end
 local function is_user(value)
   return string.byte(value) % 2 == 1

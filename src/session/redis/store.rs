@@ -89,11 +89,17 @@ impl SessionStore for RedisStore {
         self.list(tag, after, limit, now, self.deadline()).await
     }
 
-    async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
         let except = except.filter(|except| except.tag() == tag).map(selector).unwrap_or_default();
         let keys = [self.keys().index(tag), self.keys().epoch(tag)];
         let until = self.deadline();
-        let mut args = [number(now), self.keys().of_user(tag), except, Vec::new()];
+        let mut args = [number(now), self.keys().of_user(tag), except, Vec::new(), number(keep_until)];
         let epoch = epoch_begun(&self.run(&REVOKE, &keys, &args, until).await?.value);
         if epoch.number == 0 {
             return Err(StoreError::Unavailable);
@@ -102,7 +108,7 @@ impl SessionStore for RedisStore {
         if self.replicas == 0 {
             return Ok(epoch);
         }
-        let [.., begun] = &mut args;
+        let [.., begun, _] = &mut args;
         *begun = digits(epoch.number);
         match self.run_replicated(&REVOKE, &keys, &args, until).await.as_ref().map(epoch_begun) {
             Some(replicated) if replicated.number >= epoch.number => Ok(epoch),

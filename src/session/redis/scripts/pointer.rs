@@ -15,7 +15,7 @@ if is_live(there, now, n) and version_of(there) == version_of(value) then
   return unchanged('done', is_awaited, KEYS[3])
 end
 local found = redis.call('GET', KEYS[1])
-if is_live(there, now, n) or leads(there, now) or not is_live(found, now, n) or is_user(value) and n ~= e then
+if is_live(there, now, n) or leads(there, now) or not is_live(found, now, n) or is_user(value) and e < n then
   return unchanged('gone', is_awaited, KEYS[3])
 end
 if version_of(found) ~= v then return unchanged('conflict', is_awaited, KEYS[3]) end

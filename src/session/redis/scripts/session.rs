@@ -8,8 +8,8 @@ pub(in crate::session::redis) static CREATE: LazyLock<Script> = LazyLock::new(||
     Script::new(
         r"
 local now, selector, e, value = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local n, _, first = epoch_of(KEYS[3])
-if is_user(value) and n ~= e then return 'revoked' end
+local n, _, _, old = epoch_of(KEYS[3])
+if is_user(value) and e < n then return 'revoked' end
 local found = redis.call('GET', KEYS[1])
 if is_live(found, now, n) then return version_of(found) == version_of(value) and 'done' or 'exists' end
 if leads(found, now) then return 'exists' end
@@ -19,7 +19,7 @@ redis.call('SET', KEYS[1], value, 'PX', ms)
 leave(KEYS[2], selector, found)
 if not is_user(value) then return 'done' end
 enter(KEYS[2], selector, i, a, ms)
-return (prune(KEYS[2], now, 4) or first <= n) and 'more' or 'done'
+return (prune(KEYS[2], now, 4) or old ~= '') and 'more' or 'done'
 ",
     )
 });
@@ -35,7 +35,7 @@ local n = epoch_of(KEYS[3])
 local found = redis.call('GET', KEYS[1])
 if not is_live(found, now, n) then return 'gone' end
 if version_of(found) == next then return 'done' end
-if version_of(found) ~= v or is_user(found) and n ~= e then return 'conflict' end
+if version_of(found) ~= v or is_user(found) and e < n then return 'conflict' end
 local a = struct.unpack('>I5', found, 15)
 local ms, head = ttl(i, a, now), next .. struct.pack('>I5I5I6', i, a, e)
 redis.call('SET', KEYS[1], string.sub(found, 1, 1) .. head .. parent_of(found) .. d, 'PX', ms)
@@ -53,7 +53,7 @@ pub(in crate::session::redis) static REPLACE: LazyLock<Script> = LazyLock::new(|
 local now, selector, v, e, value, is_awaited = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local n = epoch_of(KEYS[3])
 local found = redis.call('GET', KEYS[1])
-if not is_live(found, now, n) or is_user(value) and n ~= e then return unchanged('gone', is_awaited, KEYS[2]) end
+if not is_live(found, now, n) or is_user(value) and e < n then return unchanged('gone', is_awaited, KEYS[2]) end
 if version_of(found) == version_of(value) then return unchanged('done', is_awaited, KEYS[2]) end
 if version_of(found) ~= v then return unchanged('conflict', is_awaited, KEYS[2]) end
 local i, a = struct.unpack('>I5I5', value, 10)

@@ -3,30 +3,31 @@
 use super::Script;
 use std::sync::LazyLock;
 
-/// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, the selector that is kept, or nothing, and the epoch that has been
-/// answered already, or nothing. With one no other epoch begins, on whatever server; its number is written in any case, for who waits for replicas.
-/// What is of an earlier epoch is over by that; the index gets another name, to be taken apart later.
+/// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, the selector that is kept, or nothing, the epoch that has been answered
+/// already, or nothing, and until when the new one is kept. With one that was answered no other epoch begins, on whatever server; its number is written
+/// in any case, for who waits for replicas. What is of an earlier epoch is over by that; the index gets another name, to be taken apart later. Of the
+/// indexes that nobody has taken apart yet a user has 32 at most: what a further one has in it runs out by itself.
 pub(in crate::session::redis) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local now, prefix, except, answered = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]) or 0
+local now, prefix, except, answered, till = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 redis.call('DEL', prefix)
-local before, at, first = epoch_of(KEYS[2])
+local before, at, till_before, old = epoch_of(KEYS[2])
 local kept = except ~= '' and redis.call('GET', prefix .. except)
 if not is_live(kept, now, before) or not is_user(kept) then kept = nil end
 local n = before
-if answered == 0 or before < answered then
-  n = math.max(before + 1, answered)
-  local is_done_with = first > before
-  if redis.call('EXISTS', KEYS[1]) == 1 then
-    redis.call('RENAME', KEYS[1], prefix .. string.format('g%.0f', n))
-    if is_done_with then first = n end
-  elseif is_done_with then
-    first = n + 1
+if not answered or before < answered then
+  n = answered or math.max(before + 1, now)
+  local name = string.format('g%.0f', n)
+  if select(2, string.gsub(old, ' ', '')) >= 32 then
+    redis.call('UNLINK', KEYS[1])
+  elseif redis.call('EXISTS', KEYS[1]) == 1 then
+    redis.call('RENAME', KEYS[1], prefix .. name)
+    old = old .. ' ' .. name
   end
 end
-at = math.max(at, now)
-redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, first))
+at, till = math.max(at, now), math.max(till, till_before)
+redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, till) .. old, 'PX', ttl(till, till, now))
 if kept then
   redis.call('SETRANGE', prefix .. except, 19, struct.pack('>I6', n))
   local i, a = struct.unpack('>I5I5', kept, 10)
@@ -43,14 +44,14 @@ pub(in crate::session::redis) static TIDY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local now, prefix, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local n, at, first = epoch_of(KEYS[2])
-if first > n then return { prune(KEYS[1], now, most) and 1 or 0, {} } end
-local old = prefix .. string.format('g%.0f', first)
-local popped = redis.call('ZPOPMIN', old, most)
+local n, at, till, old = epoch_of(KEYS[2])
+local name, others = string.match(old, '^ (%w+)(.*)$')
+if not name then return { prune(KEYS[1], now, most) and 1 or 0, {} } end
+local popped = redis.call('ZPOPMIN', prefix .. name, most)
 -- Those by deadline come first, and are all that is needed.
 if string.sub(popped[1] or '', 1, 1) ~= 'd' then
-  redis.call('UNLINK', old)
-  redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, first + 1))
+  redis.call('UNLINK', prefix .. name)
+  redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, till) .. others, 'KEEPTTL')
   popped = {}
 end
 local orphans = {}
