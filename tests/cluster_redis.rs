@@ -16,8 +16,9 @@ mod races;
 
 use cluster_kit::link::{Link, Mode};
 use cluster_kit::process::Folder;
-use cluster_kit::redis::{Redis, RedisCluster};
+use cluster_kit::redis::{Redis, RedisCluster, Reply};
 use cluster_kit::sentinel::{self as sentinels, PRIMARY_NAME, RedisWithSentinel};
+use cluster_kit::{fail, wait_for};
 use countersign::session::laws::{self, Law};
 use countersign::session::{
     Created, Credential, Epoch, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
@@ -361,6 +362,50 @@ async fn a_full_server_still_signs_people_out() {
     assert!(store.revoke_user(second.tag(), None, KEPT, NOW).await.is_ok());
     assert!(store.load(second, NOW).await.unwrap().is_none());
     println!("a full server: {strangers} strangers, then {known} users, then none; logouts go on");
+}
+
+/// An epoch is kept for as long as the longest of all that was asked for, and leaves by itself. Of a user who is revoked again and again, faster than
+/// anybody tidies up, no more is left behind than of others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_epoch_leaves_by_itself() {
+    let redis = Redis::single().unwrap();
+    let store = single(&redis.address(), patient());
+    let handle = session(&store, Kind::SignedIn, b"data").await;
+    let tag = handle.tag();
+    let after = |seconds: u64| countersign::UnixTime::from_secs(NOW.as_secs() + seconds);
+    let keys = || redis.ask(&["KEYS", "*"]).unwrap().list().iter().map(|key| key.text().to_owned()).collect::<Vec<_>>();
+    let mut epoch = Epoch::default();
+    // Twice, so that it is seen that the longer one counts, and that what tidies up leaves the expiry as it is.
+    for keep_until in [after(100), after(50)] {
+        epoch = epoch.next(NOW);
+        assert_eq!(store.revoke_user(tag, None, keep_until, NOW).await, Ok(epoch));
+        wait_for("what was revoked is removed", Duration::from_secs(10), || match keys().as_slice() {
+            [key] => Ok(key.clone()),
+            keys => fail(format!("{keys:?}")),
+        })
+        .unwrap();
+        let key = keys().remove(0);
+        let left = redis.ask(&["PTTL", &key]).unwrap();
+        // With the slack that clocks may differ by.
+        assert!(matches!(left, Reply::Number(690_000..=700_000)), "{left:?} ms");
+        let of_epoch = countersign::session::Content { epoch: epoch.number, ..content(Kind::SignedIn, b"data") };
+        let next = Credential::generate(tag).unwrap().handle();
+        assert!(matches!(store.create(next, of_epoch, NOW).await, Ok(Created::Done(_))));
+    }
+    for _ in 0..200 {
+        epoch = epoch.next(NOW);
+        assert_eq!(store.revoke_user(tag, None, after(100), NOW).await, Ok(epoch));
+        let of_epoch = countersign::session::Content { epoch: epoch.number, ..content(Kind::SignedIn, b"data") };
+        let next = Credential::generate(tag).unwrap().handle();
+        assert!(matches!(store.create(next, of_epoch, NOW).await, Ok(Created::Done(_))));
+    }
+    assert_eq!(store.list_by_user(tag, None, 9, NOW).await.unwrap().len(), 1);
+    wait_for("all but the last session is removed", Duration::from_secs(10), || match keys().len() {
+        // Epoch, index, session.
+        3 => Ok(()),
+        _ => fail(format!("{:?}", keys())),
+    })
+    .unwrap();
 }
 
 /// A sentinel that takes everything and says nothing holds up nobody, wherever it stands in the list; nor does such a node of a cluster.

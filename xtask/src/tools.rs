@@ -77,11 +77,10 @@ pub(crate) fn haproxy() -> Outcome {
     apt("HAProxy", "/usr/sbin/haproxy -v", "haproxy")
 }
 
-/// Redis, its sentinel and its command line, which the tests of a cluster start by themselves.
+/// Redis and its sentinel, which the tests of a cluster start by themselves.
 pub(crate) fn redis() -> Outcome {
     apt("Redis", "redis-server --version", "redis-server")?;
-    apt("Redis Sentinel", "redis-sentinel --version", "redis-sentinel")?;
-    apt("redis-cli", "redis-cli --version", "redis-tools")
+    apt("Redis Sentinel", "redis-sentinel --version", "redis-sentinel")
 }
 
 /// The servers of NATS that tests of a cluster start, each in a virtual environment of its own: the current one, the oldest line that the store

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 /// Keys: index, epoch. Arguments: now, what the keys of sessions begin with, the selector that is kept, or nothing, the epoch that has been answered
 /// already, or nothing, and until when the new one is kept. With one that was answered no other epoch begins, on whatever server; its number is written
-/// in any case, for who waits for replicas. What is of an earlier epoch is over by that; the index gets another name, to be taken apart later. Of the
-/// indexes that nobody has taken apart yet a user has 32 at most: what a further one has in it runs out by itself.
+/// in any case, for who waits for replicas. What is of an earlier epoch is over by that; the index gets another name, to be taken apart later, and a short
+/// one goes into the one before it, so that a user who is revoked again and again has few of them.
 pub(in crate::session::redis) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -18,10 +18,14 @@ if not is_live(kept, now, before) or not is_user(kept) then kept = nil end
 local n = before
 if not answered or before < answered then
   n = answered or math.max(before + 1, now)
-  local name = string.format('g%.0f', n)
-  if select(2, string.gsub(old, ' ', '')) >= 32 then
+  local last, count = string.match(old, '(%w+)$'), redis.call('ZCARD', KEYS[1])
+  if last and count <= 64 then
+    for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', prefix .. last, 0, member) end
+    local ms = redis.call('PTTL', KEYS[1])
+    if redis.call('PTTL', prefix .. last) < ms then redis.call('PEXPIRE', prefix .. last, ms) end
     redis.call('UNLINK', KEYS[1])
-  elseif redis.call('EXISTS', KEYS[1]) == 1 then
+  elseif count > 0 then
+    local name = string.format('g%.0f', n)
     redis.call('RENAME', KEYS[1], prefix .. name)
     old = old .. ' ' .. name
   end
