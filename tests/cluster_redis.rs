@@ -123,7 +123,7 @@ async fn what_has_ended_leaves_nothing() {
     let redis = Redis::single().unwrap();
     let store = single(&redis.address(), patient());
     let keys = || match redis.ask(&["DBSIZE"]).unwrap() {
-        cluster_kit::redis::Reply::Number(keys) => keys,
+        Reply::Number(keys) => keys,
         other => panic!("{other:?}"),
     };
     for round in 0..100 {
@@ -456,7 +456,7 @@ async fn one_sentinel_alone_is_not_believed() {
     }
     let made_there = other.ask(&["DBSIZE"]).unwrap();
     println!("50 stores, one of four sentinels names another primary: {made_there:?} keys there");
-    assert_eq!(made_there, cluster_kit::redis::Reply::Number(0));
+    assert_eq!(made_there, Reply::Number(0));
     // Two of four are not most of them.
     let urls = [&urls[0], &urls[0], &urls[1], &urls[2]].map(String::as_str);
     let store = RedisStore::sentinel(urls, PRIMARY_NAME, None, RedisOptions::default()).unwrap();

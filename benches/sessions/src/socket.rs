@@ -13,9 +13,9 @@ pub async fn run() {
         // In turns, so that a busy moment meets both.
         for (name, app) in [
             ("ours", filter::ours()),
-            ("tower-sessions", filter::theirs()),
+            ("tower-sessions", filter::theirs(false)),
             ("ours", filter::ours()),
-            ("tower-sessions", filter::theirs()),
+            ("tower-sessions", filter::theirs(false)),
         ] {
             let said = ask(&script, app, what, method).await;
             println!("socket, {what}, {name}: {said}");
