@@ -435,8 +435,7 @@ impl SessionStore for MemoryStore {
 
     async fn revoke_user(&self, tag: UserTag, except: Option<Handle>, now: UnixTime) -> Result<Epoch, StoreError> {
         let mut signed_in = self.write();
-        let before = signed_in.epoch(tag);
-        let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
+        let epoch = signed_in.epoch(tag).next(now);
         signed_in.epochs.insert(tag, epoch);
         let handles: Vec<_> = signed_in.of_user(tag, None).map(|(handle, _)| *handle).collect();
         for handle in handles.into_iter().filter(|handle| Some(*handle) != except) {

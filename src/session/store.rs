@@ -87,6 +87,12 @@ impl Entry {
         content.deadlines.absolute = self.content.deadlines.absolute;
         Self { version, content }
     }
+
+    /// True unless a revocation has ended it: of this epoch of its user or of a later one, or of nobody.
+    #[cfg(any(feature = "disk", feature = "nats"))]
+    pub(super) fn is_of(&self, epoch: Epoch) -> bool {
+        self.content.kind == Kind::Anonymous || self.content.epoch >= epoch.number
+    }
 }
 
 /// The outcome of [`SessionStore::create`].
@@ -324,6 +330,11 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// The one that a revocation begins.
+    pub(super) fn next(self, now: UnixTime) -> Self {
+        Self { number: self.number.saturating_add(1), at: self.at.max(Some(now)) }
+    }
+
     /// The epoch of a user whose sessions are under two peppers: it counts the revocations of both, and has the time of the last one.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {

@@ -76,7 +76,8 @@ impl<'t> Tables<'t> {
 
     fn live(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, redb::Error> {
         let Some(entry) = self.any(handle)?.filter(|entry| entry.is_live(now)) else { return Ok(None) };
-        Ok(Some(entry).filter(not_before(self.epoch(handle.tag())?)))
+        let epoch = self.epoch(handle.tag())?;
+        Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
     }
 
     /// The pointer in the place of this session, if its descendant may still live.
@@ -328,8 +329,7 @@ impl<'t> Tables<'t> {
             Some(handle) => self.live(handle, now)?.map(|entry| (handle, entry)),
             None => None,
         };
-        let before = self.epoch(tag)?;
-        let epoch = Epoch { number: before.number.saturating_add(1), at: before.at.max(Some(now)) };
+        let epoch = self.epoch(tag)?.next(now);
         self.epochs.insert(tag.as_bytes(), (epoch.number, epoch.at.map_or(0, UnixTime::as_secs)))?;
         if let Some((handle, mut entry)) = kept {
             entry.content.epoch = epoch.number;
@@ -363,7 +363,7 @@ impl<'t> Tables<'t> {
                 break;
             }
             looked = looked.saturating_add(1);
-            if decode(row.value()).is_none_or(|entry| !not_before(epoch)(&entry)) {
+            if decode(row.value()).is_none_or(|entry| !entry.is_of(epoch)) {
                 dead.push(handle);
             }
         }
@@ -388,7 +388,8 @@ impl<'t> Tables<'t> {
 pub(super) fn read(transaction: &ReadTransaction, handle: Handle) -> Result<Option<Entry>, redb::Error> {
     let table = transaction.open_table(SESSIONS)?;
     let Some(entry) = table.get(handle.as_bytes())?.and_then(|row| decode(row.value())) else { return Ok(None) };
-    Ok(Some(entry).filter(not_before(read_epoch(transaction, handle.tag())?)))
+    let epoch = read_epoch(transaction, handle.tag())?;
+    Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
 }
 
 pub(super) fn read_pointer(
@@ -425,7 +426,7 @@ pub(super) fn list(
     limit: usize,
     now: UnixTime,
 ) -> Result<Vec<(Handle, Entry)>, redb::Error> {
-    let (table, is_of_epoch) = (transaction.open_table(SESSIONS)?, not_before(read_epoch(transaction, tag)?));
+    let (table, epoch) = (transaction.open_table(SESSIONS)?, read_epoch(transaction, tag)?);
     let mut listed = Vec::new();
     for row in table.range(*after.unwrap_or_else(|| Handle::first_of(tag)).as_bytes()..)? {
         let (key, value) = row?;
@@ -434,7 +435,7 @@ pub(super) fn list(
             break;
         }
         match decode(value.value()) {
-            Some(entry) if entry.is_live(now) && is_of_epoch(&entry) && Some(handle) != after => {
+            Some(entry) if entry.is_live(now) && entry.is_of(epoch) && Some(handle) != after => {
                 listed.push((handle, entry));
             }
             _ => {}
@@ -445,11 +446,6 @@ pub(super) fn list(
 
 fn epoch_of((number, at): (u64, u64)) -> Epoch {
     Epoch { number, at: Some(UnixTime::from_secs(at)) }
-}
-
-/// Tells what is of this epoch or later from what a revocation has ended.
-fn not_before(epoch: Epoch) -> impl Fn(&Entry) -> bool {
-    move |entry| entry.content.kind == Kind::Anonymous || entry.content.epoch >= epoch.number
 }
 
 fn weight(entry: &Entry) -> u64 {
