@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Writes that others were faster with, before a call gives up.
 pub(super) const ATTEMPTS: usize = 1000;
-/// Later than any revision: what this server knows is not enough, and the bucket is asked.
+/// Later than any revision, and than any epoch: what this server knows is not enough, and the bucket is asked.
 pub(super) const ASKED: u64 = u64::MAX;
 /// Before the same is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -92,12 +92,12 @@ impl Access {
         Ok((self.bucket.read(key).await?.map(|(_, place)| place), true))
     }
 
-    /// The epoch of a user and its revision, as this server knows it or as the bucket has it.
-    pub(super) async fn epoch(&self, tag: UserTag, is_asked: bool) -> Result<(u64, Epoch), StoreError> {
-        let key = Key::Epoch(tag);
-        match self.believed(|known| Place::epoch(known.at(key))).filter(|_| !is_asked) {
-            Some(found) => Ok(found),
-            None => Ok(Place::epoch(self.find(key, ASKED).await?.0.as_ref())),
+    /// The epoch of a user and its revision: as this server knows it, if that has come to this number, and else as the bucket has it.
+    pub(super) async fn epoch(&self, tag: UserTag, least: u64) -> Result<(u64, Epoch), StoreError> {
+        let known = self.believed(|known| Place::epoch(known.at(Key::Epoch(tag))));
+        match known.filter(|(_, epoch)| epoch.number >= least) {
+            Some(known) => Ok(known),
+            None => Ok(Place::epoch(self.find(Key::Epoch(tag), ASKED).await?.0.as_ref())),
         }
     }
 
@@ -133,20 +133,13 @@ impl Access {
         if entry.content.kind == Kind::Anonymous {
             return Ok(Some(entry));
         }
-        let (_, mut epoch) = self.epoch(handle.tag(), false).await?;
-        if epoch.number < entry.content.epoch {
-            // It is of an epoch that this server has not heard of.
-            (_, epoch) = self.epoch(handle.tag(), true).await?;
-        }
+        let (_, epoch) = self.epoch(handle.tag(), entry.content.epoch).await?;
         Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
     }
 
     pub(super) async fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, StoreError> {
-        let is_of = |(_, epoch): (u64, Epoch)| epoch.number == content.epoch;
-        let tag = handle.tag();
-        Ok(content.kind == Kind::Anonymous
-            || is_of(self.epoch(tag, false).await?)
-            || is_of(self.epoch(tag, true).await?))
+        let Content { kind, epoch: number, .. } = content;
+        Ok(*kind == Kind::Anonymous || self.epoch(handle.tag(), *number).await?.1.number == *number)
     }
 
     /// True if the epoch of a user admits what was just written: the copy has heard of all that was written before, or the bucket is asked.
@@ -154,8 +147,8 @@ impl Access {
         if entry.content.kind == Kind::Anonymous {
             return Ok(true);
         }
-        let has_heard = self.hears(revision).await;
-        let (_, epoch) = self.epoch(handle.tag(), !has_heard).await?;
+        let least = if self.hears(revision).await { 0 } else { ASKED };
+        let (_, epoch) = self.epoch(handle.tag(), least).await?;
         if entry.is_of(epoch) {
             return Ok(true);
         }
@@ -191,9 +184,9 @@ impl Access {
         if self.believed(|known| known.at(*key).is_some_and(|place| place.revision > *over)) == Some(true) {
             return Ok(None);
         }
-        loop {
+        let revision = loop {
             match self.bucket.write(id, changes).await {
-                Said::Done(revision) => return Ok(Some(self.heard(revision).await)),
+                Said::Done(revision) => break revision,
                 Said::Late(revision) if !is_unclear => {
                     // So that it need not be asked for.
                     let _ = timeout(PAUSE, self.has_heard(revision)).await;
@@ -205,7 +198,7 @@ impl Access {
             }
             if is_unclear && let Ok(found) = self.bucket.read(*key).await {
                 match found {
-                    Some((found, place)) if found == id => return Ok(Some(self.heard(place.revision).await)),
+                    Some((found, place)) if found == id => break place.revision,
                     // Another one's stands there: over this one, or in its place.
                     found if found.as_ref().map_or(0, |(_, place)| place.revision) != *over => {
                         return Err(StoreError::Unavailable);
@@ -214,17 +207,14 @@ impl Access {
                 }
             }
             sleep(PAUSE).await;
-        }
-    }
-
-    /// Waits until this server's copy has what was written, if that is believed: whoever reads here next finds it.
-    async fn heard(&self, revision: u64) -> u64 {
+        };
         self.known.send_if_modified(|known| {
             known.written = known.written.max(revision);
             false
         });
+        // Until this server's copy has it, if that is believed: whoever reads here next finds it.
         self.hears(revision).await;
-        revision
+        Ok(Some(revision))
     }
 
     /// Changes a live session over the revision that was read. `change` says what to write, if anything, and the answer; where none lives, that is `gone`.

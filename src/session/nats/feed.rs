@@ -144,13 +144,11 @@ impl Access {
     /// Sends heartbeats: what comes back says how far the feed is.
     pub(super) async fn send_beats(self: Arc<Self>) {
         let pace = self.options.staleness.checked_div(4).unwrap_or_default();
-        let mut beats = tokio::time::interval(pace);
-        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            beats.tick().await;
             let access = Arc::clone(&self);
             // It may be heard long after the next one was sent.
             tokio::spawn(async move { access.send_beat().await });
+            sleep(pace).await;
         }
     }
 }

@@ -7,14 +7,17 @@
 
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
+use crate::session::names::{hex, unhex};
+use crate::session::row;
 use crate::session::store::{Entry, Epoch};
-use crate::session::{names, row};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
 
 /// Bytes of a handle, and of the parent, which is zeros where there is none.
 const HANDLE: usize = 20;
+/// Bytes of a tag, with which a handle begins; the rest is the selector.
+const TAG: usize = 8;
 
 /// In this order sessions come first, those of a user side by side.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -26,16 +29,21 @@ pub(super) enum Key {
 impl Key {
     pub(super) fn name(self) -> String {
         match self {
-            Self::Session(handle) => format!("s.{}.{}", names::of_tag(handle.tag()), names::of_selector(handle)),
-            Self::Epoch(tag) => format!("e.{}", names::of_tag(tag)),
+            Self::Session(handle) => {
+                let (tag, selector) = handle.as_bytes().split_at(TAG);
+                format!("s.{}.{}", hex(tag), hex(selector))
+            }
+            Self::Epoch(tag) => format!("e.{}", hex(tag.as_bytes())),
         }
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split('.');
-        match (parts.next()?, parts.next().map(str::as_bytes), parts.next(), parts.next()) {
-            ("s", Some(tag), Some(selector), None) => names::handle(tag, selector.as_bytes()).map(Self::Session),
-            ("e", Some(tag), None, None) => names::tag(tag).map(Self::Epoch),
+        match (parts.next()?, parts.next()?, parts.next(), parts.next()) {
+            ("s", tag, Some(selector), None) if tag.len() == 2 * TAG => {
+                unhex(&[tag, selector].concat()).map(Handle::from_bytes).map(Self::Session)
+            }
+            ("e", tag, None, None) => unhex(tag).map(UserTag).map(Self::Epoch),
             _ => None,
         }
     }

@@ -114,8 +114,9 @@ impl SessionStore for NatsStore {
         let Content { kind, epoch, deadlines, .. } = &entry.content;
         let rotate = |place: Option<Place>, is_asked| async move {
             let place = place.as_ref();
-            let (of_new, new_epoch) = access.epoch(new.tag(), is_asked).await?;
-            let (of_old, old_epoch) = access.epoch(old.tag(), is_asked).await?;
+            let least = if is_asked { ASKED } else { 0 };
+            let (of_new, new_epoch) = access.epoch(new.tag(), least).await?;
+            let (of_old, old_epoch) = access.epoch(old.tag(), least).await?;
             let live = place.and_then(|place| place.session(now)).filter(|entry| entry.is_of(old_epoch));
             let (Some(before), Some(Place { revision, value })) = (live, place) else {
                 return Ok(Tried::without(place, Swapped::Gone));
@@ -153,9 +154,7 @@ impl SessionStore for NatsStore {
     async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
         let look = |place: Option<Place>, _| async move {
             Ok(match place {
-                Some(Place { value: Value::Pointer { to, until, .. }, .. }) => {
-                    Tried::Done(Some(to).filter(|_| now < until))
-                }
+                Some(Place { value: Value::Pointer { to, until, .. }, .. }) => Tried::Done((now < until).then_some(to)),
                 place => Tried::without(place.as_ref(), None),
             })
         };
@@ -179,7 +178,7 @@ impl SessionStore for NatsStore {
         let (access, except) = (&*self.access, except.filter(|except| except.tag() == tag));
         let revoking = async {
             for _ in 0..ATTEMPTS {
-                let (over, before) = access.epoch(tag, true).await?;
+                let (over, before) = access.epoch(tag, ASKED).await?;
                 let (epoch, mut changes) = (before.next(now), Vec::new());
                 if let Some(handle) = except
                     && let (Some(Place { revision, value: Value::Session { mut entry, parent } }), _) =
@@ -202,7 +201,7 @@ impl SessionStore for NatsStore {
     }
 
     async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        Ok(self.access.in_time(self.access.epoch(tag, false)).await?.1)
+        Ok(self.access.in_time(self.access.epoch(tag, 0)).await?.1)
     }
 
     /// Removes what is over from the bucket and from this copy. Every server of the application has to call it, for the sake of its own memory; what
