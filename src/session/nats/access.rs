@@ -169,11 +169,13 @@ impl Access {
         Change { key: Key::Session(handle), over, value: Some(value), leaves_after: Some(leaves_after) }
     }
 
-    /// Writes all of these or none; the revision of the last one, or nothing if another was faster. What a server does not answer is looked for by its
-    /// write id, and tried again: over the same revision it counts once.
+    /// Writes all of these or none; the revision of the last value, or of what is behind it, or nothing if another was faster. What a server does not answer
+    /// is looked for by its write id, and tried again: over the same revision it counts once.
     pub(super) async fn write(&self, changes: &[Change]) -> Result<Option<u64>, StoreError> {
         let (id, mut is_unclear) = (new_version()?, false);
-        let Some(Change { key, over, .. }) = changes.last() else { return Ok(None) };
+        let Some(Change { key, over, .. }) = changes.iter().rfind(|change| change.value.is_some()) else {
+            return Ok(None);
+        };
         let turn = usize::try_from(self.hasher.hash_one(key) & 63).ok().and_then(|turn| self.turns.get(turn));
         // For a moment only: whoever has the turn may have been stopped in the middle of it, and it is the server that decides.
         let _turn = match turn {

@@ -63,7 +63,7 @@ impl Known {
             }
         }
         match said {
-            // Nobody removes an epoch.
+            // No call removes an epoch: where the tools of NATS have, whoever knows it keeps it.
             Some((Key::Epoch(_), Value::Over, _)) | None => {}
             Some((key, value, bytes)) => self.take(key, Place { revision, value }, bytes),
         }

@@ -128,17 +128,17 @@ impl SessionStore for NatsStore {
                 return Ok(Tried::Nothing(Swapped::Conflict));
             }
             access.has_room(*kind, new.tag())?;
-            // If the epochs are still those.
+            // And if the epochs are still those.
             let epochs = [(*kind, new.tag(), of_new), (before.content.kind, old.tag(), of_old)];
             let of_users = epochs.into_iter().filter(|(kind, ..)| *kind == Kind::SignedIn);
-            let mut changes: Vec<_> = of_users.map(|(_, tag, over)| Change::of_epoch(tag, over, None)).collect();
-            changes.dedup_by_key(|change| change.key);
+            let guards = of_users.map(|(_, tag, over)| Change::of_epoch(tag, over, None));
             let (parent, before) = (value.parent(), before.content.deadlines.absolute);
             let session = Value::Session { entry: entry.clone(), parent: Some(old) };
-            // The session first: whoever has heard of one of them only finds where the pointer leads.
-            changes.push(access.change(new, 0, session, now));
             let pointer = Value::Pointer { to: new, until: deadlines.absolute.max(before), parent };
-            changes.push(access.change(old, *revision, pointer, now));
+            // The session first: whoever has heard of one of them only finds where the pointer leads.
+            let both = [access.change(new, 0, session, now), access.change(old, *revision, pointer, now)];
+            let mut changes: Vec<_> = both.into_iter().chain(guards).collect();
+            changes.dedup_by_key(|change| change.key);
             if access.write(&changes).await?.is_some() {
                 if deadlines.absolute > before {
                     access.lead(parent, Some(deadlines.absolute), now).await;
