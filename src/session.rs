@@ -46,7 +46,7 @@ pub use event::{Event, Events};
 pub use life::CookieLife;
 pub use memory::MemoryStore;
 #[cfg(feature = "nats")]
-pub use nats::{NatsCheckError, NatsError, NatsOptions, NatsStore};
+pub use nats::{NatsError, NatsOptions, NatsStore};
 pub use pepper::Pepper;
 pub use record::MAX_RECORD;
 #[cfg(feature = "redis")]

@@ -1192,6 +1192,72 @@ async fn what_was_revoked_is_not_rotated() {
     }
 }
 
+/// The session that a revocation lets go on, against writes of it by others: it lives afterwards, with what they were told is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_session_that_goes_on_loses_nothing() {
+    let nats = Nats::single().unwrap();
+    let link = Link::to(&nats.address()).unwrap();
+    let (ahead, behind) =
+        (store(&[nats.url()], &patient()).await, store(&[format!("nats://{}", link.address())], &patient()).await);
+    let (mut written, mut late) = (0, 0);
+    for round in 0..100 {
+        let kept = session(&*ahead, Kind::SignedIn, b"data").await;
+        let other = Credential::generate(kept.tag()).unwrap().handle();
+        assert!(matches!(ahead.create(other, content(Kind::SignedIn, b"data"), NOW).await, Ok(Created::Done(_))));
+        caught_up(&behind).await;
+        let Entry { version, content } = behind.load(kept, NOW).await.unwrap().unwrap();
+        let later = Content { bytes: b"changed".as_slice().into(), ..content.clone() };
+        // In some rounds its copy has not heard of the revocation when it writes, and in some it hears of that before it is told that it has written.
+        let (is_late, is_early) = (round % 10 == 0, round % 10 == 5);
+        if is_late || is_early {
+            link.set(Mode::OneWay).unwrap();
+        }
+        if is_late {
+            ahead.revoke_user(kept.tag(), Some(kept), KEPT, NOW).await.unwrap();
+        }
+        let pause = async |is_long: bool, time| {
+            if is_long {
+                tokio::time::sleep(Duration::from_millis(time)).await;
+            }
+        };
+        let (swapped, (touched, epoch), ()) = tokio::join!(
+            behind.compare_and_swap(kept, version, later, NOW),
+            async {
+                pause(is_early, 100).await;
+                let touch = ahead.touch(kept, UnixTime::from_secs(1_700_007_200), NOW);
+                tokio::join!(touch, ahead.revoke_user(kept.tag(), Some(kept), KEPT, NOW))
+            },
+            async {
+                pause(is_late || is_early, 300).await;
+                link.set(Mode::Open).unwrap();
+            }
+        );
+        assert_eq!((touched, epoch.unwrap().number), (Ok(true), 1 + u64::from(is_late)));
+        for store in [&ahead, &behind] {
+            caught_up(store).await;
+            let entry = store.load(kept, NOW).await.unwrap().expect("it goes on");
+            let is_changed = &*entry.content.bytes == b"changed";
+            match swapped.as_ref().unwrap() {
+                Swapped::Done(next) => assert_eq!((is_changed, entry.version), (true, *next)),
+                answer => assert_eq!((is_changed, *answer), (false, Swapped::Conflict), "round {round}"),
+            }
+            assert!(store.load(other, NOW).await.unwrap().is_none(), "all others are over");
+            let listed = store.list_by_user(kept.tag(), None, 9, NOW).await.unwrap();
+            assert_eq!(listed.iter().map(|(handle, _)| *handle).collect::<Vec<_>>(), [kept]);
+        }
+        let is_written = matches!(swapped, Ok(Swapped::Done(_)));
+        assert!(!(is_late && is_written), "it was read before the revocation");
+        assert!(!is_early || is_written, "it was written before the revocation");
+        written += usize::from(is_written);
+        late += usize::from(!is_written);
+        // Read again, it can be written again.
+        let Entry { version, content } = behind.load(kept, NOW).await.unwrap().unwrap();
+        assert!(matches!(behind.compare_and_swap(kept, version, content, NOW).await, Ok(Swapped::Done(_))));
+    }
+    println!("100 revocations against writes of the session that goes on: {written} writes before, {late} after");
+    assert!(written >= 10 && late >= 10, "nothing was raced");
+}
+
 /// Bytes of a signed-in session with two small values, in the bucket, and of 100 000 in the memory of each server of the application (long form).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_takes_little() {

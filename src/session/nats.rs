@@ -3,45 +3,31 @@
 //!
 //! ```text
 //! s.tag.selector    a session, a pointer to what it was rotated into, or that it has ended
-//! e.tag             the epoch of a user, and the session that was kept when it began
+//! e.tag             the epoch of a user
 //! h                 heartbeats: a server that hears its own knows that its feed runs
 //! ```
 //!
-//! A revocation is one write, that of the epoch: sessions of another epoch are over wherever it has been heard. A rotation is one batch. Deadlines are
+//! A revocation is one write, that of the epoch: sessions of another epoch are over wherever it has been heard. With a session that goes on, it is one
+//! batch of both. So is a rotation, of the new session and of the pointer to it. Deadlines are
 //! compared with the caller's time; what is past its absolute one leaves the bucket by itself.
 
 mod access;
 mod bucket;
-mod epoch;
-mod error;
+mod feed;
 mod known;
-mod lineage;
 mod message;
-mod replica;
 mod server;
+mod store;
 
-use super::credential::{Handle, UserTag};
-use super::store::{Capabilities, Content, Created, Durability, Entry, Epoch, SessionStore, StoreError, Swapped};
-use crate::UnixTime;
-use access::{Access, life_of};
+use super::store::StoreError;
+use access::Access;
 use bucket::Bucket;
 use core::fmt;
 use core::time::Duration;
-pub use error::{NatsCheckError, NatsError};
-use replica::Replica;
-use std::format;
+pub use server::NatsError;
 use std::string::String;
 use std::sync::Arc;
-use std::vec::Vec;
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-
-/// How long a request waits for what its client has seen elsewhere.
-const MOMENT: Duration = Duration::from_millis(200);
-
-/// The shortest staleness.
-const SHORTEST: Duration = Duration::from_millis(100);
+use tokio::task::JoinSet;
 
 /// How the store speaks to its servers.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -91,8 +77,9 @@ impl Default for NatsOptions {
 /// # }).unwrap();
 /// ```
 pub struct NatsStore {
-    access: Access,
-    tasks: Vec<JoinHandle<()>>,
+    access: Arc<Access>,
+    /// What listens and beats; it ends with this.
+    _tasks: JoinSet<()>,
 }
 
 impl NatsStore {
@@ -102,9 +89,8 @@ impl NatsStore {
     /// # Errors
     /// [`NatsError`]
     pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
-        server::has_a_name(&options)?;
-        let urls = urls.into_iter().map(String::from).collect();
-        let client = server::client_of(urls, &options).await?;
+        server::can_be_met(&options)?;
+        let client = server::client_of(urls.into_iter().collect(), &options).await?;
         Self::with_client(client, options).await
     }
 
@@ -113,22 +99,15 @@ impl NatsStore {
     /// # Errors
     /// [`NatsError`]
     pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
-        if options.staleness < SHORTEST {
-            return Err(NatsError::of(&format!(
-                "staleness is at least {SHORTEST:?}, so that a heartbeat can come back"
-            )));
-        }
-        server::has_a_name(&options)?;
-        let bucket = Bucket::open(client, &options).await?;
-        let replica = Arc::new(Replica::new(options.staleness, life_of(&options)));
-        let listening = tokio::spawn(replica::listen(bucket.clone(), Arc::clone(&replica)));
-        let beating = tokio::spawn(replica::beat(bucket.clone(), Arc::clone(&replica)));
-        let (turns, proven_at) = ([(); 64].map(|()| Mutex::default()), Mutex::default());
-        let access = Access { bucket, replica, options, turns, proven_at };
-        let store = Self { access, tasks: Vec::from([listening, beating]) };
-        if !store.access.replica.has_heard_all(&store.access.bucket).await {
-            let why = store.access.replica.beat(&store.access.bucket).await.err().map(NatsCheckError::of_write);
-            return Err(why.map_or_else(|| NatsError::of(&"its feed says nothing"), |why| NatsError::of(&why)));
+        server::can_be_met(&options)?;
+        let access = Arc::new(Access::new(Bucket::open(client, &options).await?, options));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&access).listen());
+        tasks.spawn(Arc::clone(&access).send_beats());
+        let store = Self { access, _tasks: tasks };
+        if !store.access.has_heard_all().await {
+            store.can_write().await?;
+            return Err(NatsError::of(&"its feed says nothing"));
         }
         Ok(store)
     }
@@ -136,7 +115,7 @@ impl NatsStore {
     /// True while the feed runs, and reads are local.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.access.replica.is_fresh()
+        self.access.is_fresh()
     }
 
     /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::answer`]: for the log or a page of health of
@@ -152,11 +131,20 @@ impl NatsStore {
     /// ```
     ///
     /// # Errors
-    /// [`NatsCheckError`]
-    pub async fn check(&self) -> Result<(), NatsCheckError> {
-        let Access { bucket, replica, options, .. } = &self.access;
-        bucket.check(options).await?;
-        replica.beat(bucket).await.map(drop).map_err(NatsCheckError::of_write)
+    /// [`NatsError`]
+    pub async fn check(&self) -> Result<(), NatsError> {
+        self.access.bucket.check(&self.access.options).await?;
+        self.can_write().await
+    }
+
+    async fn can_write(&self) -> Result<(), NatsError> {
+        let beaten = self.access.beat().await;
+        beaten.map(drop).map_err(|error| {
+            NatsError::of(&match error {
+                StoreError::Full => "the bucket is full to the brim, and takes no writes",
+                _ => "the bucket takes no writes: do most of its servers run?",
+            })
+        })
     }
 
     /// Waits until this copy has heard of everything that was written before the call, wherever.
@@ -165,131 +153,8 @@ impl NatsStore {
     /// [`StoreError::Unavailable`] if that takes longer than an answer may.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         // A message of its own, behind all others: what is heard in order has heard those, too.
-        let Access { bucket, replica, .. } = &self.access;
-        let catching_up = async {
-            let behind = replica.beat(bucket).await?;
-            replica.has_heard(behind).await;
-            if replica.is_fresh() { Ok(()) } else { Err(StoreError::Unavailable) }
-        };
-        self.access.in_time(catching_up).await
-    }
-}
-
-impl SessionStore for NatsStore {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        self.access.in_time(self.access.make(handle, content, now)).await
-    }
-
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        self.access.in_time(self.access.load(handle, now)).await
-    }
-
-    async fn compare_and_swap(
-        &self,
-        handle: Handle,
-        version: u64,
-        content: Content,
-        now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
-        self.access.in_time(self.access.swap(handle, version, content, false, now)).await
-    }
-
-    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
-        let touch = |entry: &Entry| {
-            let touched = entry.touched(idle);
-            Ok::<_, ()>((touched.content.deadlines != entry.content.deadlines).then_some(touched))
-        };
-        let touching = self.access.change_live(handle, now, touch);
-        Ok(self.access.in_time(touching).await?.is_some())
-    }
-
-    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        self.access.in_time(self.access.end(handle, now)).await
-    }
-
-    async fn rotate(
-        &self,
-        old: Handle,
-        version: u64,
-        new: Handle,
-        content: Content,
-        now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
-        let access = &self.access;
-        if old == new {
-            return access.in_time(access.swap(old, version, content, true, now)).await;
-        }
-        access.in_time(access.rotate(old, version, new, content, now)).await
-    }
-
-    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
-        self.access.in_time(self.access.pointer(handle, now)).await
-    }
-
-    async fn list_by_user(
-        &self,
-        tag: UserTag,
-        after: Option<Handle>,
-        limit: usize,
-        now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
-        // A list is as good as this copy.
-        let list = self.access.replica.believed(|known| known.list(tag, after, limit, now));
-        list.ok_or(StoreError::Unavailable)
-    }
-
-    async fn revoke_user(
-        &self,
-        tag: UserTag,
-        except: Option<Handle>,
-        _keep_until: UnixTime,
-        now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
-        let except = except.filter(|except| except.tag() == tag);
-        // From here on all others are over; sweeping tidies up.
-        Ok(self.access.in_time(self.access.begin_epoch(tag, except, now)).await?.epoch)
-    }
-
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        Ok(self.access.in_time(self.access.epoch(tag)).await?.1.epoch)
-    }
-
-    /// Removes what is over from the bucket and from this copy. Every server of the application has to call it, for the sake of its own memory; what
-    /// nobody sweeps leaves the bucket some minutes after its absolute deadline.
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.access.sweep(now, limit).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            survives_restart: true,
-            is_shared: true,
-            expires_by_itself: false,
-            durability: Durability::Accepted,
-        }
-    }
-
-    fn position(&self) -> Option<u64> {
-        self.access.replica.position()
-    }
-
-    /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
-    /// reached, and must lock nobody out.
-    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
-        let Access { bucket, replica, options, .. } = &self.access;
-        let moment = MOMENT.min(options.answer);
-        if timeout(moment, replica.has_heard(position)).await.is_ok() {
-            return Ok(true);
-        }
-        // Only the bucket knows whether this server is behind, or the position is of none that there is.
-        Ok(!matches!(timeout(moment, bucket.last()).await, Ok(Ok(last)) if last < position))
-    }
-}
-
-/// Ends what listens and beats.
-impl Drop for NatsStore {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.access.in_time(self.access.hear_beat()).await?;
+        if self.is_fresh() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 }
 
@@ -297,4 +162,9 @@ impl fmt::Debug for NatsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsStore").field("options", &self.access.options).finish_non_exhaustive()
     }
+}
+
+/// How long what has ended stays in the bucket: copies that have not heard of it by then begin anew.
+fn life_of(options: &NatsOptions) -> Duration {
+    options.staleness.saturating_mul(10).clamp(Duration::from_secs(5), Duration::from_secs(3600))
 }

@@ -87,6 +87,12 @@ impl Entry {
         content.deadlines.absolute = self.content.deadlines.absolute;
         Self { version, content }
     }
+
+    /// True unless a revocation has ended it: of this epoch of its user or of a later one, or of nobody.
+    #[cfg(any(feature = "disk", feature = "nats"))]
+    pub(super) fn is_of(&self, epoch: Epoch) -> bool {
+        self.content.kind == Kind::Anonymous || self.content.epoch >= epoch.number
+    }
 }
 
 /// The outcome of [`SessionStore::create`].

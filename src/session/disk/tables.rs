@@ -83,7 +83,8 @@ impl<'t> Tables<'t> {
 
     fn live(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, redb::Error> {
         let Some(entry) = self.any(handle)?.filter(|entry| entry.is_live(now)) else { return Ok(None) };
-        Ok(Some(entry).filter(not_before(self.epoch(handle.tag())?)))
+        let epoch = self.epoch(handle.tag())?;
+        Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
     }
 
     /// The pointer in the place of this session, if its descendant may still live.
@@ -405,7 +406,7 @@ impl<'t> Tables<'t> {
                 break;
             }
             looked = looked.saturating_add(1);
-            if decode(row.value()).is_none_or(|entry| !not_before(epoch)(&entry)) {
+            if decode(row.value()).is_none_or(|entry| !entry.is_of(epoch)) {
                 dead.push(handle);
             }
         }
@@ -431,7 +432,8 @@ impl<'t> Tables<'t> {
 pub(super) fn read(transaction: &ReadTransaction, handle: Handle) -> Result<Option<Entry>, redb::Error> {
     let table = transaction.open_table(SESSIONS)?;
     let Some(entry) = table.get(handle.as_bytes())?.and_then(|row| decode(row.value())) else { return Ok(None) };
-    Ok(Some(entry).filter(not_before(read_epoch(transaction, handle.tag())?)))
+    let epoch = read_epoch(transaction, handle.tag())?;
+    Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
 }
 
 pub(super) fn read_pointer(
@@ -468,7 +470,7 @@ pub(super) fn list(
     limit: usize,
     now: UnixTime,
 ) -> Result<Vec<(Handle, Entry)>, redb::Error> {
-    let (table, is_of_epoch) = (transaction.open_table(SESSIONS)?, not_before(read_epoch(transaction, tag)?));
+    let (table, epoch) = (transaction.open_table(SESSIONS)?, read_epoch(transaction, tag)?);
     let mut listed = Vec::new();
     for row in table.range(*after.unwrap_or_else(|| Handle::first_of(tag)).as_bytes()..)? {
         let (key, value) = row?;
@@ -477,7 +479,7 @@ pub(super) fn list(
             break;
         }
         match decode(value.value()) {
-            Some(entry) if entry.is_live(now) && is_of_epoch(&entry) && Some(handle) != after => {
+            Some(entry) if entry.is_live(now) && entry.is_of(epoch) && Some(handle) != after => {
                 listed.push((handle, entry));
             }
             _ => {}
@@ -488,11 +490,6 @@ pub(super) fn list(
 
 fn epoch_of((number, at, _): (u64, u64, u64)) -> Epoch {
     Epoch { number, at: Some(UnixTime::from_secs(at)) }
-}
-
-/// Tells what is of this epoch or later from what a revocation has ended.
-fn not_before(epoch: Epoch) -> impl Fn(&Entry) -> bool {
-    move |entry| entry.content.kind == Kind::Anonymous || entry.content.epoch >= epoch.number
 }
 
 fn weight(entry: &Entry) -> u64 {

@@ -1,29 +1,27 @@
-//! The bucket of JetStream: reads, feeds, and writes that the server takes or refuses by the revision that they are over.
+//! The bucket of JetStream: reads, the feed, and writes that the server takes or refuses by the revision that they are over.
 
-use super::message::{self, Change, Key, Place};
-use super::replica::Heard;
-use super::server::{can_be_trusted, config_of, is_new_enough, room_of};
-use super::{NatsCheckError, NatsError, NatsOptions};
+use super::message::{Change, Key, Place, Value};
+use super::server::{can_be_trusted, config_of, is_new_enough, room_of, why_of};
+use super::{NatsError, NatsOptions};
 use crate::session::names::new_version;
 use crate::session::store::StoreError;
 use async_nats::Client;
-use async_nats::header::{HeaderMap, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE};
-use async_nats::jetstream::consumer::push::OrderedConfig;
-use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
-use async_nats::jetstream::context::Context;
-use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
+use async_nats::header::{HeaderMap, HeaderValue};
+use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Message};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use serde_json::Value;
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
+use std::vec::Vec;
 use tokio::time::timeout;
 
-/// How long a server may take to open a large bucket, and to begin a feed of it.
+/// How long a server may take to open a large bucket.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Under it stand heartbeats. Whatever is written there says nothing, but that it comes behind everything else.
+const BEAT: &str = "h";
 
 /// What a message takes on disk beside its subject, its headers and its payload.
 const RECORD: usize = 34;
@@ -42,59 +40,46 @@ pub(super) enum Said {
     Unclear,
 }
 
-pub(super) type Feed = BoxStream<'static, Result<Heard, StoreError>>;
+/// A message of the feed.
+pub(super) struct Heard {
+    pub(super) revision: u64,
+    /// How many are behind it.
+    pub(super) pending: u64,
+    /// What it says, and the bytes that it takes in the bucket.
+    pub(super) said: Option<(Key, Value, u64)>,
+}
 
-#[derive(Clone)]
 pub(super) struct Bucket {
     client: Client,
-    /// Asks for as long as the options say.
-    stream: Stream<()>,
-    /// And this one for as long as a feed may take to begin.
-    patient: Stream<()>,
+    stream: Stream,
     prefix: String,
     answer: Duration,
-    /// Bytes that sessions may take, if that is bounded.
-    pub(super) room: Option<u64>,
+    /// Bytes that sessions may take.
+    pub(super) room: u64,
 }
 
 impl Bucket {
     /// Opens it, or makes it.
     pub(super) async fn open(client: Client, options: &NatsOptions) -> Result<Self, NatsError> {
-        is_new_enough(&client.server_info().version).map_err(|why| NatsError::of(&why))?;
-        let (mut context, mut patient) = (jetstream::new(client.clone()), jetstream::new(client.clone()));
-        context.set_timeout(options.answer);
-        patient.set_timeout(PATIENCE);
-        let name = format!("KV_{}", options.bucket);
-        let info = Self::found_or_made(&patient, &name, options).await?;
-        can_be_trusted(&info.config, options).map_err(|why| NatsError::of(&why))?;
-        let stream =
-            async |context: &Context| context.get_stream_no_info(&name).await.map_err(|error| NatsError::of(&error));
-        Ok(Self {
-            stream: stream(&context).await?,
-            patient: stream(&patient).await?,
-            client,
-            prefix: format!("$KV.{}.", options.bucket),
-            answer: options.answer,
-            room: room_of(&info.config),
-        })
-    }
-
-    async fn found_or_made(context: &Context, name: &str, options: &NatsOptions) -> Result<Info, NatsError> {
-        if let Ok(stream) = context.get_stream(name).await {
-            return Ok(stream.cached_info().clone());
-        }
-        let error = match context.create_stream(config_of(options)).await {
-            Ok(stream) => return Ok(stream.cached_info().clone()),
-            Err(error) => error,
+        is_new_enough(&client.server_info().version)?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(PATIENCE);
+        // If another server makes it at the same moment, it makes the same, and the second time finds it.
+        let stream = match context.get_or_create_stream(config_of(options)).await {
+            Err(_) => context.get_or_create_stream(config_of(options)).await,
+            stream => stream,
         };
-        // If another server makes it at the same moment, it makes the same. Who may not do something hears nothing of it from the server, and waits.
-        let found = context.get_stream(name).await.map(|stream| stream.cached_info().clone());
-        found.map_err(|_| {
+        // Who may not do something hears nothing of it from the server, and waits.
+        let stream = stream.map_err(|error| {
             NatsError::of(&format!(
                 "{error}; do most of its servers run, with JetStream (-js), and may this user do for this bucket what \
                  examples/cluster/nats.conf lists?"
             ))
-        })
+        })?;
+        let config = &stream.cached_info().config;
+        can_be_trusted(config, options)?;
+        let (room, prefix) = (room_of(config), format!("$KV.{}.", options.bucket));
+        Ok(Self { client, stream, prefix, answer: options.answer, room })
     }
 
     /// How often the connection was made.
@@ -108,29 +93,28 @@ impl Bucket {
     }
 
     /// Whether it is there, as it has to be.
-    pub(super) async fn check(&self, options: &NatsOptions) -> Result<(), NatsCheckError> {
-        let info = self.stream.get_info().await;
-        let info = info.map_err(|error| NatsCheckError::of_question(&error, &self.client.connection_state()))?;
-        can_be_trusted(&info.config, options).map_err(|why| NatsCheckError::of(&why))
+    pub(super) async fn check(&self, options: &NatsOptions) -> Result<(), NatsError> {
+        match timeout(self.answer, self.stream.get_info()).await {
+            Ok(Ok(info)) => can_be_trusted(&info.config, options),
+            asked => Err(why_of(asked.ok().and_then(Result::err).as_ref(), &self.client.connection_state())),
+        }
     }
 
     /// What the server that leads has under a key, with its write id.
     pub(super) async fn read(&self, key: Key) -> Result<Option<(u64, Place)>, StoreError> {
-        let subject = self.subject(key);
-        match self.stream.get_last_raw_message_by_subject(&subject).await {
+        match self.stream.get_last_raw_message_by_subject(&self.subject(key)).await {
             Ok(message) => {
-                let bytes = size(&subject, Some(&message.headers), message.payload.len());
                 let (id, value) = value_of(Some(&message.headers), &message.payload).ok_or(StoreError::Unavailable)?;
-                Ok(Some((id, Place { revision: message.sequence, bytes, value })))
+                Ok(Some((id, Place { revision: message.sequence, value })))
             }
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
             Err(_) => Err(StoreError::Unavailable),
         }
     }
 
-    /// Writes whatever was there before; the revision.
-    pub(super) async fn append(&self, change: &Change) -> Result<u64, StoreError> {
-        match self.ask(self.subject(change.key), HeaderMap::new(), change.value.encode(0)).await {
+    /// Writes a heartbeat, whatever was there before; the revision.
+    pub(super) async fn beat(&self) -> Result<u64, StoreError> {
+        match self.ask([&self.prefix, BEAT].concat(), HeaderMap::new(), Vec::new()).await {
             Said::Done(revision) => Ok(revision),
             Said::Full => Err(StoreError::Full),
             _ => Err(StoreError::Unavailable),
@@ -142,30 +126,26 @@ impl Bucket {
     pub(super) async fn write(&self, id: u64, changes: &[Change]) -> Said {
         // Tried again, it is another batch.
         let Ok(batch) = new_version().map(|batch| format!("{batch:016x}")) else { return Said::Busy };
-        for (change, number) in changes.iter().zip(1usize..) {
-            let (subject, payload) = (self.subject(change.key), change.value.encode(id));
-            let mut headers = HeaderMap::new();
-            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, change.over.to_string());
-            if change.of != change.key {
-                headers.insert("Nats-Expected-Last-Subject-Sequence-Subject", self.subject(change.of));
-            }
-            if let Some(seconds) = change.leaves_after {
-                headers.insert("Nats-TTL", format!("{seconds}s"));
-            }
-            if change.key != Key::Beat {
-                headers.insert("Nats-Rollup", "sub");
-            }
-            if matches!(change.value, message::Value::Over) {
-                headers.insert("KV-Operation", "PURGE");
-            }
-            if changes.len() > 1 {
-                headers.insert("Nats-Batch-Id", batch.as_str());
-                headers.insert("Nats-Batch-Sequence", number.to_string());
-            }
-            if number == changes.len() {
-                if number > 1 {
-                    headers.insert("Nats-Batch-Commit", "1");
-                }
+        for (Change { key, over, value, leaves_after }, number) in changes.iter().zip(1usize..) {
+            let (is_batch, is_last) = (changes.len() > 1, number == changes.len());
+            let of_key = self.subject(*key);
+            let subject = if value.is_some() { of_key.clone() } else { [&self.prefix, BEAT].concat() };
+            let headers = [
+                Some(("Nats-Expected-Last-Subject-Sequence", HeaderValue::from(*over))),
+                (subject != of_key).then(|| ("Nats-Expected-Last-Subject-Sequence-Subject", of_key.into())),
+                leaves_after.map(|seconds| ("Nats-TTL", format!("{seconds}s").into())),
+                value.as_ref().map(|_| ("Nats-Rollup", "sub".into())),
+                matches!(value, Some(Value::Over)).then(|| ("KV-Operation", "PURGE".into())),
+                is_batch.then(|| ("Nats-Batch-Id", batch.as_str().into())),
+                is_batch.then(|| ("Nats-Batch-Sequence", number.into())),
+                (is_batch && is_last).then(|| ("Nats-Batch-Commit", "1".into())),
+            ];
+            let headers = headers.into_iter().flatten().fold(HeaderMap::new(), |mut headers, (name, value)| {
+                headers.insert(name, value);
+                headers
+            });
+            let payload = value.as_ref().map_or_else(Vec::new, |value| value.encode(id));
+            if is_last {
                 return self.ask(subject, headers, payload).await;
             }
             if self.client.publish_with_headers(subject, headers, payload.into()).await.is_err() {
@@ -175,17 +155,17 @@ impl Bucket {
         Said::Busy
     }
 
-    async fn ask(&self, subject: String, headers: HeaderMap, payload: std::vec::Vec<u8>) -> Said {
+    async fn ask(&self, subject: String, headers: HeaderMap, payload: Vec<u8>) -> Said {
         // Less than a call may take, so that it can still look what became of it.
         let patience = self.answer.checked_div(2).unwrap_or(self.answer);
         let asked = timeout(patience, self.client.request_with_headers(subject, headers, payload.into())).await;
         let Ok(Ok(answer)) = asked else { return Said::Unclear };
-        let Ok(answer) = serde_json::from_slice::<Value>(&answer.payload) else { return Said::Unclear };
+        let Ok(answer) = serde_json::from_slice::<serde_json::Value>(&answer.payload) else { return Said::Unclear };
         let Some(error) = answer.get("error") else {
-            return answer.get("seq").and_then(Value::as_u64).map_or(Said::Unclear, Said::Done);
+            return answer.get("seq").and_then(|seq| seq.as_u64()).map_or(Said::Unclear, Said::Done);
         };
-        let why = error.get("description").and_then(Value::as_str).unwrap_or_default();
-        match error.get("err_code").and_then(Value::as_u64) {
+        let why = error.get("description").and_then(|why| why.as_str()).unwrap_or_default();
+        match error.get("err_code").and_then(|code| code.as_u64()) {
             // Wrong last sequence.
             Some(10_071 | 10_164) => Said::Late(why.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0)),
             // The store of this stream, or of this account.
@@ -197,31 +177,24 @@ impl Bucket {
         }
     }
 
-    /// What is there, the last one of each key, how many those are, and what is written from now on.
-    pub(super) async fn feed(&self) -> Result<(Feed, u64), StoreError> {
-        let config = OrderedConfig {
-            deliver_subject: self.client.new_inbox(),
-            filter_subject: [&self.prefix, ">"].concat(),
-            deliver_policy: DeliverPolicy::All,
-            replay_policy: ReplayPolicy::Instant,
-            ..OrderedConfig::default()
-        };
-        let consumer = self.patient.create_consumer(config).await.map_err(|_| StoreError::Unavailable)?;
-        let count = consumer.cached_info().num_pending;
-        let messages = consumer.messages().await.map_err(|_| StoreError::Unavailable)?;
-        let bucket = self.clone();
-        let heard = messages.map(move |message| bucket.heard(&message.map_err(|_| StoreError::Unavailable)?));
-        Ok((heard.boxed(), count))
+    /// What is there, the last one of each key, and what is written from now on. There is something, a heartbeat at least.
+    pub(super) async fn feed(&self) -> Result<Ordered, StoreError> {
+        self.beat().await?;
+        let (deliver_subject, filter_subject) = (self.client.new_inbox(), [&self.prefix, ">"].concat());
+        let config = OrderedConfig { deliver_subject, filter_subject, ..OrderedConfig::default() };
+        let consumer = self.stream.create_consumer(config).await.map_err(|_| StoreError::Unavailable)?;
+        consumer.messages().await.map_err(|_| StoreError::Unavailable)
     }
 
-    fn heard(&self, message: &Message) -> Result<Heard, StoreError> {
+    pub(super) fn heard(&self, message: &Message) -> Result<Heard, StoreError> {
         let info = message.info().map_err(|_| StoreError::Unavailable)?;
-        let (revision, pending) = (info.stream_sequence, info.pending);
         let key = message.subject.strip_prefix(self.prefix.as_str()).and_then(Key::parse);
-        let bytes = size(&message.subject, message.headers.as_ref(), message.payload.len());
         let value = value_of(message.headers.as_ref(), &message.payload);
-        let place = value.map(|(_, value)| Place { revision, bytes, value });
-        Ok(Heard { key, place, revision, pending })
+        // Where to acknowledge it stands with it only under way.
+        let reply = message.reply.as_ref().map_or(0, |reply| reply.len());
+        let bytes = message.length.saturating_sub(reply).saturating_add(RECORD);
+        let said = key.zip(value).map(|(key, (_, value))| (key, value, u64::try_from(bytes).unwrap_or(u64::MAX)));
+        Ok(Heard { revision: info.stream_sequence, pending: info.pending, said })
     }
 
     fn subject(&self, key: Key) -> String {
@@ -230,25 +203,8 @@ impl Bucket {
 }
 
 /// Whoever removes a key by the tools of NATS ends what is under it.
-fn value_of(headers: Option<&HeaderMap>, payload: &[u8]) -> Option<(u64, message::Value)> {
-    let is_removed = headers
-        .is_some_and(|headers| headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some());
-    match message::Value::decode(payload) {
-        Some(read) => Some(read),
-        None => is_removed.then_some((0, message::Value::Over)),
-    }
-}
-
-/// Bytes that a message takes in the bucket.
-fn size(subject: &str, headers: Option<&HeaderMap>, payload: usize) -> u64 {
-    // "NATS/1.0", a blank line, and of each header its colon, its blank and its end.
-    let lines = headers.into_iter().flat_map(HeaderMap::iter);
-    let headers = lines.fold(14usize, |sum, (name, values)| {
-        let name: &str = name.as_ref();
-        values.iter().fold(sum, |sum, value| {
-            sum.saturating_add(name.len()).saturating_add(value.as_str().len()).saturating_add(4)
-        })
-    });
-    let bytes = subject.len().saturating_add(headers).saturating_add(payload).saturating_add(RECORD);
-    u64::try_from(bytes).unwrap_or(u64::MAX)
+fn value_of(headers: Option<&HeaderMap>, payload: &[u8]) -> Option<(u64, Value)> {
+    let has = |name| headers.is_some_and(|headers| headers.get(name).is_some());
+    let is_removed = has("KV-Operation") || has("Nats-Marker-Reason");
+    Value::decode(payload).or_else(|| is_removed.then_some((0, Value::Over)))
 }

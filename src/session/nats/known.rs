@@ -1,41 +1,38 @@
 //! The bucket, as far as this server has heard of it.
 
-use super::epoch::EpochRecord;
-use super::message::{Place, Value};
+use super::bucket::Heard;
+use super::message::{Key, Place, Value};
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::store::{Entry, Kind};
-use core::ops::Bound::{Excluded, Included, Unbounded};
+use core::ops::Bound::{self, Excluded, Included, Unbounded};
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::vec::Vec;
 use tokio::time::Instant;
 
 /// Seconds that a key stays past its absolute deadline, as clocks differ.
 pub(super) const MARGIN: u64 = 600;
-
 /// Entries that a sweep looks at before it lets others have the copy.
 const LOOKED_AT: usize = 1024;
-
-/// Bytes in the bucket, by whose they are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Room {
-    /// Sessions of who has not signed in.
-    pub(super) strangers: u64,
-    /// Sessions of users, pointers to them, and epochs.
-    pub(super) users: u64,
-    /// What says that something is over, and leaves by itself.
-    pub(super) markers: u64,
-}
+/// How many sessions of one user may have ended a moment ago before its next sign-in waits, when room for that runs short.
+const ENDED_OF_USER: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Known {
-    /// In the order of handles, and so by user.
-    sessions: BTreeMap<Handle, Place>,
-    epochs: HashMap<UserTag, (u64, EpochRecord)>,
+    /// Sessions, pointers, and epochs, with the bytes that each takes in the bucket.
+    places: BTreeMap<Key, (Place, u64)>,
     /// What has ended, with its revision, in the order in which that was heard.
-    ended: VecDeque<(Instant, Handle, u64)>,
-    pub(super) room: Room,
+    ended: VecDeque<(Instant, Key, u64)>,
+    /// Bytes of sessions of who has not signed in.
+    strangers: u64,
+    /// Of sessions of users, of all pointers, and of epochs.
+    users: u64,
+    /// Of what says that something is over, and leaves by itself.
+    markers: u64,
+    /// The last revision that was heard of, and the last one that was written here.
+    pub(super) heard: u64,
+    pub(super) written: u64,
     /// How often it began anew.
     pub(super) generation: u64,
     /// True once all was heard that the bucket had when this began.
@@ -45,90 +42,101 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn session(&self, handle: Handle) -> Option<&Place> {
-        self.sessions.get(&handle)
+    pub(super) fn at(&self, key: Key) -> Option<&Place> {
+        self.places.get(&key).map(|(place, _)| place)
     }
 
-    /// The epoch of a user and its revision, 0 if there is none.
-    pub(super) fn epoch(&self, tag: UserTag) -> (u64, EpochRecord) {
-        self.epochs.get(&tag).copied().unwrap_or_default()
-    }
-
+    /// Begins anew, with nothing.
     pub(super) fn forget(&mut self) {
         *self = Self { generation: self.generation.wrapping_add(1), ..Self::default() };
     }
 
-    /// Takes what was heard of a session, if it is later than what is known.
-    pub(super) fn take(&mut self, handle: Handle, place: Place) {
-        if self.session(handle).is_some_and(|known| known.revision >= place.revision) {
-            return;
-        }
-        self.drop_session(handle);
-        let bytes = place.bytes;
-        let room = self.room_of(&place.value);
-        *room = room.saturating_add(bytes);
-        if matches!(place.value, Value::Over) {
-            self.ended.push_back((Instant::now(), handle, place.revision));
-        }
-        self.sessions.insert(handle, place);
-    }
-
-    /// Forgets what ended so long ago that it has left the bucket.
-    pub(super) fn forget_ended(&mut self, life: Duration) {
-        while let Some((at, handle, revision)) = self.ended.front().copied()
+    /// Takes what was heard, if it is later than what is known, and forgets what ended so long ago that it has left the bucket.
+    pub(super) fn hear(&mut self, heard: Heard, life: Duration) {
+        let Heard { revision, pending, said } = heard;
+        while let Some((at, key, revision)) = self.ended.front().copied()
             && at.elapsed() >= life
         {
             self.ended.pop_front();
-            if self.session(handle).is_some_and(|place| place.revision == revision) {
-                self.drop_session(handle);
+            if self.at(key).is_some_and(|place| place.revision == revision) {
+                self.drop_key(key);
             }
         }
+        match said {
+            // No call removes an epoch: where the tools of NATS have, whoever knows it keeps it.
+            Some((Key::Epoch(_), Value::Over, _)) | None => {}
+            Some((key, value, bytes)) => self.take(key, Place { revision, value }, bytes),
+        }
+        (self.heard, self.is_whole) = (revision, self.is_whole || pending == 0);
     }
 
-    pub(super) fn take_epoch(&mut self, tag: UserTag, revision: u64, bytes: u64, record: EpochRecord) {
-        let known = self.epochs.entry(tag).or_default();
-        if known.0 == 0 {
-            self.room.users = self.room.users.saturating_add(bytes);
+    fn take(&mut self, key: Key, place: Place, bytes: u64) {
+        if self.at(key).is_some_and(|known| known.revision >= place.revision) {
+            return;
         }
-        if known.0 < revision {
-            *known = (revision, record);
+        self.drop_key(key);
+        let room = self.room_of(&place.value);
+        *room = room.saturating_add(bytes);
+        if matches!(place.value, Value::Over) {
+            self.ended.push_back((Instant::now(), key, place.revision));
         }
+        self.places.insert(key, (place, bytes));
     }
 
-    fn drop_session(&mut self, handle: Handle) {
-        if let Some(Place { bytes, value, .. }) = self.sessions.remove(&handle) {
-            let room = self.room_of(&value);
+    fn drop_key(&mut self, key: Key) {
+        if let Some((place, bytes)) = self.places.remove(&key) {
+            let room = self.room_of(&place.value);
             *room = room.saturating_sub(bytes);
         }
     }
 
     fn room_of(&mut self, value: &Value) -> &mut u64 {
         match value {
-            Value::Over => &mut self.room.markers,
-            Value::Session { entry, .. } if entry.content.kind == Kind::Anonymous => &mut self.room.strangers,
-            Value::Pointer { kind: Kind::Anonymous, .. } => &mut self.room.strangers,
-            _ => &mut self.room.users,
+            Value::Over => &mut self.markers,
+            Value::Session { entry, .. } if entry.content.kind == Kind::Anonymous => &mut self.strangers,
+            _ => &mut self.users,
         }
     }
 
-    fn of_user(&self, tag: UserTag, after: Option<Handle>) -> impl Iterator<Item = (&Handle, &Place)> {
-        let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
-        self.sessions.range((from, Unbounded)).take_while(move |(handle, _)| handle.tag() == tag)
+    /// Whether another session, or a larger one, fits. Strangers may take half of the room, and users what strangers have not; what has ended counts
+    /// apart. As either part runs short, those who take most of it wait first. A part of the bucket stays free for ends, epochs and heartbeats: what ends
+    /// is larger than what says so.
+    pub(super) fn has_room(&self, bound: u64, kind: Kind, tag: UserTag) -> bool {
+        let sixteenths = |count: u64| (bound / 16).saturating_mul(count);
+        let sessions = self.strangers.saturating_add(self.users);
+        let is_full = match kind {
+            Kind::Anonymous => self.strangers >= sixteenths(8) || self.markers >= sixteenths(4),
+            Kind::SignedIn => {
+                let mut ended = self.of_user(tag, None).filter(|(_, place, _)| matches!(place.value, Value::Over));
+                let bytes = || self.of_user(tag, None).fold(0u64, |sum, (.., bytes)| sum.saturating_add(bytes));
+                self.markers >= sixteenths(4) && ended.nth(ENDED_OF_USER).is_some()
+                    || sessions >= sixteenths(12) && bytes() > sixteenths(1) / 4
+            }
+        };
+        !is_full && sessions < bound && self.markers < sixteenths(7)
     }
 
-    /// True if more than so many sessions of a user have ended a moment ago.
-    pub(super) fn has_ended_more_than(&self, tag: UserTag, limit: usize) -> bool {
-        let ended = self.of_user(tag, None).filter(|(_, place)| matches!(place.value, Value::Over));
-        ended.take(limit.saturating_add(1)).count() > limit
+    /// Whether a sweep may say of more sessions that they are over.
+    pub(super) fn can_bury(&self, bound: u64) -> bool {
+        self.markers < (bound / 16).saturating_mul(6)
     }
 
-    /// True if the sessions of a user take more than so many bytes.
-    pub(super) fn holds_more_than(&self, tag: UserTag, limit: u64) -> bool {
-        let mut bytes = 0u64;
-        self.of_user(tag, None).any(|(_, place)| {
-            bytes = bytes.saturating_add(place.bytes);
-            bytes > limit
+    /// In the order of handles, and so by user.
+    fn sessions(&self, from: Bound<Handle>) -> impl Iterator<Item = (Handle, &Place, u64)> {
+        self.places.range((from.map(Key::Session), Unbounded)).map_while(|(key, (place, bytes))| match key {
+            Key::Session(handle) => Some((*handle, place, *bytes)),
+            _ => None,
         })
+    }
+
+    fn of_user(&self, tag: UserTag, after: Option<Handle>) -> impl Iterator<Item = (Handle, &Place, u64)> {
+        let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
+        self.sessions(from).take_while(move |(handle, ..)| handle.tag() == tag)
+    }
+
+    fn live<'p>(&self, handle: Handle, place: &'p Place, now: UnixTime) -> Option<&'p Entry> {
+        let (_, epoch) = Place::epoch(self.at(Key::Epoch(handle.tag())));
+        place.session(now).filter(|entry| entry.is_of(epoch))
     }
 
     pub(super) fn list(
@@ -138,58 +146,35 @@ impl Known {
         limit: usize,
         now: UnixTime,
     ) -> Vec<(Handle, Entry)> {
-        let (_, record) = self.epoch(tag);
-        let live = self.of_user(tag, after).filter_map(|(handle, place)| {
-            let Value::Session { entry, .. } = &place.value else { return None };
-            let is_live = entry.is_live(now) && record.admits(*handle, entry.content.epoch);
-            is_live.then(|| (*handle, record.raised(entry)))
-        });
+        let of_user = self.of_user(tag, after);
+        let live = of_user.filter_map(|(handle, place, _)| Some((handle, self.live(handle, place, now)?.clone())));
         live.take(limit).collect()
     }
 
-    fn is_live(&self, handle: Handle, now: UnixTime) -> bool {
-        let Some(Value::Session { entry, .. }) = self.session(handle).map(|place| &place.value) else { return false };
-        let is_revoked = entry.content.kind == Kind::SignedIn && {
-            let (_, record) = self.epoch(handle.tag());
-            entry.content.epoch < record.epoch.number && !record.admits(handle, entry.content.epoch)
-        };
-        entry.is_live(now) && !is_revoked
-    }
-
-    /// True for a pointer to what is over: then it leads nowhere.
-    fn leads_nowhere(&self, to: Handle) -> bool {
-        self.session(to).is_none_or(|place| matches!(place.value, Value::Over))
-    }
-
-    /// Looks at some of what is known behind a handle: what is over and still in the bucket, and where to go on, if there is more. What has left the
-    /// bucket by itself is forgotten.
-    pub(super) fn look(&mut self, after: Option<Handle>, now: UnixTime) -> (Vec<Dead>, Option<Handle>) {
+    /// Looks at some of what is known behind a key: what is over by its deadlines or by the epoch of its user, or leads nowhere, and is still in the
+    /// bucket; and where to go on, if there is more. What has left the bucket by itself is forgotten.
+    pub(super) fn look(&mut self, after: Option<Key>, now: UnixTime) -> (Vec<(Handle, Place)>, Option<Key>) {
         let (mut dead, mut past, mut last) = (Vec::new(), Vec::new(), None);
         let from = after.map_or(Unbounded, Excluded);
-        for (number, (handle, place)) in self.sessions.range((from, Unbounded)).take(LOOKED_AT).enumerate() {
-            last = (number.saturating_add(1) == LOOKED_AT).then_some(*handle);
-            let (until, parent, is_session, is_over) = match &place.value {
-                Value::Session { entry, parent } => {
-                    (entry.content.deadlines.absolute, *parent, true, !self.is_live(*handle, now))
-                }
-                Value::Pointer { to, until, parent, .. } => (*until, *parent, false, self.leads_nowhere(*to)),
-                _ => continue,
-            };
+        for (number, (key, (place, _))) in self.places.range((from, Unbounded)).take(LOOKED_AT).enumerate() {
+            last = (number.saturating_add(1) == LOOKED_AT).then_some(*key);
+            let Some(until) = place.value.until() else { continue };
             if until.as_secs().saturating_add(MARGIN) <= now.as_secs() {
-                past.push(*handle);
-            } else if is_over {
-                dead.push(Dead { handle: *handle, revision: place.revision, parent, is_session });
+                past.push(*key);
+                continue;
+            }
+            let Key::Session(handle) = *key else { continue };
+            let is_over = match &place.value {
+                Value::Pointer { to, .. } => {
+                    self.at(Key::Session(*to)).is_none_or(|place| matches!(place.value, Value::Over))
+                }
+                _ => self.live(handle, place, now).is_none(),
+            };
+            if is_over {
+                dead.push((handle, place.clone()));
             }
         }
-        past.into_iter().for_each(|handle| self.drop_session(handle));
+        past.into_iter().for_each(|key| self.drop_key(key));
         (dead, last)
     }
-}
-
-/// A session that is over, by its deadlines or by the epoch of its user; or a pointer that leads nowhere.
-pub(super) struct Dead {
-    pub(super) handle: Handle,
-    pub(super) revision: u64,
-    pub(super) parent: Option<Handle>,
-    pub(super) is_session: bool,
 }

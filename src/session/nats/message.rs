@@ -1,48 +1,49 @@
 //! What stands in the bucket: keys, and the values under them.
 //!
 //! ```text
-//! s.tag.selector    a session, a pointer to what it became, or that it is over
-//! e.tag             the epoch of a user
-//! h                 heartbeats
-//!
 //! write id  what it is  parent or zeros   the rest
 //! 8         1           20                as that kind has it
 //! ```
 
-use super::epoch::EpochRecord;
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Kind};
-use crate::session::{names, row};
+use crate::session::names::{hex, unhex};
+use crate::session::row;
+use crate::session::store::{Entry, Epoch};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
 
 /// Bytes of a handle, and of the parent, which is zeros where there is none.
 const HANDLE: usize = 20;
+/// Bytes of a tag, with which a handle begins; the rest is the selector.
+const TAG: usize = 8;
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// In this order sessions come first, those of a user side by side.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Key {
     Session(Handle),
     Epoch(UserTag),
-    Beat,
 }
 
 impl Key {
     pub(super) fn name(self) -> String {
         match self {
-            Self::Session(handle) => format!("s.{}.{}", names::of_tag(handle.tag()), names::of_selector(handle)),
-            Self::Epoch(tag) => format!("e.{}", names::of_tag(tag)),
-            Self::Beat => "h".into(),
+            Self::Session(handle) => {
+                let (tag, selector) = handle.as_bytes().split_at(TAG);
+                format!("s.{}.{}", hex(tag), hex(selector))
+            }
+            Self::Epoch(tag) => format!("e.{}", hex(tag.as_bytes())),
         }
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split('.');
-        match (parts.next()?, parts.next().map(str::as_bytes), parts.next(), parts.next()) {
-            ("s", Some(tag), Some(selector), None) => names::handle(tag, selector.as_bytes()).map(Self::Session),
-            ("e", Some(tag), None, None) => names::tag(tag).map(Self::Epoch),
-            ("h", None, None, None) => Some(Self::Beat),
+        match (parts.next()?, parts.next()?, parts.next(), parts.next()) {
+            ("s", tag, Some(selector), None) if tag.len() == 2 * TAG => {
+                unhex(&[tag, selector].concat()).map(Handle::from_bytes).map(Self::Session)
+            }
+            ("e", tag, None, None) => unhex(tag).map(UserTag).map(Self::Epoch),
             _ => None,
         }
     }
@@ -60,28 +61,28 @@ pub(super) enum Value {
     Pointer {
         to: Handle,
         until: UnixTime,
-        kind: Kind,
         parent: Option<Handle>,
     },
-    Epoch(EpochRecord),
-    Beat,
+    Epoch {
+        epoch: Epoch,
+        keep_until: UnixTime,
+    },
     /// It has ended; this leaves by itself soon.
     Over,
 }
 
 impl Value {
     pub(super) fn encode(&self, id: u64) -> Vec<u8> {
-        let (what, parent, rest) = match self {
-            Self::Session { entry, parent } => (0, *parent, row::encode(entry)),
-            Self::Pointer { to, until, kind, parent } => {
-                let rest = [&[row::byte_of(*kind)][..], &until.as_secs().to_be_bytes(), to.as_bytes()].concat();
-                (1, *parent, rest)
+        let number = |time: UnixTime| time.as_secs().to_be_bytes();
+        let (what, rest) = match self {
+            Self::Session { entry, .. } => (0, row::encode(entry)),
+            Self::Pointer { to, until, .. } => (1, [&number(*until)[..], to.as_bytes()].concat()),
+            Self::Epoch { epoch, keep_until } => {
+                (2, [epoch.number.to_be_bytes(), epoch.at.map_or([0; 8], number), number(*keep_until)].concat())
             }
-            Self::Epoch(record) => (2, None, record.encode()),
-            Self::Beat => (3, None, Vec::new()),
-            Self::Over => (4, None, Vec::new()),
+            Self::Over => (3, Vec::new()),
         };
-        let parent = parent.map_or([0; HANDLE], |parent| *parent.as_bytes());
+        let parent = self.parent().map_or([0; HANDLE], |parent| *parent.as_bytes());
         [&id.to_be_bytes()[..], &[what], &parent, &rest].concat()
     }
 
@@ -91,21 +92,40 @@ impl Value {
         let (what, rest) = rest.split_first()?;
         let (parent, rest) = rest.split_first_chunk::<HANDLE>()?;
         let parent = (*parent != [0; HANDLE]).then(|| Handle::from_bytes(*parent));
+        let time = |bytes| UnixTime::from_secs(u64::from_be_bytes(bytes));
         let value = match what {
             0 => Self::Session { entry: row::decode(rest)?, parent },
             1 => {
-                let (kind, rest) = rest.split_first()?;
                 let (until, to) = rest.split_first_chunk()?;
-                let kind = if *kind == row::byte_of(Kind::SignedIn) { Kind::SignedIn } else { Kind::Anonymous };
-                let until = UnixTime::from_secs(u64::from_be_bytes(*until));
-                Self::Pointer { to: Handle::from_bytes(to.try_into().ok()?), until, kind, parent }
+                Self::Pointer { to: Handle::from_bytes(to.try_into().ok()?), until: time(*until), parent }
             }
-            2 => Self::Epoch(EpochRecord::decode(rest)?),
-            3 => Self::Beat,
-            4 => Self::Over,
+            2 => {
+                let ([number, at, keep_until], []) = rest.as_chunks() else { return None };
+                let epoch = Epoch { number: u64::from_be_bytes(*number), at: Some(time(*at)) };
+                Self::Epoch { epoch, keep_until: time(*keep_until) }
+            }
+            3 => Self::Over,
             _ => return None,
         };
         Some((u64::from_be_bytes(*id), value))
+    }
+
+    /// The handle whose pointer leads here.
+    pub(super) fn parent(&self) -> Option<Handle> {
+        match self {
+            Self::Session { parent, .. } | Self::Pointer { parent, .. } => *parent,
+            _ => None,
+        }
+    }
+
+    /// When a session or a pointer is over in any case, or an epoch is kept no longer.
+    pub(super) fn until(&self) -> Option<UnixTime> {
+        match self {
+            Self::Session { entry, .. } => Some(entry.content.deadlines.absolute),
+            Self::Pointer { until, .. } => Some(*until),
+            Self::Epoch { keep_until, .. } => Some(*keep_until),
+            Self::Over => None,
+        }
     }
 }
 
@@ -113,46 +133,69 @@ impl Value {
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) revision: u64,
-    /// Bytes that it takes there.
-    pub(super) bytes: u64,
     pub(super) value: Value,
 }
 
-/// One write: this value under this key, if a key, as a rule the same, has this revision; 0 for none.
+impl Place {
+    /// The session there, if its deadlines are ahead.
+    pub(super) fn session(&self, now: UnixTime) -> Option<&Entry> {
+        match &self.value {
+            Value::Session { entry, .. } => Some(entry).filter(|entry| entry.is_live(now)),
+            _ => None,
+        }
+    }
+
+    /// The epoch there, and its revision; that of a user who was never revoked where there is none.
+    pub(super) fn epoch(place: Option<&Self>) -> (u64, Epoch) {
+        match place {
+            Some(Self { revision, value: Value::Epoch { epoch, .. } }) => (*revision, *epoch),
+            place => (place.map_or(0, |place| place.revision), Epoch::default()),
+        }
+    }
+}
+
+/// One write, if this key has this revision; 0 for none.
 pub(super) struct Change {
     pub(super) key: Key,
-    pub(super) of: Key,
     pub(super) over: u64,
-    pub(super) value: Value,
+    /// Nothing if all that it says is that the other changes of its batch are only made if the key has that revision.
+    pub(super) value: Option<Value>,
     /// Seconds after which it leaves the bucket by itself.
     pub(super) leaves_after: Option<u64>,
 }
 
+impl Change {
+    /// That the other changes of a batch are only made if the epoch of this user has this revision.
+    pub(super) fn guard(tag: UserTag, over: u64) -> Self {
+        Self { key: Key::Epoch(tag), over, value: None, leaves_after: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{EpochRecord, Key, Value};
+    use super::{Key, Value};
     use crate::UnixTime;
     use crate::session::credential::Credential;
-    use crate::session::store::{Content, Deadlines, Entry, Kind};
+    use crate::session::store::{Content, Deadlines, Entry, Epoch, Kind};
     use std::format;
 
     #[test]
     fn keys_and_values_are_read_as_they_were_written() {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        for key in [Key::Session(handle), Key::Epoch(handle.tag()), Key::Beat] {
+        for key in [Key::Session(handle), Key::Epoch(handle.tag())] {
             assert_eq!(Key::parse(&key.name()), Some(key));
         }
-        for junk in ["", "s", "s.0", "e", "e.x", "h.1", "s.00.11.22", "x.00"] {
+        for junk in ["", "h", "s", "s.0", "e", "e.x", "s.00.11.22", "x.00"] {
             assert_eq!(Key::parse(junk), None, "{junk}");
         }
-        let deadlines = Deadlines { idle: UnixTime::from_secs(1), absolute: UnixTime::from_secs(2) };
+        let [idle, absolute] = [1, 2].map(UnixTime::from_secs);
+        let deadlines = Deadlines { idle, absolute };
         let content = Content { kind: Kind::SignedIn, deadlines, epoch: 3, bytes: b"data".as_slice().into() };
         let entry = Entry { version: 7, content };
-        let pointer =
-            Value::Pointer { to: handle, until: UnixTime::from_secs(9), kind: Kind::SignedIn, parent: Some(handle) };
-        let epoch = EpochRecord::default().next(Some(handle), UnixTime::from_secs(5));
+        let pointer = Value::Pointer { to: handle, until: absolute, parent: Some(handle) };
+        let epoch = Value::Epoch { epoch: Epoch::default().next(absolute), keep_until: absolute };
         let session = |parent| Value::Session { entry: entry.clone(), parent };
-        for value in [session(None), session(Some(handle)), pointer, Value::Epoch(epoch), Value::Beat, Value::Over] {
+        for value in [session(None), session(Some(handle)), pointer, epoch, Value::Over] {
             let bytes = value.encode(42);
             let (id, read) = Value::decode(&bytes).unwrap();
             assert_eq!((id, format!("{read:?}")), (42, format!("{value:?}")));

@@ -1,12 +1,19 @@
-//! How the servers of NATS are reached, which are new enough, and how the bucket has to be.
+//! How the servers of NATS are reached, which are new enough, how the bucket has to be, and what is wrong with them.
 
-use super::{NatsError, NatsOptions};
+use super::NatsOptions;
 use crate::session::names::{NAME, is_name};
-use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use crate::shown::Shown;
+use async_nats::connection::State;
+use async_nats::jetstream::context::RequestErrorKind;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, InfoError};
+use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectOptions, ServerAddr};
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
 use percent_encoding::percent_decode_str;
 use std::format;
-use std::string::String;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 /// The oldest servers that write several keys as one, or none.
@@ -15,28 +22,58 @@ const OLDEST: (u64, u64) = (2, 12);
 /// Values of each key: the present one, and the one that it purges.
 const HISTORY: i64 = 2;
 
+/// The shortest staleness.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Why the store is of no use, when it is opened or later: see [`NatsStore::check`](super::NatsStore::check).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NatsError(String);
+
+impl NatsError {
+    pub(super) fn of(why: &dyn fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl fmt::Display for NatsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NATS cannot be used: {}", Shown(&self.0))
+    }
+}
+
+impl Error for NatsError {}
+
+/// Of a question to the bucket that has failed so, or had no answer, by a client in this state.
+pub(super) fn why_of(error: Option<&InfoError>, state: &State) -> NatsError {
+    let said = error.and_then(Error::source).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    NatsError::of(&match (error.map(InfoError::kind), said) {
+        (_, Some(said)) if said.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+            "the bucket is gone: bring it back, or start a server of yours anew, which makes an empty one"
+        }
+        (Some(RequestErrorKind::NoResponders), _) => {
+            "none answers for JetStream: is it on (-js), and do most servers run?"
+        }
+        _ if *state != State::Connected => "none of its servers can be reached",
+        _ => "the bucket does not answer in time: do most of its servers run?",
+    })
+}
+
 /// Refuses what is no name of a bucket. Why: with a dot or a wildcard in it, it would stand for other subjects.
-pub(super) fn has_a_name(options: &NatsOptions) -> Result<(), NatsError> {
+pub(super) fn can_be_met(options: &NatsOptions) -> Result<(), NatsError> {
     let name = &options.bucket;
-    let refused = || NatsError::of(&format!("NatsOptions::bucket is {NAME}, and not {name:?}"));
-    if is_name(name) { Ok(()) } else { Err(refused()) }
+    if !is_name(name) {
+        return Err(NatsError::of(&format!("NatsOptions::bucket is {NAME}, and not {name:?}")));
+    }
+    if options.staleness < SHORTEST {
+        return Err(NatsError::of(&format!("staleness is at least {SHORTEST:?}, so that a heartbeat can come back")));
+    }
+    Ok(())
 }
 
 /// A client of these servers. User and password may be in an address, which the client does not look for itself; there they are percent-encoded
 /// where RFC 3986 section 3.2.1 asks for that.
-pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Result<Client, NatsError> {
-    // Most likely of a password: what stands in front of it would be taken for the server, looked up, and shown.
-    let is_more_than_an_address = |url: &String| {
-        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-        rest.trim_end_matches('/').contains(['/', '?', '#'])
-    };
-    if urls.iter().any(is_more_than_an_address) {
-        return Err(NatsError::of(
-            &"an address of NATS has no path, query or fragment; in a password `/` is `%2F`, `?` is `%3F` and `#` is `%23`",
-        ));
-    }
-    let addresses: Vec<ServerAddr> =
-        urls.iter().map(|url| url.parse()).collect::<Result<_, _>>().map_err(|error| NatsError::of(&error))?;
+pub(super) async fn client_of(urls: Vec<&str>, options: &NatsOptions) -> Result<Client, NatsError> {
+    let addresses = urls.into_iter().map(address_of).collect::<Result<Vec<_>, _>>()?;
     let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
     if let Some((user, password)) = login {
@@ -47,66 +84,74 @@ pub(super) async fn client_of(urls: Vec<String>, options: &NatsOptions) -> Resul
     connecting.connect(addresses).await.map_err(|error| NatsError::of(&format!("{}: {error}", servers.join(", "))))
 }
 
+fn address_of(url: &str) -> Result<ServerAddr, NatsError> {
+    // What is more than that is most likely of a password: what stands in front of it would be taken for the server, looked up, and shown.
+    let is_address_alone = |address: &ServerAddr| {
+        let url = address.clone().into_inner();
+        matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none()
+    };
+    url.parse().ok().filter(is_address_alone).ok_or_else(|| {
+        NatsError::of(
+            &"an address of NATS looks like nats://user:password@host:port, without a path, query or fragment, percent-encoded: in a password `/` is `%2F`, `?` is `%3F` and `#` is `%23`",
+        )
+    })
+}
+
 fn decoded(part: &str) -> Result<String, NatsError> {
     let decoded = percent_decode_str(part).decode_utf8();
     decoded.map(String::from).map_err(|_| NatsError::of(&"user and password in an address are percent-encoded UTF-8"))
 }
 
 /// Refuses a server that would store half of a rotation.
-pub(super) fn is_new_enough(version: &str) -> Result<(), String> {
-    let mut numbers = version.split(['.', '-']).map(str::parse);
-    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
-        return Err(format!("its server says that it is version {version:?}"));
-    };
-    if (major, minor) >= OLDEST {
-        return Ok(());
+pub(super) fn is_new_enough(version: &str) -> Result<(), NatsError> {
+    let mut numbers = version.split('.').map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= OLDEST => Ok(()),
+        _ => {
+            let (major, minor) = OLDEST;
+            let why = format!("its server is nats-server {version}, and this store needs {major}.{minor} or newer");
+            Err(NatsError::of(&why))
+        }
     }
-    Err(format!("its server is nats-server {version}, and this store needs {}.{} or newer", OLDEST.0, OLDEST.1))
 }
 
 /// Refuses a bucket that would forget what must not be forgotten, or does not know what a rotation needs.
-pub(super) fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(), String> {
+pub(super) fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(), NatsError> {
     let name = &options.bucket;
-    let wrong = [
-        (
-            config.max_messages_per_subject != HISTORY
-                || !config.allow_rollup
-                || !config.allow_atomic_publish
-                || !config.allow_message_ttl,
-            format!(
-                "it was made by an earlier version of this store, or by hand, and does not keep two values of each key with times to live, purges and batches: remove it (nats kv del {name}; who is signed in has to sign in again), or name another one in NatsOptions::bucket"
-            ),
-        ),
-        (!config.max_age.is_zero(), "it forgets by age".into()),
-        (config.max_messages > 0, "it forgets by number".into()),
-        (config.discard != DiscardPolicy::New, "it makes room by forgetting".into()),
-        (
-            config.num_replicas < options.replicas,
-            format!("{} servers keep it, and not {}", config.num_replicas, options.replicas),
-        ),
-    ];
-    match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
-        Some((_, why)) => Err(format!("{why}: let the store make it")),
-        None => Ok(()),
-    }
+    let has_all = config.allow_rollup && config.allow_atomic_publish && config.allow_message_ttl;
+    let why = if config.max_messages_per_subject != HISTORY || !has_all {
+        format!(
+            "it was made by an earlier version of this store, or by hand, and does not keep two values of each key with times to live, purges and batches: remove it (nats kv del {name}; who is signed in has to sign in again), or name another one in NatsOptions::bucket"
+        )
+    } else if !config.max_age.is_zero() {
+        "it forgets by age".into()
+    } else if config.max_messages > 0 {
+        "it forgets by number".into()
+    } else if config.discard != DiscardPolicy::New {
+        "it makes room by forgetting".into()
+    } else if config.num_replicas < options.replicas {
+        format!("{} servers keep it, and not {}", config.num_replicas, options.replicas)
+    } else {
+        return Ok(());
+    };
+    Err(NatsError::of(&format!("the bucket cannot be trusted, as {why}: let the store make it")))
 }
 
-/// Bytes that sessions may take in a bucket: two thirds, the rest is for what says that some have ended. Nothing if it has no bound.
-pub(super) fn room_of(config: &Config) -> Option<u64> {
-    let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0)?;
-    Some(bytes.saturating_sub(bytes.checked_div(3).unwrap_or(0)))
+/// Bytes that sessions may take in a bucket: two thirds, the rest is for what says that some have ended.
+pub(super) fn room_of(config: &Config) -> u64 {
+    let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0);
+    bytes.map_or(u64::MAX, |bytes| bytes.saturating_sub(bytes / 3))
 }
 
 /// A bucket of key and value as their own tools make it, with times to live and batches.
 pub(super) fn config_of(options: &NatsOptions) -> Config {
-    let markers = options.max_bytes.checked_div(2).unwrap_or(0);
     Config {
         name: format!("KV_{}", options.bucket),
         subjects: Vec::from([format!("$KV.{}.>", options.bucket)]),
         description: Some("sessions of countersign".into()),
         max_messages_per_subject: HISTORY,
         num_replicas: options.replicas,
-        max_bytes: options.max_bytes.saturating_add(markers),
+        max_bytes: options.max_bytes.saturating_add(options.max_bytes / 2),
         discard: DiscardPolicy::New,
         allow_rollup: true,
         allow_direct: true,
@@ -119,13 +164,14 @@ pub(super) fn config_of(options: &NatsOptions) -> Config {
 #[cfg(test)]
 mod tests {
     use super::is_new_enough;
+    use std::string::ToString;
 
     #[test]
     fn an_older_server_is_told_both_versions() {
         for version in ["2.12.0", "2.12.8", "2.15.1", "3.0.0", "2.14.0-beta.2"] {
             assert_eq!(is_new_enough(version), Ok(()));
         }
-        let why = is_new_enough("2.11.11").unwrap_err();
+        let why = is_new_enough("2.11.11").unwrap_err().to_string();
         assert!(why.contains("2.11.11") && why.contains("2.12"), "{why}");
         assert!(is_new_enough("").is_err() && is_new_enough("2").is_err());
     }
