@@ -15,11 +15,11 @@ mod walk;
 
 pub(crate) use members::{Members, Shape, word};
 pub(crate) use serialize::Json;
-pub use text::Text;
+pub use text::JsonStr;
 pub(crate) use walk::{elements, list, member};
 
 use crate::scan;
-use members::{KeySet, has_key};
+use members::{KeyFilter, has_key};
 
 /// Claims of a token: members of the top object.
 pub(crate) const MAX_CLAIMS: u32 = 128;
@@ -60,7 +60,7 @@ pub(crate) fn normalise<'b>(buf: &'b mut [u8], shape: &Shape) -> Option<Object<'
     if buf.len() > MAX_LEN {
         return None;
     }
-    let (keys, members) = (KeySet::up_to(shape.max_keys), Members::default());
+    let (keys, members) = (KeyFilter::up_to(shape.max_keys), Members::default());
     let mut scanner = Scanner { buf, names: shape, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
     scanner.document()?;
     let Scanner { buf, write, members, .. } = scanner;
@@ -87,7 +87,7 @@ struct Scanner<'b, 's> {
     write: usize,
     /// One bit a level, the innermost lowest: set for an object.
     stack: u32,
-    keys: KeySet,
+    keys: KeyFilter,
     /// The member of the top object whose value is being read, and where the value starts in the output.
     current: Option<(usize, usize)>,
     members: Members,
@@ -421,7 +421,7 @@ mod tests {
     #[test]
     fn names_are_compared_where_they_start() {
         let name = |i: usize| std::format!("\"aaaaaaaa{i:03}bbbbbbbb\"");
-        let (mut set, mut text) = (KeySet::up_to(128), Vec::from(*b"{"));
+        let (mut set, mut text) = (KeyFilter::up_to(128), Vec::from(*b"{"));
         for i in 0..100 {
             assert!(set.add(&text, name(i).as_bytes()).is_ok());
             text.extend(name(i).as_bytes());

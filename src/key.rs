@@ -6,16 +6,17 @@
 //! | [`MasterKey`] | derives the [`MacKey`] of each device and nothing else | 32 bytes or a key text |
 //! | [`KeyRing`] | keys by slot, a current and a previous one | inserting keys |
 //! | [`DeviceKeys`] | a ring of masters and a realm: what a verifier of many devices keeps | both |
-//! | [`SecretBytes`] | 32 raw bytes on their way into a key or a key text | the factory |
+//! | [`KeyBytes`] | 32 raw bytes on their way into a key or a key text | the factory |
 
 mod derive;
+mod key_text;
 mod ring;
 mod source;
-pub mod text;
 
 pub use derive::{DeviceKeys, MasterKey};
+pub use key_text::{KeyRole, KeyText};
 pub use ring::KeyRing;
-pub use source::{KeyMatch, KeyQuery, KeySource};
+pub use source::{KeyMatch, KeyProvider, KeyQuery};
 
 use crate::cursor::copy;
 use crate::hmac::{PreparedKey, Running};
@@ -27,36 +28,37 @@ use zeroize::Zeroizing;
 /// Bytes of every key in this crate's token format.
 ///
 /// ```
-/// use countersign::{Error, key::{KEY_LEN, SecretBytes}};
+/// use countersign::{Error, key::{KEY_LEN, KeyBytes}};
 ///
 /// let bytes = b"an obvious test key of 32 bytes!";
-/// assert_eq!(SecretBytes::new(bytes)?.expose().len(), KEY_LEN);
-/// assert!(SecretBytes::new(&bytes[1..]).is_err());
+/// assert_eq!(KeyBytes::new(bytes)?.expose_secret().len(), KEY_LEN);
+/// assert!(KeyBytes::new(&bytes[1..]).is_err());
 /// # Ok::<(), Error>(())
 /// ```
 pub const KEY_LEN: usize = 32;
 
 /// 32 secret bytes, checked, wiped on drop.
 ///
-/// Only [`expose`](SecretBytes::expose) shows them; there is no comparison, no copy and nothing in `Debug`.
+/// Only [`expose_secret`](KeyBytes::expose_secret) shows them; there is no comparison, no copy and nothing in `Debug`.
 ///
 /// ```
-/// use countersign::key::SecretBytes;
+/// use countersign::key::KeyBytes;
 ///
-/// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
-/// assert_eq!(format!("{secret:?}"), "SecretBytes");
+/// let secret = KeyBytes::new(b"an obvious test key of 32 bytes!")?;
+/// assert_eq!(format!("{secret:?}"), "KeyBytes");
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub struct SecretBytes(Zeroizing<[u8; KEY_LEN]>);
+#[doc(alias = "secret")]
+pub struct KeyBytes(Zeroizing<[u8; KEY_LEN]>);
 
-impl SecretBytes {
+impl KeyBytes {
     /// Checks and copies a key.
     ///
     /// ```
-    /// use countersign::{Error, key::SecretBytes};
+    /// use countersign::{Error, key::KeyBytes};
     ///
-    /// assert!(SecretBytes::new(b"an obvious test key of 32 bytes!").is_ok());
-    /// assert_eq!(SecretBytes::new(&[0; 32]).unwrap_err(), Error::KeyRepeated); // a placeholder
+    /// assert!(KeyBytes::new(b"an obvious test key of 32 bytes!").is_ok());
+    /// assert_eq!(KeyBytes::new(&[0; 32]).unwrap_err(), Error::KeyRepeated); // a placeholder
     /// ```
     ///
     /// # Errors
@@ -71,14 +73,14 @@ impl SecretBytes {
     /// The bytes themselves, for burning them into a device. Do not log them.
     ///
     /// ```
-    /// use countersign::key::SecretBytes;
+    /// use countersign::key::KeyBytes;
     ///
-    /// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
-    /// assert_eq!(secret.expose(), b"an obvious test key of 32 bytes!");
+    /// let secret = KeyBytes::new(b"an obvious test key of 32 bytes!")?;
+    /// assert_eq!(secret.expose_secret(), b"an obvious test key of 32 bytes!");
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
-    pub fn expose(&self) -> &[u8; KEY_LEN] {
+    pub fn expose_secret(&self) -> &[u8; KEY_LEN] {
         &self.0
     }
 }
@@ -91,9 +93,9 @@ fn check(bytes: &[u8]) -> Result<&[u8; KEY_LEN]> {
     if constant_time::eq(but_first, but_last) { Err(Error::KeyRepeated) } else { Ok(array) }
 }
 
-impl fmt::Debug for SecretBytes {
+impl fmt::Debug for KeyBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretBytes")
+        f.write_str("KeyBytes")
     }
 }
 
@@ -109,6 +111,8 @@ impl fmt::Debug for SecretBytes {
 /// assert_eq!(format!("{key:?}"), "MacKey");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "hmac")]
+#[doc(alias = "tag")]
 pub struct MacKey(PreparedKey<Sha256>);
 
 impl MacKey {
@@ -122,7 +126,7 @@ impl MacKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`SecretBytes::new`].
+    /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`KeyBytes::new`].
     pub fn new(bytes: &[u8]) -> Result<Self> {
         // Without a copy of the bytes.
         Self::prepare(check(bytes)?)
@@ -131,19 +135,19 @@ impl MacKey {
     /// Prepares a key from checked bytes.
     ///
     /// ```
-    /// use countersign::key::{MacKey, text};
+    /// use countersign::key::{KeyRole, KeyText, MacKey};
     ///
     /// // A device reads the line that its factory wrote.
     /// let line = b"csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82";
-    /// let (_slot, secret) = text::parse(text::KeyType::Device, line)?;
-    /// assert!(MacKey::from_secret(&secret).is_ok());
+    /// let text = KeyText::parse(KeyRole::Device, line)?;
+    /// assert!(MacKey::from_key_bytes(&text.key).is_ok());
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
     /// None in practice: HMAC takes keys of any length.
-    pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
-        Self::prepare(secret.expose())
+    pub fn from_key_bytes(bytes: &KeyBytes) -> Result<Self> {
+        Self::prepare(bytes.expose_secret())
     }
 
     #[inline(never)]
@@ -158,17 +162,17 @@ impl MacKey {
     /// ```
     /// use countersign::{Error, key::MacKey};
     ///
-    /// let (slot, _key) = MacKey::from_text(b"csk1d_3_1KVUugQDDEaFDX6yaJCq4R-jkCDkyZppCQ5vspkfsho6e2aba")?;
+    /// let (slot, _key) = MacKey::from_key_text(b"csk1d_3_1KVUugQDDEaFDX6yaJCq4R-jkCDkyZppCQ5vspkfsho6e2aba")?;
     /// assert_eq!(slot, 3);
-    /// assert!(MacKey::from_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a").is_err()); // a master
+    /// assert!(MacKey::from_key_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a").is_err()); // a master
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`text::parse`].
-    pub fn from_text(text: &[u8]) -> Result<(u8, Self)> {
-        let (slot, secret) = text::parse(text::KeyType::Device, text)?;
-        Ok((slot, Self::from_secret(&secret)?))
+    /// As [`KeyText::parse`].
+    pub fn from_key_text(text: &[u8]) -> Result<(u8, Self)> {
+        let KeyText { slot, key, .. } = KeyText::parse(KeyRole::Device, text)?;
+        Ok((slot, Self::from_key_bytes(&key)?))
     }
 
     /// Writes the MAC of what `put` puts; by reference, since a move would leave a copy on the stack.

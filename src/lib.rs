@@ -28,4 +28,4 @@ pub mod web;
 pub use error::{Error, Refusal, Result};
 #[cfg(feature = "std")]
 pub use time::{Clock, SteadyClock, SystemClock};
-pub use time::{ClockReading, HeldClock, UnixTime, Window};
+pub use time::{ClockReading, MonotonicClock, TimeWindow, UnixTime};

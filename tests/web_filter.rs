@@ -17,10 +17,11 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use countersign::key::MacKey;
 use countersign::token::{
-    Carrier, Draft, MAX_FIELDS, MAX_TEXT, NotBefore, Profile, Revocations, VerifiedToken, Verifier,
+    Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, Verifier,
+    limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
 };
 use countersign::web::{Authenticate, BearerLayer, TokenAuthenticator};
-use countersign::{HeldClock, Refusal, UnixTime, Window};
+use countersign::{MonotonicClock, Refusal, TimeWindow, UnixTime};
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -31,7 +32,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt, service_fn};
 
 const NOW: u64 = 1_767_225_600;
-const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
+const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
 const CHALLENGE: &str = "Bearer realm=\"api\"";
 const NOT_VALID: &str = r#"Bearer error="invalid_token", error_description="The token is not valid""#;
 const EXPIRED: &str = r#"Bearer error="invalid_token", error_description="The token has expired""#;
@@ -41,25 +42,25 @@ fn key() -> MacKey {
 }
 
 fn mint(uid: &[u8], stamp: u64, purpose: &str) -> String {
-    let draft = Draft::time(uid, UnixTime::from_secs(stamp));
-    draft.mint_text_heapless::<MAX_TEXT>(&Profile::new(purpose).unwrap(), &key()).unwrap().as_str().to_owned()
+    let draft = TokenBuilder::time(uid, UnixTime::from_secs(stamp));
+    draft.mint_text_heapless::<MAX_TEXT_LEN>(&Profile::new(purpose).unwrap(), &key()).unwrap().as_str().to_owned()
 }
 
 /// Everything of `mallory` is revoked.
 struct NoMallory;
 
 impl Revocations for NoMallory {
-    fn not_before(&self, uid: &[u8]) -> NotBefore {
-        NotBefore { uid: if uid == b"mallory" { u64::MAX } else { 0 }, ..NotBefore::default() }
+    fn min_issued_at(&self, uid: &[u8]) -> MinIssuedAt {
+        MinIssuedAt { uid: if uid == b"mallory" { u64::MAX } else { 0 }, ..MinIssuedAt::default() }
     }
 }
 
 /// Judges as if it were always `now`.
-fn judge_at(now: u64) -> impl Authenticate<Identity = VerifiedToken> + Send + Sync + 'static {
+fn judge_at(now: u64) -> impl Authenticate<Identity = OwnedToken> + Send + Sync + 'static {
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW).with_revocations(NoMallory);
     move |bearer: &[u8], _: &Parts| {
-        let clock = UnixTime::from_secs(now).into();
-        verifier.verify_text(bearer, Carrier::NONE, clock, &mut [0; MAX_FIELDS]).map(VerifiedToken::from)
+        let now = UnixTime::from_secs(now);
+        verifier.verify_text(bearer, Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN]).map(OwnedToken::from)
     }
 }
 
@@ -72,8 +73,8 @@ fn app(authenticator: impl Authenticate + Send + Sync + 'static) -> (Router, Arc
         core::future::ready(request)
     };
     let router = Router::new()
-        .route("/me", get(async |token: VerifiedToken| token.get().uid().to_vec()))
-        .route("/extension", get(async |Extension(token): Extension<VerifiedToken>| token.get().uid().to_vec()))
+        .route("/me", get(async |token: OwnedToken| token.as_verified().uid().to_vec()))
+        .route("/extension", get(async |Extension(token): Extension<OwnedToken>| token.as_verified().uid().to_vec()))
         .route("/sensitive", get(async |headers: HeaderMap| headers["authorization"].is_sensitive().to_string()))
         .route("/echo", post(async |body: String| body))
         .layer(axum::middleware::map_request(count))
@@ -184,7 +185,7 @@ async fn the_body_of_an_admitted_request_is_left_alone() {
 #[tokio::test]
 async fn the_ready_made_authenticator_judges_by_the_system_clock() {
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW);
-    let (app, _) = app(TokenAuthenticator::new(verifier, HeldClock::new(60)));
+    let (app, _) = app(TokenAuthenticator::new(verifier, MonotonicClock::new(60)));
     let now = UnixTime::now().as_secs();
     for (stamp, status) in [(now, 200), (now - 10_000, 401), (now + 10_000, 401)] {
         let token = bearer(&mint(b"alice", stamp, "shop/api"));
@@ -307,7 +308,7 @@ async fn an_expired_token_has_a_problem_type_of_its_own() {
 async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
     let mut answers = Vec::new();
     for fault in [Refusal::NoClock, Refusal::ClockRollback, Refusal::ScratchTooSmall { needed: 688 }] {
-        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<VerifiedToken, _>(fault));
+        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<OwnedToken, _>(fault));
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", "Bearer any")]).await;
         assert_eq!((answer.status, refusal), (503, Some(fault)));
         assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
@@ -331,7 +332,7 @@ async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
 
 #[tokio::test]
 async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
-    let me = || Router::new().route("/me", get(async |token: VerifiedToken| token.get().uid().to_vec()));
+    let me = || Router::new().route("/me", get(async |token: OwnedToken| token.as_verified().uid().to_vec()));
     let token = bearer(&mint(b"alice", NOW, "shop/api"));
     let other_identity = me().layer(BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("not a verified token")));
     for app in [me(), other_identity] {
@@ -380,9 +381,9 @@ async fn a_planted_identity_does_not_survive_the_filter() {
 fn a_sequence_token_is_not_admitted_without_a_window() {
     let key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
     let profile = Profile::new("shop/api").unwrap();
-    let text = Draft::sequence(b"dev-7", 1).mint_text_heapless::<64>(&profile, &key).unwrap();
-    let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 }).accepting_sequence();
-    let authenticator = TokenAuthenticator::new(verifier, HeldClock::new(60));
+    let text = TokenBuilder::sequence(b"dev-7", 1).mint_text_heapless::<64>(&profile, &key).unwrap();
+    let verifier = Verifier::new(profile, key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_sequence_tokens();
+    let authenticator = TokenAuthenticator::new(verifier, MonotonicClock::new(60));
     let (request, ()) = Request::get("/").body(()).unwrap().into_parts();
     assert_eq!(authenticator.authenticate(text.as_bytes(), &request).map(drop), Err(Refusal::Invalid));
 }
@@ -394,10 +395,10 @@ fn the_operator_keeps_a_hand_on_the_clock() {
         MacKey::new(b"an obvious test key of 32 bytes!").unwrap(),
         WINDOW,
     );
-    let ahead = HeldClock::with_highest(60, UnixTime::MAX);
+    let ahead = MonotonicClock::resume_from(60, UnixTime::MAX);
     let authenticator = Arc::new(TokenAuthenticator::new(verifier, ahead));
     let _filter = BearerLayer::new(Arc::clone(&authenticator));
-    assert_eq!(authenticator.highest_clock(), Some(UnixTime::MAX));
+    assert_eq!(authenticator.clock_high_water_mark(), Some(UnixTime::MAX));
     authenticator.reset_clock();
-    assert_eq!(authenticator.highest_clock(), None);
+    assert_eq!(authenticator.clock_high_water_mark(), None);
 }

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use countersign::session::SessionError;
-use countersign::token::Verified;
+use countersign::token::VerifiedToken;
 use countersign::web::{Bearer, BearerLayer, CrossSite, SessionLayer, bearer};
 use countersign::{Error, Refusal, UnixTime};
 use serde::Deserialize;
@@ -46,7 +46,7 @@ pub(crate) fn router(
     hostile: &str,
 ) -> Router {
     let gate = Arc::new(gate);
-    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>(WINDOW.skew_future));
+    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>(WINDOW.max_future_skew));
     let by_session = session::routes().route_layer(sessions.clone());
     let app = Arc::new(App { accounts, gate, sessions, notes: Mutex::default() });
     let by_bearer = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
@@ -162,7 +162,7 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     // Who was signed out everywhere gets no new one for an old one.
     match app.sessions.sessions().epoch_of(user.as_bytes()).await {
         Err(error) => return error.into_response(),
-        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), WINDOW.skew_future, UnixTime::now()) => {
+        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), WINDOW.max_future_skew, UnixTime::now()) => {
             return refused(Refusal::Revoked);
         }
         Ok(_) => {}
@@ -177,7 +177,7 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 
 /// As the filter answers, for the routes that judge for themselves.
 fn refused(refusal: Refusal) -> Response {
-    let mut response = if refusal.is_verifier_fault() {
+    let mut response = if refusal.is_server_fault() {
         let answer = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
         ([(RETRY_AFTER, "30")], answer).into_response()
     } else {
@@ -230,16 +230,16 @@ async fn device(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
 async fn me(Extension(caller): Extension<Caller>) -> Json<Value> {
     let uid = caller.uid();
     Json(match &caller {
-        Caller::Person(token) => facts("person", &uid, &token.get()),
-        Caller::Device(token) => facts("device", &uid, &token.get()),
+        Caller::Person(token) => facts("person", &uid, &token.as_verified()),
+        Caller::Device(token) => facts("device", &uid, &token.as_verified()),
         Caller::Claimed(claims) => {
-            let claims: Option<Value> = serde_json::from_str(claims.get().as_json()).ok();
+            let claims: Option<Value> = serde_json::from_str(claims.claims().as_json()).ok();
             json!({"kind": "person", "uid": uid, "claims": claims})
         }
     })
 }
 
-fn facts(kind: &str, uid: &str, token: &Verified<'_>) -> Value {
+fn facts(kind: &str, uid: &str, token: &VerifiedToken<'_>) -> Value {
     let params = token.params().iter().map(|(key, value)| (key.to_owned(), String::from_utf8_lossy(value).into()));
     let params: serde_json::Map<_, _> = params.collect();
     json!({"kind": kind, "uid": uid, "issued_at": token.issued_at().map(UnixTime::as_secs), "params": params})

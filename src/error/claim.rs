@@ -34,7 +34,7 @@ pub enum ClaimFault {
     HasSetter,
     /// It is absent.
     Missing,
-    /// Only `Claims::deserialize`, with the feature `std`, reads such a type: a flattened or untagged one, or bytes.
+    /// Only `JwtBuilder::deserialize`, with the feature `std`, reads such a type: a flattened or untagged one, or bytes.
     NeedsHeap,
     /// It is not a number, or infinite, or too large for the field.
     NotFinite,
@@ -49,7 +49,7 @@ pub enum ClaimFault {
     /// There are more claims than a verifier reads: 128, or 64 from a slice.
     TooMany,
     /// The type refuses the value.
-    Unfit,
+    Rejected,
     /// The type has no such field.
     Unknown,
 }
@@ -75,7 +75,7 @@ impl fmt::Display for ClaimFault {
             Self::TooDeep => "more than 16 levels of arrays and objects",
             Self::TooLong => "a string with an escape is longer than 256 bytes",
             Self::TooMany => "too many claims: 128 are read, 64 of them from a slice",
-            Self::Unfit => "its type refuses the value",
+            Self::Rejected => "its type refuses the value",
             Self::Unknown => "the type has no such field",
         })
     }
@@ -84,11 +84,11 @@ impl fmt::Display for ClaimFault {
 /// A claim that could not be read or written. It holds the first 22 bytes of the claim's name, and nothing of its value.
 ///
 /// ```
-/// use countersign::{Error, jwt::{ClaimFault, Claims, Hs256Key, Value}};
+/// use countersign::{Error, jwt::{ClaimFault, JwtBuilder, Hs256Key, ClaimValue}};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let twice = Claims::new().private(&[("fw", Value::Bool(true)), ("fw", Value::Bool(false))]);
-/// let Err(Error::Claim(error)) = twice.sign(&key, &mut [0; 192]) else { panic!() };
+/// let twice = JwtBuilder::new().private_claims(&[("fw", ClaimValue::Bool(true)), ("fw", ClaimValue::Bool(false))]);
+/// let Err(Error::InvalidClaims(error)) = twice.sign(&key, &mut [0; 192]) else { panic!() };
 /// assert_eq!((error.name(), error.fault()), (Some("fw"), ClaimFault::Duplicate));
 /// assert_eq!(error.to_string(), "`fw`: it is there twice");
 /// # Ok::<(), Error>(())
@@ -165,13 +165,13 @@ mod of_serde {
 
     impl ser::Error for ClaimError {
         fn custom<T: Display>(_: T) -> Self {
-            ClaimFault::Unfit.into()
+            ClaimFault::Rejected.into()
         }
     }
 
     impl ser::Error for ClaimFault {
         fn custom<T: Display>(_: T) -> Self {
-            Self::Unfit
+            Self::Rejected
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
             assert_eq!((error.name(), error.to_string().as_str()), (kept, shown));
         }
         let long = "x".repeat(300);
-        assert_eq!(ClaimError::new(&long, ClaimFault::Unfit).name(), long.get(..22));
+        assert_eq!(ClaimError::new(&long, ClaimFault::Rejected).name(), long.get(..22));
         assert!(size_of::<ClaimError>() == 24);
     }
 }

@@ -1,62 +1,63 @@
 //! Three degrees of trust in a token whose signature is good.
 
-use super::claims::ClaimsSet;
-use super::failed::FailedChecks;
+use super::claims::Claims;
 use super::header::Header;
 use super::policy::Policy;
+use super::registered::FailedChecks;
 use crate::encoding::base64url_decode_in_place;
-use crate::json::Text;
+use crate::json::JsonStr;
 use crate::{ClockReading, Refusal};
 use core::fmt;
 
-/// A token that a key holder did sign. Its claims have not been judged: [`check`](Authentic::check) them.
+/// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
+/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
 /// use countersign::{Refusal, UnixTime};
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
-/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600)).map_err(Refusal::from)?;
 /// assert_eq!(verified.claims().subject().unwrap(), "alice");
 ///
 /// // To a clock that is not set every token would still be young: the times of this one are not judged by it.
 /// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(0)).unwrap_err();
-/// assert!(unfit.failed().clock && Refusal::from(unfit).is_verifier_fault());
+/// assert!(unfit.failed_checks().clock_unusable && Refusal::from(unfit).is_server_fault());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Authentic<'b> {
+pub struct AuthenticJwt<'b> {
     pub(super) header: Header<'b>,
-    pub(super) claims: ClaimsSet<'b>,
+    pub(super) claims: Claims<'b>,
 }
 
-impl<'b> Authentic<'b> {
+impl<'b> AuthenticJwt<'b> {
     /// Decodes header and payload over their own text, once the signature is good. Never inlined: what it needs of the stack is given back.
     #[inline(never)]
     pub(super) fn decode(own: &[u8], alg: &str, header: &'b mut [u8], payload: &'b mut [u8]) -> Result<Self, Refusal> {
         let header = Header::of_key(own, alg, header).ok_or(Refusal::Invalid)?;
-        Ok(Self { header, claims: ClaimsSet::decode(payload).ok_or(Refusal::Invalid)? })
+        Ok(Self { header, claims: Claims::decode(payload).ok_or(Refusal::Invalid)? })
     }
 
-    /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`HeldClock`](crate::HeldClock) read.
+    /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`MonotonicClock`](crate::MonotonicClock) read.
     ///
     /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy has anything to do with time.
     ///
     /// # Errors
-    /// [`Unfit`], with all checks that failed. It borrows the token: to let it leave the function, turn it into a
+    /// [`PolicyError`], with all checks that failed. It borrows the token: to let it leave the function, turn it into a
     /// [`Refusal`](crate::Refusal), by `?` in a function that returns one, else by `.map_err(Refusal::from)?`.
+    #[doc(alias = "validate")]
     #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<Verified<'b>, Unfit<'b>> {
+    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<VerifiedJwt<'b>, PolicyError<'b>> {
         let now = now.into();
         let failed = policy.judge(&self, now);
         if failed.is_empty() {
-            return Ok(Verified(self));
+            return Ok(VerifiedJwt(self));
         }
         let expired_for = if failed.is_only_expired() { policy.too_late_by(&self, now) } else { None };
-        Err(Unfit { token: self, failed, expired_for })
+        Err(PolicyError { token: self, failed, expired_for })
     }
 
     /// The header.
@@ -67,41 +68,41 @@ impl<'b> Authentic<'b> {
 
     /// The claims, though nobody has asked whether the token is expired or meant for somebody else.
     #[must_use]
-    pub const fn unchecked_claims(&self) -> &ClaimsSet<'b> {
+    pub const fn unchecked_claims(&self) -> &Claims<'b> {
         &self.claims
     }
 }
 
-impl fmt::Debug for Authentic<'_> {
+impl fmt::Debug for AuthenticJwt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authentic").finish_non_exhaustive()
+        f.debug_struct("AuthenticJwt").finish_non_exhaustive()
     }
 }
 
 /// Bytes, not claims, that a key holder did sign (RFC 7515).
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+/// use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let text = Claims::new().content_type("example").sign(&key, &mut out)?;
-/// let signed = Unverified::parse(text.as_bytes())?.authenticate_bytes(&key, &[], &mut scratch)?;
+/// # let text = JwtBuilder::new().content_type("example").sign(&key, &mut out)?;
+/// let signed = UnverifiedJwt::parse(text.as_bytes())?.authenticate_jws(&key, &[], &mut scratch)?;
 /// assert_eq!(signed.header().content_type().unwrap(), "example");
-/// assert_eq!(signed.bytes(), b"{}");
+/// assert_eq!(signed.payload(), b"{}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct AuthenticBytes<'b> {
+pub struct AuthenticJws<'b> {
     header: Header<'b>,
-    bytes: &'b [u8],
+    payload: &'b [u8],
 }
 
-impl<'b> AuthenticBytes<'b> {
+impl<'b> AuthenticJws<'b> {
     /// Decodes the payload over its own text, if nothing critical in the header is beyond the caller.
-    pub(super) fn decode(header: Header<'b>, payload: &'b mut [u8], understands: &[&str]) -> Option<Self> {
-        header.crit_is_understood(understands).then_some(())?;
-        Some(Self { header, bytes: base64url_decode_in_place(payload)? })
+    pub(super) fn decode(header: Header<'b>, payload: &'b mut [u8], with_known_crit: &[&str]) -> Option<Self> {
+        header.crit_is_understood(with_known_crit).then_some(())?;
+        Some(Self { header, payload: base64url_decode_in_place(payload)? })
     }
 
     /// The header.
@@ -112,32 +113,32 @@ impl<'b> AuthenticBytes<'b> {
 
     /// The payload.
     #[must_use]
-    pub const fn bytes(&self) -> &'b [u8] {
-        self.bytes
+    pub const fn payload(&self) -> &'b [u8] {
+        self.payload
     }
 }
 
-impl fmt::Debug for AuthenticBytes<'_> {
+impl fmt::Debug for AuthenticJws<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthenticBytes").finish_non_exhaustive()
+        f.debug_struct("AuthenticJws").finish_non_exhaustive()
     }
 }
 
 /// A token that satisfies a policy.
 ///
 /// ```compile_fail
-/// use countersign::jwt::Unverified;
+/// use countersign::jwt::UnverifiedJwt;
 ///
 /// // What is not verified has no claims to read.
-/// let _ = Unverified::parse(b"e30.e30.AA").unwrap().claims();
+/// let _ = UnverifiedJwt::parse(b"e30.e30.AA").unwrap().claims();
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Verified<'b>(Authentic<'b>);
+pub struct VerifiedJwt<'b>(AuthenticJwt<'b>);
 
-impl<'b> Verified<'b> {
+impl<'b> VerifiedJwt<'b> {
     /// The claims.
     #[must_use]
-    pub const fn claims(&self) -> &ClaimsSet<'b> {
+    pub const fn claims(&self) -> &Claims<'b> {
         &self.0.claims
     }
 
@@ -148,8 +149,9 @@ impl<'b> Verified<'b> {
     }
 
     /// The header parameter `kid`.
+    #[doc(alias = "kid")]
     #[must_use]
-    pub fn key_id(&self) -> Option<Text<'b>> {
+    pub fn key_id(&self) -> Option<JsonStr<'b>> {
         self.0.header.key_id()
     }
 }
@@ -157,13 +159,13 @@ impl<'b> Verified<'b> {
 /// A token that is authentic and fails a policy.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
+/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
-/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_229_300)).unwrap_err();
 ///
 /// assert_eq!(unfit.to_string(), "the token is authentic but not fit: refused: exp");
@@ -171,18 +173,19 @@ impl<'b> Verified<'b> {
 /// assert_eq!(unfit.into_expired(600).unwrap().claims().subject().unwrap(), "alice");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "ValidationError")]
 #[derive(Clone, Copy)]
-pub struct Unfit<'b> {
-    token: Authentic<'b>,
+pub struct PolicyError<'b> {
+    token: AuthenticJwt<'b>,
     failed: FailedChecks,
     /// Seconds, if its age is all that is wrong.
     expired_for: Option<u64>,
 }
 
-impl<'b> Unfit<'b> {
+impl<'b> PolicyError<'b> {
     /// All checks that failed.
     #[must_use]
-    pub const fn failed(&self) -> FailedChecks {
+    pub const fn failed_checks(&self) -> FailedChecks {
         self.failed
     }
 
@@ -193,41 +196,41 @@ impl<'b> Unfit<'b> {
     /// # Errors
     /// Itself, if anything else failed or it comes too late.
     #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn into_expired(self, grace: u64) -> Result<Expired<'b>, Self> {
+    pub fn into_expired(self, grace: u64) -> Result<ExpiredJwt<'b>, Self> {
         match self.expired_for {
-            Some(late) if late <= grace => Ok(Expired(self.token)),
+            Some(late) if late <= grace => Ok(ExpiredJwt(self.token)),
             _ => Err(self),
         }
     }
 }
 
-impl fmt::Debug for Unfit<'_> {
+impl fmt::Debug for PolicyError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unfit").field("failed", &self.failed).finish_non_exhaustive()
+        f.debug_struct("PolicyError").field("failed", &self.failed).finish_non_exhaustive()
     }
 }
 
-impl fmt::Display for Unfit<'_> {
+impl fmt::Display for PolicyError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the token is authentic but not fit: {}", self.failed)
     }
 }
 
-impl core::error::Error for Unfit<'_> {}
+impl core::error::Error for PolicyError<'_> {}
 
-impl From<Unfit<'_>> for Refusal {
-    fn from(unfit: Unfit<'_>) -> Self {
+impl From<PolicyError<'_>> for Refusal {
+    fn from(unfit: PolicyError<'_>) -> Self {
         Self::Claims(unfit.failed)
     }
 }
 
 /// An authentic token that has expired and is otherwise in order: enough to start a refresh, not to be admitted.
 ///
-/// Made by [`Unfit::into_expired`], which has the example.
+/// Made by [`PolicyError::into_expired`], which has the example.
 #[derive(Clone, Copy, Debug)]
-pub struct Expired<'b>(Authentic<'b>);
+pub struct ExpiredJwt<'b>(AuthenticJwt<'b>);
 
-impl<'b> Expired<'b> {
+impl<'b> ExpiredJwt<'b> {
     /// The header.
     #[must_use]
     pub const fn header(&self) -> Header<'b> {
@@ -236,7 +239,7 @@ impl<'b> Expired<'b> {
 
     /// The claims that held until the token expired.
     #[must_use]
-    pub const fn claims(&self) -> &ClaimsSet<'b> {
+    pub const fn claims(&self) -> &Claims<'b> {
         &self.0.claims
     }
 }

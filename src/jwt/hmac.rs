@@ -1,7 +1,7 @@
 //! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
 
 use super::algorithm::MAX_SIGNATURE;
-use super::{Algorithm, Sign, Verify};
+use super::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::cursor::copy;
 use crate::encoding::{base64url_decode_in_place, base64url_len};
 use crate::hmac::PreparedKey;
@@ -71,12 +71,12 @@ macro_rules! hmac_key {
             }
         }
 
-        impl Algorithm for $name {
+        impl JwsAlgorithm for $name {
             const ALG: &'static str = $alg;
             const SIGNATURE_LEN: usize = $len;
         }
 
-        impl Verify for $name {
+        impl VerifyingKey for $name {
             fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
                 let mut expected = Zeroizing::new([0; $len]);
                 self.0.write_tag(message, (&mut *expected).into());
@@ -92,7 +92,7 @@ macro_rules! hmac_key {
             }
         }
 
-        impl Sign for $name {
+        impl SigningKey for $name {
             fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
                 let place: &mut [u8; $len] =
                     signature.try_into().map_err(|_| Error::BufferTooSmall { needed: $len })?;

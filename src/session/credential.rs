@@ -143,7 +143,7 @@ impl Credential {
     /// A new one for a user, or for nobody yet: see [`Pepper::user_tag`](super::Pepper::user_tag) and [`UserTag`].
     ///
     /// # Errors
-    /// [`Error::Signer`](crate::Error::Signer) if the system gives no random bytes.
+    /// [`Error::Random`](crate::Error::Random) if the system gives no random bytes.
     pub fn generate(tag: UserTag) -> crate::Result<Self> {
         let mut credential = Self { handle: Handle::generate(tag)?, verifier: Zeroizing::new([0; VERIFIER]) };
         fill(credential.verifier.as_mut_slice())?;
@@ -217,7 +217,7 @@ impl Credential {
 }
 
 fn fill(bytes: &mut [u8]) -> crate::Result<()> {
-    getrandom::fill(bytes).map_err(|_| crate::Error::Signer)
+    getrandom::fill(bytes).map_err(|_| crate::Error::Random)
 }
 
 impl fmt::Debug for Credential {

@@ -56,20 +56,20 @@ use tower_service::Service;
 ///
 /// ```
 /// use countersign::key::MacKey;
-/// use countersign::token::{Profile, VerifiedToken, Verifier};
+/// use countersign::token::{Profile, OwnedToken, Verifier};
 /// use countersign::web::{BearerLayer, TokenAuthenticator};
-/// use countersign::{HeldClock, Refusal, Window};
+/// use countersign::{MonotonicClock, Refusal, TimeWindow};
 /// use http::{Request, Response, StatusCode};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
-/// let verifier = Verifier::new(Profile::new("shop/api")?, key, Window { max_age: 300, skew_future: 60 });
+/// let verifier = Verifier::new(Profile::new("shop/api")?, key, TimeWindow { max_age: 300, max_future_skew: 60 });
 /// let handler = service_fn(async |request: Request<()>| {
-///     let known = request.extensions().get::<VerifiedToken>().is_some();
+///     let known = request.extensions().get::<OwnedToken>().is_some();
 ///     Ok::<_, std::convert::Infallible>(Response::new(if known { "welcome" } else { "never sent" }))
 /// });
-/// let service = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60))).layer(handler);
+/// let service = BearerLayer::new(TokenAuthenticator::new(verifier, MonotonicClock::new(60))).layer(handler);
 ///
 /// let request = Request::get("/").header("authorization", "Bearer cs1_forged").body(()).unwrap();
 /// # runtime.block_on(async {

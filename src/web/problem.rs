@@ -36,7 +36,7 @@ pub(super) fn refused(refusal: Refusal) -> Response<&'static str> {
     let problem = if refusal.is_expired() {
         let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);
         Problem { status: StatusCode::UNAUTHORIZED, header, body: EXPIRED }
-    } else if refusal.is_verifier_fault() {
+    } else if refusal.is_server_fault() {
         let header = (RETRY_AFTER, HeaderValue::from_static("30"));
         Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: UNAVAILABLE }
     } else {

@@ -4,9 +4,9 @@ use super::preflight::is_preflight;
 use super::session_filter::{Filter, Spent};
 use super::session_slot::SessionSlot;
 use super::{FromText, MakeBody, problem};
-use crate::jwt::VerifiedClaims;
+use crate::jwt::OwnedJwt;
 use crate::session::EPOCH_CLAIM;
-use crate::token::VerifiedToken;
+use crate::token::OwnedToken;
 use crate::{Refusal, UnixTime};
 use core::fmt;
 use core::marker::PhantomData;
@@ -35,31 +35,31 @@ pub trait Issued {
     }
 }
 
-impl Issued for VerifiedToken {
+impl Issued for OwnedToken {
     fn user(&self) -> Option<Vec<u8>> {
-        Some(self.get().uid().into())
+        Some(self.as_verified().uid().into())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
-        self.get().issued_at()
+        self.as_verified().issued_at()
     }
 
     fn epoch(&self) -> Option<u64> {
-        self.get().epoch()
+        self.as_verified().epoch()
     }
 }
 
-impl Issued for VerifiedClaims {
+impl Issued for OwnedJwt {
     fn user(&self) -> Option<Vec<u8>> {
-        self.get().subject().map(|subject| subject.to_string().into_bytes())
+        self.claims().subject().map(|subject| subject.to_string().into_bytes())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
-        self.get().issued_in()
+        self.claims().issued_in()
     }
 
     fn epoch(&self) -> Option<u64> {
-        self.get().json(EPOCH_CLAIM)?.parse().ok()
+        self.claims().get_json(EPOCH_CLAIM)?.parse().ok()
     }
 }
 
@@ -84,7 +84,7 @@ impl core::error::Error for IdentityMissing {}
 
 /// Refuses a token or JWT that was issued before its user was signed out everywhere ([`Sessions::end_all`](crate::session::Sessions::end_all)).
 ///
-/// One that carries the number of its user's epoch ([`Draft::epoch`](crate::token::Draft::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
+/// One that carries the number of its user's epoch ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
 /// follows at once issues one that counts. One without is judged by its time, to the safe side: it counts if it was issued after the second of the
 /// revocation by more than the skew of the verifiers. One that names no user is refused.
 ///

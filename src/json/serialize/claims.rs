@@ -3,7 +3,7 @@
 use super::Json;
 use super::value::{Text, refuse, refuse_scalars};
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::members::KeySet;
+use crate::json::members::KeyFilter;
 use crate::json::walk::{members, quoted_len};
 use crate::json::{MAX_CLAIMS, PRIVATE};
 use core::fmt;
@@ -13,7 +13,7 @@ use serde::ser::{Impossible, SerializeMap, SerializeStruct, Serializer};
 impl Json<'_> {
     /// Writes the members of a struct or map into the object that is open, the only thing in the buffer.
     pub(crate) fn claims(&mut self, value: &impl Serialize) -> Result<(), ClaimError> {
-        let mut names = KeySet::up_to(MAX_CLAIMS);
+        let mut names = KeyFilter::up_to(MAX_CLAIMS);
         let written = self.cursor.written(0).and_then(|text| core::str::from_utf8(text).ok());
         let text = written.unwrap_or_default();
         let mut start = 1usize;
@@ -29,7 +29,7 @@ impl Json<'_> {
 /// Writes a struct or map without its brackets; refuses every other value, and a name that is there twice.
 pub(crate) struct Claims<'j, 'b> {
     json: &'j mut Json<'b>,
-    names: &'j mut KeySet,
+    names: &'j mut KeyFilter,
     /// Where the latest name begins.
     last: usize,
 }

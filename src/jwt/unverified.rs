@@ -1,48 +1,51 @@
 //! The compact serialization: three parts and two dots (RFC 7515 section 7.1).
 
-use super::Verify;
+use super::VerifyingKey;
 use super::algorithm::OwnHeader;
-use super::authentic::{Authentic, AuthenticBytes};
+use super::authentic::{AuthenticJws, AuthenticJwt};
 use super::header::Header;
 use crate::cursor::copy;
 use crate::{Error, Refusal, Result, scan};
 use core::fmt;
 
 /// Characters of the longest token that is looked at.
-pub const MAX_TOKEN: usize = 65_535;
+pub const MAX_JWT_LEN: usize = 65_535;
 
 /// A text with the shape of a token: nothing of it has been decoded, let alone believed.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, Unverified};
+/// use countersign::jwt::{Hs256Key, UnverifiedJwt};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let token = Unverified::parse(b"eyJhbGciOiJub25lIn0.e30.")?;
+/// let token = UnverifiedJwt::parse(b"eyJhbGciOiJub25lIn0.e30.")?;
 /// assert!(token.authenticate(&key, &mut [0; 64]).is_err());
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "jws")]
+#[doc(alias = "bearer")]
 #[derive(Clone, Copy)]
-pub struct Unverified<'t> {
+pub struct UnverifiedJwt<'t> {
     text: &'t [u8],
     header_len: usize,
     payload_len: usize,
 }
 
-impl<'t> Unverified<'t> {
+impl<'t> UnverifiedJwt<'t> {
     /// Finds the first dot and the last. Another one in between is no base64url, and so refused with the payload.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for fewer than two dots, an empty header, or more than [`MAX_TOKEN`] characters.
+    /// [`Error::Malformed`] for fewer than two dots, an empty header, or more than [`MAX_JWT_LEN`] characters.
+    #[doc(alias = "decode")]
     pub fn parse(text: &'t [u8]) -> Result<Self> {
-        Self::parse_up_to(text, MAX_TOKEN)
+        Self::parse_with_max_len(text, MAX_JWT_LEN)
     }
 
     /// Finds the two dots of a text of at most `max_len` characters.
     ///
     /// # Errors
-    /// As [`parse`](Unverified::parse).
-    pub fn parse_up_to(text: &'t [u8], max_len: usize) -> Result<Self> {
-        if text.len() > max_len.min(MAX_TOKEN) {
+    /// As [`parse`](UnverifiedJwt::parse).
+    pub fn parse_with_max_len(text: &'t [u8], max_len: usize) -> Result<Self> {
+        if text.len() > max_len.min(MAX_JWT_LEN) {
             return Err(Error::Malformed);
         }
         let first = scan::find(text, b'.').filter(|first| *first > 0).ok_or(Error::Malformed)?;
@@ -50,7 +53,7 @@ impl<'t> Unverified<'t> {
         Ok(Self { text, header_len: first, payload_len: last.saturating_sub(first).saturating_sub(1) })
     }
 
-    /// Bytes of scratch that [`authenticate`](Unverified::authenticate) needs: as many as header and payload have characters.
+    /// Bytes of scratch that [`authenticate`](UnverifiedJwt::authenticate) needs: as many as header and payload have characters.
     #[must_use]
     pub const fn scratch_len(&self) -> usize {
         self.header_len.saturating_add(self.payload_len)
@@ -59,31 +62,36 @@ impl<'t> Unverified<'t> {
     /// Verifies the signature under a key, then decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](Unverified::scratch_len).
-    pub fn authenticate<'b, K: Verify>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Authentic<'b>, Refusal> {
+    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len).
+    #[doc(alias = "verify")]
+    pub fn authenticate<'b, K: VerifyingKey>(
+        &self,
+        key: &K,
+        scratch: &'b mut [u8],
+    ) -> Result<AuthenticJwt<'b>, Refusal> {
         let (header, payload) = self.verified_parts(key, scratch)?;
-        Authentic::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
+        AuthenticJwt::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
     }
 
     /// Verifies a signature over bytes that are no claims (RFC 7515), and decodes them into `scratch`.
     ///
-    /// `understands` are the critical header parameters that the caller acts upon.
+    /// `with_known_crit` are the critical header parameters that the caller acts upon.
     ///
     /// # Errors
-    /// As [`authenticate`](Unverified::authenticate).
-    pub fn authenticate_bytes<'b, K: Verify>(
+    /// As [`authenticate`](UnverifiedJwt::authenticate).
+    pub fn authenticate_jws<'b, K: VerifyingKey>(
         &self,
         key: &K,
-        understands: &[&str],
+        with_known_crit: &[&str],
         scratch: &'b mut [u8],
-    ) -> Result<AuthenticBytes<'b>, Refusal> {
+    ) -> Result<AuthenticJws<'b>, Refusal> {
         let (header, payload) = self.verified_parts(key, scratch)?;
         let header = Header::of_key(OwnHeader::<K>::TEXT, K::ALG, header).ok_or(Refusal::Invalid)?;
-        AuthenticBytes::decode(header, payload, understands).ok_or(Refusal::Invalid)
+        AuthenticJws::decode(header, payload, with_known_crit).ok_or(Refusal::Invalid)
     }
 
     /// Header and payload in `scratch`, still as text, after the signature was found good.
-    fn verified_parts<'b, K: Verify>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
+    fn verified_parts<'b, K: VerifyingKey>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
         let (header, payload) = self.split_scratch(scratch)?;
         if !self.is_signed_by(key) {
             return Err(Refusal::Invalid);
@@ -113,7 +121,7 @@ impl<'t> Unverified<'t> {
         self.header_len.saturating_add(1).saturating_add(self.payload_len)
     }
 
-    pub(super) fn is_signed_by<K: Verify>(&self, key: &K) -> bool {
+    pub(super) fn is_signed_by<K: VerifyingKey>(&self, key: &K) -> bool {
         let Some((message, rest)) = self.text.split_at_checked(self.signing_input_len()) else { return false };
         rest.split_first().is_some_and(|(_, signature)| key.verify_encoded(message, signature))
     }
@@ -125,7 +133,7 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 /// Verifies a token where it stands: its own buffer becomes the decoded header and claims. For the smallest devices.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Policy, authenticate_in_place};
+/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, authenticate_in_place};
 /// use countersign::{Refusal, UnixTime};
 ///
 /// const POLICY: Policy<'_> = Policy::new(0);
@@ -133,7 +141,7 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let now = UnixTime::from_secs(1_767_225_600);
 /// let mut buffer = [0; 128];
-/// let len = Claims::new().expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut buffer)?.len();
+/// let len = JwtBuilder::new().expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut buffer)?.len();
 ///
 /// let verified = authenticate_in_place(&key, &mut buffer[..len])?.check(&POLICY, now).map_err(Refusal::from)?;
 /// assert_eq!(verified.claims().as_json(), r#"{"exp":1767229200}"#);
@@ -142,19 +150,21 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 ///
 /// # Errors
 /// [`Refusal::Invalid`] for everything about the token. The buffer is as it was unless the signature was good.
-pub fn authenticate_in_place<'b, K: Verify>(key: &K, buf: &'b mut [u8]) -> Result<Authentic<'b>, Refusal> {
-    let token = Unverified::parse(buf).map_err(|_| Refusal::Invalid)?;
+#[doc(alias = "verify")]
+#[doc(alias = "decode")]
+pub fn authenticate_in_place<'b, K: VerifyingKey>(key: &K, buf: &'b mut [u8]) -> Result<AuthenticJwt<'b>, Refusal> {
+    let token = UnverifiedJwt::parse(buf).map_err(|_| Refusal::Invalid)?;
     if !token.is_signed_by(key) {
         return Err(Refusal::Invalid);
     }
-    let Unverified { header_len, payload_len, .. } = token;
+    let UnverifiedJwt { header_len, payload_len, .. } = token;
     let (header, rest) = buf.split_at_mut_checked(header_len).ok_or(Refusal::Invalid)?;
     let payload = rest.get_mut(1..).and_then(|rest| rest.get_mut(..payload_len)).ok_or(Refusal::Invalid)?;
-    Authentic::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
+    AuthenticJwt::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
 }
 
-impl fmt::Debug for Unverified<'_> {
+impl fmt::Debug for UnverifiedJwt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unverified").finish_non_exhaustive()
+        f.debug_struct("UnverifiedJwt").finish_non_exhaustive()
     }
 }

@@ -1,14 +1,14 @@
 //! Several keys of several algorithms, each pinned to its own: for servers.
 
-use super::authentic::{Authentic, AuthenticBytes, Verified};
-use super::claims::ClaimsSet;
-use super::compact::Unverified;
+use super::authentic::{AuthenticJws, AuthenticJwt, VerifiedJwt};
+use super::claims::Claims;
 use super::header::Header;
-use super::{Algorithm, Claims, Hs256Key, Hs384Key, Hs512Key, Policy};
+use super::unverified::UnverifiedJwt;
 #[cfg(feature = "eddsa")]
-use super::{EdDsaKey, EdDsaSigningKey};
+use super::{EdDsaSigningKey, EdDsaVerifyingKey};
 #[cfg(feature = "es256")]
-use super::{Es256Key, Es256SigningKey};
+use super::{Es256SigningKey, Es256VerifyingKey};
+use super::{Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, JwtBuilder, Policy};
 use crate::cursor::copy;
 use crate::shown::Shown;
 use crate::{ClockReading, Error, Refusal, Result, UnixTime};
@@ -23,15 +23,16 @@ pub(super) const MAX_HEADER: usize = 2048;
 /// A key with its algorithm. Signing keys verify too.
 ///
 /// ```
-/// use countersign::jwt::{Hs384Key, RingKey};
+/// use countersign::jwt::{Hs384Key, JwtKey};
 ///
-/// let key = RingKey::from(Hs384Key::new(&[*b"a test key of 24 bytes!!", *b"another 24 bytes of it!!"].concat())?);
+/// let key = JwtKey::from(Hs384Key::new(&[*b"a test key of 24 bytes!!", *b"another 24 bytes of it!!"].concat())?);
 /// assert_eq!(key.alg(), "HS384");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "jwk")]
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum RingKey {
+pub enum JwtKey {
     /// HS256
     Hs256(Hs256Key),
     /// HS384
@@ -40,13 +41,13 @@ pub enum RingKey {
     Hs512(Hs512Key),
     /// ES256, for verifying
     #[cfg(feature = "es256")]
-    Es256(Es256Key),
+    Es256(Es256VerifyingKey),
     /// ES256, for both
     #[cfg(feature = "es256")]
     Es256Signing(Es256SigningKey),
     /// EdDSA, for verifying
     #[cfg(feature = "eddsa")]
-    EdDsa(EdDsaKey),
+    EdDsa(EdDsaVerifyingKey),
     /// EdDSA, for both
     #[cfg(feature = "eddsa")]
     EdDsaSigning(EdDsaSigningKey),
@@ -54,52 +55,52 @@ pub enum RingKey {
 
 /// Does the same with the key of every algorithm.
 macro_rules! with_verifier {
-    ($ring_key:expr, $key:ident => $do:expr) => {
-        match $ring_key {
-            RingKey::Hs256($key) => $do,
-            RingKey::Hs384($key) => $do,
-            RingKey::Hs512($key) => $do,
+    ($jwt_key:expr, $key:ident => $do:expr) => {
+        match $jwt_key {
+            JwtKey::Hs256($key) => $do,
+            JwtKey::Hs384($key) => $do,
+            JwtKey::Hs512($key) => $do,
             #[cfg(feature = "es256")]
-            RingKey::Es256($key) => $do,
+            JwtKey::Es256($key) => $do,
             #[cfg(feature = "es256")]
-            RingKey::Es256Signing($key) => $do,
+            JwtKey::Es256Signing($key) => $do,
             #[cfg(feature = "eddsa")]
-            RingKey::EdDsa($key) => $do,
+            JwtKey::EdDsa($key) => $do,
             #[cfg(feature = "eddsa")]
-            RingKey::EdDsaSigning($key) => $do,
+            JwtKey::EdDsaSigning($key) => $do,
         }
     };
 }
 
 /// Does the same with every key that can sign.
 macro_rules! with_signer {
-    ($ring_key:expr, $key:ident => $do:expr) => {
-        match $ring_key {
-            RingKey::Hs256($key) => $do,
-            RingKey::Hs384($key) => $do,
-            RingKey::Hs512($key) => $do,
+    ($jwt_key:expr, $key:ident => $do:expr) => {
+        match $jwt_key {
+            JwtKey::Hs256($key) => $do,
+            JwtKey::Hs384($key) => $do,
+            JwtKey::Hs512($key) => $do,
             #[cfg(feature = "es256")]
-            RingKey::Es256Signing($key) => $do,
+            JwtKey::Es256Signing($key) => $do,
             #[cfg(feature = "eddsa")]
-            RingKey::EdDsaSigning($key) => $do,
+            JwtKey::EdDsaSigning($key) => $do,
             #[cfg(any(feature = "es256", feature = "eddsa"))]
-            _ => Err(Error::Signer),
+            _ => Err(Error::NoSigningKey),
         }
     };
 }
 
-fn alg_of<K: Algorithm>(_: &K) -> &'static str {
+fn alg_of<K: JwsAlgorithm>(_: &K) -> &'static str {
     K::ALG
 }
 
-impl RingKey {
+impl JwtKey {
     /// The one algorithm that it is for.
     #[must_use]
     pub fn alg(&self) -> &'static str {
         with_verifier!(self, key => alg_of(key))
     }
 
-    /// [`Error::Signer`] for a key that only verifies.
+    /// [`Error::NoSigningKey`] for a key that only verifies.
     fn check_signs(&self) -> Result<()> {
         with_signer!(self, _key => Ok(()))
     }
@@ -107,7 +108,7 @@ impl RingKey {
 
 macro_rules! from_key {
     ($($type:ty => $make:expr;)*) => {$(
-        impl From<$type> for RingKey {
+        impl From<$type> for JwtKey {
             fn from(key: $type) -> Self {
                 let make: fn($type) -> Self = $make;
                 make(key)
@@ -124,62 +125,62 @@ from_key! {
 
 #[cfg(feature = "es256")]
 from_key! {
-    Es256Key => Self::Es256;
+    Es256VerifyingKey => Self::Es256;
     Es256SigningKey => Self::Es256Signing;
 }
 
 #[cfg(feature = "eddsa")]
 from_key! {
-    EdDsaKey => Self::EdDsa;
+    EdDsaVerifyingKey => Self::EdDsa;
     EdDsaSigningKey => Self::EdDsaSigning;
 }
 
-/// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeyRing::sign_with_key`].
+/// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeySet::set_signing_key`].
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity};
+/// use countersign::jwt::{JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
 /// use countersign::{Refusal, UnixTime};
 ///
-/// let january = Validity { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
-/// let mut ring = KeyRing::<1>::new();
-/// ring.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, january)?;
-/// ring.sign_with_key("2026-01")?;
+/// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
+/// let mut keys = KeySet::<1>::new();
+/// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, january)?;
+/// keys.set_signing_key("2026-01")?;
 /// let mut out = [0; 192];
-/// let token = ring.sign(&Claims::new().expires_at(UnixTime::from_secs(1_800_000_000)), &mut out)?;
-/// let at = |now| ring.verify(token.as_bytes(), &Policy::new(0), UnixTime::from_secs(now), &mut [0; 192]).err();
+/// let token = keys.sign(&JwtBuilder::new().expires_at(UnixTime::from_secs(1_800_000_000)), &mut out)?;
+/// let at = |now| keys.verify(token.as_bytes(), &Policy::new(0), UnixTime::from_secs(now), &mut [0; 192]).err();
 /// assert_eq!(at(1_769_903_999), None);
 /// assert_eq!(at(1_769_904_000), Some(Refusal::Invalid));
 /// assert_eq!(at(0), Some(Refusal::NoClock));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Validity {
+pub struct ValidityPeriod {
     /// The first second.
     pub from: UnixTime,
     /// The first second after.
     pub until: UnixTime,
 }
 
-impl Validity {
+impl ValidityPeriod {
     /// From the beginning to the end of time.
     pub const ALWAYS: Self = Self { from: UnixTime::from_secs(0), until: UnixTime::from_secs(u64::MAX) };
 
     /// False if the time is outside; a clock that cannot be used does not tell.
     fn may_contain(self, now: ClockReading) -> bool {
-        now.usable().is_err() || (self.from <= now.time() && now.time() < self.until)
+        now.time().is_err() || (self.from <= now.raw() && now.raw() < self.until)
     }
 
     /// A clock is not asked for a key that never begins or ends.
     fn check_clock(self, now: ClockReading) -> Result<(), Refusal> {
-        if self == Self::ALWAYS { Ok(()) } else { now.usable().map(drop) }
+        if self == Self::ALWAYS { Ok(()) } else { now.time().map(drop) }
     }
 }
 
 #[derive(Debug)]
 struct Entry {
     kid: heapless::String<MAX_KID>,
-    key: RingKey,
-    validity: Validity,
+    key: JwtKey,
+    validity: ValidityPeriod,
 }
 
 /// Up to `N` keys by key id: not [`key::KeyRing`](crate::key::KeyRing), which holds token keys by slot. The algorithm belongs to the key: a header that names another is refused before anything else.
@@ -187,30 +188,33 @@ struct Entry {
 /// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity};
+/// use countersign::jwt::{JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
 /// use countersign::UnixTime;
 ///
-/// let mut ring = KeyRing::<2>::new();
-/// ring.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, Validity::ALWAYS)?;
-/// ring.insert("2026-02", Hs256Key::new(b"another obvious test key, again!")?, Validity::ALWAYS)?;
-/// ring.sign_with_key("2026-02")?;
+/// let mut keys = KeySet::<2>::new();
+/// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
+/// keys.insert("2026-02", Hs256Key::new(b"another obvious test key, again!")?, ValidityPeriod::ALWAYS)?;
+/// keys.set_signing_key("2026-02")?;
 ///
 /// let now = UnixTime::from_secs(1_767_225_600);
 /// let mut out = [0; 192];
-/// let token = ring.sign(&Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)), &mut out)?;
+/// let token = keys.sign(&JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)), &mut out)?;
 /// let mut scratch = [0; 192];
-/// let verified = ring.verify(token.as_bytes(), &Policy::new(30), now, &mut scratch).unwrap();
+/// let verified = keys.verify(token.as_bytes(), &Policy::new(30), now, &mut scratch).unwrap();
 /// assert_eq!(verified.key_id().unwrap(), "2026-02");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "jwks")]
+#[doc(alias = "keyring")]
+#[doc(alias = "kid")]
 #[derive(Debug, Default)]
-pub struct KeyRing<const N: usize> {
+pub struct KeySet<const N: usize> {
     entries: heapless::Vec<Entry, N>,
     signing: Option<usize>,
 }
 
-impl<const N: usize> KeyRing<N> {
-    /// An empty ring: it verifies nothing.
+impl<const N: usize> KeySet<N> {
+    /// An empty set: it verifies nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { entries: heapless::Vec::new(), signing: None }
@@ -219,23 +223,25 @@ impl<const N: usize> KeyRing<N> {
     /// Adds a key.
     ///
     /// # Errors
-    /// [`Error::KeyId`] unless the id is 1 to 64 bytes and not in the ring yet; [`Error::RingFull`].
-    pub fn insert(&mut self, kid: &str, key: impl Into<RingKey>, validity: Validity) -> Result<()> {
-        let is_taken = self.entries.iter().any(|entry| entry.kid == kid);
-        let name = heapless::String::try_from(kid).map_err(|_| Error::KeyId)?;
-        if kid.is_empty() || is_taken {
-            return Err(Error::KeyId);
+    /// [`Error::InvalidKeyId`] unless the id is 1 to 64 bytes; [`Error::KeyIdTaken`] if a key of the set has it; [`Error::KeyRingFull`].
+    pub fn insert(&mut self, kid: &str, key: impl Into<JwtKey>, validity: ValidityPeriod) -> Result<()> {
+        let name = heapless::String::try_from(kid).map_err(|_| Error::InvalidKeyId)?;
+        if kid.is_empty() {
+            return Err(Error::InvalidKeyId);
         }
-        self.entries.push(Entry { kid: name, key: key.into(), validity }).map_err(|_| Error::RingFull)
+        if self.entries.iter().any(|entry| entry.kid == kid) {
+            return Err(Error::KeyIdTaken);
+        }
+        self.entries.push(Entry { kid: name, key: key.into(), validity }).map_err(|_| Error::KeyRingFull)
     }
 
     /// Chooses the key that signs from now on: its id and itself at once.
     ///
     /// # Errors
-    /// [`Error::KeyId`] if the ring does not have it; [`Error::Signer`] if it can only verify.
-    pub fn sign_with_key(&mut self, kid: &str) -> Result<()> {
-        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
-        self.entries.get(index).ok_or(Error::KeyId)?.key.check_signs()?;
+    /// [`Error::UnknownKeyId`] if the set does not have it; [`Error::NoSigningKey`] if it can only verify.
+    pub fn set_signing_key(&mut self, kid: &str) -> Result<()> {
+        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::UnknownKeyId)?;
+        self.entries.get(index).ok_or(Error::UnknownKeyId)?.key.check_signs()?;
         self.signing = Some(index);
         Ok(())
     }
@@ -243,9 +249,9 @@ impl<const N: usize> KeyRing<N> {
     /// Drops a key for good; if it was the one that signs, none does.
     ///
     /// # Errors
-    /// [`Error::KeyId`] if the ring does not have it.
+    /// [`Error::UnknownKeyId`] if the set does not have it.
     pub fn remove(&mut self, kid: &str) -> Result<()> {
-        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::KeyId)?;
+        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::UnknownKeyId)?;
         // Dropped where it lies: moved out, it would leave its bytes behind.
         let last = self.entries.len().saturating_sub(1);
         self.entries.swap(index, last);
@@ -273,47 +279,49 @@ impl<const N: usize> KeyRing<N> {
     /// Signs with the chosen key and names it in the header.
     ///
     /// # Errors
-    /// [`Error::Signer`] if no key that can sign was chosen; else as [`Claims::sign`].
-    pub fn sign<'b>(&self, claims: &Claims<'_>, out: &'b mut [u8]) -> Result<&'b str> {
+    /// [`Error::NoSigningKey`] if no key that can sign was chosen; else as [`JwtBuilder::sign`].
+    #[doc(alias = "encode")]
+    pub fn sign<'b>(&self, claims: &JwtBuilder<'_>, out: &'b mut [u8]) -> Result<&'b str> {
         let (kid, key) = self.signing_key()?;
         let claims = claims.key_id(kid);
         with_signer!(key, key => claims.sign(key, out))
     }
 
-    /// [`sign`](KeyRing::sign) together with the claims of a struct or map, as [`Claims::sign_with`].
+    /// [`sign`](KeySet::sign) together with the claims of a struct or map, as [`JwtBuilder::sign_with_claims`].
     ///
     /// # Errors
-    /// [`Error::Signer`] if no key that can sign was chosen; else as [`Claims::sign_with`].
+    /// [`Error::NoSigningKey`] if no key that can sign was chosen; else as [`JwtBuilder::sign_with_claims`].
     #[cfg(feature = "serde")]
-    pub fn sign_with<'b>(
+    pub fn sign_with_claims<'b>(
         &self,
-        claims: &Claims<'_>,
+        claims: &JwtBuilder<'_>,
         private: &impl serde::Serialize,
         out: &'b mut [u8],
     ) -> Result<&'b str> {
         let (kid, key) = self.signing_key()?;
         let claims = claims.key_id(kid);
-        with_signer!(key, key => claims.sign_with(private, key, out))
+        with_signer!(key, key => claims.sign_with_claims(private, key, out))
     }
 
     /// The key that signs and its id, chosen together.
-    fn signing_key(&self) -> Result<(&str, &RingKey)> {
-        let entry = self.signing.and_then(|index| self.entries.get(index)).ok_or(Error::Signer)?;
+    fn signing_key(&self) -> Result<(&str, &JwtKey)> {
+        let entry = self.signing.and_then(|index| self.entries.get(index)).ok_or(Error::NoSigningKey)?;
         Ok((&entry.kid, &entry.key))
     }
 
     /// Verifies a token and makes every check of a policy.
     ///
     /// # Errors
-    /// [`Refusal`]; use [`authenticate`](KeyRing::authenticate) to tell an expired token that is otherwise in order.
+    /// [`Refusal`]; use [`authenticate`](KeySet::authenticate) to tell an expired token that is otherwise in order.
+    #[doc(alias = "decode")]
     pub fn verify<'b>(
         &self,
         token: &[u8],
         policy: &Policy<'_>,
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<Verified<'b>, Refusal> {
-        let token = Unverified::parse(token).map_err(|_| Refusal::Invalid)?;
+    ) -> Result<VerifiedJwt<'b>, Refusal> {
+        let token = UnverifiedJwt::parse(token).map_err(|_| Refusal::Invalid)?;
         let now = now.into();
         self.authenticate(&token, now, scratch)?.check(policy, now).map_err(Refusal::from)
     }
@@ -321,38 +329,38 @@ impl<const N: usize> KeyRing<N> {
     /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](Unverified::scratch_len); [`Refusal::NoClock`] or
-    /// [`Refusal::ClockRollback`] if the key has a [`Validity`] and `now` is no usable time.
+    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`Refusal::NoClock`] or
+    /// [`Refusal::ClockRollback`] if the key has a [`ValidityPeriod`] and `now` is no usable time.
     pub fn authenticate<'b>(
         &self,
-        token: &Unverified<'_>,
+        token: &UnverifiedJwt<'_>,
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<Authentic<'b>, Refusal> {
+    ) -> Result<AuthenticJwt<'b>, Refusal> {
         let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
-        let claims = ClaimsSet::decode(payload).ok_or(Refusal::Invalid)?;
-        Ok(Authentic { header, claims })
+        let claims = Claims::decode(payload).ok_or(Refusal::Invalid)?;
+        Ok(AuthenticJwt { header, claims })
     }
 
-    /// Verifies a signature over bytes that are no claims; see [`Unverified::authenticate_bytes`].
+    /// Verifies a signature over bytes that are no claims; see [`UnverifiedJwt::authenticate_jws`].
     ///
     /// # Errors
-    /// As [`authenticate`](KeyRing::authenticate).
-    pub fn authenticate_bytes<'b>(
+    /// As [`authenticate`](KeySet::authenticate).
+    pub fn authenticate_jws<'b>(
         &self,
-        token: &Unverified<'_>,
-        understands: &[&str],
+        token: &UnverifiedJwt<'_>,
+        with_known_crit: &[&str],
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<AuthenticBytes<'b>, Refusal> {
+    ) -> Result<AuthenticJws<'b>, Refusal> {
         let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
-        AuthenticBytes::decode(header, payload, understands).ok_or(Refusal::Invalid)
+        AuthenticJws::decode(header, payload, with_known_crit).ok_or(Refusal::Invalid)
     }
 
-    /// The header, read, and the payload, still as text, of a token that a key of the ring has signed.
+    /// The header, read, and the payload, still as text, of a token that a key of the set has signed.
     fn authentic_parts<'b>(
         &self,
-        token: &Unverified<'_>,
+        token: &UnverifiedJwt<'_>,
         now: ClockReading,
         scratch: &'b mut [u8],
     ) -> Result<(Header<'b>, &'b mut [u8]), Refusal> {
@@ -371,14 +379,14 @@ impl<const N: usize> KeyRing<N> {
 }
 
 impl Entry {
-    fn has_signed(&self, token: &Unverified<'_>, header: &Header<'_>, now: ClockReading) -> bool {
+    fn has_signed(&self, token: &UnverifiedJwt<'_>, header: &Header<'_>, now: ClockReading) -> bool {
         let is_named = header.key_id().is_none_or(|kid| kid == self.kid.as_str());
         let fits = is_named && header.alg_is(self.key.alg()) && self.validity.may_contain(now);
         fits && with_verifier!(&self.key, key => token.is_signed_by(key))
     }
 }
 
-impl<const N: usize> fmt::Display for KeyRing<N> {
+impl<const N: usize> fmt::Display for KeySet<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries.iter().try_for_each(|entry| writeln!(f, "{} {}", Shown(&entry.kid), entry.key.alg()))
     }
