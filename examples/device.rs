@@ -59,8 +59,8 @@ impl Device<'_> {
     /// Uid, time and sign, with the firmware version as a fixed param: the backend need not look it up.
     fn token(&self, stamp: UnixTime) -> Result<String, Error> {
         let (mut buffer, params) = ([0; TOKEN_LEN], [("fw", FIRMWARE)]);
-        let draft = TokenBuilder::time(self.uid, stamp).params(&params);
-        draft.mint_text(&Profile::new(PURPOSE)?, &self.key, &mut buffer).map(str::to_owned)
+        let builder = TokenBuilder::time(self.uid, stamp).params(&params);
+        builder.mint_text(&Profile::new(PURPOSE)?, &self.key, &mut buffer).map(str::to_owned)
     }
 
     /// One request over a connection of its own; prints the status, the challenge and the body.

@@ -6,11 +6,11 @@
 //! jwt verify HS256|ES256|EdDSA KEY-HEX TOKEN
 //! ```
 
+use countersign::UnixTime;
 use countersign::jwt::{
     EdDsaSigningKey, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, JwtBuilder, Policy, SigningKey,
     UnverifiedJwt, VerifyingKey,
 };
-use countersign::{Refusal, UnixTime};
 use serde::{Deserialize, Serialize};
 
 const USAGE: &str = "usage: jwt sign|public|verify HS256|ES256|EdDSA KEY-HEX [TOKEN]";
@@ -67,7 +67,7 @@ fn verify(key: &impl VerifyingKey, token: &str) -> Outcome {
     }
     let token = UnverifiedJwt::parse(token.as_bytes())?;
     let mut scratch = vec![0; token.scratch_len()];
-    let verified = token.authenticate(key, &mut scratch)?.check(&POLICY, UnixTime::now()).map_err(Refusal::from)?;
+    let verified = token.authenticate(key, &mut scratch)?.check(&POLICY, UnixTime::now())?;
     let Owned { place, degrees, tags } = verified.claims().deserialize()?;
     let subject = verified.claims().subject().ok_or("the token has no subject")?;
     println!("{subject}: {degrees} degrees in {place}, {tags:?}");

@@ -1,7 +1,7 @@
 //! A key that never leaves its chip: signing through a secure element, here a fake one, by the same trait as every other key.
 
 use countersign::jwt::{Hs256Key, JwsAlgorithm, JwtBuilder, Policy, SigningKey, UnverifiedJwt};
-use countersign::{Error, Refusal, UnixTime};
+use countersign::{Error, UnixTime};
 
 /// What a driver of such a chip offers: HMAC-SHA-256 of one message with the key in a slot.
 trait SecureElement {
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The server has the same secret, and does not know that a chip was involved.
     let (server_key, now, mut scratch) = (Hs256Key::new(secret)?, UnixTime::from_secs(1_767_225_600), [0; 256]);
     let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&server_key, &mut scratch)?;
-    let verified = authentic.check(&Policy::new(30), now).map_err(Refusal::from)?;
+    let verified = authentic.check(&Policy::new(30), now)?;
     println!("verified             {:?}", verified.claims());
 
     let failed = claims.sign(&SlotKey { chip: &chip, slot: 7 }, &mut out);

@@ -10,8 +10,8 @@
 //! except by a [`KeySet`], which reads the header to find the key.
 //!
 //! ```
-//! use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
-//! use countersign::{Refusal, UnixTime};
+//! use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
+//! use countersign::UnixTime;
 //!
 //! const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example").audience("api");
 //!
@@ -23,7 +23,7 @@
 //! let token = claims.sign(&key, &mut out)?;
 //!
 //! let mut scratch = [0; 256];
-//! let verified = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.check(&POLICY, now).map_err(Refusal::from)?;
+//! let verified = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.check(&POLICY, now)?;
 //! assert_eq!(verified.claims().subject().unwrap(), "alice");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -68,8 +68,10 @@ mod claims;
 mod date;
 #[cfg(feature = "eddsa")]
 mod eddsa;
+mod error;
 #[cfg(feature = "es256")]
 mod es256;
+mod failed;
 mod header;
 mod hmac;
 #[cfg(feature = "std")]
@@ -86,13 +88,15 @@ mod value;
 pub use crate::error::{ClaimError, ClaimFault};
 pub use crate::json::JsonStr;
 pub use algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
-pub use authentic::{AuthenticJws, AuthenticJwt, ExpiredJwt, PolicyError, VerifiedJwt};
+pub use authentic::{AuthenticJws, AuthenticJwt, ExpiredJwt, VerifiedJwt};
 pub use builder::JwtBuilder;
 pub use claims::{Audience, Claims};
 #[cfg(feature = "eddsa")]
 pub use eddsa::{EdDsaSigningKey, EdDsaVerifyingKey};
+pub use error::{JwtError, PolicyError};
 #[cfg(feature = "es256")]
 pub use es256::{Es256SigningKey, Es256VerifyingKey};
+pub use failed::FailedChecks;
 pub use header::Header;
 pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
 #[cfg(feature = "std")]
@@ -102,6 +106,6 @@ pub use limits::max_jwt_len;
 #[cfg(feature = "std")]
 pub use owned::OwnedJwt;
 pub use policy::Policy;
-pub use registered::{FailedChecks, RegisteredClaim, RegisteredClaims};
+pub use registered::{RegisteredClaim, RegisteredClaims};
 pub use unverified::{MAX_JWT_LEN, UnverifiedJwt, authenticate_in_place};
 pub use value::ClaimValue;

@@ -141,7 +141,7 @@ impl MacKey {
     /// let line = b"csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82";
     /// let text = KeyText::parse(KeyRole::Device, line)?;
     /// assert!(MacKey::from_key_bytes(&text.key).is_ok());
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

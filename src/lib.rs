@@ -25,7 +25,7 @@ pub mod session;
 pub mod token;
 pub mod web;
 
-pub use error::{Error, Refusal, Result};
+pub use error::{Error, Result};
 #[cfg(feature = "std")]
 pub use time::{Clock, SteadyClock, SystemClock};
-pub use time::{ClockReading, MonotonicClock, TimeWindow, UnixTime};
+pub use time::{ClockError, ClockReading, MonotonicClock, TimeWindow, UnixTime};

@@ -21,8 +21,8 @@ pub const MAX_UID_LEN: usize = 64;
 /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::{MAX_PARAM_VALUE_LEN, MAX_TEXT_LEN}, Profile}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// let draft = TokenBuilder::time(b"dev-7", now);
-/// let mint = |value: &[u8]| draft.params(&[("fw", value)]).mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key);
+/// let builder = TokenBuilder::time(b"dev-7", now);
+/// let mint = |value: &[u8]| builder.params(&[("fw", value)]).mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key);
 /// assert!(mint(&[b'v'; MAX_PARAM_VALUE_LEN]).is_ok());
 /// assert_eq!(mint(&[b'v'; MAX_PARAM_VALUE_LEN + 1]), Err(Error::ParamValueLength { got: 65 }));
 /// # Ok::<(), Error>(())
@@ -34,8 +34,8 @@ pub const MAX_PARAM_VALUE_LEN: usize = 64;
 /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::{MAX_PARAM_KEY_LEN, MAX_TEXT_LEN}, Profile}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// let draft = TokenBuilder::time(b"dev-7", now);
-/// let mint = |name: &str| draft.params(&[(name, b"x".as_slice())]).mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key);
+/// let builder = TokenBuilder::time(b"dev-7", now);
+/// let mint = |name: &str| builder.params(&[(name, b"x".as_slice())]).mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key);
 /// assert_eq!("firmware".len(), MAX_PARAM_KEY_LEN);
 /// assert!(mint("firmware").is_ok());
 /// assert_eq!(mint("firmwares"), Err(Error::ParamKey));
@@ -49,9 +49,9 @@ pub const MAX_PARAM_KEY_LEN: usize = 8;
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let eight = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"].map(|name| (name, b"x".as_slice()));
 /// assert_eq!(eight.len(), MAX_PARAMS);
-/// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&eight);
-/// assert!(draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key).is_ok());
-/// assert_eq!(draft.key_slot(1).mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key), Err(Error::ParamCount)); // `k` is the ninth
+/// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&eight);
+/// assert!(builder.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key).is_ok());
+/// assert_eq!(builder.key_slot(1).mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key), Err(Error::ParamCount)); // `k` is the ninth
 /// # Ok::<(), Error>(())
 /// ```
 pub const MAX_PARAMS: usize = 8;
@@ -69,9 +69,9 @@ pub const MAX_NAME_LEN: usize = 32;
 /// ```
 /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::MAX_BINDING_LEN, Profile}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-/// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-/// assert!(draft.binding(&[0; MAX_BINDING_LEN]).mint_text_heapless::<64>(&profile, &key).is_ok());
-/// let too_long = draft.binding(&[0; MAX_BINDING_LEN + 1]).mint_text_heapless::<64>(&profile, &key);
+/// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+/// assert!(builder.binding(&[0; MAX_BINDING_LEN]).mint_text_heapless::<64>(&profile, &key).is_ok());
+/// let too_long = builder.binding(&[0; MAX_BINDING_LEN + 1]).mint_text_heapless::<64>(&profile, &key);
 /// assert_eq!(too_long, Err(Error::BindingLength { got: 65 }));
 /// # Ok::<(), Error>(())
 /// ```

@@ -1,10 +1,12 @@
 //! Time as an argument: [`UnixTime`], and [`TimeWindow`], the one rule for every age in the crate.
 
 mod clock;
+mod error;
 #[cfg(feature = "std")]
 mod system;
 
 pub use clock::{ClockReading, MonotonicClock};
+pub use error::ClockError;
 #[cfg(feature = "std")]
 pub use system::{Clock, SteadyClock, SystemClock};
 
@@ -26,11 +28,11 @@ impl UnixTime {
     /// What a holder stamps whose clock is not set: 1 000 000 000 (FORMAT section 1).
     ///
     /// ```
-    /// use countersign::{ClockReading, Refusal, UnixTime};
+    /// use countersign::{ClockError, ClockReading, UnixTime};
     ///
     /// // A holder may stamp with it; a verifier cannot judge by it.
     /// assert_eq!(UnixTime::UNSET.as_secs(), 1_000_000_000);
-    /// assert_eq!(ClockReading::from(UnixTime::UNSET).time(), Err(Refusal::NoClock));
+    /// assert_eq!(ClockReading::from(UnixTime::UNSET).time(), Err(ClockError::NotSet));
     /// ```
     pub const UNSET: Self = Self(1_000_000_000);
 
@@ -99,7 +101,7 @@ impl UnixTime {
 /// most `max_age + max_future_skew`. The limits themselves are inside: an age of exactly `max_age` passes.
 ///
 /// ```
-/// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+/// # use countersign::{UnixTime, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
 /// use countersign::TimeWindow;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
@@ -107,8 +109,8 @@ impl UnixTime {
 /// let token = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_binary_heapless::<64>(&profile, &key)?;
 /// let at = |now| verifier.verify_binary(&token, Channel::NONE, UnixTime::from_secs(now)).err();
 /// assert_eq!(at(1_767_225_900), None); // 300 seconds old
-/// assert_eq!(at(1_767_225_901), Some(Refusal::TooOld { by: 1 }));
-/// assert_eq!(at(1_767_225_539), Some(Refusal::TooNew { by: 1 }));
+/// assert_eq!(at(1_767_225_901), Some(TokenError::Expired { by: 1 }));
+/// assert_eq!(at(1_767_225_539), Some(TokenError::FromFuture { by: 1 }));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[doc(alias = "leeway")]

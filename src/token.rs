@@ -37,6 +37,7 @@ mod authentic;
 mod binary;
 mod builder;
 pub mod challenge;
+mod error;
 mod field;
 mod kind;
 pub mod limits;
@@ -55,6 +56,7 @@ mod verifier;
 
 pub use authentic::{AuthenticToken, VerifiedToken};
 pub use builder::TokenBuilder;
+pub use error::TokenError;
 pub use kind::{SignLen, TokenKind};
 #[cfg(feature = "std")]
 pub use owned::OwnedToken;

@@ -11,11 +11,12 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::JwtError;
 use countersign::jwt::{
-    ClaimFault, ClaimValue, FailedChecks, Hs256Key, JwtBuilder, KeySet, Policy, RegisteredClaim, RegisteredClaims,
-    SigningKey, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
+    ClaimError, ClaimFault, ClaimValue, FailedChecks, Hs256Key, JwtBuilder, KeySet, Policy, RegisteredClaim,
+    RegisteredClaims, SigningKey, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
-use countersign::{Error, Refusal, UnixTime};
+use countersign::{Error, UnixTime};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of as perhaps;
 use proptest::prelude::*;
@@ -55,26 +56,26 @@ fn normalised(payload: impl AsRef<[u8]>) -> Option<String> {
 }
 
 /// By `serde_json`.
-fn read<T: DeserializeOwned>(payload: &str) -> Result<T, Error> {
+fn read<T: DeserializeOwned>(payload: &str) -> Result<T, ClaimError> {
     authenticate_in_place(&key(), &mut token(payload)).unwrap().unchecked_claims().deserialize()
 }
 
 /// By `serde-json-core`.
-fn read_no_alloc<T: DeserializeOwned>(payload: &str) -> Result<T, Error> {
+fn read_no_alloc<T: DeserializeOwned>(payload: &str) -> Result<T, ClaimError> {
     authenticate_in_place(&key(), &mut token(payload)).unwrap().unchecked_claims().deserialize_no_alloc()
 }
 
 /// By both, which agree.
-fn read_by_both<T: DeserializeOwned + core::fmt::Debug + PartialEq>(payload: &str) -> Result<T, Error> {
+fn read_by_both<T: DeserializeOwned + core::fmt::Debug + PartialEq>(payload: &str) -> Result<T, ClaimError> {
     let found = read(payload);
     assert_eq!(found, read_no_alloc(payload), "{payload}");
     found
 }
 
 /// The claim that is at fault, and why.
-fn fault<T>(result: Result<T, Error>) -> Option<(Option<String>, ClaimFault)> {
-    match result {
-        Err(Error::InvalidClaims(error)) => Some((error.name().map(str::to_owned), error.fault())),
+fn fault<T>(result: Result<T, impl Into<Error>>) -> Option<(Option<String>, ClaimFault)> {
+    match result.err()?.into() {
+        Error::InvalidClaims(error) => Some((error.name().map(str::to_owned), error.fault())),
         _ => None,
     }
 }
@@ -1350,18 +1351,18 @@ fn a_token_is_expired_only_if_age_is_all_that_is_wrong() {
         (r#"{"iss":"i","iat":1700000090}"#, 101, true, false),
     ] {
         let mut token = token(payload);
-        let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, at(NOW + now));
+        let authentic = authenticate_in_place(&key(), &mut token).unwrap();
+        let checked = authentic.check(&policy, at(NOW + now));
+        let expired = authentic.check_expired(&policy, at(NOW + now), 2);
+        assert_eq!(expired.is_some(), is_expired, "{payload}");
+        assert!(expired.is_none_or(|expired| expired.claims().issuer().unwrap() == "i"), "{payload}");
         assert_eq!(checked.is_err(), fails, "{payload}");
-        let Err(unfit) = checked else { continue };
+        let Err(error) = checked else { continue };
         assert_eq!(
-            (unfit.failed_checks().is_only_expired(), Refusal::from(unfit).is_expired()),
+            (error.failed_checks().is_only_expired(), JwtError::from(error).is_expired()),
             (is_expired, is_expired)
         );
-        assert_eq!(Refusal::from(unfit), Refusal::Claims(unfit.failed_checks()));
-        match unfit.into_expired(2) {
-            Ok(expired) => assert!(is_expired && expired.claims().issuer().unwrap() == "i", "{payload}"),
-            Err(unfit) => assert!(!is_expired && !unfit.failed_checks().is_empty(), "{payload}"),
-        }
+        assert_eq!(JwtError::from(error), JwtError::Policy(error.failed_checks()));
     }
     // The header counts too.
     let mut failed = failures(r#"{"iss":"i","exp":1700000100,"iat":1700000090}"#, policy.typ("at+jwt"), 101);
@@ -1385,7 +1386,7 @@ fn a_bad_signature_is_told_alone_and_leaves_the_buffer_as_it_was() {
             bad[place] = if bad[place] == b'A' { b'B' } else { b'A' };
             let before = bad.clone();
             let mut scratch = vec![0; good.len()];
-            let refused = Refusal::Invalid;
+            let refused = JwtError::Invalid;
             assert_eq!(authenticate_in_place(&key(), &mut bad).unwrap_err(), refused, "{payload} {place}");
             assert_eq!(bad, before, "{payload} {place}");
             assert_eq!(ring.verify(&bad, &policy, at(NOW), &mut scratch).unwrap_err(), refused, "{payload} {place}");
@@ -1395,7 +1396,7 @@ fn a_bad_signature_is_told_alone_and_leaves_the_buffer_as_it_was() {
         }
     }
     // The same token, well signed, is refused for its claims.
-    assert!(matches!(ring.verify(&token(r#"{"exp":1}"#), &policy, at(NOW), &mut [0; 99]), Err(Refusal::Claims(_))));
+    assert!(matches!(ring.verify(&token(r#"{"exp":1}"#), &policy, at(NOW), &mut [0; 99]), Err(JwtError::Policy(_))));
 }
 
 proptest! {
@@ -1414,7 +1415,7 @@ proptest! {
         let needed = UnverifiedJwt::parse(&good).unwrap().scratch_len();
         prop_assert_eq!(
             UnverifiedJwt::parse(&good).unwrap().authenticate(&key(), &mut vec![0; needed - 1]).map(|_| ()),
-            Err(Refusal::TooLong { needed })
+            Err(JwtError::TooLong { needed })
         );
     }
 }

@@ -13,12 +13,13 @@ use allocation_counter::measure;
 use core::fmt::Write;
 use core::hint::black_box;
 use countersign::key::{DeviceKeys, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
+use countersign::token::TokenError;
 use countersign::token::{
     Channel, Profile, SignLen, TokenBuilder, UnverifiedToken, Verifier, challenge,
     limits::{MAX_BINARY_LEN, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };
-use countersign::{Error, MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
 
 const KEY: &[u8; 32] = b"an obvious test key of 32 bytes!";
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
@@ -116,9 +117,9 @@ fn tokens_are_verified_and_refused_without_a_heap() {
         {
             assert!(verifier.verify_text(token, channel, clock, &mut scratch).is_err());
         }
-        assert_eq!(verifier.verify_text(b"", channel, NOW, &mut []), Err(Refusal::ScratchTooSmall { needed: 688 }));
-        assert_eq!(verifier.verify_binary(&binary, Channel::NONE, NOW), Err(Refusal::Invalid));
-        assert_eq!(verifier.verify_binary(&junk, channel, NOW), Err(Refusal::Invalid));
+        assert_eq!(verifier.verify_text(b"", channel, NOW, &mut []), Err(TokenError::TooLong { needed: 688 }));
+        assert_eq!(verifier.verify_binary(&binary, Channel::NONE, NOW), Err(TokenError::Invalid));
+        assert_eq!(verifier.verify_binary(&junk, channel, NOW), Err(TokenError::Invalid));
     });
 }
 
@@ -163,7 +164,7 @@ fn a_challenge_is_asked_and_answered_without_a_heap() {
 fn errors_and_refusals_are_shown_without_a_heap() {
     assert_no_allocation(|| {
         let mut line = heapless::String::<200>::new();
-        write!(line, "{} / {}", Error::BufferTooSmall { needed: 947 }, Refusal::TooOld { by: u64::MAX }).unwrap();
+        write!(line, "{} / {}", Error::BufferTooSmall { needed: 947 }, TokenError::Expired { by: u64::MAX }).unwrap();
         assert!(line.contains("947") && line.contains("18446744073709551615"));
     });
 }

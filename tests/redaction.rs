@@ -13,11 +13,12 @@
 use core::fmt::{Debug, Display};
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
 use countersign::token::{
-    Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, UnverifiedToken, Verifier, challenge,
+    Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenError, UnverifiedToken, Verifier,
+    challenge,
     limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };
-use countersign::{Error, MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::{ClockError, Error, MonotonicClock, TimeWindow, UnixTime};
 
 // Test keys without a word of English, so that no honest message has four characters in common with them.
 const KEY: &[u8; 32] = b"TEST-KEY:qX7#vZ9!wJ4$kQ2%zB8&tR5";
@@ -249,7 +250,7 @@ fn no_error_shows_what_it_is_about() {
         parse(KeyRole::Master, line.replacen("VE", "VF", 1).as_bytes()),
         parse(KeyRole::Master, &line.as_bytes()[1..]),
         parse(KeyRole::Device, line.as_bytes()),
-        UnverifiedToken::parse_text(&text.as_bytes()[1..], &mut [0; MAX_SCRATCH_LEN]).unwrap_err(),
+        transcode::text_to_binary(&text.as_bytes()[1..], &mut [0; MAX_BINARY_LEN]).unwrap_err(),
         draft.mint_text_heapless::<64>(&mqtt().with_max_mac_input_len(9), &key).unwrap_err(),
         Profile::new(str::from_utf8(KEY).unwrap()).unwrap_err(),
         transcode::text_to_binary(question.as_bytes(), &mut [0; MAX_BINARY_LEN]).unwrap_err(),
@@ -310,14 +311,14 @@ fn no_refusal_shows_the_token() {
     assert!(matches!(
         refusals,
         [
-            Refusal::Invalid,
-            Refusal::Revoked,
-            Refusal::NoClock,
-            Refusal::ClockRollback,
-            Refusal::ClockUnset,
-            Refusal::TooOld { .. },
-            Refusal::TooNew { .. },
-            Refusal::ScratchTooSmall { .. },
+            TokenError::Invalid,
+            TokenError::Revoked,
+            TokenError::Clock(ClockError::NotSet),
+            TokenError::Clock(ClockError::SteppedBack),
+            TokenError::HolderClockUnset,
+            TokenError::Expired { .. },
+            TokenError::FromFuture { .. },
+            TokenError::TooLong { .. },
         ]
     ));
 }

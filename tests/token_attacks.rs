@@ -13,13 +13,14 @@ use core::cell::Cell;
 use countersign::key::{
     DeviceKeys, KeyBytes, KeyMatch, KeyProvider, KeyQuery, KeyRing, KeyRole, KeyText, MacKey, MasterKey,
 };
+use countersign::token::TokenError;
 use countersign::token::{
     Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenKind, UnverifiedToken, Verifier, challenge,
     expand_short_stamp,
     limits::{MAX_BINARY_LEN, MAX_COUNTER, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };
-use countersign::{ClockReading, Error, MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::{ClockError, ClockReading, Error, MonotonicClock, TimeWindow, UnixTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -78,7 +79,7 @@ fn judge_by<K: KeyProvider, R: Revocations>(
     token: &[u8],
     channel: Channel<'_>,
     clock: impl Into<ClockReading>,
-) -> Result<(), Refusal> {
+) -> Result<(), TokenError> {
     if token.first().is_some_and(|first| first >> 5 == 0b101) {
         verifier.verify_binary(token, channel, clock).map(drop)
     } else {
@@ -87,7 +88,7 @@ fn judge_by<K: KeyProvider, R: Revocations>(
 }
 
 /// Judges by the most generous verifier there is: every kind, the right key, the right time.
-fn judge(token: &[u8], channel: Channel<'_>) -> Result<(), Refusal> {
+fn judge(token: &[u8], channel: Channel<'_>) -> Result<(), TokenError> {
     let (key, challenge_key) = (key(), MacKey::new(OTHER_KEY).unwrap());
     let verifier = Verifier::new(mqtt(), &key, WINDOW).with_sequence_tokens().with_challenge_key(&challenge_key);
     judge_by(&verifier, token, channel, at(NOW))
@@ -117,7 +118,7 @@ fn assert_refused_before_any_key(token: impl AsRef<[u8]>) {
     let (keys, challenge_key, token) = (Counting::default(), MacKey::new(OTHER_KEY).unwrap(), token.as_ref());
     let verifier = Verifier::new(mqtt(), &keys, WINDOW).with_sequence_tokens().with_challenge_key(&challenge_key);
     let shown = String::from_utf8_lossy(token);
-    assert_eq!(judge_by(&verifier, token, Channel::NONE, at(NOW)), Err(Refusal::Invalid), "{shown:?}");
+    assert_eq!(judge_by(&verifier, token, Channel::NONE, at(NOW)), Err(TokenError::Invalid), "{shown:?}");
     assert_eq!(keys.0.get(), 0, "{shown:?}");
 }
 
@@ -147,7 +148,7 @@ fn bytes_cannot_be_moved_from_one_field_into_the_next() {
         let (said, sign) = (two.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
         let channel = Channel { uid: None, binding: pair[1].2.as_bytes() };
         assert_eq!(judge(two.as_bytes(), channel), Ok(()));
-        assert_eq!(judge(format!("{said}.{sign}").as_bytes(), channel), Err(Refusal::Invalid), "{pair:?}");
+        assert_eq!(judge(format!("{said}.{sign}").as_bytes(), channel), Err(TokenError::Invalid), "{pair:?}");
     }
 }
 
@@ -161,7 +162,7 @@ fn purpose_and_uid_do_not_run_into_each_other() {
         let token = text_of(&draft(UID), minting);
         for verifying in &profiles {
             let outcome = judge_by(&Verifier::new(*verifying, key(), WINDOW), token.as_bytes(), Channel::NONE, at(NOW));
-            let expected = if minting == verifying { Ok(()) } else { Err(Refusal::Invalid) };
+            let expected = if minting == verifying { Ok(()) } else { Err(TokenError::Invalid) };
             assert_eq!(outcome, expected, "{} at {}", minting.purpose(), verifying.purpose());
         }
     }
@@ -173,7 +174,7 @@ fn a_token_bound_to_one_context_is_worth_nothing_in_another() {
     for minted in bindings {
         let token = text_of(&draft(UID).binding(minted), &mqtt());
         for binding in bindings {
-            let expected = if minted == binding { Ok(()) } else { Err(Refusal::Invalid) };
+            let expected = if minted == binding { Ok(()) } else { Err(TokenError::Invalid) };
             assert_eq!(judge(token.as_bytes(), Channel { uid: None, binding }), expected, "{minted:?} {binding:?}");
         }
     }
@@ -182,7 +183,7 @@ fn a_token_bound_to_one_context_is_worth_nothing_in_another() {
     m.pop();
     let long = [b'a'; 65];
     let token = signed(&format!("cs1_dev-7.{NOW}"), &[m.as_slice(), &[65], &long].concat());
-    assert_eq!(judge(token.as_bytes(), Channel { uid: None, binding: &long }), Err(Refusal::Invalid));
+    assert_eq!(judge(token.as_bytes(), Channel { uid: None, binding: &long }), Err(TokenError::Invalid));
     assert_eq!(
         draft(UID).binding(&long).mint_text_heapless::<64>(&mqtt(), &key()),
         Err(Error::BindingLength { got: 65 })
@@ -254,7 +255,7 @@ fn a_long_sign_cut_short_is_no_short_sign() {
         let judge = |token: &[u8]| judge_by(&verifier, token, Channel::NONE, at(NOW));
         let whole = hmac(KEY, &m_of(&draft(UID), &profile));
         for sent in SIGN_LENS {
-            let expected = if sent == configured { Ok(()) } else { Err(Refusal::Invalid) };
+            let expected = if sent == configured { Ok(()) } else { Err(TokenError::Invalid) };
             // Minted for another length, then cut to the configured one.
             let token = text_of(&draft(UID), &mqtt().with_sign_len(sent));
             let cut = sent.bytes().saturating_sub(configured.bytes()) * 2;
@@ -292,7 +293,11 @@ fn the_beginning_of_a_sign_is_not_enough() {
                 // Every byte after the good ones is wrong, the last one alone included.
                 let mut forged = token.clone();
                 forged[good..].iter_mut().for_each(|byte| *byte ^= rest);
-                assert_eq!(judge_by(&verifier, &forged, Channel::NONE, at(NOW)), Err(Refusal::Invalid), "{sign_len:?}");
+                assert_eq!(
+                    judge_by(&verifier, &forged, Channel::NONE, at(NOW)),
+                    Err(TokenError::Invalid),
+                    "{sign_len:?}"
+                );
             }
         }
     }
@@ -333,7 +338,7 @@ fn a_field_has_one_spelling() {
         let keys = Counting::default();
         let token = format!("cs1_{field}.{NOW}.fw_{field}.{sign}");
         let outcome = judge_by(&Verifier::new(mqtt(), &keys, WINDOW), token.as_bytes(), Channel::NONE, at(NOW));
-        assert_eq!((outcome, keys.0.get()), (Err(Refusal::Invalid), 1), "{field}");
+        assert_eq!((outcome, keys.0.get()), (Err(TokenError::Invalid), 1), "{field}");
     }
 }
 
@@ -358,7 +363,7 @@ fn a_stamp_has_one_spelling() {
         };
         assert_eq!(parse(good), Ok(()));
         for stamp in stamps.split('|') {
-            assert_eq!(parse(stamp), Err(Error::Malformed), "{prefix}.{stamp}");
+            assert_eq!(parse(stamp), Err(TokenError::Invalid), "{prefix}.{stamp}");
         }
     }
 }
@@ -393,12 +398,12 @@ fn nothing_may_stand_before_or_behind_a_token() {
             assert_eq!(judge(&token, channel), Ok(()));
             for byte in 0..=u8::MAX {
                 for joined in [[&[byte], token.as_slice()].concat(), [token.as_slice(), &[byte]].concat()] {
-                    assert_eq!(judge(&joined, channel), Err(Refusal::Invalid), "{byte:#04x}");
+                    assert_eq!(judge(&joined, channel), Err(TokenError::Invalid), "{byte:#04x}");
                 }
             }
             for between in ["", ".", ",", " ", "\n", "\r\n", "\0"] {
                 let joined = [token.as_slice(), between.as_bytes(), &token].concat();
-                assert_eq!(judge(&joined, channel), Err(Refusal::Invalid), "{between:?}");
+                assert_eq!(judge(&joined, channel), Err(TokenError::Invalid), "{between:?}");
             }
         }
     }
@@ -440,7 +445,7 @@ fn params_come_in_one_order_and_each_once() {
     ] {
         let (keys, token) = (Counting::default(), binary(params));
         let verifier = Verifier::new(mqtt(), &keys, WINDOW);
-        assert_eq!(judge_by(&verifier, &token, channel(UID), at(NOW)), Err(Refusal::Invalid), "{params:?}");
+        assert_eq!(judge_by(&verifier, &token, channel(UID), at(NOW)), Err(TokenError::Invalid), "{params:?}");
         assert_eq!(keys.0.get(), 0, "{params:?}");
     }
     // The control: this one is well formed.
@@ -476,13 +481,13 @@ fn the_window_ends_where_it_says() {
         (NOW, Ok(())),
         (NOW - 299, Ok(())),
         (NOW - 300, Ok(())),
-        (NOW - 301, Err(Refusal::TooOld { by: 1 })),
+        (NOW - 301, Err(TokenError::Expired { by: 1 })),
         (NOW + 59, Ok(())),
         (NOW + 60, Ok(())),
-        (NOW + 61, Err(Refusal::TooNew { by: 1 })),
-        (1_000_000_001, Err(Refusal::TooOld { by: NOW - 1_000_000_001 - 300 })),
-        (9_999_999_999, Err(Refusal::TooNew { by: 9_999_999_999 - NOW - 60 })),
-        (1_000_000_000, Err(Refusal::ClockUnset)),
+        (NOW + 61, Err(TokenError::FromFuture { by: 1 })),
+        (1_000_000_001, Err(TokenError::Expired { by: NOW - 1_000_000_001 - 300 })),
+        (9_999_999_999, Err(TokenError::FromFuture { by: 9_999_999_999 - NOW - 60 })),
+        (1_000_000_000, Err(TokenError::HolderClockUnset)),
     ] {
         let draft = TokenBuilder::time(UID, at(stamp));
         assert_eq!(judge(text_of(&draft, &mqtt()).as_bytes(), Channel::NONE), expected, "{stamp}");
@@ -505,10 +510,10 @@ fn no_time_and_no_setting_overflows() {
                     let usable = (1_000_000_001..=9_999_999_999).contains(&now);
                     let (age, lead) = (now.saturating_sub(stamp), stamp.saturating_sub(now));
                     let expected = match () {
-                        () if !usable => Err(Refusal::NoClock),
-                        () if stamp == 1_000_000_000 => Err(Refusal::ClockUnset),
-                        () if age > max_age => Err(Refusal::TooOld { by: age - max_age }),
-                        () if lead > max_future_skew => Err(Refusal::TooNew { by: lead - max_future_skew }),
+                        () if !usable => Err(TokenError::Clock(ClockError::NotSet)),
+                        () if stamp == 1_000_000_000 => Err(TokenError::HolderClockUnset),
+                        () if age > max_age => Err(TokenError::Expired { by: age - max_age }),
+                        () if lead > max_future_skew => Err(TokenError::FromFuture { by: lead - max_future_skew }),
                         () => Ok(()),
                     };
                     assert_eq!(outcome, expected, "stamp {stamp} now {now} max_age {max_age} skew {max_future_skew}");
@@ -550,18 +555,18 @@ fn an_answer_lives_a_minute_whatever_the_settings() {
     ] {
         let verifier = Verifier::new(mqtt(), key(), window).with_challenge_key(&challenge_key);
         for (now, expected) in [
-            (NOW - 1, Err(Refusal::TooNew { by: 1 })),
+            (NOW - 1, Err(TokenError::FromFuture { by: 1 })),
             (NOW, Ok(())),
             (NOW + 60, Ok(())),
-            (NOW + 61, Err(Refusal::TooOld { by: 1 })),
+            (NOW + 61, Err(TokenError::Expired { by: 1 })),
         ] {
             assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(now)), expected, "{now} {window:?}");
         }
         // Someone else's challenge key, or none: no Answer at all.
         let (stranger, none) = (key(), Verifier::new(mqtt(), key(), window));
         let stranger = Verifier::new(mqtt(), key(), window).with_challenge_key(&stranger);
-        assert_eq!(judge_by(&stranger, answer.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
-        assert_eq!(judge_by(&none, answer.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
+        assert_eq!(judge_by(&stranger, answer.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
+        assert_eq!(judge_by(&none, answer.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     }
 }
 
@@ -574,11 +579,12 @@ fn a_clock_that_is_set_back_makes_nothing_valid_again() {
     for hold in [0, 1, 60, 3600, u64::MAX] {
         for back in [1, 60, 61, 301, 3600, 3601, 10 * 365 * 86400] {
             let mut clock = MonotonicClock::new(hold);
-            assert_eq!(read(&mut clock, expired_at), Err(Refusal::TooOld { by: 1 }));
+            assert_eq!(read(&mut clock, expired_at), Err(TokenError::Expired { by: 1 }));
             // The control: without the memory the token lives again, or seems to come from the future.
             let unheld = judge_by(&verifier, token.as_bytes(), Channel::NONE, at(expired_at - back));
-            assert_ne!(unheld, Err(Refusal::TooOld { by: 1 }));
-            let expected = if back <= hold { Refusal::TooOld { by: 1 } } else { Refusal::ClockRollback };
+            assert_ne!(unheld, Err(TokenError::Expired { by: 1 }));
+            let expected =
+                if back <= hold { TokenError::Expired { by: 1 } } else { TokenError::Clock(ClockError::SteppedBack) };
             assert_eq!(read(&mut clock, expired_at - back), Err(expected), "hold {hold} back {back}");
             // Not even over a restart, if the highest value was kept.
             let mut restarted = MonotonicClock::resume_from(hold, clock.high_water_mark().unwrap());
@@ -592,7 +598,7 @@ fn an_absurd_clock_value_is_refused_and_not_remembered() {
     let mut clock = MonotonicClock::new(60);
     assert_eq!(clock.read(at(NOW)).time(), Ok(at(NOW)));
     for absurd in [0, 1, 1_000_000_000, 10_000_000_000, 1 << 63, u64::MAX] {
-        assert_eq!(clock.read(at(absurd)).time(), Err(Refusal::NoClock), "{absurd}");
+        assert_eq!(clock.read(at(absurd)).time(), Err(ClockError::NotSet), "{absurd}");
         assert_eq!(clock.high_water_mark(), Some(at(NOW)));
         assert_eq!(MonotonicClock::resume_from(60, at(absurd)).high_water_mark(), None, "{absurd}");
     }
@@ -613,7 +619,7 @@ fn a_short_stamp_wraps_to_a_refusal_and_never_to_an_acceptance() {
                 let outcome = verifier.verify_binary(&token, channel(UID), at(now));
                 assert_eq!(
                     outcome.map(|token| token.issued_at()),
-                    if near { Ok(Some(at(NOW))) } else { Err(Refusal::Invalid) }
+                    if near { Ok(Some(at(NOW))) } else { Err(TokenError::Invalid) }
                 );
             }
         }
@@ -671,7 +677,7 @@ fn a_time_reply_is_worth_something_to_one_attempt_of_one_device() {
         bound(UID, &refused).mint_text_heapless::<64>(&mqtt(), &own).unwrap().replace("1767225600", "1767225601");
     let mut scratch = [0; 64];
     let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap();
-    assert_eq!(token.authenticate(&mqtt(), &own, expects), Err(Refusal::Invalid));
+    assert_eq!(token.authenticate(&mqtt(), &own, expects), Err(TokenError::Invalid));
 }
 
 #[test]
@@ -680,7 +686,7 @@ fn a_device_far_in_the_future_comes_back_with_one_reply() {
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
     let attempt = text_of(&TokenBuilder::time(UID, at(ahead)).nonce(b"1"), &mqtt());
     let outcome = judge_by(&verifier, attempt.as_bytes(), Channel::NONE, at(NOW));
-    assert_eq!(outcome, Err(Refusal::TooNew { by: ahead - NOW - 60 }));
+    assert_eq!(outcome, Err(TokenError::FromFuture { by: ahead - NOW - 60 }));
 
     let mut scratch = [0; MAX_SCRATCH_LEN];
     let refused = UnverifiedToken::parse_text(attempt.as_bytes(), &mut scratch).unwrap();
@@ -713,14 +719,14 @@ fn a_named_key_is_that_key_or_none() {
     assert_eq!(judge(&text_of(&draft(UID), &mqtt())), Ok(()));
     // Signed by a good key, but naming another slot, taken or not: nothing else is tried.
     for slot in (0..=u8::MAX).filter(|slot| *slot != 7) {
-        assert_eq!(judge(&text(slot)), Err(Refusal::Invalid), "{slot}");
+        assert_eq!(judge(&text(slot)), Err(TokenError::Invalid), "{slot}");
     }
     // The name edited, dropped or added afterwards.
     for edited in [text(7).replace("k_7", "k_1"), text(7).replace(".k_7", "")] {
-        assert_eq!(judge(&edited), Err(Refusal::Invalid), "{edited}");
+        assert_eq!(judge(&edited), Err(TokenError::Invalid), "{edited}");
     }
     let added = text_of(&draft(UID), &mqtt()).replace("1767225600", "1767225600.k_7");
-    assert_eq!(judge(&added), Err(Refusal::Invalid));
+    assert_eq!(judge(&added), Err(TokenError::Invalid));
 }
 
 #[test]
@@ -731,7 +737,7 @@ fn a_slot_is_part_of_the_sign_even_if_two_slots_hold_equal_keys() {
         assert_eq!(judge_by(&shared, text.as_bytes(), Channel::NONE, at(NOW)), Ok(()));
         let edited = text.replace(&format!("k_{slot}"), &format!("k_{other}"));
         assert_ne!(edited, text);
-        assert_eq!(judge_by(&shared, edited.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
+        assert_eq!(judge_by(&shared, edited.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     }
 }
 
@@ -743,15 +749,15 @@ fn without_a_name_only_the_current_and_the_previous_key_are_tried() {
     };
     let mut keys = ring(MacKey::new, OTHER_KEY);
     keys.insert(9, MacKey::new(b"a third one, obviously for tests").unwrap()).unwrap();
-    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(Refusal::Invalid)), (7, Ok(())), (1, Ok(()))] {
+    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(TokenError::Invalid)), (7, Ok(())), (1, Ok(()))] {
         keys.rotate_to(current).unwrap();
         assert_eq!(judge(&keys), expected, "{current}");
     }
     // A retired key is gone, and one that comes to its slot later does not inherit its place.
     keys.retire(7).unwrap();
-    assert_eq!(judge(&keys), Err(Refusal::Invalid));
+    assert_eq!(judge(&keys), Err(TokenError::Invalid));
     keys.insert(7, key()).unwrap();
-    assert_eq!(judge(&keys), Err(Refusal::Invalid));
+    assert_eq!(judge(&keys), Err(TokenError::Invalid));
 }
 
 #[test]
@@ -810,7 +816,7 @@ fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
         assert_eq!(draft(&uid).detached().mint_binary_heapless::<MAX_BINARY_LEN>(&mqtt(), &key()), Err(error));
         assert_eq!(MasterKey::new(KEY).unwrap().derive_key_bytes("acme", &uid, 0).unwrap_err(), error);
         let detached = text_of(&draft(UID).detached(), &mqtt());
-        assert_eq!(judge(detached.as_bytes(), channel(&uid)), Err(Refusal::Invalid));
+        assert_eq!(judge(detached.as_bytes(), channel(&uid)), Err(TokenError::Invalid));
     }
     // Not even under a good sign.
     for uid in [&b""[..], &[b'x'; 65]] {
@@ -818,7 +824,7 @@ fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
         let place = m.iter().position(|byte| *byte == b'?').unwrap();
         m.splice(place - 1..=place, [&[uid.len() as u8], uid].concat());
         let token = signed(&format!("cs1_.{NOW}"), &m);
-        assert_eq!(judge(token.as_bytes(), channel(uid)), Err(Refusal::Invalid), "{uid:?}");
+        assert_eq!(judge(token.as_bytes(), channel(uid)), Err(TokenError::Invalid), "{uid:?}");
     }
     let sign = "00".repeat(16);
     assert_refused_before_any_key(format!("cs1_{}.{NOW}.{sign}", "x".repeat(65)));
@@ -835,7 +841,7 @@ fn uids_that_look_alike_are_different() {
         let attached = text_of(&draft(minted.as_bytes()), &mqtt());
         let detached = text_of(&draft(minted.as_bytes()).detached(), &mqtt());
         for named in uids {
-            let expected = if minted == named { Ok(()) } else { Err(Refusal::Invalid) };
+            let expected = if minted == named { Ok(()) } else { Err(TokenError::Invalid) };
             assert_eq!(judge(attached.as_bytes(), channel(named.as_bytes())), expected, "{minted:?} {named:?}");
             assert_eq!(judge(detached.as_bytes(), channel(named.as_bytes())), expected, "{minted:?} {named:?}");
         }
@@ -849,7 +855,7 @@ fn the_password_of_one_device_does_not_open_the_account_of_another() {
     let shared = Verifier::new(mqtt(), key(), WINDOW);
     let own = MasterKey::new(OTHER_KEY).unwrap().derive_key("acme", UID, 0).unwrap();
     for draft in [draft(UID), draft(UID).detached()] {
-        for (uid, expected) in [(UID, Ok(())), (b"dev-8", Err(Refusal::Invalid)), (b"", Err(Refusal::Invalid))] {
+        for (uid, expected) in [(UID, Ok(())), (b"dev-8", Err(TokenError::Invalid)), (b"", Err(TokenError::Invalid))] {
             let password = text_of(&draft, &mqtt());
             assert_eq!(judge_by(&shared, password.as_bytes(), channel(uid), at(NOW)), expected);
             let password = draft.mint_text_heapless::<64>(&mqtt(), &own).unwrap();
@@ -858,10 +864,10 @@ fn the_password_of_one_device_does_not_open_the_account_of_another() {
     }
     // A detached token needs someone to name the holder.
     let detached = text_of(&draft(UID).detached(), &mqtt());
-    assert_eq!(judge_by(&shared, detached.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge_by(&shared, detached.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     // A device that puts another's name into its own token signs with the wrong key.
     let forged = draft(b"dev-8").mint_text_heapless::<64>(&mqtt(), &own).unwrap();
-    assert_eq!(judge_by(&per_device, forged.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge_by(&per_device, forged.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
 }
 
 // ---------------------------------------------------------------------------------------------- what it is for
@@ -913,10 +919,10 @@ fn what_a_verifier_says_is_never_a_login() {
     let question = challenge::issue(&profile, &challenge_key, UID, at(NOW), &mut out).unwrap();
     let reply = text_of(&TokenBuilder::time_reply(UID, at(NOW)), &profile);
     for said in [question, &reply] {
-        assert_eq!(judge_by(&verifier, said.as_bytes(), channel(UID), at(NOW)), Err(Refusal::Invalid), "{said}");
+        assert_eq!(judge_by(&verifier, said.as_bytes(), channel(UID), at(NOW)), Err(TokenError::Invalid), "{said}");
     }
     let reply = binary_of(&TokenBuilder::time_reply(UID, at(NOW)), &profile);
-    assert_eq!(judge_by(&verifier, &reply, channel(UID), at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge_by(&verifier, &reply, channel(UID), at(NOW)), Err(TokenError::Invalid));
 }
 
 /// Always detached and without params, a challenge of 8 bytes only; and a short stamp is for holders alone.
@@ -926,10 +932,10 @@ fn what_a_verifier_says_has_one_shape() {
     let (eight, sixteen) = ("00".repeat(8), "00".repeat(16));
     for good in [format!("cs1r_.{NOW}.{sixteen}"), format!("cs1r_.{NOW}.{eight}"), format!("cs1q_.{NOW}.{eight}")] {
         assert_eq!(parse(&good), Ok(()), "{good}");
-        assert_eq!(parse(&good.replacen("_.", "_dev-7.", 1)), Err(Error::Malformed), "{good}");
-        assert_eq!(parse(&good.replacen("600.", "600.fw_1.", 1)), Err(Error::Malformed), "{good}");
+        assert_eq!(parse(&good.replacen("_.", "_dev-7.", 1)), Err(TokenError::Invalid), "{good}");
+        assert_eq!(parse(&good.replacen("600.", "600.fw_1.", 1)), Err(TokenError::Invalid), "{good}");
     }
-    assert_eq!(parse(&format!("cs1q_.{NOW}.{sixteen}")), Err(Error::Malformed));
+    assert_eq!(parse(&format!("cs1q_.{NOW}.{sixteen}")), Err(TokenError::Invalid));
 
     let stamp = &NOW.to_be_bytes()[3..];
     let parse = |parts: &[&[u8]]| {
@@ -937,10 +943,10 @@ fn what_a_verifier_says_has_one_shape() {
     };
     assert_eq!(parse(&[b"\xBA", stamp]), Ok(()));
     assert_eq!(parse(&[b"\xA3", &stamp[3..]]), Ok(()));
-    assert_eq!(parse(&[b"\xB8\x05dev-7", stamp]), Err(Error::Malformed), "a reply with a uid");
-    assert_eq!(parse(&[b"\xBE", stamp, b"\x01\x02fw\0"]), Err(Error::Malformed), "a reply with a param");
-    assert_eq!(parse(&[b"\xBB", &stamp[3..]]), Err(Error::Malformed), "a reply with a short stamp");
-    assert_eq!(parse(&[b"\xB3", &stamp[3..]]), Err(Error::Malformed), "a sequence with a short stamp");
+    assert_eq!(parse(&[b"\xB8\x05dev-7", stamp]), Err(TokenError::Invalid), "a reply with a uid");
+    assert_eq!(parse(&[b"\xBE", stamp, b"\x01\x02fw\0"]), Err(TokenError::Invalid), "a reply with a param");
+    assert_eq!(parse(&[b"\xBB", &stamp[3..]]), Err(TokenError::Invalid), "a reply with a short stamp");
+    assert_eq!(parse(&[b"\xB3", &stamp[3..]]), Err(TokenError::Invalid), "a sequence with a short stamp");
 }
 
 #[test]
@@ -953,7 +959,7 @@ fn a_kind_that_was_not_asked_for_is_refused_before_any_key() {
         format!("cs1s_dev-7.1.{sign}"),
         format!("cs1c_dev-7.{NOW}.c_12345678.{sign}"),
     ] {
-        assert_eq!(judge_by(&verifier, text.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
+        assert_eq!(judge_by(&verifier, text.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     }
     assert_eq!(keys.0.get(), 0);
 }
@@ -968,11 +974,11 @@ fn an_answer_without_its_challenge_or_with_another_is_refused() {
     let login = Profile::new("login").unwrap();
     for (question, expected) in [
         (ask(&mqtt(), &challenge_key, UID, NOW), Ok(())),
-        (ask(&mqtt(), &challenge_key, b"dev-8", NOW), Err(Refusal::Invalid)),
-        (ask(&mqtt(), &key, UID, NOW), Err(Refusal::Invalid)),
-        (ask(&login, &challenge_key, UID, NOW), Err(Refusal::Invalid)),
-        (ask(&mqtt(), &challenge_key, UID, NOW - 1).replace("1767225599", "1767225600"), Err(Refusal::Invalid)),
-        (format!("cs1q_.{NOW}.0000000000000000"), Err(Refusal::Invalid)),
+        (ask(&mqtt(), &challenge_key, b"dev-8", NOW), Err(TokenError::Invalid)),
+        (ask(&mqtt(), &key, UID, NOW), Err(TokenError::Invalid)),
+        (ask(&login, &challenge_key, UID, NOW), Err(TokenError::Invalid)),
+        (ask(&mqtt(), &challenge_key, UID, NOW - 1).replace("1767225599", "1767225600"), Err(TokenError::Invalid)),
+        (format!("cs1q_.{NOW}.0000000000000000"), Err(TokenError::Invalid)),
     ] {
         let answer = text_of(&challenge::respond(question.as_bytes(), UID).unwrap(), &mqtt());
         assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(NOW)), expected, "{question}");
@@ -983,7 +989,7 @@ fn an_answer_without_its_challenge_or_with_another_is_refused() {
         let mut edited = question.clone().into_bytes();
         edited[place] = if edited[place] == b'0' { b'1' } else { b'0' };
         let answer = text_of(&challenge::respond(&edited, UID).unwrap(), &mqtt());
-        assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid), "{place}");
+        assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid), "{place}");
     }
     // A good MAC over an Answer that carries no proof.
     let mut m = m_of(&draft(UID), &mqtt());
@@ -992,7 +998,7 @@ fn an_answer_without_its_challenge_or_with_another_is_refused() {
     let mut scratch = [0; 64];
     let token = UnverifiedToken::parse_text(bare.as_bytes(), &mut scratch).unwrap();
     assert!(token.authenticate(&mqtt(), &key, Channel::NONE).is_ok());
-    assert_eq!(judge_by(&verifier, bare.as_bytes(), Channel::NONE, at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge_by(&verifier, bare.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
 }
 
 /// Each as long as a challenge is, and well formed but for the last two.
@@ -1080,7 +1086,7 @@ impl Revocations for Map {
 fn the_latest_of_three_epochs_holds_in_every_order() {
     let token = text_of(&draft(UID), &mqtt());
     for [global, realm, uid] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        for (newest, expected) in [(NOW, Ok(())), (NOW + 1, Err(Refusal::Revoked))] {
+        for (newest, expected) in [(NOW, Ok(())), (NOW + 1, Err(TokenError::Revoked))] {
             let epoch = |rank| [0, NOW - 1000, newest][rank];
             let min_issued_at = MinIssuedAt { global: epoch(global), realm: epoch(realm), uid: epoch(uid) };
             assert_eq!(min_issued_at.latest(), newest);
@@ -1100,7 +1106,10 @@ fn everything_issued_so_far_is_revoked_by_the_epoch_that_the_documentation_names
         let token = text_of(&TokenBuilder::time(UID, at(stamp)), &mqtt());
         for later in 0..=WINDOW.max_age + WINDOW.max_future_skew + 1 {
             let outcome = judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW + later));
-            assert!(matches!(outcome, Err(Refusal::Revoked | Refusal::TooOld { .. })), "{stamp} {later} {outcome:?}");
+            assert!(
+                matches!(outcome, Err(TokenError::Revoked | TokenError::Expired { .. })),
+                "{stamp} {later} {outcome:?}"
+            );
         }
     }
 }
@@ -1122,12 +1131,12 @@ fn a_replaced_device_key_stays_replaced() {
         (2, 2, None, Ok(())),
         (2, 2, Some(2), Ok(())),
         (2, 3, Some(3), Ok(())),
-        (2, 1, Some(1), Err(Refusal::Revoked)),
-        (u32::MAX, 0, Some(0), Err(Refusal::Revoked)),
+        (2, 1, Some(1), Err(TokenError::Revoked)),
+        (u32::MAX, 0, Some(0), Err(TokenError::Revoked)),
         // The old key under a new name, the old key without a name, a new key that the map does not know yet.
-        (2, 1, Some(2), Err(Refusal::Invalid)),
-        (2, 1, None, Err(Refusal::Invalid)),
-        (2, 3, None, Err(Refusal::Invalid)),
+        (2, 1, Some(2), Err(TokenError::Invalid)),
+        (2, 1, None, Err(TokenError::Invalid)),
+        (2, 3, None, Err(TokenError::Invalid)),
     ] {
         assert_eq!(verdict(map, key, named), expected, "map {map} key {key} named {named:?}");
     }
@@ -1141,13 +1150,13 @@ fn everything_before_the_sign_fails_with_one_answer() {
     let map = Map { generation: 0, min_issued_at: MinIssuedAt { global: u64::MAX, ..MinIssuedAt::default() } };
     let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
     for (stamp, reason) in [
-        (NOW, Refusal::Revoked),
-        (NOW - 1000, Refusal::TooOld { by: 700 }),
-        (NOW + 1000, Refusal::TooNew { by: 940 }),
-        (1_000_000_000, Refusal::ClockUnset),
+        (NOW, TokenError::Revoked),
+        (NOW - 1000, TokenError::Expired { by: 700 }),
+        (NOW + 1000, TokenError::FromFuture { by: 940 }),
+        (1_000_000_000, TokenError::HolderClockUnset),
     ] {
         for clock in [at(NOW), at(0)] {
-            let reason = if clock == at(NOW) { reason } else { Refusal::NoClock };
+            let reason = if clock == at(NOW) { reason } else { TokenError::Clock(ClockError::NotSet) };
             let token = text_of(&TokenBuilder::time(UID, at(stamp)), &mqtt());
             assert_eq!(judge_by(&verifier, token.as_bytes(), Channel::NONE, clock), Err(reason));
             let (said, sign) = token.rsplit_once('.').unwrap();
@@ -1162,7 +1171,7 @@ fn everything_before_the_sign_fails_with_one_answer() {
                 String::new(),
             ] {
                 let outcome = judge_by(&verifier, forged.as_bytes(), Channel::NONE, clock);
-                assert_eq!(outcome, Err(Refusal::Invalid), "{forged}");
+                assert_eq!(outcome, Err(TokenError::Invalid), "{forged}");
             }
         }
     }
@@ -1172,7 +1181,7 @@ fn everything_before_the_sign_fails_with_one_answer() {
 fn floods_of_junk_are_refused_before_any_key() {
     let dots = vec![b'.'; 1 << 20];
     assert_refused_before_any_key(&dots);
-    assert_eq!(UnverifiedToken::parse_binary(&dots, None), Err(Error::Malformed));
+    assert_eq!(UnverifiedToken::parse_binary(&dots, None), Err(TokenError::Invalid));
     assert_eq!(challenge::respond(&dots, UID).unwrap_err(), Error::Malformed);
     assert_eq!(KeyText::parse(KeyRole::Device, &dots).unwrap_err(), Error::KeyTextSyntax);
     assert_refused_before_any_key([b"cs1_".as_slice(), &dots].concat());
@@ -1191,7 +1200,7 @@ fn floods_of_junk_are_refused_before_any_key() {
 #[test]
 fn a_lower_cap_is_kept() {
     let (token, binary) = (text_of(&draft(UID), &mqtt()), binary_of(&draft(UID), &mqtt()));
-    for (less, expected) in [(0, Ok(())), (1, Err(Refusal::Invalid)), (binary.len(), Err(Refusal::Invalid))] {
+    for (less, expected) in [(0, Ok(())), (1, Err(TokenError::Invalid)), (binary.len(), Err(TokenError::Invalid))] {
         let verifier = Verifier::new(mqtt(), key(), WINDOW)
             .with_max_text_len(token.len() - less)
             .with_max_binary_len(binary.len() - less);
@@ -1199,7 +1208,7 @@ fn a_lower_cap_is_kept() {
         assert_eq!(judge_by(&verifier, &binary, Channel::NONE, at(NOW)), expected, "{less}");
     }
     let m = m_of(&draft(UID), &mqtt()).len();
-    for (cap, expected) in [(m, Ok(())), (m - 1, Err(Refusal::Invalid))] {
+    for (cap, expected) in [(m, Ok(())), (m - 1, Err(TokenError::Invalid))] {
         let profile = mqtt().with_max_mac_input_len(cap);
         let verifier = Verifier::new(profile, key(), WINDOW);
         assert_eq!(judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW)), expected, "{cap}");

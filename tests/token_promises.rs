@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use countersign::key::{KeyMatch, KeyProvider, KeyQuery, KeyRing, MacKey};
+use countersign::token::TokenError;
 use countersign::token::limits::*;
 use countersign::token::*;
-use countersign::{Error, Refusal, TimeWindow, UnixTime};
+use countersign::{Error, TimeWindow, UnixTime};
 use std::sync::{Arc, RwLock};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
@@ -101,7 +102,7 @@ fn a_key_source_cannot_admit_what_no_key_has_signed() {
     let forged = b"cs1_root.1767225600.00000000000000000000000000000000";
     let verifier = Verifier::new(mqtt(), Liar(key()), WINDOW);
     let mut scratch = [0; MAX_SCRATCH_LEN];
-    assert_eq!(verifier.verify_text(forged, Channel::NONE, NOW, &mut scratch), Err(Refusal::Invalid));
+    assert_eq!(verifier.verify_text(forged, Channel::NONE, NOW, &mut scratch), Err(TokenError::Invalid));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 use core::cell::Cell;
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
+use countersign::token::TokenError;
 use countersign::token::{
     AuthenticToken, Channel, ClockQuality, Profile, SignLen, TokenBuilder, TokenKind, UnverifiedToken, Verifier,
     challenge, expand_short_stamp,
@@ -19,7 +20,7 @@ use countersign::token::{
     },
     transcode,
 };
-use countersign::{Error, MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of as perhaps;
 use proptest::prelude::*;
@@ -223,7 +224,7 @@ impl Recipe {
     }
 
     /// Judges either form with everything accepted that a verifier can accept.
-    fn judge(&self, token: &[u8]) -> Result<(), Refusal> {
+    fn judge(&self, token: &[u8]) -> Result<(), TokenError> {
         let (key, challenge_key) = (key(), challenge_key());
         let (channel, mut scratch) = (self.channel(), [0; MAX_SCRATCH_LEN]);
         let is_binary = token.first().is_some_and(|first| first >> 5 == 0b101);
@@ -233,7 +234,7 @@ impl Recipe {
             } else {
                 UnverifiedToken::parse_text(token, &mut scratch)
             };
-            let token = parsed.map_err(|_| Refusal::Invalid)?;
+            let token = parsed.map_err(|_| TokenError::Invalid)?;
             return token.authenticate(&self.profile(), &key, channel).map(|token| self.check(&token));
         }
         let keys = KeyRing::<_, 1>::new(self.reserved.slot.unwrap_or(0), key);
@@ -385,7 +386,7 @@ proptest! {
         for size in 0..needed {
             let mut scratch = vec![0; size];
             let parsed = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch);
-            prop_assert_eq!(parsed, Err(Error::BufferTooSmall { needed }));
+            prop_assert_eq!(parsed, Err(TokenError::TooLong { needed }));
         }
         prop_assert!(UnverifiedToken::parse_text(text.as_bytes(), &mut [0; MAX_SCRATCH_LEN][..needed]).is_ok());
     }
@@ -449,7 +450,7 @@ fn no_bit_can_be_flipped() {
             for bit in 0..token.len() * 8 {
                 let mut forged = token.clone();
                 forged[bit / 8] ^= 1 << (bit % 8);
-                prop_assert_eq!(recipe.judge(&forged), Err(Refusal::Invalid), "bit {}", bit);
+                prop_assert_eq!(recipe.judge(&forged), Err(TokenError::Invalid), "bit {}", bit);
                 flipped.set(flipped.get() + 1);
             }
         }
@@ -579,10 +580,11 @@ fn nothing_panics_and_nothing_unsigned_is_accepted() {
             .with_max_binary_len(cap.into());
             let (reading, mut scratch) = (clock.read(at(now)), [0; MAX_SCRATCH_LEN]);
             let size = usize::from(size) % (MAX_SCRATCH_LEN + 1);
-            let needed = usize::from(cap).min(MAX_SCRATCH_LEN);
-            let expected = if size < needed { Refusal::ScratchTooSmall { needed } } else { Refusal::Invalid };
+            let needed = input.len().min(MAX_SCRATCH_LEN);
+            let is_read = input.len() <= usize::from(cap).min(MAX_TEXT_LEN);
+            let expected = if is_read && size < needed { TokenError::TooLong { needed } } else { TokenError::Invalid };
             prop_assert_eq!(verifier.verify_text(&input, channel, reading, &mut scratch[..size]), Err(expected));
-            prop_assert_eq!(verifier.verify_binary(&input, channel, reading), Err(Refusal::Invalid));
+            prop_assert_eq!(verifier.verify_binary(&input, channel, reading), Err(TokenError::Invalid));
             let _ = expand_short_stamp(at(now), cap);
             prop_assert!(KeyText::parse(KeyRole::Device, &input).is_err());
             prop_assert!(input.len() == 33 || challenge::respond(&input, &uid).is_err());
@@ -626,7 +628,7 @@ proptest! {
         let token = if is_text { recipe.text().into_bytes() } else { recipe.binary() };
         let (mut damaged, start) = (token.clone(), place.index(token.len() + 1));
         damaged.splice(start..(start + cut).min(token.len()), put);
-        let expected = if damaged == token { Ok(()) } else { Err(Refusal::Invalid) };
+        let expected = if damaged == token { Ok(()) } else { Err(TokenError::Invalid) };
         prop_assert_eq!(recipe.judge(&damaged), expected);
     }
 }

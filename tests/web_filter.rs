@@ -17,13 +17,14 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use countersign::key::MacKey;
 use countersign::token::{
-    Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, Verifier,
+    Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, TokenError, Verifier,
     limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
 };
-use countersign::web::{Authenticate, BearerLayer, TokenAuthenticator};
-use countersign::{MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::web::{AuthError, AuthErrorKind, Authenticate, BearerLayer, TokenAuthenticator};
+use countersign::{ClockError, MonotonicClock, TimeWindow, UnixTime};
 use http_body_util::BodyExt;
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -60,7 +61,10 @@ fn judge_at(now: u64) -> impl Authenticate<Identity = OwnedToken> + Send + Sync 
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW).with_revocations(NoMallory);
     move |bearer: &[u8], _: &Parts| {
         let now = UnixTime::from_secs(now);
-        verifier.verify_text(bearer, Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN]).map(OwnedToken::from)
+        verifier
+            .verify_text(bearer, Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN])
+            .map(OwnedToken::from)
+            .map_err(AuthError::from)
     }
 }
 
@@ -112,7 +116,12 @@ fn is_of_connection(name: &str) -> bool {
     matches!(name, "date" | "content-length" | "connection")
 }
 
-async fn ask_in_process(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<Refusal>) {
+/// What the filter says to the operator.
+fn cause(error: &AuthError) -> Option<TokenError> {
+    error.source()?.downcast_ref().copied()
+}
+
+async fn ask_in_process(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<TokenError>) {
     let mut request = Request::get(target);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -122,7 +131,7 @@ async fn ask_in_process(app: &Router, target: &str, headers: &[(&str, &str)]) ->
     let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
     let headers = headers.filter(|(name, _)| !is_of_connection(name)).collect();
-    (Answer { status: parts.status.as_u16(), headers, body }, parts.extensions.get().copied())
+    (Answer { status: parts.status.as_u16(), headers, body }, parts.extensions.get().and_then(cause))
 }
 
 /// Serves on a port of its own and speaks HTTP/1.1 by hand.
@@ -148,7 +157,7 @@ async fn ask_over_tcp(app: &Router, target: &str, headers: &[(&str, &str)]) -> A
 }
 
 /// Asks both ways and insists on the same answer.
-async fn ask(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<Refusal>) {
+async fn ask(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<TokenError>) {
     let (answer, refusal) = ask_in_process(app, target, headers).await;
     assert_eq!(ask_over_tcp(app, target, headers).await, answer);
     (answer, refusal)
@@ -234,17 +243,17 @@ async fn whatever_else_is_wrong_the_peer_sees_a_forged_token() {
     assert_eq!(expected.problem_type(), "urn:countersign:problem:token-not-valid");
 
     for (what, value, reason) in [
-        ("someone else's name", good.replace("alice", "bob"), Refusal::Invalid),
-        ("upper case", format!("{said}.{}", sign.to_uppercase()), Refusal::Invalid),
-        ("another purpose", mint(b"alice", NOW, "shop/admin"), Refusal::Invalid),
-        ("from the future", mint(b"alice", NOW + 61, "shop/api"), Refusal::TooNew { by: 1 }),
-        ("revoked", mint(b"mallory", NOW, "shop/api"), Refusal::Revoked),
-        ("clock not set", mint(b"alice", 1_000_000_000, "shop/api"), Refusal::ClockUnset),
-        ("empty", String::new(), Refusal::Invalid),
-        ("two tokens", format!("{good} {good}"), Refusal::Invalid),
-        ("a list", format!("{good},{good}"), Refusal::Invalid),
-        ("quoted", format!("\"{good}\""), Refusal::Invalid),
-        ("very long", "a".repeat(4000), Refusal::Invalid),
+        ("someone else's name", good.replace("alice", "bob"), TokenError::Invalid),
+        ("upper case", format!("{said}.{}", sign.to_uppercase()), TokenError::Invalid),
+        ("another purpose", mint(b"alice", NOW, "shop/admin"), TokenError::Invalid),
+        ("from the future", mint(b"alice", NOW + 61, "shop/api"), TokenError::FromFuture { by: 1 }),
+        ("revoked", mint(b"mallory", NOW, "shop/api"), TokenError::Revoked),
+        ("clock not set", mint(b"alice", 1_000_000_000, "shop/api"), TokenError::HolderClockUnset),
+        ("empty", String::new(), TokenError::Invalid),
+        ("two tokens", format!("{good} {good}"), TokenError::Invalid),
+        ("a list", format!("{good},{good}"), TokenError::Invalid),
+        ("quoted", format!("\"{good}\""), TokenError::Invalid),
+        ("very long", "a".repeat(4000), TokenError::Invalid),
     ] {
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", &bearer(&value))]).await;
         assert_eq!(answer, expected, "{what}");
@@ -252,14 +261,14 @@ async fn whatever_else_is_wrong_the_peer_sees_a_forged_token() {
     }
     let good = bearer(&good);
     let twice = [("Authorization", good.as_str()), ("Authorization", &good)];
-    assert_eq!(ask(&app, "/me", &twice).await, (expected, Some(Refusal::Invalid)));
+    assert_eq!(ask(&app, "/me", &twice).await, (expected, Some(TokenError::Invalid)));
     assert_eq!(ran.load(Ordering::Relaxed), 0);
 }
 
 /// RFC 6750 says which characters a token has. An authenticator that takes everything never sees any other.
 #[tokio::test]
 async fn what_is_not_spelled_like_a_token_never_reaches_the_authenticator() {
-    let (app, ran) = app(|_: &[u8], _: &Parts| Ok::<_, Refusal>("anyone"));
+    let (app, ran) = app(|_: &[u8], _: &Parts| Ok::<_, AuthError>("anyone"));
     let status = async |value: &[u8]| {
         let request = Request::get("/echo").header("authorization", value).body(Body::empty()).unwrap();
         app.clone().oneshot(request).await.unwrap().status()
@@ -298,17 +307,17 @@ async fn an_expired_token_has_a_problem_type_of_its_own() {
     assert_eq!((just.status, just.header("www-authenticate")), (401, Some(EXPIRED)));
     assert_eq!(just.header("content-type"), Some("application/problem+json"));
     assert_eq!(just.problem_type(), "urn:countersign:problem:token-expired");
-    assert_eq!(refusal, Some(Refusal::TooOld { by: 1 }));
+    assert_eq!(refusal, Some(TokenError::Expired { by: 1 }));
     // By how much is not said.
-    assert_eq!(ask(NOW - 100_000).await, (just, Some(Refusal::TooOld { by: 99_700 })));
+    assert_eq!(ask(NOW - 100_000).await, (just, Some(TokenError::Expired { by: 99_700 })));
     assert_eq!(ran.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
 async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
     let mut answers = Vec::new();
-    for fault in [Refusal::NoClock, Refusal::ClockRollback, Refusal::ScratchTooSmall { needed: 688 }] {
-        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<OwnedToken, _>(fault));
+    for fault in [ClockError::NotSet, ClockError::SteppedBack].map(TokenError::Clock) {
+        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<OwnedToken, AuthError>(fault.into()));
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", "Bearer any")]).await;
         assert_eq!((answer.status, refusal), (503, Some(fault)));
         assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
@@ -334,7 +343,7 @@ async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
 async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
     let me = || Router::new().route("/me", get(async |token: OwnedToken| token.as_verified().uid().to_vec()));
     let token = bearer(&mint(b"alice", NOW, "shop/api"));
-    let other_identity = me().layer(BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("not a verified token")));
+    let other_identity = me().layer(BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, AuthError>("not a verified token")));
     for app in [me(), other_identity] {
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", &token)]).await;
         assert_eq!((answer.status, answer.body.as_str(), refusal), (500, "", None));
@@ -346,8 +355,9 @@ async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
 
 #[tokio::test]
 async fn any_tower_service_can_stand_behind_the_filter() {
-    let open_sesame =
-        |bearer: &[u8], _: &Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Revoked) };
+    let open_sesame = |bearer: &[u8], _: &Parts| {
+        if bearer == b"sesame" { Ok("Ali Baba") } else { Err(AuthError::from(TokenError::Revoked)) }
+    };
     let service = BearerLayer::new(open_sesame).layer(service_fn(async |request: Request<()>| {
         let name = request.extensions().get::<&str>().unwrap().to_string();
         Ok::<_, Infallible>(Response::new(name))
@@ -359,14 +369,15 @@ async fn any_tower_service_can_stand_behind_the_filter() {
     let admitted = ask("Bearer sesame").await;
     assert_eq!((admitted.status(), admitted.body().as_str()), (StatusCode::OK, "Ali Baba"));
     let refused = ask("Bearer please").await;
-    assert_eq!((refused.status(), refused.extensions().get()), (StatusCode::UNAUTHORIZED, Some(&Refusal::Revoked)));
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.extensions().get().and_then(cause), Some(TokenError::Revoked));
     assert!(refused.body().contains("token-not-valid"));
 }
 
 /// An identity that somebody put there before the filter is not the filter's.
 #[tokio::test]
 async fn a_planted_identity_does_not_survive_the_filter() {
-    let service = BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("genuine")).layer(service_fn(
+    let service = BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, AuthError>("genuine")).layer(service_fn(
         async |request: Request<()>| {
             Ok::<_, Infallible>(Response::new(request.extensions().get::<&str>().unwrap().to_string()))
         },
@@ -385,7 +396,8 @@ fn a_sequence_token_is_not_admitted_without_a_window() {
     let verifier = Verifier::new(profile, key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_sequence_tokens();
     let authenticator = TokenAuthenticator::new(verifier, MonotonicClock::new(60));
     let (request, ()) = Request::get("/").body(()).unwrap().into_parts();
-    assert_eq!(authenticator.authenticate(text.as_bytes(), &request).map(drop), Err(Refusal::Invalid));
+    let error = authenticator.authenticate(text.as_bytes(), &request).unwrap_err();
+    assert_eq!((error.kind(), cause(&error)), (AuthErrorKind::Invalid, Some(TokenError::Invalid)));
 }
 
 #[test]

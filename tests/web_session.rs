@@ -22,14 +22,15 @@ use countersign::session::{
     Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper,
     SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use countersign::token::{OwnedToken, Profile, TokenBuilder, Verifier};
+use countersign::token::{OwnedToken, Profile, TokenBuilder, TokenError, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SameSite,
-    SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    AuthError, BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
+    SameSite, SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
-use countersign::{MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::{MonotonicClock, TimeWindow, UnixTime};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -709,11 +710,14 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let by_bearer = async |bearer: &str| {
         let path = if bearer.starts_with("cs1") { "/token" } else { "/jwt" };
         let (response, _) = send(&app, Method::GET, path, &[("authorization", &format!("Bearer {bearer}"))]).await;
-        (response.status(), response.extensions().get::<Refusal>().copied())
+        (
+            response.status(),
+            response.extensions().get().and_then(|error: &AuthError| error.source()?.downcast_ref().copied()),
+        )
     };
     let is_in = async |bearer: &str| match by_bearer(bearer).await {
         (StatusCode::OK, None) => true,
-        (StatusCode::UNAUTHORIZED, Some(Refusal::Revoked)) => false,
+        (StatusCode::UNAUTHORIZED, Some(TokenError::Revoked)) => false,
         other => panic!("{bearer}: {other:?}"),
     };
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
@@ -733,7 +737,7 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     }
     // A JWT that names nobody is nobody's who could be signed out.
     let nameless = jwt(r#"{"exp":1800000600}"#.to_owned());
-    assert_eq!(by_bearer(&nameless).await, (StatusCode::UNAUTHORIZED, Some(Refusal::Invalid)));
+    assert_eq!(by_bearer(&nameless).await, (StatusCode::UNAUTHORIZED, Some(TokenError::Invalid)));
 
     let attempt_before = filter.sessions().attempt("alice").await.unwrap();
     filter.sessions().end_all("alice", None, now).await.unwrap();

@@ -1,15 +1,18 @@
 //! Who gets in: the keys, the verifiers, and the tokens that the server itself signs.
 
 use axum::http::request::Parts;
-use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, KeySet, OwnedJwt, Policy, UnverifiedJwt, ValidityPeriod};
+use countersign::jwt::{
+    ClaimValue, Hs256Key, JwtBuilder, JwtError, KeySet, OwnedJwt, Policy, UnverifiedJwt, ValidityPeriod,
+};
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, MacKey, MasterKey};
 use countersign::session::EPOCH_CLAIM;
 use countersign::token::{
-    Channel, OwnedToken, Profile, TokenBuilder, UnverifiedToken, Verifier,
+    Channel, OwnedToken, Profile, TokenBuilder, TokenError, UnverifiedToken, Verifier,
     limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
 };
-use countersign::web::{Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
-use countersign::{Error, MonotonicClock, Refusal, TimeWindow, UnixTime};
+use countersign::web::{AuthError, Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
+use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
+use std::error::Error as _;
 
 /// A token is good for five minutes, and a clock may run a minute ahead.
 pub(crate) const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
@@ -107,8 +110,8 @@ impl Gate {
     /// A person's token, made at `stamp`. The role travels as a param, so that no request has to look it up again.
     pub(crate) fn token(&self, user: &str, role: &str, epoch: u64, stamp: UnixTime) -> Result<String, Error> {
         let (mut out, params) = ([0; MAX_TEXT_LEN], [("role", role.as_bytes())]);
-        let draft = TokenBuilder::time(user.as_bytes(), stamp).epoch(epoch).params(&params);
-        draft.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
+        let builder = TokenBuilder::time(user.as_bytes(), stamp).epoch(epoch).params(&params);
+        builder.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
     }
 
     /// The same facts as a JWT, for clients that speak nothing else, and when the password was last asked for.
@@ -130,19 +133,20 @@ impl Gate {
     }
 
     /// Whom a JWT is about that may have expired and is otherwise in order, when that person signed in, and in which epoch.
-    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime, u64), Refusal> {
+    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime, u64), AuthError> {
         let now = self.claims.now()?;
-        let token = UnverifiedJwt::parse(jwt).map_err(|_| Refusal::Invalid)?;
+        let token = UnverifiedJwt::parse(jwt)?;
         let mut scratch = vec![0; token.scratch_len()];
-        let claims = match self.claims.keys().authenticate(&token, now, &mut scratch)?.check(&POLICY, now) {
-            Ok(verified) => *verified.claims(),
-            Err(unfit) => *unfit.into_expired(REFRESH_GRACE).map_err(Refusal::from)?.claims(),
+        let authentic = self.claims.keys().authenticate(&token, now, &mut scratch)?;
+        let claims = match authentic.check_expired(&POLICY, now, REFRESH_GRACE) {
+            Some(expired) => *expired.claims(),
+            None => *authentic.check(&POLICY, now)?.claims(),
         };
-        let number = |name| claims.get_json(name).and_then(|digits| digits.parse().ok()).ok_or(Refusal::Invalid);
+        let number = |name| claims.get_json(name).and_then(|digits| digits.parse().ok()).ok_or(JwtError::Invalid);
         let (signed_in_at, epoch) = (number("auth_time")?, number(EPOCH_CLAIM)?);
-        let user = claims.subject().ok_or(Refusal::Invalid)?.to_string();
+        let user = claims.subject().ok_or(JwtError::Invalid)?.to_string();
         match now.as_secs().saturating_sub(signed_in_at).checked_sub(SIGN_IN_AGAIN_AFTER) {
-            Some(by) if by > 0 => Err(Refusal::TooOld { by }),
+            Some(by) if by > 0 => Err(TokenError::Expired { by }.into()),
             _ => Ok((user, UnixTime::from_secs(signed_in_at), epoch)),
         }
     }
@@ -159,37 +163,36 @@ impl Gate {
 
     /// Tells a device the time whose token is good but for its clock: signed with the device's own key, bound to the sign that it sent
     /// (FORMAT section 7). A token without a nonce gets none: an old answer would fit it again.
-    pub(crate) fn time_reply(&self, uid: &str, bearer: &[u8], request: &Parts) -> Result<Option<String>, Refusal> {
-        match self.devices.authenticate(bearer, request) {
-            Ok(_) => return Ok(None),
-            Err(Refusal::TooOld { .. } | Refusal::TooNew { .. } | Refusal::ClockUnset) => {}
-            Err(refusal) => return Err(refusal),
+    pub(crate) fn time_reply(&self, uid: &str, bearer: &[u8], request: &Parts) -> Result<Option<String>, AuthError> {
+        let Err(error) = self.devices.authenticate(bearer, request) else { return Ok(None) };
+        match cause(&error) {
+            Some(TokenError::Expired { .. } | TokenError::FromFuture { .. } | TokenError::HolderClockUnset) => {}
+            _ => return Err(error),
         }
         let now = self.claims.now()?;
-        let reply = || {
-            let (profile, key) = (Profile::new(DEVICES)?, self.master.derive_key(REALM, uid.as_bytes(), 0)?);
-            let mut fields = [0; MAX_SCRATCH_LEN];
-            let token = UnverifiedToken::parse_text(bearer, &mut fields)?;
-            // Under the key of whom the path names: it may be another device's token.
-            let token = token.authenticate(&profile, &key, Channel::NONE).map_err(|_| Error::Malformed)?;
-            token.nonce().ok_or(Error::Malformed)?;
-            let draft = TokenBuilder::time_reply(token.uid(), now).binding(token.sign());
-            draft.mint_text(&profile, &key, &mut [0; MAX_TEXT_LEN]).map(str::to_owned)
-        };
-        reply().map(Some).map_err(|_: Error| Refusal::Invalid)
+        let mut fields = [0; MAX_SCRATCH_LEN];
+        let token = UnverifiedToken::parse_text(bearer, &mut fields)?;
+        let keys = || Ok((Profile::new(DEVICES)?, self.master.derive_key(REALM, uid.as_bytes(), 0)?));
+        // Under the key of whom the path names: it may be another device's token, or a name that no device has.
+        let (profile, key) = keys().map_err(not_valid)?;
+        let token = token.authenticate(&profile, &key, Channel::NONE)?;
+        token.nonce().ok_or(TokenError::Invalid)?;
+        let builder = TokenBuilder::time_reply(token.uid(), now).binding(token.sign());
+        let mut out = [0; MAX_TEXT_LEN];
+        Ok(Some(builder.mint_text(&profile, &key, &mut out).map_err(not_valid)?.to_owned()))
     }
 
     /// Verifies what a device states, and signs an answer for it alone, about the token that it came with.
-    pub(crate) fn answer_device(&self, token: &OwnedToken, statement: &[u8]) -> Result<(String, String), Refusal> {
+    pub(crate) fn answer_device(&self, token: &OwnedToken, statement: &[u8]) -> Result<(String, String), AuthError> {
         let (token, now) = (token.as_verified(), self.claims.now()?);
-        let uid = core::str::from_utf8(token.uid()).map_err(|_| Refusal::Invalid)?;
+        let uid = core::str::from_utf8(token.uid()).map_err(|_| TokenError::Invalid)?;
         let key = self.device_jwt_key(token.uid()).and_then(|key| Hs256Key::new(key.expose_secret()));
-        let key = key.map_err(|_| Refusal::Invalid)?;
+        let key = key.map_err(not_valid)?;
         let policy = Policy::new(30).issuer(uid).audience(AUDIENCE).max_age(WINDOW.max_age);
-        let parsed = UnverifiedJwt::parse(statement).map_err(|_| Refusal::Invalid)?;
+        let parsed = UnverifiedJwt::parse(statement)?;
         let mut scratch = vec![0; parsed.scratch_len()];
         let stated = parsed.authenticate(&key, &mut scratch)?.check(&policy, now)?;
-        let firmware = stated.claims().get_str("fw").ok_or(Refusal::Invalid)?.to_string();
+        let firmware = stated.claims().get_str("fw").ok_or(JwtError::Invalid)?.to_string();
 
         let sign: String = token.sign().iter().map(|byte| format!("{byte:02x}")).collect();
         let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(60));
@@ -197,7 +200,7 @@ impl Gate {
         let claims =
             JwtBuilder::new().issuer(ISSUER).audience(&audience).subject(uid).issued_at(now).expires_at(expires_at);
         let answer = claims.private_claims(&private).sign(&key, &mut [0; 512]).map(str::to_owned);
-        Ok((firmware, answer.map_err(|_| Refusal::Invalid)?))
+        Ok((firmware, answer.map_err(not_valid)?))
     }
 }
 
@@ -205,13 +208,25 @@ impl Authenticate for Gate {
     type Identity = Caller;
 
     /// A token and a JWT never look alike: the former starts with its version.
-    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Caller, Refusal> {
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Caller, AuthError> {
         if !bearer.starts_with(b"cs1") {
             return self.claims.authenticate(bearer, request).map(Caller::Claimed);
         }
         match self.people.authenticate(bearer, request) {
-            Err(Refusal::Invalid) => self.devices.authenticate(bearer, request).map(Caller::Device),
+            Err(error) if cause(&error) == Some(TokenError::Invalid) => {
+                self.devices.authenticate(bearer, request).map(Caller::Device)
+            }
             outcome => outcome.map(Caller::Person),
         }
     }
+}
+
+/// What the verifier of a token found.
+fn cause(error: &AuthError) -> Option<TokenError> {
+    error.source()?.downcast_ref().copied()
+}
+
+/// A credential with which nothing of this server can be made.
+fn not_valid(error: Error) -> AuthError {
+    AuthError::invalid().with_source(error)
 }

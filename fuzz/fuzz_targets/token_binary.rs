@@ -2,8 +2,8 @@
 #![no_main]
 
 use countersign::key::MacKey;
-use countersign::token::{Channel, limits::{MAX_BINARY_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
-use countersign::{Refusal, UnixTime, TimeWindow};
+use countersign::token::{TokenError, Channel, limits::{MAX_BINARY_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
+use countersign::{UnixTime, TimeWindow};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
@@ -23,6 +23,6 @@ fuzz_target!(|input: (u64, &[u8])| {
         Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).with_sequence_tokens().with_challenge_key(&KEY);
     let channel = Channel { uid: Some(b"dev-7"), binding: b"" };
     for channel in [Channel::NONE, channel] {
-        assert_eq!(verifier.verify_binary(bytes, channel, now), Err(Refusal::Invalid));
+        assert_eq!(verifier.verify_binary(bytes, channel, now), Err(TokenError::Invalid));
     }
 });

@@ -17,16 +17,16 @@ fuzz_target!(|fields: Fields<'_>| {
     let stamp = UnixTime::from_secs(1_000_000_001 + stamp % 8_999_999_999);
     let profile = Profile::new("fuzz").unwrap().with_sign_len(LENGTHS[usize::from(length % 4)]);
     let params = [(key, value)];
-    let mut draft = TokenBuilder::time(uid, stamp).binding(binding).nonce(nonce).params(&params);
-    draft = if detached { draft.detached() } else { draft };
-    draft = if let Some(slot) = slot { draft.key_slot(slot) } else { draft };
+    let mut builder = TokenBuilder::time(uid, stamp).binding(binding).nonce(nonce).params(&params);
+    builder = if detached { builder.detached() } else { builder };
+    builder = if let Some(slot) = slot { builder.key_slot(slot) } else { builder };
 
     let (mut text, mut binary) = ([0; MAX_TEXT_LEN], [0; MAX_BINARY_LEN]);
-    let Ok(text) = draft.mint_text(&profile, &KEY, &mut text) else {
-        assert!(draft.mint_binary(&profile, &KEY, &mut binary).is_err());
+    let Ok(text) = builder.mint_text(&profile, &KEY, &mut text) else {
+        assert!(builder.mint_binary(&profile, &KEY, &mut binary).is_err());
         return;
     };
-    let binary = draft.mint_binary(&profile, &KEY, &mut binary).unwrap();
+    let binary = builder.mint_binary(&profile, &KEY, &mut binary).unwrap();
     assert_eq!(transcode::text_to_binary(text.as_bytes(), &mut [0; MAX_BINARY_LEN]).unwrap(), binary);
 
     let verifier = Verifier::new(profile, &*KEY, TimeWindow { max_age: 0, max_future_skew: 0 });

@@ -1,30 +1,30 @@
 //! Three degrees of trust in a token whose signature is good.
 
 use super::claims::Claims;
+use super::error::{JwtError, PolicyError};
 use super::header::Header;
 use super::policy::Policy;
-use super::registered::FailedChecks;
+use crate::ClockReading;
 use crate::encoding::base64url_decode_in_place;
 use crate::json::JsonStr;
-use crate::{ClockReading, Refusal};
 use core::fmt;
 
 /// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
-/// use countersign::{Refusal, UnixTime};
+/// use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
+/// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
 /// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
 /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600)).map_err(Refusal::from)?;
+/// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
 /// assert_eq!(verified.claims().subject().unwrap(), "alice");
 ///
 /// // To a clock that is not set every token would still be young: the times of this one are not judged by it.
-/// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(0)).unwrap_err();
-/// assert!(unfit.failed_checks().clock_unusable && Refusal::from(unfit).is_server_fault());
+/// let error = authentic.check(&Policy::new(30), UnixTime::from_secs(0)).unwrap_err();
+/// assert!(error.failed_checks().clock_unusable && JwtError::from(error).is_server_fault());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
@@ -36,9 +36,9 @@ pub struct AuthenticJwt<'b> {
 impl<'b> AuthenticJwt<'b> {
     /// Decodes header and payload over their own text, once the signature is good. Never inlined: what it needs of the stack is given back.
     #[inline(never)]
-    pub(super) fn decode(own: &[u8], alg: &str, header: &'b mut [u8], payload: &'b mut [u8]) -> Result<Self, Refusal> {
-        let header = Header::of_key(own, alg, header).ok_or(Refusal::Invalid)?;
-        Ok(Self { header, claims: Claims::decode(payload).ok_or(Refusal::Invalid)? })
+    pub(super) fn decode(own: &[u8], alg: &str, header: &'b mut [u8], payload: &'b mut [u8]) -> Result<Self, JwtError> {
+        let header = Header::of_key(own, alg, header).ok_or(JwtError::Invalid)?;
+        Ok(Self { header, claims: Claims::decode(payload).ok_or(JwtError::Invalid)? })
     }
 
     /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`MonotonicClock`](crate::MonotonicClock) read.
@@ -46,18 +46,29 @@ impl<'b> AuthenticJwt<'b> {
     /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy has anything to do with time.
     ///
     /// # Errors
-    /// [`PolicyError`], with all checks that failed. It borrows the token: to let it leave the function, turn it into a
-    /// [`Refusal`](crate::Refusal), by `?` in a function that returns one, else by `.map_err(Refusal::from)?`.
+    /// [`PolicyError`], with all checks that failed.
     #[doc(alias = "validate")]
-    #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<VerifiedJwt<'b>, PolicyError<'b>> {
+    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<VerifiedJwt<'b>, PolicyError> {
+        let failed = policy.judge(&self.header, &self.claims, now.into());
+        if failed.is_empty() { Ok(VerifiedJwt(self)) } else { Err(PolicyError::new(failed)) }
+    }
+
+    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included): for a
+    /// refresh, once [`check`](AuthenticJwt::check) has failed. `None` for a token that has not expired.
+    ///
+    /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
+    /// [`PolicyError`] has the example.
+    #[doc(alias = "refresh")]
+    pub fn check_expired(
+        self,
+        policy: &Policy<'_>,
+        now: impl Into<ClockReading>,
+        grace: u64,
+    ) -> Option<ExpiredJwt<'b>> {
         let now = now.into();
-        let failed = policy.judge(&self, now);
-        if failed.is_empty() {
-            return Ok(VerifiedJwt(self));
-        }
-        let expired_for = if failed.is_only_expired() { policy.too_late_by(&self, now) } else { None };
-        Err(PolicyError { token: self, failed, expired_for })
+        let is_only_expired = policy.judge(&self.header, &self.claims, now).is_only_expired();
+        let is_in_grace = is_only_expired && policy.too_late_by(&self.claims, now)? <= grace;
+        is_in_grace.then_some(ExpiredJwt(self))
     }
 
     /// The header.
@@ -156,77 +167,9 @@ impl<'b> VerifiedJwt<'b> {
     }
 }
 
-/// A token that is authentic and fails a policy.
-///
-/// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
-/// use countersign::UnixTime;
-///
-/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
-/// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_229_300)).unwrap_err();
-///
-/// assert_eq!(unfit.to_string(), "the token is authentic but not fit: refused: exp");
-/// assert!(unfit.into_expired(60).is_err()); // 71 seconds too late
-/// assert_eq!(unfit.into_expired(600).unwrap().claims().subject().unwrap(), "alice");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[doc(alias = "ValidationError")]
-#[derive(Clone, Copy)]
-pub struct PolicyError<'b> {
-    token: AuthenticJwt<'b>,
-    failed: FailedChecks,
-    /// Seconds, if its age is all that is wrong.
-    expired_for: Option<u64>,
-}
-
-impl<'b> PolicyError<'b> {
-    /// All checks that failed.
-    #[must_use]
-    pub const fn failed_checks(&self) -> FailedChecks {
-        self.failed
-    }
-
-    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included).
-    ///
-    /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
-    ///
-    /// # Errors
-    /// Itself, if anything else failed or it comes too late.
-    #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn into_expired(self, grace: u64) -> Result<ExpiredJwt<'b>, Self> {
-        match self.expired_for {
-            Some(late) if late <= grace => Ok(ExpiredJwt(self.token)),
-            _ => Err(self),
-        }
-    }
-}
-
-impl fmt::Debug for PolicyError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyError").field("failed", &self.failed).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for PolicyError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the token is authentic but not fit: {}", self.failed)
-    }
-}
-
-impl core::error::Error for PolicyError<'_> {}
-
-impl From<PolicyError<'_>> for Refusal {
-    fn from(unfit: PolicyError<'_>) -> Self {
-        Self::Claims(unfit.failed)
-    }
-}
-
 /// An authentic token that has expired and is otherwise in order: enough to start a refresh, not to be admitted.
 ///
-/// Made by [`PolicyError::into_expired`], which has the example.
+/// Made by [`AuthenticJwt::check_expired`]; [`PolicyError`] has the example.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpiredJwt<'b>(AuthenticJwt<'b>);
 

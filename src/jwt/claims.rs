@@ -2,10 +2,10 @@
 
 use super::date;
 use super::registered::RegisteredClaim;
-#[cfg(feature = "serde")]
-use crate::Result;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_in_place;
+#[cfg(feature = "serde")]
+use crate::error::ClaimError;
 use crate::json::{self, JsonStr, Object, Shape, word};
 use crate::shown::Shown;
 use core::fmt::{self, Display};
@@ -169,8 +169,8 @@ impl<'b> Claims<'b> {
     /// # Errors
     /// [`Error::InvalidClaims`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "std")]
-    pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T> {
-        Ok(json::typed::read::<json::typed::Std, T>(self.object.text)?)
+    pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
+        json::typed::read::<json::typed::Std, T>(self.object.text)
     }
 
     /// Reads claims into a type of yours, by `serde-json-core`: without a heap, the same on a device as on a server.
@@ -209,8 +209,8 @@ impl<'b> Claims<'b> {
     /// # Errors
     /// [`Error::InvalidClaims`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "serde")]
-    pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T> {
-        Ok(json::typed::read::<json::typed::Core, T>(self.object.text)?)
+    pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
+        json::typed::read::<json::typed::Core, T>(self.object.text)
     }
 
     /// True if a claim is there, of whatever type.

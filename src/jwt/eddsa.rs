@@ -15,7 +15,7 @@ use ed25519_dalek::{Signature, Signer};
 /// let token = JwtBuilder::new().subject("alice").sign(&signer, &mut out)?;
 /// let token = UnverifiedJwt::parse(token.as_bytes())?;
 /// assert!(token.authenticate(&signer.verifying_key(), &mut [0; 192]).is_ok());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct EdDsaVerifyingKey(ed25519_dalek::VerifyingKey);

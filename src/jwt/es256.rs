@@ -18,7 +18,7 @@ use p256::ecdsa::{self, Signature};
 /// let token = JwtBuilder::new().subject("alice").sign(&signer, &mut out)?;
 /// let token = UnverifiedJwt::parse(token.as_bytes())?;
 /// assert!(token.authenticate(&signer.verifying_key(), &mut [0; 192]).is_ok());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Es256VerifyingKey(ecdsa::VerifyingKey);

@@ -88,7 +88,7 @@ impl<'b> Header<'b> {
     }
 
     /// The value of a parameter as JSON, normalised: what a critical one that the caller
-    /// [with_known_crit](super::Policy::with_known_crit) says. `alg` is not among them.
+    /// [acts upon](super::Policy::with_known_crit) says. `alg` is not among them.
     #[must_use]
     pub fn get_json(&self, name: &str) -> Option<&'b str> {
         match self.0 {

@@ -2,6 +2,7 @@
 
 use super::authentic::{AuthenticJws, AuthenticJwt, VerifiedJwt};
 use super::claims::Claims;
+use super::error::JwtError;
 use super::header::Header;
 use super::unverified::UnverifiedJwt;
 #[cfg(feature = "eddsa")]
@@ -11,7 +12,7 @@ use super::{Es256SigningKey, Es256VerifyingKey};
 use super::{Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, JwtBuilder, Policy};
 use crate::cursor::copy;
 use crate::shown::Shown;
-use crate::{ClockReading, Error, Refusal, Result, UnixTime};
+use crate::{ClockError, ClockReading, Error, Result, UnixTime};
 use core::fmt;
 
 /// Bytes of the longest key id.
@@ -138,8 +139,8 @@ from_key! {
 /// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeySet::set_signing_key`].
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
-/// use countersign::{Refusal, UnixTime};
+/// use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
+/// use countersign::{ClockError, UnixTime};
 ///
 /// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
 /// let mut keys = KeySet::<1>::new();
@@ -149,8 +150,8 @@ from_key! {
 /// let token = keys.sign(&JwtBuilder::new().expires_at(UnixTime::from_secs(1_800_000_000)), &mut out)?;
 /// let at = |now| keys.verify(token.as_bytes(), &Policy::new(0), UnixTime::from_secs(now), &mut [0; 192]).err();
 /// assert_eq!(at(1_769_903_999), None);
-/// assert_eq!(at(1_769_904_000), Some(Refusal::Invalid));
-/// assert_eq!(at(0), Some(Refusal::NoClock));
+/// assert_eq!(at(1_769_904_000), Some(JwtError::Invalid));
+/// assert_eq!(at(0), Some(JwtError::Clock(ClockError::NotSet)));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -171,7 +172,7 @@ impl ValidityPeriod {
     }
 
     /// A clock is not asked for a key that never begins or ends.
-    fn check_clock(self, now: ClockReading) -> Result<(), Refusal> {
+    fn check_clock(self, now: ClockReading) -> Result<(), ClockError> {
         if self == Self::ALWAYS { Ok(()) } else { now.time().map(drop) }
     }
 }
@@ -312,7 +313,7 @@ impl<const N: usize> KeySet<N> {
     /// Verifies a token and makes every check of a policy.
     ///
     /// # Errors
-    /// [`Refusal`]; use [`authenticate`](KeySet::authenticate) to tell an expired token that is otherwise in order.
+    /// [`JwtError`]; use [`authenticate`](KeySet::authenticate) to tell an expired token that is otherwise in order.
     #[doc(alias = "decode")]
     pub fn verify<'b>(
         &self,
@@ -320,25 +321,25 @@ impl<const N: usize> KeySet<N> {
         policy: &Policy<'_>,
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<VerifiedJwt<'b>, Refusal> {
-        let token = UnverifiedJwt::parse(token).map_err(|_| Refusal::Invalid)?;
+    ) -> Result<VerifiedJwt<'b>, JwtError> {
+        let token = UnverifiedJwt::parse(token)?;
         let now = now.into();
-        self.authenticate(&token, now, scratch)?.check(policy, now).map_err(Refusal::from)
+        Ok(self.authenticate(&token, now, scratch)?.check(policy, now)?)
     }
 
     /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`Refusal::NoClock`] or
-    /// [`Refusal::ClockRollback`] if the key has a [`ValidityPeriod`] and `now` is no usable time.
+    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`JwtError::Clock(ClockError::NotSet)`] or
+    /// [`JwtError::Clock(ClockError::SteppedBack)`] if the key has a [`ValidityPeriod`] and `now` is no usable time.
     pub fn authenticate<'b>(
         &self,
         token: &UnverifiedJwt<'_>,
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<AuthenticJwt<'b>, Refusal> {
+    ) -> Result<AuthenticJwt<'b>, JwtError> {
         let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
-        let claims = Claims::decode(payload).ok_or(Refusal::Invalid)?;
+        let claims = Claims::decode(payload).ok_or(JwtError::Invalid)?;
         Ok(AuthenticJwt { header, claims })
     }
 
@@ -352,9 +353,9 @@ impl<const N: usize> KeySet<N> {
         with_known_crit: &[&str],
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<AuthenticJws<'b>, Refusal> {
+    ) -> Result<AuthenticJws<'b>, JwtError> {
         let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
-        AuthenticJws::decode(header, payload, with_known_crit).ok_or(Refusal::Invalid)
+        AuthenticJws::decode(header, payload, with_known_crit).ok_or(JwtError::Invalid)
     }
 
     /// The header, read, and the payload, still as text, of a token that a key of the set has signed.
@@ -363,17 +364,17 @@ impl<const N: usize> KeySet<N> {
         token: &UnverifiedJwt<'_>,
         now: ClockReading,
         scratch: &'b mut [u8],
-    ) -> Result<(Header<'b>, &'b mut [u8]), Refusal> {
+    ) -> Result<(Header<'b>, &'b mut [u8]), JwtError> {
         if token.header().len() > MAX_HEADER {
-            return Err(Refusal::Invalid);
+            return Err(JwtError::Invalid);
         }
         let (header, payload) = token.split_scratch(scratch)?;
         copy(token.header(), header);
         copy(token.payload(), payload);
-        let header = Header::read(header).ok_or(Refusal::Invalid)?;
+        let header = Header::read(header).ok_or(JwtError::Invalid)?;
         let signer = self.entries.iter().find(|entry| entry.has_signed(token, &header, now));
         // The signature first: who forges learns nothing about this clock.
-        signer.ok_or(Refusal::Invalid)?.validity.check_clock(now)?;
+        signer.ok_or(JwtError::Invalid)?.validity.check_clock(now)?;
         Ok((header, payload))
     }
 }

@@ -11,14 +11,14 @@ use std::sync::Arc;
 ///
 /// ```
 /// use countersign::jwt::{Hs256Key, JwtBuilder, OwnedJwt, Policy, UnverifiedJwt};
-/// use countersign::{Refusal, UnixTime};
+/// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
 /// let builder = JwtBuilder::new().subject("alice").key_id("2026-01").expires_at(UnixTime::from_secs(1_767_229_200));
 /// let token = builder.sign(&key, &mut out)?;
 /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let verified = authentic.check(&Policy::new(0), UnixTime::from_secs(1_767_225_600)).map_err(Refusal::from)?;
+/// let verified = authentic.check(&Policy::new(0), UnixTime::from_secs(1_767_225_600))?;
 /// let owned = OwnedJwt::from(verified);
 /// assert_eq!(owned.claims().subject().unwrap(), "alice");
 /// assert_eq!(owned.header().key_id().unwrap(), "2026-01");

@@ -1,9 +1,10 @@
 //! What a verifier asks of a token (RFC 8725 sections 3.8 to 3.12).
 
-use super::authentic::AuthenticJwt;
-use super::claims::Audience;
+use super::claims::{Audience, Claims};
 use super::date::{self, Round};
-use super::registered::{FailedChecks, RegisteredClaim, RegisteredClaims};
+use super::failed::FailedChecks;
+use super::header::Header;
+use super::registered::{RegisteredClaim, RegisteredClaims};
 use crate::json::JsonStr;
 use crate::{ClockReading, UnixTime};
 
@@ -95,7 +96,7 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// Critical header parameters that the caller itself with_known_crit and acts upon: reads by [`Header::get_json`](super::Header::get_json)
+    /// Critical header parameters that the caller itself understands and acts upon: reads by [`Header::get_json`](super::Header::get_json)
     /// once the check has passed. All others, and `b64` in any case, are refused. This crate writes no `crit` itself.
     #[doc(alias = "crit")]
     #[must_use]
@@ -137,26 +138,26 @@ impl<'a> Policy<'a> {
 
     /// Makes every check and gathers what failed. Never inlined, so that the stack that it takes is given back.
     #[inline(never)]
-    pub(super) fn judge(&self, token: &AuthenticJwt<'_>, now: ClockReading) -> FailedChecks {
+    pub(super) fn judge(&self, header: &Header<'_>, claims: &Claims<'_>, now: ClockReading) -> FailedChecks {
         let now = now.time().ok();
         let mut failed = FailedChecks::default();
         for claim in RegisteredClaim::ALL {
-            match token.claims.value(claim).map(|value| self.judge_claim(claim, value, now)) {
-                Some(Found::Fine) => {}
+            match claims.value(claim).map(|value| self.judge_claim(claim, value, now)) {
+                Some(Verdict::Fine) => {}
                 None if !self.required.contains(claim) => {}
                 None => failed.missing = failed.missing.with(claim),
-                Some(Found::Mistyped) => failed.wrong_type = failed.wrong_type.with(claim),
-                Some(Found::Refused) => failed.mismatched = failed.mismatched.with(claim),
-                Some(Found::TooOld) => failed.too_old = true,
-                Some(Found::Untimely) => failed.clock_unusable = true,
+                Some(Verdict::WrongType) => failed.wrong_type = failed.wrong_type.with(claim),
+                Some(Verdict::Mismatched) => failed.mismatched = failed.mismatched.with(claim),
+                Some(Verdict::TooOld) => failed.too_old = true,
+                Some(Verdict::Untimely) => failed.clock_unusable = true,
             }
         }
-        failed.wrong_typ = self.typ.is_some_and(|typ| !token.header.typ_is(typ));
-        failed.unknown_crit = !token.header.crit_is_understood(self.crit);
+        failed.wrong_typ = self.typ.is_some_and(|typ| !header.typ_is(typ));
+        failed.unknown_crit = !header.crit_is_understood(self.crit);
         failed
     }
 
-    fn judge_claim(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Found {
+    fn judge_claim(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Verdict {
         let is_fine = match claim {
             RegisteredClaim::Issuer => text_is(value, self.issuer),
             RegisteredClaim::Subject => text_is(value, self.subject),
@@ -167,21 +168,21 @@ impl<'a> Policy<'a> {
                 return self.judge_date(claim, value, now);
             }
         };
-        is_fine.map_or(Found::Mistyped, Found::fine_if)
+        is_fine.map_or(Verdict::WrongType, Verdict::fine_if)
     }
 
-    fn judge_date(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Found {
-        let Some(date) = date::parse(value, date::rounding(claim)) else { return Found::Mistyped };
+    fn judge_date(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Verdict {
+        let Some(date) = date::parse(value, date::rounding(claim)) else { return Verdict::WrongType };
         if claim == RegisteredClaim::IssuedAt && !self.refuses_future {
             // There is nothing else to say of it than that it is a date.
-            return Found::Fine;
+            return Verdict::Fine;
         }
-        let Some(now) = now else { return Found::Untimely };
+        let Some(now) = now else { return Verdict::Untimely };
         match claim {
             // "The current date/time MUST be before" it (RFC 7519 section 4.1.4).
-            RegisteredClaim::ExpirationTime => Found::fine_if(self.overdue(date, now) == 0),
-            RegisteredClaim::IssuedAt if self.over_age(value, now) > 0 => Found::TooOld,
-            _ => Found::fine_if(date.as_secs() <= self.latest(now)),
+            RegisteredClaim::ExpirationTime => Verdict::fine_if(self.overdue(date, now) == 0),
+            RegisteredClaim::IssuedAt if self.over_age(value, now) > 0 => Verdict::TooOld,
+            _ => Verdict::fine_if(date.as_secs() <= self.latest(now)),
         }
     }
 
@@ -210,26 +211,26 @@ impl<'a> Policy<'a> {
     }
 
     /// For how many seconds a token is too old, by its `exp` or by `max_age`; `None` if that cannot be told.
-    pub(super) fn too_late_by(&self, token: &AuthenticJwt<'_>, now: ClockReading) -> Option<u64> {
+    pub(super) fn too_late_by(&self, claims: &Claims<'_>, now: ClockReading) -> Option<u64> {
         let now = now.time().ok()?;
-        let overdue = token.claims.expires_at().map_or(0, |exp| self.overdue(exp, now));
-        Some(overdue.max(token.claims.value(RegisteredClaim::IssuedAt).map_or(0, |iat| self.over_age(iat, now))))
+        let overdue = claims.expires_at().map_or(0, |exp| self.overdue(exp, now));
+        Some(overdue.max(claims.value(RegisteredClaim::IssuedAt).map_or(0, |iat| self.over_age(iat, now))))
     }
 }
 
 /// What there is to say of one claim.
-enum Found {
+enum Verdict {
     Fine,
-    Mistyped,
-    Refused,
+    WrongType,
+    Mismatched,
     TooOld,
     /// It would have to be compared with a time that nobody knows.
     Untimely,
 }
 
-impl Found {
+impl Verdict {
     const fn fine_if(is_fine: bool) -> Self {
-        if is_fine { Self::Fine } else { Self::Refused }
+        if is_fine { Self::Fine } else { Self::Mismatched }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every check that a token has failed, in four bytes.
+//! The registered claims, and sets of them.
 
 use core::fmt;
 
@@ -107,6 +107,11 @@ impl RegisteredClaims {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
+
+    /// The claims that are in one of both.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 impl fmt::Debug for RegisteredClaims {
@@ -121,82 +126,6 @@ impl fmt::Display for RegisteredClaims {
         for claim in RegisteredClaim::ALL.into_iter().filter(|claim| self.contains(*claim)) {
             write!(f, "{separator}{}", claim.name())?;
             separator = " ";
-        }
-        Ok(())
-    }
-}
-
-/// All checks that an authentic token has failed, together: for the operator. The peer learns whether it has expired and nothing else.
-///
-/// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
-/// use countersign::UnixTime;
-///
-/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
-/// let claims = JwtBuilder::new().issuer("https://elsewhere.example").expires_at(UnixTime::from_secs(1_767_225_600));
-/// # let token = claims.sign(&key, &mut out)?;
-/// let token = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let policy = Policy::new(30).issuer("https://issuer.example").audience("api").typ("at+jwt");
-/// let unfit = token.check(&policy, UnixTime::from_secs(1_767_229_200)).unwrap_err();
-/// assert_eq!(unfit.failed_checks().to_string(), "missing: aud; refused: iss exp; typ");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub struct FailedChecks {
-    /// Asked for and not there.
-    pub missing: RegisteredClaims,
-    /// There, but of another JSON type, or no date.
-    pub wrong_type: RegisteredClaims,
-    /// There, but not what the policy asks: another issuer, subject or audience, expired, not yet valid, issued in the future.
-    pub mismatched: RegisteredClaims,
-    /// Older than the policy's `max_age`.
-    pub too_old: bool,
-    /// The header parameter `typ` is not the one asked for.
-    pub wrong_typ: bool,
-    /// The header parameter `crit` names something that the caller does not understand, or is malformed.
-    pub unknown_crit: bool,
-    /// A claim had to be compared with the time, and the verifier's own clock is not set or has stepped back.
-    pub clock_unusable: bool,
-}
-
-impl FailedChecks {
-    /// True if no check has failed.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        let claims = self.missing.0 | self.wrong_type.0 | self.mismatched.0;
-        claims == 0 && !(self.too_old | self.wrong_typ | self.unknown_crit | self.clock_unusable)
-    }
-
-    /// True if age is all that is wrong: a newer token of the same kind would pass.
-    #[must_use]
-    pub const fn is_only_expired(self) -> bool {
-        let is_expired = self.too_old || self.mismatched.contains(RegisteredClaim::ExpirationTime);
-        is_expired
-            && Self { too_old: false, mismatched: self.mismatched.without(RegisteredClaim::ExpirationTime), ..self }
-                .is_empty()
-    }
-}
-
-impl fmt::Display for FailedChecks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        let sets = [("missing", self.missing), ("of a wrong type", self.wrong_type), ("refused", self.mismatched)];
-        for (name, set) in sets.into_iter().filter(|(_, set)| !set.is_empty()) {
-            write!(f, "{separator}{name}: {set}")?;
-            separator = "; ";
-        }
-        let flags = [
-            ("older than max_age", self.too_old),
-            ("typ", self.wrong_typ),
-            ("crit", self.unknown_crit),
-            ("the verifier's clock", self.clock_unusable),
-        ];
-        for (name, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
-            write!(f, "{separator}{name}")?;
-            separator = "; ";
         }
         Ok(())
     }

@@ -3,9 +3,10 @@
 use super::VerifyingKey;
 use super::algorithm::OwnHeader;
 use super::authentic::{AuthenticJws, AuthenticJwt};
+use super::error::JwtError;
 use super::header::Header;
 use crate::cursor::copy;
-use crate::{Error, Refusal, Result, scan};
+use crate::scan;
 use core::fmt;
 
 /// Characters of the longest token that is looked at.
@@ -19,7 +20,7 @@ pub const MAX_JWT_LEN: usize = 65_535;
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let token = UnverifiedJwt::parse(b"eyJhbGciOiJub25lIn0.e30.")?;
 /// assert!(token.authenticate(&key, &mut [0; 64]).is_err());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "jws")]
 #[doc(alias = "bearer")]
@@ -34,9 +35,9 @@ impl<'t> UnverifiedJwt<'t> {
     /// Finds the first dot and the last. Another one in between is no base64url, and so refused with the payload.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for fewer than two dots, an empty header, or more than [`MAX_JWT_LEN`] characters.
+    /// [`JwtError::Invalid`] for fewer than two dots, an empty header, or more than [`MAX_JWT_LEN`] characters.
     #[doc(alias = "decode")]
-    pub fn parse(text: &'t [u8]) -> Result<Self> {
+    pub fn parse(text: &'t [u8]) -> Result<Self, JwtError> {
         Self::parse_with_max_len(text, MAX_JWT_LEN)
     }
 
@@ -44,12 +45,12 @@ impl<'t> UnverifiedJwt<'t> {
     ///
     /// # Errors
     /// As [`parse`](UnverifiedJwt::parse).
-    pub fn parse_with_max_len(text: &'t [u8], max_len: usize) -> Result<Self> {
+    pub fn parse_with_max_len(text: &'t [u8], max_len: usize) -> Result<Self, JwtError> {
         if text.len() > max_len.min(MAX_JWT_LEN) {
-            return Err(Error::Malformed);
+            return Err(JwtError::Invalid);
         }
-        let first = scan::find(text, b'.').filter(|first| *first > 0).ok_or(Error::Malformed)?;
-        let last = scan::find_last(text, b'.').filter(|last| *last > first).ok_or(Error::Malformed)?;
+        let first = scan::find(text, b'.').filter(|first| *first > 0).ok_or(JwtError::Invalid)?;
+        let last = scan::find_last(text, b'.').filter(|last| *last > first).ok_or(JwtError::Invalid)?;
         Ok(Self { text, header_len: first, payload_len: last.saturating_sub(first).saturating_sub(1) })
     }
 
@@ -62,13 +63,13 @@ impl<'t> UnverifiedJwt<'t> {
     /// Verifies the signature under a key, then decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything about the token; [`Refusal::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len).
+    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len).
     #[doc(alias = "verify")]
     pub fn authenticate<'b, K: VerifyingKey>(
         &self,
         key: &K,
         scratch: &'b mut [u8],
-    ) -> Result<AuthenticJwt<'b>, Refusal> {
+    ) -> Result<AuthenticJwt<'b>, JwtError> {
         let (header, payload) = self.verified_parts(key, scratch)?;
         AuthenticJwt::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
     }
@@ -84,27 +85,27 @@ impl<'t> UnverifiedJwt<'t> {
         key: &K,
         with_known_crit: &[&str],
         scratch: &'b mut [u8],
-    ) -> Result<AuthenticJws<'b>, Refusal> {
+    ) -> Result<AuthenticJws<'b>, JwtError> {
         let (header, payload) = self.verified_parts(key, scratch)?;
-        let header = Header::of_key(OwnHeader::<K>::TEXT, K::ALG, header).ok_or(Refusal::Invalid)?;
-        AuthenticJws::decode(header, payload, with_known_crit).ok_or(Refusal::Invalid)
+        let header = Header::of_key(OwnHeader::<K>::TEXT, K::ALG, header).ok_or(JwtError::Invalid)?;
+        AuthenticJws::decode(header, payload, with_known_crit).ok_or(JwtError::Invalid)
     }
 
     /// Header and payload in `scratch`, still as text, after the signature was found good.
-    fn verified_parts<'b, K: VerifyingKey>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
+    fn verified_parts<'b, K: VerifyingKey>(&self, key: &K, scratch: &'b mut [u8]) -> Result<Parts<'b>, JwtError> {
         let (header, payload) = self.split_scratch(scratch)?;
         if !self.is_signed_by(key) {
-            return Err(Refusal::Invalid);
+            return Err(JwtError::Invalid);
         }
         copy(self.header(), header);
         copy(self.payload(), payload);
         Ok((header, payload))
     }
 
-    pub(super) fn split_scratch<'b>(&self, scratch: &'b mut [u8]) -> Result<Parts<'b>, Refusal> {
+    pub(super) fn split_scratch<'b>(&self, scratch: &'b mut [u8]) -> Result<Parts<'b>, JwtError> {
         let needed = self.scratch_len();
         let parts = scratch.get_mut(..needed).and_then(|all| all.split_at_mut_checked(self.header_len));
-        parts.ok_or(Refusal::TooLong { needed })
+        parts.ok_or(JwtError::TooLong { needed })
     }
 
     pub(super) fn header(&self) -> &'t [u8] {
@@ -134,7 +135,7 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, authenticate_in_place};
-/// use countersign::{Refusal, UnixTime};
+/// use countersign::UnixTime;
 ///
 /// const POLICY: Policy<'_> = Policy::new(0);
 ///
@@ -143,23 +144,23 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 /// let mut buffer = [0; 128];
 /// let len = JwtBuilder::new().expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut buffer)?.len();
 ///
-/// let verified = authenticate_in_place(&key, &mut buffer[..len])?.check(&POLICY, now).map_err(Refusal::from)?;
+/// let verified = authenticate_in_place(&key, &mut buffer[..len])?.check(&POLICY, now)?;
 /// assert_eq!(verified.claims().as_json(), r#"{"exp":1767229200}"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// [`Refusal::Invalid`] for everything about the token. The buffer is as it was unless the signature was good.
+/// [`JwtError::Invalid`] for everything about the token. The buffer is as it was unless the signature was good.
 #[doc(alias = "verify")]
 #[doc(alias = "decode")]
-pub fn authenticate_in_place<'b, K: VerifyingKey>(key: &K, buf: &'b mut [u8]) -> Result<AuthenticJwt<'b>, Refusal> {
-    let token = UnverifiedJwt::parse(buf).map_err(|_| Refusal::Invalid)?;
+pub fn authenticate_in_place<'b, K: VerifyingKey>(key: &K, buf: &'b mut [u8]) -> Result<AuthenticJwt<'b>, JwtError> {
+    let token = UnverifiedJwt::parse(buf)?;
     if !token.is_signed_by(key) {
-        return Err(Refusal::Invalid);
+        return Err(JwtError::Invalid);
     }
     let UnverifiedJwt { header_len, payload_len, .. } = token;
-    let (header, rest) = buf.split_at_mut_checked(header_len).ok_or(Refusal::Invalid)?;
-    let payload = rest.get_mut(1..).and_then(|rest| rest.get_mut(..payload_len)).ok_or(Refusal::Invalid)?;
+    let (header, rest) = buf.split_at_mut_checked(header_len).ok_or(JwtError::Invalid)?;
+    let payload = rest.get_mut(1..).and_then(|rest| rest.get_mut(..payload_len)).ok_or(JwtError::Invalid)?;
     AuthenticJwt::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
 }
 

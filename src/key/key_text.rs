@@ -133,7 +133,7 @@ impl KeyText {
     /// let line = text.encode(&mut out)?;
     /// let read = KeyText::parse(KeyRole::Device, line.as_bytes())?;
     /// assert_eq!((read.slot, read.key.expose_secret()), (7, text.key.expose_secret()));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

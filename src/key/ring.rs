@@ -129,8 +129,8 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// # let profile = Profile::new("mqtt")?;
     /// # let ring = KeyRing::<_, 2>::new(3, MacKey::new(b"an obvious test key of 32 bytes!")?);
     /// let (slot, key) = ring.current();
-    /// let draft = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).key_slot(slot);
-    /// assert!(draft.mint_text_heapless::<64>(&profile, key)?.contains(".k_3."));
+    /// let builder = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).key_slot(slot);
+    /// assert!(builder.mint_text_heapless::<64>(&profile, key)?.contains(".k_3."));
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]

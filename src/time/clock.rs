@@ -1,7 +1,6 @@
 //! The verifier's own clock: not set, set, or stepped back (FORMAT section 5 step 7, section 8).
 
-use super::UnixTime;
-use crate::Refusal;
+use super::{ClockError, UnixTime};
 
 /// What a verifier's clock said, and whether that can be used. Made from a [`UnixTime`] or by a [`MonotonicClock`].
 ///
@@ -15,25 +14,25 @@ use crate::Refusal;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClockReading {
     raw: UnixTime,
-    fault: Option<Refusal>,
+    fault: Option<ClockError>,
 }
 
 impl ClockReading {
     /// The time to judge by.
     ///
     /// ```
-    /// use countersign::{MonotonicClock, Refusal, UnixTime};
+    /// use countersign::{MonotonicClock, ClockError, UnixTime};
     ///
     /// let mut clock = MonotonicClock::new(60);
-    /// assert_eq!(clock.read(UnixTime::UNSET).time(), Err(Refusal::NoClock));
+    /// assert_eq!(clock.read(UnixTime::UNSET).time(), Err(ClockError::NotSet));
     /// assert!(clock.read(UnixTime::from_secs(1_767_225_600)).time().is_ok());
-    /// assert_eq!(clock.read(UnixTime::from_secs(1_767_222_000)).time(), Err(Refusal::ClockRollback));
+    /// assert_eq!(clock.read(UnixTime::from_secs(1_767_222_000)).time(), Err(ClockError::SteppedBack));
     /// ```
     ///
     /// # Errors
-    /// [`Refusal::NoClock`] outside 1 000 000 001 to 9 999 999 999, [`Refusal::ClockRollback`] from a [`MonotonicClock`]
+    /// [`ClockError::NotSet`] outside 1 000 000 001 to 9 999 999 999, [`ClockError::SteppedBack`] from a [`MonotonicClock`]
     /// that stepped back further than its hold.
-    pub fn time(self) -> Result<UnixTime, Refusal> {
+    pub fn time(self) -> Result<UnixTime, ClockError> {
         match self.fault {
             None => Ok(self.raw),
             Some(fault) => Err(fault),
@@ -62,7 +61,7 @@ impl ClockReading {
 
 impl From<UnixTime> for ClockReading {
     fn from(time: UnixTime) -> Self {
-        Self { raw: time, fault: (!time.is_set()).then_some(Refusal::NoClock) }
+        Self { raw: time, fault: (!time.is_set()).then_some(ClockError::NotSet) }
     }
 }
 
@@ -71,13 +70,13 @@ impl From<UnixTime> for ClockReading {
 /// Keep [`high_water_mark`](MonotonicClock::high_water_mark) over a restart, and a clock that was set back meanwhile is noticed too.
 ///
 /// ```
-/// use countersign::{MonotonicClock, Refusal, UnixTime};
+/// use countersign::{MonotonicClock, ClockError, UnixTime};
 ///
 /// let mut clock = MonotonicClock::new(60);
 /// let at = UnixTime::from_secs;
 /// assert_eq!(clock.read(at(1_767_225_600)).time(), Ok(at(1_767_225_600)));
 /// assert_eq!(clock.read(at(1_767_225_541)).time(), Ok(at(1_767_225_600))); // held
-/// assert_eq!(clock.read(at(1_767_225_539)).time(), Err(Refusal::ClockRollback));
+/// assert_eq!(clock.read(at(1_767_225_539)).time(), Err(ClockError::SteppedBack));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct MonotonicClock {
@@ -89,11 +88,11 @@ impl MonotonicClock {
     /// A clock that tolerates steps back of up to `hold` seconds.
     ///
     /// ```
-    /// use countersign::{MonotonicClock, Refusal, UnixTime};
+    /// use countersign::{MonotonicClock, ClockError, UnixTime};
     ///
     /// let mut strict = MonotonicClock::new(0);
     /// strict.read(UnixTime::from_secs(1_767_225_600));
-    /// assert_eq!(strict.read(UnixTime::from_secs(1_767_225_599)).time(), Err(Refusal::ClockRollback));
+    /// assert_eq!(strict.read(UnixTime::from_secs(1_767_225_599)).time(), Err(ClockError::SteppedBack));
     /// ```
     #[must_use]
     pub const fn new(hold: u64) -> Self {
@@ -103,12 +102,12 @@ impl MonotonicClock {
     /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
     ///
     /// ```
-    /// use countersign::{MonotonicClock, Refusal, UnixTime};
+    /// use countersign::{MonotonicClock, ClockError, UnixTime};
     ///
     /// let kept = UnixTime::from_secs(1_767_225_600);
     /// let mut clock = MonotonicClock::resume_from(60, kept);
     /// let a_day_before = UnixTime::from_secs(1_767_139_200);
-    /// assert_eq!(clock.read(a_day_before).time(), Err(Refusal::ClockRollback));
+    /// assert_eq!(clock.read(a_day_before).time(), Err(ClockError::SteppedBack));
     /// assert_eq!(MonotonicClock::resume_from(60, UnixTime::UNSET).high_water_mark(), None);
     /// ```
     #[must_use]
@@ -154,6 +153,6 @@ impl MonotonicClock {
         let highest = self.highest.map_or(raw, |highest| highest.max(raw));
         self.highest = Some(highest);
         let back = highest.as_secs().saturating_sub(raw.as_secs());
-        ClockReading { raw: highest, fault: (back > self.hold).then_some(Refusal::ClockRollback) }
+        ClockReading { raw: highest, fault: (back > self.hold).then_some(ClockError::SteppedBack) }
     }
 }

@@ -15,9 +15,9 @@ use core::ops::Deref;
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// // Of the year 2001, and authentic all the same: a policy has to refuse it.
 /// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
-/// let token = UnverifiedToken::parse_binary(&old, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+/// let token = UnverifiedToken::parse_binary(&old, None)?.authenticate(&profile, &key, Channel::NONE)?;
 /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_000_000_001)));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct AuthenticToken<'a> {
@@ -34,9 +34,9 @@ impl<'a> AuthenticToken<'a> {
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.kind(), TokenKind::Sequence); // no age: ask for its counter
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn kind(&self) -> TokenKind {
@@ -51,9 +51,9 @@ impl<'a> AuthenticToken<'a> {
     /// // Detached: the uid was not sent, the channel named it, and the sign confirms it.
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).detached().mint_binary_heapless::<64>(&profile, &key)?;
     /// let mqtt = Channel { uid: Some(b"dev-7"), binding: b"" };
-    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, mqtt).unwrap();
+    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, mqtt)?;
     /// assert_eq!(token.uid(), b"dev-7");
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn uid(&self) -> &'a [u8] {
@@ -72,9 +72,9 @@ impl<'a> AuthenticToken<'a> {
     /// # use countersign::{key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
-    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!((token.counter(), token.issued_at()), (Some(42), None));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn counter(&self) -> Option<u64> {
@@ -86,12 +86,12 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     /// # use countersign::{key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let draft = TokenBuilder::sequence(b"dev-7", 42).key_slot(0);
-    /// # let binary = draft.params(&[("fw", b"1.2.3")]).mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// # let builder = TokenBuilder::sequence(b"dev-7", 42).key_slot(0);
+    /// # let binary = builder.params(&[("fw", b"1.2.3")]).mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice()));
     /// assert_eq!(token.params().get("k"), Some(b"0".as_slice())); // a number travels as its digits
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn params(&self) -> Params<'a> {
@@ -103,11 +103,11 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.nonce(), Some(b"boot 41".as_slice()));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn nonce(&self) -> Option<&'a [u8]> {
@@ -119,12 +119,12 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.sequence_number(), Some(42));
     /// assert_eq!(token.counter(), None); // that is a Sequence token's
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn sequence_number(&self) -> Option<u64> {
@@ -140,9 +140,9 @@ impl<'a> AuthenticToken<'a> {
     /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
     /// # let mut scratch = [0; 64];
     /// # let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?;
-    /// # let token = token.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// # let token = token.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.epoch(), Some(3));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
@@ -155,11 +155,11 @@ impl<'a> AuthenticToken<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, ClockQuality, TokenBuilder, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
-    /// let draft = TokenBuilder::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE).unwrap();
+    /// let builder = TokenBuilder::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert!(token.clock_quality() < Some(ClockQuality::Network)); // a guess, the device says
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn clock_quality(&self) -> Option<ClockQuality> {
@@ -172,14 +172,14 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken, transcode}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let text = draft.mint_text_heapless::<64>(&profile, &key)?;
+    /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// let binary = transcode::text_to_binary_heapless::<64>(text.as_bytes())?;
     /// # let mut scratch = [0; 64];
     /// let one = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Channel::NONE);
     /// let other = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE);
     /// assert_eq!(one.unwrap().sign(), other.unwrap().sign()); // two forms, one token
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "tag")]
     #[doc(alias = "hmac")]

@@ -95,9 +95,9 @@ impl<'a> TokenBuilder<'a> {
     }
 
     pub(super) const fn answer(uid: &'a [u8], stamp: u64, proof: [u8; PROOF_LEN]) -> Self {
-        let mut draft = Self::new(TokenKind::Answer, uid, stamp);
-        draft.proof = Some(proof);
-        draft
+        let mut builder = Self::new(TokenKind::Answer, uid, stamp);
+        builder.proof = Some(proof);
+        builder
     }
 
     pub(super) const fn challenge(uid: &'a [u8], stamp: UnixTime) -> Self {
@@ -109,10 +109,10 @@ impl<'a> TokenBuilder<'a> {
     /// ```
     /// # use countersign::{Error, key::MacKey, token::{TokenBuilder, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::sequence(b"dev-7", 42);
-    /// let text = draft.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
+    /// let builder = TokenBuilder::sequence(b"dev-7", 42);
+    /// let text = builder.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
     /// assert!(text.starts_with("cs1s_dev-7.42.fw_7.site_berlin."));
-    /// let reserved = draft.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `key_slot`
+    /// let reserved = builder.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `key_slot`
     /// assert_eq!(reserved, Err(Error::ParamKey));
     /// # Ok::<(), Error>(())
     /// ```
@@ -146,9 +146,9 @@ impl<'a> TokenBuilder<'a> {
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile, SignLen}};
     /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// let radio = Profile::new("mqtt")?.with_sign_len(SignLen::N8);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short_stamp();
-    /// assert_eq!(draft.mint_binary_heapless::<11>(&radio, &key)?.len(), 11);
-    /// assert_eq!(draft.mint_text_heapless::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short_stamp();
+    /// assert_eq!(builder.mint_binary_heapless::<11>(&radio, &key)?.len(), 11);
+    /// assert_eq!(builder.mint_text_heapless::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]
@@ -176,8 +176,8 @@ impl<'a> TokenBuilder<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let mint = |nonce: &[u8]| draft.nonce(nonce).mint_binary_heapless::<64>(&profile, &key);
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let mint = |nonce: &[u8]| builder.nonce(nonce).mint_binary_heapless::<64>(&profile, &key);
     /// assert_ne!(mint(b"41")?, mint(b"42")?);
     /// # Ok::<(), countersign::Error>(())
     /// ```
@@ -210,10 +210,10 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Signs the draft and writes it as text into `out`; returns the used part. See [`TokenBuilder`].
+    /// Signs the token and writes it as text into `out`; returns the used part. See [`TokenBuilder`].
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the draft
+    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the token
     /// misses.
     #[doc(alias = "encode")]
     #[doc(alias = "sign")]
@@ -227,9 +227,9 @@ impl<'a> TokenBuilder<'a> {
     /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let (mut out, mut same) = ([0; 64], [0; 64]);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let bytes = draft.mint_text_bytes(&profile, &key, &mut out)?;
-    /// assert_eq!(bytes, draft.mint_text(&profile, &key, &mut same)?.as_bytes());
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let bytes = builder.mint_text_bytes(&profile, &key, &mut out)?;
+    /// assert_eq!(bytes, builder.mint_text(&profile, &key, &mut same)?.as_bytes());
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
@@ -246,14 +246,14 @@ impl<'a> TokenBuilder<'a> {
         })
     }
 
-    /// Signs the draft and writes it in binary form into `out`; returns the used part.
+    /// Signs the token and writes it in binary form into `out`; returns the used part.
     ///
     /// ```
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600));
-    /// assert_eq!(draft.mint_binary(&profile, &key, &mut [0; 39])?.len(), 39);
-    /// assert_eq!(draft.mint_binary(&profile, &key, &mut [0; 38]), Err(Error::BufferTooSmall { needed: 39 }));
+    /// let builder = TokenBuilder::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600));
+    /// assert_eq!(builder.mint_binary(&profile, &key, &mut [0; 39])?.len(), 39);
+    /// assert_eq!(builder.mint_binary(&profile, &key, &mut [0; 38]), Err(Error::BufferTooSmall { needed: 39 }));
     /// # Ok::<(), Error>(())
     /// ```
     ///
@@ -436,7 +436,7 @@ struct Numbers {
     sequence: Decimal,
 }
 
-/// Params of a draft in ascending order of their keys.
+/// Params of a token to be in ascending order of their keys.
 struct ParamList<'p>(heapless::Vec<(&'p str, &'p [u8]), MAX_PARAMS>);
 
 impl<'p> ParamList<'p> {

@@ -10,7 +10,7 @@ use crate::{Result, rules};
 /// let mut scratch = [0; 64];
 /// let question = UnverifiedToken::parse_text(b"cs1q_.1767225600.b74aaa7f3622d9cf", &mut scratch)?;
 /// assert_eq!(question.kind(), TokenKind::Challenge);
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

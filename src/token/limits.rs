@@ -31,12 +31,15 @@ pub const MAX_BINARY_LEN: usize = 1 + 1 + MAX_UID_LEN + 5 + 1 + MAX_PARAMS * MAX
 /// [`Verifier::verify_text`](super::Verifier::verify_text) needs when nothing lowers its cap.
 ///
 /// ```
-/// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier}};
+/// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{Channel, Profile, TokenError, Verifier}};
+/// use countersign::token::limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN};
+///
 /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
 /// # let verifier = Verifier::new(Profile::new("mqtt")?, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
-/// let mut scratch = [0; MAX_SCRATCH_LEN - 1];
-/// let verdict = verifier.verify_text(b"cs1_whatever", Channel::NONE, now, &mut scratch);
-/// assert_eq!(verdict, Err(Refusal::ScratchTooSmall { needed: MAX_SCRATCH_LEN }));
+/// let longest = [b'x'; MAX_TEXT_LEN];
+/// let verdict = |scratch: &mut [u8]| verifier.verify_text(&longest, Channel::NONE, now, scratch).err();
+/// assert_eq!(verdict(&mut [0; MAX_SCRATCH_LEN - 1]), Some(TokenError::TooLong { needed: MAX_SCRATCH_LEN }));
+/// assert_eq!(verdict(&mut [0; MAX_SCRATCH_LEN]), Some(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub const MAX_SCRATCH_LEN: usize = MAX_UID_LEN + MAX_PARAMS * MAX_WIRE_PARAM + 32;

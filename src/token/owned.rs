@@ -36,7 +36,7 @@ impl OwnedToken {
     /// The token itself.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Channel, Profile, Verifier, OwnedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, Verifier, OwnedToken}};
     /// # use countersign::{TimeWindow, token::{TokenBuilder, limits::MAX_SCRATCH_LEN}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);

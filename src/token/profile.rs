@@ -26,15 +26,15 @@ impl<'a> Profile<'a> {
     /// A profile for one purpose, with a sign of 16 bytes. A token for one purpose is never valid for another.
     ///
     /// ```
-    /// # use countersign::{Error, Refusal, UnixTime, TimeWindow, key::MacKey};
-    /// # use countersign::token::{Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier};
+    /// # use countersign::{Error, UnixTime, TimeWindow, key::MacKey};
+    /// # use countersign::token::{TokenError, Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier};
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
     /// # let window = TimeWindow { max_age: 300, max_future_skew: 60 };
     /// let (login, reset) = (Profile::new("shop/login")?, Profile::new("shop/reset")?);
     /// let text = TokenBuilder::time(b"alice", now).mint_text_heapless::<64>(&login, &key)?;
     /// let elsewhere = Verifier::new(reset, &key, window);
     /// let verdict = elsewhere.verify_text(text.as_bytes(), Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN]).err();
-    /// assert_eq!(verdict, Some(Refusal::Invalid));
+    /// assert_eq!(verdict, Some(TokenError::Invalid));
     /// assert_eq!(Profile::new("Shop Login"), Err(Error::InvalidName));
     /// # Ok::<(), Error>(())
     /// ```
@@ -63,9 +63,9 @@ impl<'a> Profile<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile, SignLen}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let long = draft.mint_text_heapless::<64>(&profile, &key)?;
-    /// let short = draft.mint_text_heapless::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let long = builder.mint_text_heapless::<64>(&profile, &key)?;
+    /// let short = builder.mint_text_heapless::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
     /// assert_eq!((long.len(), short.len()), (53, 37));
     /// assert!(!long.starts_with(short.as_str())); // the length is signed too: a long sign cut short is no short sign
     /// # Ok::<(), countersign::Error>(())
@@ -82,9 +82,9 @@ impl<'a> Profile<'a> {
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
     /// let one_shot = Profile::new("mqtt")?.with_max_mac_input_len(64);
-    /// let draft = TokenBuilder::time(b"dev-0123456789ab", now);
-    /// assert!(draft.mint_text_heapless::<64>(&one_shot, &key).is_ok());
-    /// let bound = draft.binding(b"a request hash of 32 bytes in it").mint_text_heapless::<64>(&one_shot, &key);
+    /// let builder = TokenBuilder::time(b"dev-0123456789ab", now);
+    /// assert!(builder.mint_text_heapless::<64>(&one_shot, &key).is_ok());
+    /// let bound = builder.binding(b"a request hash of 32 bytes in it").mint_text_heapless::<64>(&one_shot, &key);
     /// assert_eq!(bound, Err(Error::MacInputTooLong { length: 70, cap: 64 }));
     /// # Ok::<(), Error>(())
     /// ```
@@ -135,7 +135,7 @@ impl<'a> Profile<'a> {
 /// What the channel says that carried a token: an MQTT user name or client id, a URL path, a request hash.
 ///
 /// ```
-/// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{TokenBuilder, Profile, Verifier}};
+/// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, TokenBuilder, Profile, Verifier}};
 /// use countersign::token::Channel;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
@@ -144,7 +144,7 @@ impl<'a> Profile<'a> {
 /// let detached = TokenBuilder::time(b"dev-7", now).detached().mint_binary_heapless::<22>(&profile, &key)?;
 /// let mqtt = Channel { uid: Some(b"dev-7"), binding: b"" };
 /// assert!(verifier.verify_binary(&detached, mqtt, now).is_ok());
-/// assert_eq!(verifier.verify_binary(&detached, Channel::NONE, now), Err(Refusal::Invalid));
+/// assert_eq!(verifier.verify_binary(&detached, Channel::NONE, now), Err(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[doc(alias = "carrier")]

@@ -45,8 +45,8 @@ impl MinIssuedAt {
 /// What has been revoked: one device by raising its key generation, all that was issued until a moment by an epoch.
 ///
 /// A raised generation makes the verifier derive the new key, under which an old token has no good sign: it is
-/// [`Refusal::Invalid`](crate::Refusal::Invalid), like every forgery. Only a token that names its generation (`g`) is told apart as
-/// [`Refusal::Revoked`](crate::Refusal::Revoked), and so is one from before an epoch.
+/// [`TokenError::Invalid`](super::TokenError::Invalid), like every forgery. Only a token that names its generation (`g`) is told apart as
+/// [`TokenError::Revoked`](super::TokenError::Revoked), and so is one from before an epoch.
 ///
 /// Asked only about a uid whose key is being looked up; answers from memory, without waiting.
 ///

@@ -1,12 +1,13 @@
 //! A well-formed token that nobody has vouched for yet.
 
 use super::authentic::AuthenticToken;
+use super::error::TokenError;
 use super::mac_input::MacInput;
 use super::params::WireParams;
 use super::reserved::Reserved;
 use super::{Channel, Params, Profile, SignLen, TokenKind, binary, text};
 use crate::key::MacKey;
-use crate::{Error, Refusal, Result, UnixTime, constant_time, rules};
+use crate::{ClockError, Error, Result, UnixTime, constant_time, rules};
 use core::fmt;
 
 /// A token that parses. Nothing it says is true yet, so it shows little: [`authenticate`](UnverifiedToken::authenticate) it.
@@ -23,7 +24,7 @@ use core::fmt;
 /// let forged = b"cs1_dev-7.1767225600.00000000000000000000000000000000";
 /// let token = UnverifiedToken::parse_text(forged, &mut scratch)?;
 /// assert!(token.authenticate(&Profile::new("mqtt")?, &key, Channel::NONE).is_err());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct UnverifiedToken<'a> {
@@ -41,37 +42,37 @@ impl<'a> UnverifiedToken<'a> {
     /// [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN), whichever is less.
     ///
     /// ```
-    /// use countersign::{Error, token::UnverifiedToken};
+    /// use countersign::token::{TokenError, UnverifiedToken};
     ///
     /// let mut scratch = [0; 64];
     /// let text = b"cs1_dev-7.1767225600.00000000000000000000000000000000";
     /// assert!(UnverifiedToken::parse_text(text, &mut scratch).is_ok());
     /// let other_spelling = b"cs1_-ZGV2LTc.1767225600.00000000000000000000000000000000"; // base64url of dev-7
-    /// assert_eq!(UnverifiedToken::parse_text(other_spelling, &mut scratch), Err(Error::Malformed));
+    /// assert_eq!(UnverifiedToken::parse_text(other_spelling, &mut scratch), Err(TokenError::Invalid));
     /// ```
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::BufferTooSmall`] with the number of bytes needed.
+    /// [`TokenError::Invalid`]; [`TokenError::TooLong`] if `scratch` has no room for its fields.
     #[doc(alias = "decode")]
-    pub fn parse_text(text: &[u8], scratch: &'a mut [u8]) -> Result<Self> {
-        text::parse(text, scratch)
+    pub fn parse_text(text: &[u8], scratch: &'a mut [u8]) -> Result<Self, TokenError> {
+        text::parse(text, scratch).map_err(refused)
     }
 
     /// Reads the binary form strictly. `now` expands a short stamp.
     ///
     /// ```
-    /// use countersign::{Error, UnixTime, token::UnverifiedToken};
+    /// use countersign::{ClockError, UnixTime, token::{TokenError, UnverifiedToken}};
     ///
     /// let short_stamp = [0xa3, 0xb9, 0x00, 0x65, 0x7d, 0xed, 0xb1, 0x31, 0x70, 0x9d, 0xf8];
-    /// assert_eq!(UnverifiedToken::parse_binary(&short_stamp, None), Err(Error::MissingClock));
+    /// assert_eq!(UnverifiedToken::parse_binary(&short_stamp, None), Err(TokenError::Clock(ClockError::NotSet)));
     /// assert!(UnverifiedToken::parse_binary(&short_stamp, Some(UnixTime::from_secs(1_767_225_777))).is_ok());
     /// ```
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::MissingClock`] for a short stamp without `now`.
+    /// [`TokenError::Invalid`]; [`TokenError::Clock`] for a short stamp without `now`.
     #[doc(alias = "decode")]
-    pub fn parse_binary(bytes: &'a [u8], now: Option<UnixTime>) -> Result<Self> {
-        binary::parse(bytes, now)
+    pub fn parse_binary(bytes: &'a [u8], now: Option<UnixTime>) -> Result<Self, TokenError> {
+        binary::parse(bytes, now).map_err(refused)
     }
 
     /// Puts parsed parts together and checks the rules that span them.
@@ -99,7 +100,7 @@ impl<'a> UnverifiedToken<'a> {
     /// let mut scratch = [0; 64];
     /// let reply = b"cs1r_.1767225655.4264af53d483a008ea833ae539244e24";
     /// assert_eq!(UnverifiedToken::parse_text(reply, &mut scratch)?.kind(), TokenKind::TimeReply);
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn kind(&self) -> TokenKind {
@@ -109,7 +110,7 @@ impl<'a> UnverifiedToken<'a> {
     /// Checks the sign under one key (FORMAT section 5 steps 4 and 5, without a challenge's proof).
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // A device reads a server's time, bound to the sign that the server has refused.
     /// let refused_sign = b"16 bytes of sign";
@@ -117,26 +118,26 @@ impl<'a> UnverifiedToken<'a> {
     /// let reply = reply.mint_binary_heapless::<22>(&profile, &key)?;
     /// let parsed = UnverifiedToken::parse_binary(&reply, None)?;
     /// let channel = Channel { uid: Some(b"dev-7"), binding: refused_sign };
-    /// let token = parsed.authenticate(&profile, &key, channel).unwrap();
+    /// let token = parsed.authenticate(&profile, &key, channel)?;
     /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_767_225_655)));
     /// let for_another = Channel { binding: b"another sign....", ..channel };
-    /// assert_eq!(parsed.authenticate(&profile, &key, for_another), Err(Refusal::Invalid));
-    /// # Ok::<(), countersign::Error>(())
+    /// assert_eq!(parsed.authenticate(&profile, &key, for_another), Err(TokenError::Invalid));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], whatever is wrong.
+    /// [`TokenError::Invalid`], whatever is wrong.
     pub fn authenticate(
         self,
         profile: &Profile<'_>,
         key: &MacKey,
         channel: Channel<'a>,
-    ) -> Result<AuthenticToken<'a>, Refusal> {
-        let uid = self.uid(&channel).ok_or(Refusal::Invalid)?;
+    ) -> Result<AuthenticToken<'a>, TokenError> {
+        let uid = self.uid(&channel).ok_or(TokenError::Invalid)?;
         if self.fits(profile, key, uid, channel.binding) {
             Ok(AuthenticToken { token: self, uid })
         } else {
-            Err(Refusal::Invalid)
+            Err(TokenError::Invalid)
         }
     }
 
@@ -146,12 +147,12 @@ impl<'a> UnverifiedToken<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, limits::MAX_MAC_INPUT_LEN, Profile, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
     /// let (mut sent, mut received) = ([0; MAX_MAC_INPUT_LEN], [0; MAX_MAC_INPUT_LEN]);
     /// let received = UnverifiedToken::parse_binary(&binary, None)?.mac_input(&profile, Channel::NONE, &mut received)?;
-    /// assert_eq!(received, draft.mac_input(&profile, &mut sent)?);
-    /// # Ok::<(), countersign::Error>(())
+    /// assert_eq!(received, builder.mac_input(&profile, &mut sent)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -185,6 +186,15 @@ impl<'a> UnverifiedToken<'a> {
 
     const fn mac_input_of<'p>(&'p self, uid: &'p [u8], binding: &'p [u8]) -> MacInput<'p> {
         MacInput { kind: self.kind, uid, stamp: self.stamp, params: WireParams::Parsed(self.params), binding }
+    }
+}
+
+/// What a parser says, of a token that somebody else has sent.
+pub(super) const fn refused(error: Error) -> TokenError {
+    match error {
+        Error::BufferTooSmall { needed } => TokenError::TooLong { needed },
+        Error::MissingClock => TokenError::Clock(ClockError::NotSet),
+        _ => TokenError::Invalid,
     }
 }
 

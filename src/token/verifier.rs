@@ -1,15 +1,16 @@
 //! The eleven steps of verifying, in order (FORMAT section 5).
 
 use super::authentic::{AuthenticToken, VerifiedToken};
-use super::unverified::UnverifiedToken;
+use super::error::TokenError;
+use super::unverified::{UnverifiedToken, refused};
 use super::{
     Channel, NoRevocations, Profile, Revocations, TokenKind, binary, challenge,
     limits::{MAX_BINARY_LEN, MAX_TEXT_LEN},
     text,
 };
 use crate::key::{KeyProvider, KeyQuery, MacKey};
-use crate::time::{Outside, TimeWindow};
-use crate::{ClockReading, Refusal, UnixTime};
+use crate::time::TimeWindow;
+use crate::{ClockReading, UnixTime};
 
 /// The window of an Answer, whatever the settings.
 const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 };
@@ -18,8 +19,8 @@ const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 }
 ///
 /// ```
 /// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
-/// use countersign::token::{Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier};
-/// use countersign::{Refusal, UnixTime, TimeWindow};
+/// use countersign::token::{TokenError, Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier};
+/// use countersign::{UnixTime, TimeWindow};
 ///
 /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
 /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
@@ -27,7 +28,7 @@ const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 }
 ///
 /// let (now, mut scratch) = (UnixTime::from_secs(1_767_225_600), [0; MAX_SCRATCH_LEN]);
 /// let forged = b"cs1_dev-7.1767225600.00000000000000000000000000000000";
-/// assert_eq!(verifier.verify_text(forged, Channel::NONE, now, &mut scratch), Err(Refusal::Invalid));
+/// assert_eq!(verifier.verify_text(forged, Channel::NONE, now, &mut scratch), Err(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[doc(alias = "authenticate")]
@@ -48,14 +49,14 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// A verifier of Time tokens under these keys.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// let sequence = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window);
     /// assert!(verifier.verify_binary(&time, Channel::NONE, now).is_ok());
-    /// assert_eq!(verifier.verify_binary(&sequence, Channel::NONE, now), Err(Refusal::Invalid));
+    /// assert_eq!(verifier.verify_binary(&sequence, Channel::NONE, now), Err(TokenError::Invalid));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -77,7 +78,7 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// before the MAC is checked, so about uids that a stranger chose.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
     /// use countersign::token::{MinIssuedAt, Revocations};
     ///
     /// /// Everybody has to sign in again.
@@ -92,7 +93,7 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// # let binary = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window).with_revocations(AllBefore(now.as_secs() + 60 + 1));
-    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now), Err(Refusal::Revoked));
+    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now), Err(TokenError::Revoked));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -117,12 +118,12 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses Time tokens, for a service of devices without clocks.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window).without_time_tokens().with_sequence_tokens();
-    /// assert_eq!(verifier.verify_binary(&time, Channel::NONE, now), Err(Refusal::Invalid));
+    /// assert_eq!(verifier.verify_binary(&time, Channel::NONE, now), Err(TokenError::Invalid));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -135,16 +136,16 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuse one that you have seen before.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, Profile, Verifier, challenge}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, Profile, Verifier, challenge}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let question = challenge::issue_heapless(&profile, &challenge_key, b"dev-7", now)?;
     /// let answer = challenge::respond(question.as_bytes(), b"dev-7")?.mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window).with_challenge_key(&challenge_key);
-    /// let after = |secs| UnixTime::from_secs(now.as_secs() + secs).into();
+    /// let after = |secs| UnixTime::from_secs(now.as_secs() + secs);
     /// assert!(verifier.verify_binary(&answer, Channel::NONE, after(60)).is_ok());
-    /// assert_eq!(verifier.verify_binary(&answer, Channel::NONE, after(61)), Err(Refusal::TooOld { by: 1 }));
+    /// assert_eq!(verifier.verify_binary(&answer, Channel::NONE, after(61)), Err(TokenError::Expired { by: 1 }));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -156,12 +157,12 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Accepts Sequence tokens. They have no age: the caller must refuse counters that it has seen.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (no_clock, window) = (UnixTime::UNSET, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// let verifier = Verifier::new(profile, &key, window);
-    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, no_clock), Err(Refusal::Invalid));
+    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, no_clock), Err(TokenError::Invalid));
     /// let verifier = verifier.with_sequence_tokens();
     /// let token = verifier.verify_binary(&binary, Channel::NONE, no_clock).unwrap();
     /// assert_eq!(token.counter(), Some(42)); // and 42 again the next time: this one is yours to remember
@@ -198,13 +199,13 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses longer binary tokens, in bytes.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let verifier = Verifier::new(profile, &key, window).with_max_binary_len(39);
     /// let binary = TokenBuilder::time(b"seventeen bytes!!", now).mint_binary_heapless::<64>(&profile, &key)?;
     /// assert_eq!(binary.len(), 40);
-    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now), Err(Refusal::Invalid));
+    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now), Err(TokenError::Invalid));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -218,7 +219,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// `scratch` must be as long as the cap of the text or [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN), whichever is less.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier}};
+    /// # use countersign::{ClockError, UnixTime, TimeWindow, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenError, Verifier, limits::MAX_SCRATCH_LEN};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("fleet/login")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// # let verifier = Verifier::new(profile, &key, window);
@@ -229,14 +231,14 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     ///     verdict.map(|token| token.issued_at())
     /// };
     /// assert_eq!(verify(text, now), Ok(Some(now)));
-    /// assert_eq!(verify(&text.replace("6789ab", "6789ac"), now), Err(Refusal::Invalid));
-    /// assert_eq!(verify(text, UnixTime::UNSET), Err(Refusal::NoClock));
+    /// assert_eq!(verify(&text.replace("6789ab", "6789ac"), now), Err(TokenError::Invalid));
+    /// assert_eq!(verify(text, UnixTime::UNSET), Err(TokenError::Clock(ClockError::NotSet)));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything up to the MAC, then the first step that fails; [`Refusal::ScratchTooSmall`]
-    /// before all.
+    /// [`TokenError::Invalid`] for everything up to the MAC, [`TokenError::TooLong`] if `scratch` has no room for its fields, then the first step
+    /// that fails.
     #[doc(alias = "decode")]
     pub fn verify_text<'b>(
         &self,
@@ -244,23 +246,18 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         channel: Channel<'b>,
         now: impl Into<ClockReading>,
         scratch: &'b mut [u8],
-    ) -> Result<VerifiedToken<'b>, Refusal> {
-        // A fixed need, so that this is the caller's fault and never the token's.
-        let needed = text::scratch_len(self.max_text);
-        if scratch.len() < needed {
-            return Err(Refusal::ScratchTooSmall { needed });
-        }
+    ) -> Result<VerifiedToken<'b>, TokenError> {
         if text.len() > self.max_text {
-            return Err(Refusal::Invalid);
+            return Err(TokenError::Invalid);
         }
-        let token = text::parse(text, scratch).map_err(|_| Refusal::Invalid)?;
+        let token = text::parse(text, scratch).map_err(refused)?;
         self.verify(&token, channel, now.into())
     }
 
     /// Verifies a token in binary form, from which the result borrows.
     ///
     /// ```
-    /// # use countersign::{Refusal, UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// # let verifier = Verifier::new(profile, &key, window);
@@ -269,24 +266,24 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// let channel = Channel { uid: Some(b"dev-7"), binding: request };
     /// assert!(verifier.verify_binary(&binary, channel, now).is_ok());
     /// let for_another = Channel { binding: b"another request", ..channel };
-    /// assert_eq!(verifier.verify_binary(&binary, for_another, now), Err(Refusal::Invalid));
+    /// assert_eq!(verifier.verify_binary(&binary, for_another, now), Err(TokenError::Invalid));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for everything up to the MAC, then the first step that fails.
+    /// [`TokenError::Invalid`] for everything up to the MAC, then the first step that fails.
     #[doc(alias = "decode")]
     pub fn verify_binary<'b>(
         &self,
         bytes: &'b [u8],
         channel: Channel<'b>,
         now: impl Into<ClockReading>,
-    ) -> Result<VerifiedToken<'b>, Refusal> {
+    ) -> Result<VerifiedToken<'b>, TokenError> {
         if bytes.len() > self.max_binary {
-            return Err(Refusal::Invalid);
+            return Err(TokenError::Invalid);
         }
         let now = now.into();
-        let token = binary::parse(bytes, Some(now.raw())).map_err(|_| Refusal::Invalid)?;
+        let token = binary::parse(bytes, Some(now.raw())).map_err(refused)?;
         self.verify(&token, channel, now)
     }
 
@@ -295,17 +292,17 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         token: &UnverifiedToken<'b>,
         channel: Channel<'b>,
         now: ClockReading,
-    ) -> Result<VerifiedToken<'b>, Refusal> {
-        let uid = token.uid(&channel).ok_or(Refusal::Invalid)?;
-        let (slot, generation) = self.authenticate(token, uid, channel.binding).ok_or(Refusal::Invalid)?;
+    ) -> Result<VerifiedToken<'b>, TokenError> {
+        let uid = token.uid(&channel).ok_or(TokenError::Invalid)?;
+        let (slot, generation) = self.authenticate(token, uid, channel.binding).ok_or(TokenError::Invalid)?;
         if generation < self.lowest_generation(uid) {
-            return Err(Refusal::Revoked);
+            return Err(TokenError::Revoked);
         }
         if token.kind.has_time() {
             let now = now.time()?;
             self.check_age(token.kind, UnixTime::from_secs(token.stamp), now)?;
             if token.stamp < self.revocations.min_issued_at(uid).latest() {
-                return Err(Refusal::Revoked);
+                return Err(TokenError::Revoked);
             }
         }
         Ok(VerifiedToken { token: AuthenticToken { token: *token, uid }, slot, generation })
@@ -346,14 +343,11 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     }
 
     /// Steps 8 and 9.
-    fn check_age(&self, kind: TokenKind, stamp: UnixTime, now: UnixTime) -> Result<(), Refusal> {
+    fn check_age(&self, kind: TokenKind, stamp: UnixTime, now: UnixTime) -> Result<(), TokenError> {
         if stamp == UnixTime::UNSET {
-            return Err(Refusal::ClockUnset);
+            return Err(TokenError::HolderClockUnset);
         }
         let window = if kind == TokenKind::Answer { ANSWER_WINDOW } else { self.window };
-        window.judge(stamp, now).map_err(|outside| match outside {
-            Outside::TooOld { by } => Refusal::TooOld { by },
-            Outside::TooNew { by } => Refusal::TooNew { by },
-        })
+        Ok(window.judge(stamp, now)?)
     }
 }

@@ -1,9 +1,12 @@
 //! Who decides what a bearer token is worth.
 
+use super::AuthError;
 use crate::jwt::{KeySet, OwnedJwt, Policy, UnverifiedJwt};
 use crate::key::KeyProvider;
-use crate::token::{Channel, NoRevocations, OwnedToken, Revocations, TokenKind, Verifier, limits::MAX_SCRATCH_LEN};
-use crate::{Clock, ClockReading, MonotonicClock, Refusal, UnixTime};
+use crate::token::{
+    Channel, NoRevocations, OwnedToken, Revocations, TokenError, TokenKind, Verifier, limits::MAX_SCRATCH_LEN,
+};
+use crate::{Clock, ClockError, ClockReading, MonotonicClock, UnixTime};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use http::request::Parts;
@@ -11,19 +14,18 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Turns the text of a bearer token into an identity for the handler, from memory and without waiting.
 ///
-/// Any `Fn(&[u8], &Parts) -> Result<Identity, Refusal>` is one; [`TokenAuthenticator`] and [`JwtAuthenticator`] are ready-made.
+/// Any `Fn(&[u8], &Parts) -> Result<Identity, AuthError>` is one; [`TokenAuthenticator`] and [`JwtAuthenticator`] are ready-made.
 ///
 /// ```
-/// use countersign::Refusal;
-/// use countersign::web::Authenticate;
+/// use countersign::web::{AuthError, Authenticate};
 /// use http::{Request, request::Parts};
 ///
 /// let door = |bearer: &[u8], request: &Parts| match (bearer, request.uri.path()) {
 ///     (b"sesame", "/cave") => Ok("Ali Baba"),
-///     _ => Err(Refusal::Invalid),
+///     _ => Err(AuthError::invalid()),
 /// };
 /// let (request, _) = Request::get("/cave").body(()).unwrap().into_parts();
-/// assert_eq!(door.authenticate(b"sesame", &request), Ok("Ali Baba"));
+/// assert_eq!(door.authenticate(b"sesame", &request).unwrap(), "Ali Baba");
 /// ```
 pub trait Authenticate {
     /// What the filter puts into the request's extensions.
@@ -32,18 +34,19 @@ pub trait Authenticate {
     /// Judges the characters that followed `Bearer ` in a request.
     ///
     /// # Errors
-    /// The reason for the operator. The peer learns whether it [is expired](Refusal::is_expired), nothing else.
-    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Self::Identity, Refusal>;
+    /// [`AuthError`], whose [`kind`](AuthError::kind) decides the answer. Its source is for the operator: the peer learns whether the credential has
+    /// expired, nothing else.
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Self::Identity, AuthError>;
 }
 
 impl<F, I> Authenticate for F
 where
-    F: Fn(&[u8], &Parts) -> Result<I, Refusal>,
+    F: Fn(&[u8], &Parts) -> Result<I, AuthError>,
     I: Clone + Send + Sync + 'static,
 {
     type Identity = I;
 
-    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<I, Refusal> {
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<I, AuthError> {
         self(bearer, request)
     }
 }
@@ -52,7 +55,7 @@ where
 impl<A: Authenticate + ?Sized> Authenticate for Arc<A> {
     type Identity = A::Identity;
 
-    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<A::Identity, Refusal> {
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<A::Identity, AuthError> {
         (**self).authenticate(bearer, request)
     }
 }
@@ -119,8 +122,8 @@ macro_rules! clock_of_the_operator {
 /// let verifier = Verifier::new(profile, key, TimeWindow { max_age: 300, max_future_skew: 60 });
 /// let authenticator = TokenAuthenticator::new(verifier, MonotonicClock::new(60));
 /// let (request, _) = Request::get("/").body(()).unwrap().into_parts();
-/// assert_eq!(authenticator.authenticate(text.as_bytes(), &request).unwrap().as_verified().uid(), b"alice");
-/// # Ok::<(), countersign::Error>(())
+/// assert_eq!(authenticator.authenticate(text.as_bytes(), &request)?.as_verified().uid(), b"alice");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TokenAuthenticator<'a, K, R = NoRevocations> {
     verifier: Verifier<'a, K, R>,
@@ -138,7 +141,7 @@ impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// Takes uid and binding from the request: a path, a header, a digest that another layer has put into its extensions.
     ///
     /// ```
-    /// # use countersign::{MonotonicClock, Refusal, UnixTime, TimeWindow, key::MacKey, token::{TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{MonotonicClock, UnixTime, TimeWindow, key::MacKey, token::{TokenBuilder, Profile, Verifier}};
     /// # use countersign::web::{Authenticate, TokenAuthenticator};
     /// # use http::Request;
     /// use countersign::token::Channel;
@@ -165,10 +168,10 @@ impl<'a, K, R> TokenAuthenticator<'a, K, R> {
 impl<K: KeyProvider, R: Revocations> Authenticate for TokenAuthenticator<'_, K, R> {
     type Identity = OwnedToken;
 
-    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<OwnedToken, Refusal> {
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<OwnedToken, AuthError> {
         let mut scratch = [0; MAX_SCRATCH_LEN];
         let verified = self.verifier.verify_text(bearer, (self.channel)(request), self.clock.read(), &mut scratch)?;
-        if verified.kind() == TokenKind::Time { Ok(verified.into()) } else { Err(Refusal::Invalid) }
+        if verified.kind() == TokenKind::Time { Ok(verified.into()) } else { Err(TokenError::Invalid.into()) }
     }
 }
 
@@ -195,9 +198,9 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
 ///
 /// let authenticator = JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60));
 /// let (request, _) = Request::get("/").body(()).unwrap().into_parts();
-/// let jwt = authenticator.authenticate(token.as_bytes(), &request).unwrap();
+/// let jwt = authenticator.authenticate(token.as_bytes(), &request)?;
 /// assert_eq!(jwt.claims().subject().unwrap(), "alice");
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JwtAuthenticator<'a, const N: usize> {
     keys: RwLock<KeySet<N>>,
@@ -226,7 +229,7 @@ impl<'a, const N: usize> JwtAuthenticator<'a, N> {
     ///
     /// # Errors
     /// As [`ClockReading::time`].
-    pub fn now(&self) -> Result<UnixTime, Refusal> {
+    pub fn now(&self) -> Result<UnixTime, ClockError> {
         self.clock.read().time()
     }
 
@@ -236,8 +239,8 @@ impl<'a, const N: usize> JwtAuthenticator<'a, N> {
 impl<const N: usize> Authenticate for JwtAuthenticator<'_, N> {
     type Identity = OwnedJwt;
 
-    fn authenticate(&self, bearer: &[u8], _: &Parts) -> Result<OwnedJwt, Refusal> {
-        let token = UnverifiedJwt::parse(bearer).map_err(|_| Refusal::Invalid)?;
+    fn authenticate(&self, bearer: &[u8], _: &Parts) -> Result<OwnedJwt, AuthError> {
+        let token = UnverifiedJwt::parse(bearer)?;
         let mut scratch = std::vec![0; token.scratch_len()];
         let reading = self.clock.read();
         let authentic = self.keys().authenticate(&token, reading, &mut scratch)?;

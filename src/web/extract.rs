@@ -43,15 +43,14 @@ impl IntoResponse for FilterMissing {
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use countersign::Refusal;
 /// use countersign::token::OwnedToken;
-/// use countersign::web::BearerLayer;
+/// use countersign::web::{AuthError, BearerLayer};
 ///
 /// async fn me(token: OwnedToken) -> String {
 ///     String::from_utf8_lossy(token.as_verified().uid()).into_owned()
 /// }
 ///
-/// # let authenticator = |_: &[u8], _: &http::request::Parts| Err::<OwnedToken, _>(Refusal::Invalid);
+/// # let authenticator = |_: &[u8], _: &http::request::Parts| Err::<OwnedToken, _>(AuthError::invalid());
 /// let app: Router = Router::new().route("/api/me", get(me)).route_layer(BearerLayer::new(authenticator));
 /// ```
 impl<S: Sync> FromRequestParts<S> for OwnedToken {

@@ -4,10 +4,10 @@ use super::preflight::is_preflight;
 use super::session_filter::{Filter, Spent};
 use super::session_slot::SessionSlot;
 use super::{FromText, MakeBody, problem};
+use crate::UnixTime;
 use crate::jwt::OwnedJwt;
 use crate::session::EPOCH_CLAIM;
-use crate::token::OwnedToken;
-use crate::{Refusal, UnixTime};
+use crate::token::{OwnedToken, TokenError};
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::{Pin, pin};
@@ -181,14 +181,14 @@ where
                 return Ok(problem::internal(IdentityMissing).map(|text| body.make_body(text)));
             };
             let Some(user) = &holder.user else {
-                return Ok(problem::refused(Refusal::Invalid).map(|text| body.make_body(text)));
+                return Ok(problem::refused(TokenError::Invalid.into()).map(|text| body.make_body(text)));
             };
             let own = Spent::default();
             let spent = slot.as_ref().map_or(&own, SessionSlot::spent);
             let answer = match filter.in_time(spent, pin!(filter.sessions.epoch_of(user))).await {
                 Err(error) => Some(problem::session(error, None)),
                 Ok(epoch) if epoch.has_revoked(holder.epoch, holder.issued_at, skew, filter.now()) => {
-                    Some(problem::refused(Refusal::Revoked))
+                    Some(problem::refused(TokenError::Revoked.into()))
                 }
                 Ok(_) => None,
             };

@@ -3,10 +3,10 @@
 use crate::identity::{BUILT_AT, FIRMWARE, JWT_KEY, TOKEN_KEY, UID};
 use crate::{Fault, attempt, http};
 use board::Uart;
-use countersign::jwt::{JwtBuilder, Hs256Key, Policy, ClaimValue, authenticate_in_place, max_jwt_len};
+use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, ClaimValue, authenticate_in_place, max_jwt_len};
 use countersign::key::MacKey;
-use countersign::token::{Channel, TokenBuilder, TokenKind, Profile, SignLen, UnverifiedToken, limits::max_text_len};
-use countersign::{Refusal, UnixTime};
+use countersign::token::{Channel, TokenBuilder, TokenKind, Profile, SignLen, TokenError, UnverifiedToken, limits::max_text_len};
+use countersign::UnixTime;
 
 /// What device and backend have agreed on.
 const PURPOSE: &str = "demo/device";
@@ -46,8 +46,8 @@ impl Backend {
     pub(crate) fn ask_the_time(&mut self) -> Result<UnixTime, Fault> {
         let (mut token, mut fields, mut body) = ([0; TOKEN_LEN], [0; TOKEN_LEN], [0; BODY_LEN]);
         let attempt = attempt::next()?.to_be_bytes();
-        let draft = TokenBuilder::time(UID.as_bytes(), UnixTime::UNSET).nonce(&attempt);
-        let token = draft.mint_text_bytes(&self.profile, &self.token_key, &mut token)?;
+        let builder = TokenBuilder::time(UID.as_bytes(), UnixTime::UNSET).nonce(&attempt);
+        let token = builder.mint_text_bytes(&self.profile, &self.token_key, &mut token)?;
         let path = ["POST /device/", UID, "/time"];
         let answer = http::request(&mut self.uart, &path, token, b"", &mut body)?;
         if answer.status != 200 {
@@ -63,7 +63,7 @@ impl Backend {
         match reply.issued_at() {
             // Before it was built, nobody spoke with this device.
             Some(time) if reply.kind() == TokenKind::TimeReply && time.as_secs() >= BUILT_AT => Ok(time),
-            _ => Err(Refusal::Invalid.into()),
+            _ => Err(TokenError::Invalid.into()),
         }
     }
 
@@ -89,15 +89,15 @@ impl Backend {
         }
         match authenticate_in_place(&self.jwt_key, changed) {
             Ok(_) => return Err(Fault::Admitted),
-            Err(refusal) => defmt::info!("the answer with one character changed: {}", refusal),
+            Err(error) => defmt::info!("the answer with one character changed: {}", error),
         }
 
-        let verified = authenticate_in_place(&self.jwt_key, reply)?.check(&POLICY, now).map_err(Refusal::from)?;
+        let verified = authenticate_in_place(&self.jwt_key, reply)?.check(&POLICY, now).map_err(JwtError::from)?;
         let mut sign = [0; 32];
         let answers_this_token =
             verified.claims().get_str("answers").is_some_and(|answers| answers == hex(sent.sign(), &mut sign));
         if !answers_this_token {
-            return Err(Refusal::Invalid.into());
+            return Err(JwtError::Invalid.into());
         }
         defmt::info!("the backend is the backend: its JWT is for this device and about this token");
         Ok(())
@@ -128,8 +128,8 @@ impl Backend {
 
     fn token<'b>(&self, stamp: UnixTime, out: &'b mut [u8]) -> Result<&'b [u8], Fault> {
         let params = [("fw", FIRMWARE.as_bytes())];
-        let draft = TokenBuilder::time(UID.as_bytes(), stamp).params(&params);
-        Ok(draft.mint_text_bytes(&self.profile, &self.token_key, out)?)
+        let builder = TokenBuilder::time(UID.as_bytes(), stamp).params(&params);
+        Ok(builder.mint_text_bytes(&self.profile, &self.token_key, out)?)
     }
 
     /// A token in the header, a statement in the body.

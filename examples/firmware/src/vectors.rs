@@ -66,7 +66,7 @@ fn token_is_admitted(case: &TokenCase) -> Result<bool, Fault> {
     let (profile, key) = (Profile::new(case.purpose)?.with_sign_len(sign_len), MacKey::new(&case.key)?);
     let verifier = Verifier::new(profile, key, TimeWindow { max_age: case.max_age, max_future_skew: case.max_future_skew });
     let channel = Channel { uid: case.uid, binding: case.binding };
-    let now = UnixTime::from_secs(case.now).into();
+    let now = UnixTime::from_secs(case.now);
     Ok(verifier.verify_text(case.input.as_bytes(), channel, now, &mut [0; MAX_SCRATCH_LEN]).is_ok())
 }
 

@@ -4,8 +4,8 @@
 
 use core::hint::black_box;
 use countersign::key::{DeviceKeys, KeyRing, MasterKey};
-use countersign::token::{Channel, TokenBuilder, limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
-use countersign::{Refusal, Result, UnixTime, TimeWindow};
+use countersign::token::{TokenError, Channel, TokenBuilder, limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
+use countersign::{Result, UnixTime, TimeWindow};
 use probe as _;
 
 #[unsafe(no_mangle)]
@@ -18,15 +18,15 @@ extern "C" fn main() -> i32 {
 }
 
 /// The device's part and the server's part, on inputs that the compiler cannot see through.
-fn sign_in() -> Result<Result<i32, Refusal>> {
+fn sign_in() -> Result<Result<i32, TokenError>> {
     let (master, uid, params) =
         black_box((&b"an obvious test key of 32 bytes!"[..], &b"dev-7"[..], [("fw", &b"1.2.3"[..])]));
     let (profile, now) = (Profile::new(black_box("mqtt"))?, UnixTime::from_secs(black_box(1_767_225_600)));
     let key = MasterKey::new(master)?.derive_key(black_box("acme"), uid, 0)?;
-    let draft = TokenBuilder::time(uid, now).params(&params);
+    let builder = TokenBuilder::time(uid, now).params(&params);
     let (mut text, mut binary, mut other) = ([0; MAX_TEXT_LEN], [0; MAX_BINARY_LEN], [0; MAX_TEXT_LEN]);
-    let text = draft.mint_text(&profile, &key, &mut text)?;
-    let binary = draft.detached().short_stamp().mint_binary(&profile, &key, &mut binary)?;
+    let text = builder.mint_text(&profile, &key, &mut text)?;
+    let binary = builder.detached().short_stamp().mint_binary(&profile, &key, &mut binary)?;
     black_box(transcode::binary_to_text(binary, Some(now), &mut other)?);
 
     let masters = KeyRing::<_, 2>::new(0, MasterKey::new(master)?);

@@ -6,7 +6,8 @@ use crate::{Operation, verdicts};
 use countersign::jwt::{
     JwtBuilder, Hs256Key, Hs384Key, Hs512Key, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
 };
-use countersign::{Refusal, UnixTime};
+use countersign::UnixTime;
+use countersign::jwt::JwtError;
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const POLICY: Policy<'_> = Policy::new(0);
@@ -57,10 +58,10 @@ fn signed(key: &impl SigningKey) -> Vec<u8> {
     claims.sign(key, &mut [0; 256]).unwrap().as_bytes().to_vec()
 }
 
-fn verify(key: &impl VerifyingKey, text: &[u8]) -> Result<(), Refusal> {
+fn verify(key: &impl VerifyingKey, text: &[u8]) -> Result<(), JwtError> {
     let mut scratch = [0; 256];
     let token = UnverifiedJwt::parse(text).unwrap().authenticate(key, &mut scratch)?;
-    token.check(&POLICY, NOW).map(|_| ()).map_err(Refusal::from)
+    token.check(&POLICY, NOW).map(|_| ()).map_err(JwtError::from)
 }
 
 fn accept(signing: &impl SigningKey, verifying: &impl VerifyingKey) {
@@ -72,5 +73,5 @@ fn refuse(place: usize) {
     let mut text = signed(&hs256(KEY));
     let place = text.len() - 43 + place;
     text[place] = if text[place] == b'A' { b'B' } else { b'A' };
-    assert_eq!(verify(&secret_hs256(KEY), &text), Err(Refusal::Invalid));
+    assert_eq!(verify(&secret_hs256(KEY), &text), Err(JwtError::Invalid));
 }

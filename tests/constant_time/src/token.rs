@@ -4,8 +4,8 @@ use crate::keys::{KEY, OTHER_KEY};
 use crate::memcheck::secret;
 use crate::{Operation, verdicts};
 use countersign::key::{DeviceKeys, KeyRing, KeyProvider, MacKey, MasterKey};
-use countersign::token::{Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier, challenge};
-use countersign::{Refusal, UnixTime, TimeWindow};
+use countersign::token::{TokenError, Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier, challenge};
+use countersign::{UnixTime, TimeWindow};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
@@ -64,7 +64,7 @@ fn minted() -> String {
     TokenBuilder::time(UID, NOW).mint_text_heapless::<64>(&profile(), &key()).unwrap().as_str().to_owned()
 }
 
-fn verify(keys: impl KeyProvider, text: &str) -> Result<(), Refusal> {
+fn verify(keys: impl KeyProvider, text: &str) -> Result<(), TokenError> {
     let verifier = Verifier::new(profile(), keys, WINDOW);
     verifier.verify_text(text.as_bytes(), Channel::NONE, NOW, &mut [0; MAX_SCRATCH_LEN]).map(|_| ())
 }
@@ -74,5 +74,5 @@ fn refuse(place: usize) {
     let mut text = minted().into_bytes();
     let place = text.len() - SIGN + place;
     text[place] = if text[place] == b'0' { b'1' } else { b'0' };
-    assert_eq!(verify(&secret_key(), &String::from_utf8(text).unwrap()), Err(Refusal::Invalid));
+    assert_eq!(verify(&secret_key(), &String::from_utf8(text).unwrap()), Err(TokenError::Invalid));
 }
