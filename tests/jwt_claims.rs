@@ -537,7 +537,7 @@ fn an_error_names_the_claim_and_the_cause() {
         assert_eq!(fault(read_by_both::<Strict>(payload)), about(name, expected), "{payload}");
     }
     let error = read_by_both::<Strict>(r#"{"nbf":"soon"}"#).unwrap_err();
-    assert_eq!(error.to_string(), "claims: `nbf`: expected a whole number that fits its field");
+    assert_eq!(error.to_string(), "`nbf`: expected a whole number that fits its field");
     for (payload, name, expected) in [
         (r#"{"c":1}"#, "c", ClaimFault::ExpectedObject),
         (r#"{"c":{"c":1}}"#, "c", ClaimFault::ExpectedBool),
@@ -1237,7 +1237,7 @@ const NOW: u64 = 1_700_000_000;
 fn failures(payload: &str, policy: Policy<'_>, now: u64) -> FailedChecks {
     let mut token = token(payload);
     let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, at(NOW + now));
-    checked.map_or_else(|unfit| unfit.failed_checks(), |_| FailedChecks::default())
+    checked.map_or_else(|error| error.failed_checks(), |_| FailedChecks::default())
 }
 
 #[test]
@@ -1325,11 +1325,12 @@ fn all_checks_that_failed_are_told_at_once() {
     assert_eq!(failed, expected);
     assert_eq!(
         failed.to_string(),
-        "missing: jti; of a wrong type: sub; refused: iss aud exp nbf; older than max_age; typ"
+        "missing: jti; of a wrong type: sub; not the expected: iss aud; expired (exp); not yet valid (nbf); \
+         older than max_age (iat); typ in the header is not the expected"
     );
     assert!(!failed.is_only_expired());
     let missing = failures("{}", policy, 100);
-    assert_eq!(missing.to_string(), "missing: iss sub aud exp iat jti; typ");
+    assert_eq!(missing.to_string(), "missing: iss sub aud exp iat jti; typ in the header is not the expected");
 }
 
 #[test]

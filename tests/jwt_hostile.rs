@@ -336,7 +336,7 @@ fn clocks_at_their_ends_get_the_verdict_of_wide_arithmetic() {
                 for now in TIMES {
                     let found = authentic
                         .check(&policy, at(now))
-                        .map_or_else(|unfit| unfit.failed_checks(), |_| FailedChecks::default());
+                        .map_or_else(|error| error.failed_checks(), |_| FailedChecks::default());
                     let expected = expected_failures(times, leeway, max_age, now);
                     assert_eq!(found, expected, "{times:?} leeway {leeway} max_age {max_age:?} now {now}");
                     seen[usize::from(found.is_empty())] += 1;
@@ -532,7 +532,7 @@ fn typ_is_compared_as_a_media_type() {
     ] {
         let mut token = signed(&key(), header, r#"{"exp":1700000009}"#);
         let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&Policy::new(0).typ(expected), at(NOW));
-        let failed = checked.map_or_else(|unfit| unfit.failed_checks(), |_| FailedChecks::default());
+        let failed = checked.map_or_else(|error| error.failed_checks(), |_| FailedChecks::default());
         assert!(failed.wrong_typ != is_good && failed.is_empty() == is_good, "{header} for {expected}");
     }
 }
@@ -584,7 +584,7 @@ fn what_is_critical_must_be_there_once_and_understood() {
         let found = unverified.authenticate(&key(), &mut scratch).ok().map(|authentic| {
             let crit = authentic
                 .check(&policy, at(NOW))
-                .map_or_else(|unfit| unfit.failed_checks(), |_| FailedChecks::default());
+                .map_or_else(|error| error.failed_checks(), |_| FailedChecks::default());
             assert_eq!(crit.is_empty(), !crit.unknown_crit, "{rest}");
             !crit.unknown_crit
         });

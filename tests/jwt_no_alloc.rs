@@ -81,7 +81,7 @@ fn all_of_a_key<K: SigningKey + VerifyingKey>(new: impl Fn(&[u8]) -> Result<K, E
         let found = verified.claims();
         assert!(found.subject().unwrap() == "a \"quoted\"\n name" && found.get_str("fw").unwrap() == "1.2.3");
         assert_eq!((found.get_json("mv"), found.audience().unwrap().iter().count()), (Some("-3"), 2));
-        assert!(matches!(authentic.check(&POLICY, LATER), Err(unfit) if unfit.failed_checks().too_old));
+        assert!(matches!(authentic.check(&POLICY, LATER), Err(error) if error.failed_checks().too_old));
         assert!(unverified.authenticate_jws(&key, &[], &mut scratch).is_ok());
 
         let token = claims().key_id("k").typ("at+jwt").sign_with_claims(&READING, &key, &mut out).unwrap();
@@ -141,7 +141,7 @@ fn a_refusal_allocates_nothing() {
         let key = Hs256Key::new(SECRET).unwrap();
         let mut ring = KeySet::<1>::new();
         ring.insert("a", Hs256Key::new(SECRET).unwrap(), ValidityPeriod::ALWAYS).unwrap();
-        let (mut out, mut scratch, mut line) = ([0; ROOM], [0; ROOM], heapless::String::<256>::new());
+        let (mut out, mut scratch, mut line) = ([0; ROOM], [0; ROOM], heapless::String::<512>::new());
         let token = claims().sign(&key, &mut out).unwrap().as_bytes();
         let unverified = UnverifiedJwt::parse(token).unwrap();
         assert!(matches!(unverified.authenticate(&key, &mut []), Err(JwtError::TooLong { .. })));

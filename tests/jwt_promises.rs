@@ -43,7 +43,7 @@ fn crit_cannot_name_a_parameter_of_the_standard() {
         let policy = Policy::new(0).with_known_crit(&["alg", "typ"]);
         let checked =
             authenticate_in_place(&key(), &mut token).unwrap().check(&policy, UnixTime::from_secs(1_700_000_000));
-        assert!(checked.is_err_and(|unfit| unfit.failed_checks().unknown_crit), "{name}");
+        assert!(checked.is_err_and(|error| error.failed_checks().unknown_crit), "{name}");
     }
 }
 
@@ -149,7 +149,7 @@ fn no_time_is_judged_by_a_clock_that_is_not_set() {
     let judged = |payload: &str, policy: Policy<'_>, now: ClockReading| {
         let mut token = token(r#"{"alg":"HS256"}"#, payload);
         let checked = authenticate_in_place(&key(), &mut token).unwrap().check(&policy, now);
-        checked.map_or_else(|unfit| unfit.failed_checks(), |_| FailedChecks::default())
+        checked.map_or_else(|error| error.failed_checks(), |_| FailedChecks::default())
     };
     let mut held = MonotonicClock::new(60);
     held.read(UnixTime::from_secs(1_800_000_000));

@@ -169,7 +169,7 @@ fn judge(case: &Value, authentic: AuthenticJwt<'_>) -> Verdict {
     let spec = &case["policy"];
     let crit = strings(&spec["crit"]);
     let verified =
-        authentic.check(&policy(spec, &crit), clock(case)).map_err(|unfit| JwtError::from(unfit).to_string())?;
+        authentic.check(&policy(spec, &crit), clock(case)).map_err(|error| JwtError::from(error).to_string())?;
     for name in strings(&spec["require"]) {
         if RegisteredClaim::ALL.iter().all(|claim| claim.name() != name) {
             assert_eq!(name, "scope");
@@ -584,7 +584,7 @@ fn json_of_the_test_suite_is_taken_as_claims_where_it_is_valid() {
             let verified = match authentic {
                 Ok(authentic) => match authentic.check(&POLICY, UnixTime::from_secs(1_700_000_000)) {
                     Ok(verified) => Ok(verified.claims().as_json().to_owned()),
-                    Err(unfit) => Err(unfit.to_string()),
+                    Err(error) => Err(error.to_string()),
                 },
                 Err(refusal) => Err(refusal.to_string()),
             };

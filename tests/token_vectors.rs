@@ -124,7 +124,7 @@ impl Revocations for Revoked<'_> {
     }
 
     fn min_issued_at(&self, _: &[u8]) -> MinIssuedAt {
-        let level = |i: usize| self.0["min_issued_at"][i].as_u64().unwrap_or(0);
+        let level = |i: usize| self.0["not_before"][i].as_u64().unwrap_or(0);
         MinIssuedAt { global: level(0), realm: level(1), uid: level(2) }
     }
 }

@@ -85,7 +85,7 @@ impl fmt::Display for JwtError {
                 write!(f, "the JWT is longer than the scratch buffer has room for: {needed} bytes are needed")
             }
             Self::Policy(failed) => write!(f, "the JWT is authentic but fails its policy: {failed}"),
-            Self::Claims(_) => f.write_str("the JWT is authentic but a claim does not fit the type it is read into"),
+            Self::Claims(error) => write!(f, "the JWT is authentic but does not fit the type it is read into: {error}"),
             Self::Clock(_) => {
                 f.write_str("the key of the JWT has a validity period, and the verifier's own clock is unusable")
             }
@@ -96,9 +96,9 @@ impl fmt::Display for JwtError {
 impl Error for JwtError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Claims(error) => Some(error),
             Self::Clock(error) => Some(error),
-            Self::Invalid | Self::TooLong { .. } | Self::Policy(_) => None,
+            // What these are about is in the message itself.
+            Self::Invalid | Self::TooLong { .. } | Self::Policy(_) | Self::Claims(_) => None,
         }
     }
 }

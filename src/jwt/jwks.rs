@@ -36,7 +36,7 @@ impl fmt::Display for JwksError {
                 write!(f, "key {index} of the JWK set, counted from 0, is malformed, weak or without a kid")
             }
             Self::Mixed => f.write_str("the JWK set has shared secrets and public keys: split it in two"),
-            Self::KeySet(error) => write!(f, "a key of the JWK set was not taken: {error}"),
+            Self::KeySet(_) => f.write_str("a key of the JWK set was not taken by the key set"),
         }
     }
 }
