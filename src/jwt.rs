@@ -36,6 +36,8 @@
 //! | private claims signed from a slice; all claims | 64; 128 |
 //! | depth of arrays and objects | 16 |
 //! | bytes of a key id | 64 |
+//! | dates (NumericDate) | 0 to 2^64 − 1 seconds, a fraction allowed; a negative one is refused |
+//! | bytes of an HMAC key | at least as many as of the hash, not all the same |
 //!
 //! What must not be done does not compile: signing with a public key, reading claims that nobody has checked.
 //!
@@ -82,6 +84,8 @@ mod limits;
 mod owned;
 mod policy;
 mod registered;
+#[cfg(feature = "std")]
+mod server;
 mod unverified;
 mod value;
 
@@ -107,5 +111,7 @@ pub use limits::max_jwt_len;
 pub use owned::OwnedJwt;
 pub use policy::Policy;
 pub use registered::{RegisteredClaim, RegisteredClaims};
+#[cfg(feature = "std")]
+pub use server::{SignJwt, VerifyJwt};
 pub use unverified::{MAX_JWT_LEN, UnverifiedJwt, authenticate_in_place};
 pub use value::ClaimValue;

@@ -88,9 +88,7 @@ impl KeyBytes {
 /// 32 bytes, not all the same.
 fn check(bytes: &[u8]) -> Result<&[u8; KEY_LEN]> {
     let array: &[u8; KEY_LEN] = bytes.try_into().map_err(|_| Error::KeyLength { got: bytes.len() })?;
-    // No early exit: how alike the first bytes are is nobody's business.
-    let ([_, but_first @ ..], [but_last @ .., _]) = (array, array);
-    if constant_time::eq(but_first, but_last) { Err(Error::KeyRepeated) } else { Ok(array) }
+    if constant_time::is_one_byte_repeated(array) { Err(Error::KeyRepeated) } else { Ok(array) }
 }
 
 impl fmt::Debug for KeyBytes {

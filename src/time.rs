@@ -10,6 +10,9 @@ pub use error::ClockError;
 #[cfg(feature = "std")]
 pub use system::{Clock, SteadyClock, SystemClock};
 
+use core::ops::{Add, Sub};
+use core::time::Duration;
+
 /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
 ///
 /// The core never reads a clock: every function that needs the time takes it.
@@ -75,6 +78,22 @@ impl UnixTime {
         self.0
     }
 
+    /// How long after `earlier` this is; zero if it is not. Whole seconds.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use countersign::UnixTime;
+    ///
+    /// let made = UnixTime::from_secs(1_767_225_600);
+    /// let now = made + Duration::from_secs(300);
+    /// assert_eq!(now.duration_since(made), Duration::from_secs(300));
+    /// assert_eq!(made.duration_since(now), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+
     /// Reads the system clock. A clock before 1970 reads 0, which every verifier treats as not set.
     ///
     /// ```
@@ -85,13 +104,38 @@ impl UnixTime {
     #[cfg(feature = "std")]
     #[must_use]
     pub fn now() -> Self {
-        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(since_epoch.map_or(0, |elapsed| elapsed.as_secs()))
+        std::time::SystemTime::now().into()
     }
 
     /// True for a time that a stamp can name and that is not the mark of an unset clock.
     pub(crate) fn is_set(self) -> bool {
         self > Self::UNSET && self <= Self::MAX
+    }
+}
+
+/// That much later, a fraction of a second left out. Stops at the end of time instead of wrapping.
+impl Add<Duration> for UnixTime {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration.as_secs()))
+    }
+}
+
+/// That much earlier, a fraction of a second left out. Stops at 0 instead of wrapping.
+impl Sub<Duration> for UnixTime {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration.as_secs()))
+    }
+}
+
+/// A time before 1970 becomes 0, which every verifier treats as not set.
+#[cfg(feature = "std")]
+impl From<std::time::SystemTime> for UnixTime {
+    fn from(time: std::time::SystemTime) -> Self {
+        Self(time.duration_since(std::time::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
     }
 }
 
@@ -150,6 +194,22 @@ impl TimeWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arithmetic_saturates_and_drops_fractions() {
+        let (second, forever) = (Duration::from_millis(1999), Duration::MAX);
+        assert_eq!(UnixTime(10) + second, UnixTime(11));
+        assert_eq!(UnixTime(10) - second, UnixTime(9));
+        assert_eq!(UnixTime(u64::MAX) + second, UnixTime(u64::MAX));
+        assert_eq!(UnixTime(0) - second, UnixTime(0));
+        assert_eq!((UnixTime(1) + forever, UnixTime(1) - forever), (UnixTime(u64::MAX), UnixTime(0)));
+        #[cfg(feature = "std")]
+        {
+            let at = |secs| std::time::UNIX_EPOCH + Duration::from_secs(secs);
+            assert_eq!(UnixTime::from(at(1_767_225_600)), UnixTime(1_767_225_600));
+            assert_eq!(UnixTime::from(std::time::UNIX_EPOCH - Duration::from_secs(1)), UnixTime(0));
+        }
+    }
 
     #[test]
     fn limits_are_inside() {

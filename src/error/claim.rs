@@ -30,6 +30,10 @@ pub enum ClaimFault {
     ExpectedObject,
     /// `null` was expected.
     ExpectedNull,
+    /// A date was expected: a number of seconds since 1970, from 0 to 2^64 − 1 (RFC 7519 section 2).
+    ExpectedDate,
+    /// A string or an array of strings was expected.
+    ExpectedStrings,
     /// A claim with a setter of its own is not a private claim.
     HasSetter,
     /// It is absent.
@@ -65,6 +69,8 @@ impl fmt::Display for ClaimFault {
             Self::ExpectedArray => "expected an array",
             Self::ExpectedObject => "expected an object",
             Self::ExpectedNull => "expected null",
+            Self::ExpectedDate => "expected a date: a number of seconds since 1970, from 0 to 2^64 - 1",
+            Self::ExpectedStrings => "expected a string or an array of strings",
             Self::Escaped => "a string with an escape: it cannot be borrowed, or its type refuses it",
             Self::HasSetter => "it has a setter of its own",
             Self::Missing => "it is missing",

@@ -50,7 +50,14 @@ impl<'b> AuthenticJwt<'b> {
     #[doc(alias = "validate")]
     pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<VerifiedJwt<'b>, PolicyError> {
         let failed = policy.judge(&self.header, &self.claims, now.into());
-        if failed.is_empty() { Ok(VerifiedJwt(self)) } else { Err(PolicyError::new(failed)) }
+        if !failed.is_empty() {
+            return Err(PolicyError::new(failed));
+        }
+        #[cfg(feature = "std")]
+        if let Some(name) = policy.missing_private(&self.claims) {
+            return Err(PolicyError::missing_private(name));
+        }
+        Ok(VerifiedJwt(self))
     }
 
     /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included): for a
@@ -65,6 +72,10 @@ impl<'b> AuthenticJwt<'b> {
         now: impl Into<ClockReading>,
         grace: u64,
     ) -> Option<ExpiredJwt<'b>> {
+        #[cfg(feature = "std")]
+        if policy.missing_private(&self.claims).is_some() {
+            return None;
+        }
         let now = now.into();
         let is_only_expired = policy.judge(&self.header, &self.claims, now).is_only_expired();
         let is_in_grace = is_only_expired && policy.too_late_by(&self.claims, now)? <= grace;

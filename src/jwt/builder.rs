@@ -2,6 +2,8 @@
 
 use super::SigningKey;
 use super::algorithm::{MAX_SIGNATURE, OwnHeader};
+#[cfg(feature = "serde")]
+use super::claims::fault_of;
 use super::claims::is_registered;
 use super::header::is_standard_parameter;
 use super::key_set::MAX_HEADER;
@@ -180,7 +182,7 @@ impl<'a> JwtBuilder<'a> {
 
     /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
     ///
-    /// A registered claim of the struct is written as the struct has it: of a wrong type, every verifier will refuse it.
+    /// A registered claim of the struct is refused where every verifier would refuse it: `nbf: null`, a date as a string, a negative one.
     /// A claim that is there twice is refused, a number that is not finite, and more claims than a verifier reads: 128, the registered
     /// ones included. Numbers with a fraction cost a microcontroller dearly.
     ///
@@ -197,7 +199,7 @@ impl<'a> JwtBuilder<'a> {
     ) -> Result<&'b str> {
         self.sign_payload(key, out, |json| {
             self.put_claims(json)?;
-            Ok(json.claims(private)?)
+            Ok(json.claims(private, fault_of)?)
         })
     }
 

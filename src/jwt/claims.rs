@@ -5,7 +5,7 @@ use super::registered::RegisteredClaim;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_in_place;
 #[cfg(feature = "serde")]
-use crate::error::ClaimError;
+use crate::error::{ClaimError, ClaimFault};
 use crate::json::{self, JsonStr, Object, Shape, word};
 use crate::shown::Shown;
 use core::fmt::{self, Display};
@@ -21,6 +21,22 @@ const CLAIMS: Shape = Shape {
 /// True for the name of a claim that has a setter.
 pub(super) fn is_registered(name: &str) -> bool {
     CLAIMS.place(name.as_bytes()).is_some()
+}
+
+/// What is wrong with a registered claim, by its name and its JSON: every verifier would refuse it.
+#[cfg(feature = "serde")]
+pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
+    use RegisteredClaim::{Audience as Aud, ExpirationTime, IssuedAt, Issuer, JwtId, NotBefore, Subject};
+    let claim = RegisteredClaim::ALL.into_iter().find(|claim| claim.name().as_bytes() == name)?;
+    let value = core::str::from_utf8(value).ok()?;
+    let (is_fine, fault) = match claim {
+        Issuer | Subject | JwtId => (JsonStr::of_value(value).is_some(), ClaimFault::ExpectedString),
+        Aud => (Audience::of_value(value).is_some(), ClaimFault::ExpectedStrings),
+        ExpirationTime | NotBefore | IssuedAt => {
+            (date::parse(value, date::rounding(claim)).is_some(), ClaimFault::ExpectedDate)
+        }
+    };
+    (!is_fine).then_some(fault)
 }
 
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.

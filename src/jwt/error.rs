@@ -3,6 +3,8 @@
 use super::failed::FailedChecks;
 use crate::ClockError;
 use crate::error::ClaimError;
+#[cfg(feature = "std")]
+use crate::error::ClaimFault;
 use core::error::Error;
 use core::fmt;
 
@@ -40,7 +42,7 @@ pub enum JwtError {
     },
     /// Authentic, and fails the policy: all checks that failed.
     Policy(FailedChecks),
-    /// Authentic, but a claim does not have the shape of the type that it was to be read into.
+    /// Authentic, but a claim of the application's own is missing, or one does not have the shape of the type that it was to be read into.
     Claims(ClaimError),
     /// The verifier's own clock cannot be used, and the key of the token has a [`ValidityPeriod`](super::ValidityPeriod).
     Clock(ClockError),
@@ -85,7 +87,7 @@ impl fmt::Display for JwtError {
                 write!(f, "the JWT is longer than the scratch buffer has room for: {needed} bytes are needed")
             }
             Self::Policy(failed) => write!(f, "the JWT is authentic but fails its policy: {failed}"),
-            Self::Claims(error) => write!(f, "the JWT is authentic but does not fit the type it is read into: {error}"),
+            Self::Claims(error) => write!(f, "the JWT is authentic but a claim of it does not fit: {error}"),
             Self::Clock(_) => {
                 f.write_str("the key of the JWT has a validity period, and the verifier's own clock is unusable")
             }
@@ -115,12 +117,6 @@ impl From<ClaimError> for JwtError {
     }
 }
 
-impl From<PolicyError> for JwtError {
-    fn from(error: PolicyError) -> Self {
-        Self::Policy(error.failed_checks())
-    }
-}
-
 /// A JWT that is authentic and fails a policy. It borrows nothing, and becomes a [`JwtError`] by `?`.
 ///
 /// ```
@@ -143,19 +139,35 @@ impl From<PolicyError> for JwtError {
 #[doc(alias = "ValidationError")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct PolicyError {
-    failed: FailedChecks,
+pub struct PolicyError(Cause);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Cause {
+    Checks(FailedChecks),
+    #[cfg(feature = "std")]
+    Private(ClaimError),
 }
 
 impl PolicyError {
     pub(super) const fn new(failed: FailedChecks) -> Self {
-        Self { failed }
+        Self(Cause::Checks(failed))
     }
 
-    /// All checks that failed.
+    /// About a claim of the application's own that is not there.
+    #[cfg(feature = "std")]
+    pub(super) fn missing_private(name: &str) -> Self {
+        Self(Cause::Private(ClaimError::new(name, ClaimFault::Missing)))
+    }
+
+    /// All checks that failed; none if a claim of the application's own is [missing](super::Policy::require_private) and that is all.
     #[must_use]
-    pub const fn failed_checks(self) -> FailedChecks {
-        self.failed
+    pub fn failed_checks(self) -> FailedChecks {
+        match self.0 {
+            Cause::Checks(failed) => failed,
+            #[cfg(feature = "std")]
+            Cause::Private(_) => FailedChecks::default(),
+        }
     }
 }
 
@@ -166,3 +178,13 @@ impl fmt::Display for PolicyError {
 }
 
 impl Error for PolicyError {}
+
+impl From<PolicyError> for JwtError {
+    fn from(error: PolicyError) -> Self {
+        match error.0 {
+            Cause::Checks(failed) => Self::Policy(failed),
+            #[cfg(feature = "std")]
+            Cause::Private(error) => Self::Claims(error),
+        }
+    }
+}

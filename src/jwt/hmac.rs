@@ -26,6 +26,19 @@ fn looks_public(key: &[u8]) -> bool {
     MARKS.iter().any(|mark| constant_time::contains(key, mark.as_bytes()))
 }
 
+/// Refuses what is no secret of `least` bytes.
+fn check(key: &[u8], least: usize) -> Result<()> {
+    if looks_public(key) {
+        Err(Error::KeyLooksPublic)
+    } else if key.len() < least {
+        Err(Error::KeyTooShort { got: key.len(), least })
+    } else if constant_time::is_one_byte_repeated(key) {
+        Err(Error::KeyRepeated)
+    } else {
+        Ok(())
+    }
+}
+
 /// True if a signature, which arrived as text and so is public, is the expected one.
 #[inline(never)]
 fn is_text_of(text: &[u8], expected: &[u8]) -> bool {
@@ -53,20 +66,20 @@ macro_rules! hmac_key {
             #[doc = concat!("Prepares a key of at least ", $len, " bytes, as long as the hash.")]
             ///
             /// # Errors
-            /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for PEM, SSH or JWK text, which belongs to another algorithm or has yet to
-            /// be read.
+            /// [`Error::KeyTooShort`]; [`Error::KeyRepeated`] for a placeholder, such as zeros; [`Error::KeyLooksPublic`] for PEM, SSH or JWK
+            /// text, which belongs to another algorithm or has yet to be read.
             pub fn new(key: &[u8]) -> Result<Self> {
-                if looks_public(key) {
-                    return Err(Error::KeyLooksPublic);
-                }
-                Self::of_any_length(key, $len)
+                check(key, $len)?;
+                Self::for_test_vectors(key)
             }
 
+            /// Prepares a key as it is, also one that [`new`](Self::new) refuses: published test vectors have keys that are short or of one
+            /// repeated byte. Such a key protects nothing.
+            ///
+            /// # Errors
+            /// None in practice: HMAC takes keys of any length.
             #[inline(never)]
-            fn of_any_length(key: &[u8], least: usize) -> Result<Self> {
-                if key.len() < least {
-                    return Err(Error::KeyTooShort { got: key.len(), least });
-                }
+            pub fn for_test_vectors(key: &[u8]) -> Result<Self> {
                 PreparedKey::new(key).map(Self)
             }
         }

@@ -30,10 +30,13 @@ pub struct Policy<'a> {
     leeway: u64,
     issuer: Option<&'a str>,
     audience: Option<&'a str>,
+    audiences: &'a [&'a str],
     subject: Option<&'a str>,
     typ: Option<&'a str>,
     crit: &'a [&'a str],
     required: RegisteredClaims,
+    #[cfg(feature = "std")]
+    private: &'a [&'a str],
     max_age: Option<u64>,
     refuses_future: bool,
     allow_any_audience: bool,
@@ -47,10 +50,13 @@ impl<'a> Policy<'a> {
             leeway,
             issuer: None,
             audience: None,
+            audiences: &[],
             subject: None,
             typ: None,
             crit: &[],
             required: RegisteredClaims::NONE.with(RegisteredClaim::ExpirationTime),
+            #[cfg(feature = "std")]
+            private: &[],
             max_age: None,
             refuses_future: false,
             allow_any_audience: false,
@@ -70,6 +76,30 @@ impl<'a> Policy<'a> {
     #[must_use]
     pub const fn audience(mut self, audience: &'a str) -> Self {
         self.audience = Some(audience);
+        self.require(RegisteredClaim::Audience)
+    }
+
+    /// `aud` must be one of these, or have one of them among its strings: for a service that goes by several names.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+    ///
+    /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+    /// # let (now, exp) = (UnixTime::from_secs(1_767_225_600), UnixTime::from_secs(1_767_229_200));
+    /// let policy = Policy::new(30).audiences(&["api", "api.example"]);
+    /// for (audience, is_meant) in [("api.example", true), ("admin", false)] {
+    ///     let (mut out, mut scratch) = ([0; 192], [0; 192]);
+    ///     let token = JwtBuilder::new().audience(&[audience]).expires_at(exp).sign(&key, &mut out)?;
+    ///     let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+    ///     assert_eq!(authentic.check(&policy, now).is_ok(), is_meant);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "aud")]
+    #[must_use]
+    pub const fn audiences(mut self, audiences: &'a [&'a str]) -> Self {
+        self.audiences = audiences;
         self.require(RegisteredClaim::Audience)
     }
 
@@ -110,6 +140,33 @@ impl<'a> Policy<'a> {
     pub const fn require(mut self, claim: RegisteredClaim) -> Self {
         self.required = self.required.with(claim);
         self
+    }
+
+    /// Claims of your own must be there, of whatever type: a `deserialize` says more of one than that.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, SignJwt, VerifyJwt};
+    ///
+    /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+    /// # let now = UnixTime::from_secs(1_767_225_600);
+    /// let policy = Policy::new(30).allow_missing_exp().require_private(&["tenant"]);
+    /// let token = key.sign_jwt(&JwtBuilder::new().subject("alice"))?;
+    /// let error = key.verify_jwt(&token, &policy, now).unwrap_err();
+    /// assert_eq!(error.to_string(), "the JWT is authentic but a claim of it does not fit: `tenant`: it is missing");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub const fn require_private(mut self, names: &'a [&'a str]) -> Self {
+        self.private = names;
+        self
+    }
+
+    /// The first claim that [`require_private`](Policy::require_private) asks for and that is not there.
+    #[cfg(feature = "std")]
+    pub(super) fn missing_private(&self, claims: &Claims<'_>) -> Option<&'a str> {
+        self.private.iter().find(|name| claims.get_json(name).is_none()).copied()
     }
 
     /// `iat` must be there, not in the future, and at most this many seconds ago (and the leeway).
@@ -162,13 +219,18 @@ impl<'a> Policy<'a> {
             RegisteredClaim::Issuer => text_is(value, self.issuer),
             RegisteredClaim::Subject => text_is(value, self.subject),
             RegisteredClaim::JwtId => text_is(value, None),
-            RegisteredClaim::Audience => Audience::of_value(value)
-                .map(|audience| self.allow_any_audience || self.audience.is_some_and(|name| audience.contains(name))),
+            RegisteredClaim::Audience => {
+                Audience::of_value(value).map(|audience| self.allow_any_audience || self.is_meant(audience))
+            }
             RegisteredClaim::ExpirationTime | RegisteredClaim::NotBefore | RegisteredClaim::IssuedAt => {
                 return self.judge_date(claim, value, now);
             }
         };
         is_fine.map_or(Verdict::WrongType, Verdict::fine_if)
+    }
+
+    fn is_meant(&self, audience: Audience<'_>) -> bool {
+        self.audiences.iter().chain(&self.audience).any(|name| audience.contains(name))
     }
 
     fn judge_date(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Verdict {
