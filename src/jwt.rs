@@ -76,6 +76,7 @@ mod es256;
 mod failed;
 mod header;
 mod hmac;
+mod json;
 #[cfg(feature = "std")]
 mod jwks;
 mod key_set;
@@ -90,7 +91,6 @@ mod unverified;
 mod value;
 
 pub use crate::error::{ClaimError, ClaimFault};
-pub use crate::json::JsonStr;
 pub use algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
 pub use authentic::{AuthenticJws, AuthenticJwt, ExpiredJwt, VerifiedJwt};
 pub use builder::JwtBuilder;
@@ -103,6 +103,7 @@ pub use es256::{Es256SigningKey, Es256VerifyingKey};
 pub use failed::FailedChecks;
 pub use header::Header;
 pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
+pub use json::JsonStr;
 #[cfg(feature = "std")]
 pub use jwks::JwksError;
 pub use key_set::{JwtKey, KeySet, ValidityPeriod};

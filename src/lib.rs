@@ -7,14 +7,13 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod bytes;
 mod constant_time;
 mod cursor;
 mod encoding;
 mod error;
 mod hmac;
-mod json;
 mod rules;
-mod scan;
 mod shown;
 mod time;
 

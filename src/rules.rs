@@ -1,6 +1,6 @@
 //! The limits and alphabets of FORMAT section 1, each in one place.
 
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::time::UnixTime;
 use crate::{Error, Result};
 

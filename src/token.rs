@@ -39,6 +39,7 @@ mod builder;
 pub mod challenge;
 mod error;
 mod field;
+mod fields;
 mod kind;
 pub mod limits;
 mod mac_input;

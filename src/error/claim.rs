@@ -1,6 +1,6 @@
 //! Which claim could not be read or written, and why.
 
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::shown::Shown;
 use core::fmt;
 

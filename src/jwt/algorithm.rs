@@ -1,7 +1,7 @@
 //! What a signature algorithm offers: the same small traits for HMAC, ECDSA, EdDSA, and a key inside of a secure element.
 
 use crate::Result;
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::encoding::{Literal, base64url_decode_in_place, base64url_len};
 use core::marker::PhantomData;
 

@@ -3,10 +3,10 @@
 use super::claims::Claims;
 use super::error::{JwtError, PolicyError};
 use super::header::Header;
+use super::json::JsonStr;
 use super::policy::Policy;
 use crate::ClockReading;
 use crate::encoding::base64url_decode_in_place;
-use crate::json::JsonStr;
 use core::fmt;
 
 /// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.

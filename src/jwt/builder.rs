@@ -6,14 +6,15 @@ use super::algorithm::{MAX_SIGNATURE, OwnHeader};
 use super::claims::fault_of;
 use super::claims::is_registered;
 use super::header::is_standard_parameter;
-use super::key_set::MAX_HEADER;
+use super::json::Json;
+use super::limits::MAX_HEADER;
 use super::unverified::MAX_JWT_LEN;
 use super::value::{ClaimValue, put_texts};
-use crate::cursor::{Cursor, copy};
+use crate::bytes::copy;
+use crate::cursor::Cursor;
 use crate::encoding::decimal::Decimal;
 use crate::encoding::{base64url_encode, base64url_encode_in_place, base64url_len};
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::Json;
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
 use serde::Serialize;

@@ -1,12 +1,12 @@
 //! The claims set of an authentic token (RFC 7519 section 4).
 
 use super::date;
+use super::json::{self, JsonStr, Object, Shape, word};
 use super::registered::RegisteredClaim;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_in_place;
 #[cfg(feature = "serde")]
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::{self, JsonStr, Object, Shape, word};
 use crate::shown::Shown;
 use core::fmt::{self, Display};
 #[cfg(feature = "serde")]

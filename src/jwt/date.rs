@@ -1,8 +1,9 @@
 //! NumericDate: seconds since the epoch, a fraction allowed (RFC 7519 section 2).
 
+use super::json::scan;
 use super::registered::RegisteredClaim;
+use crate::UnixTime;
 use crate::encoding::decimal;
-use crate::{UnixTime, scan};
 
 /// To which side a fraction of a second goes: always so that the token lives shorter, never longer.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -1,7 +1,7 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
+use super::json::{self, JsonStr, Object, Shape, word};
 use crate::encoding::base64url_decode_in_place;
-use crate::json::{self, JsonStr, Object, Shape, word};
 use core::fmt;
 
 /// A header may have to be read before anybody has vouched for it.

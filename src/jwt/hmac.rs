@@ -2,7 +2,7 @@
 
 use super::algorithm::MAX_SIGNATURE;
 use super::{JwsAlgorithm, SigningKey, VerifyingKey};
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::encoding::{base64url_decode_in_place, base64url_len};
 use crate::hmac::PreparedKey;
 use crate::{Error, Result, constant_time};

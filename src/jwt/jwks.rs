@@ -5,10 +5,10 @@ use super::EdDsaVerifyingKey;
 #[cfg(feature = "es256")]
 use super::Es256VerifyingKey;
 use super::header::HEADER;
+use super::json::{self, JsonStr};
 use super::{Hs256Key, Hs384Key, Hs512Key, JwtKey, KeySet, ValidityPeriod};
 use crate::Error;
 use crate::encoding::{base64url_decode_secret, base64url_decoded_len};
-use crate::json::{self, JsonStr};
 use core::fmt;
 use std::string::String;
 use std::vec::Vec;

@@ -4,22 +4,20 @@ use super::authentic::{AuthenticJws, AuthenticJwt, VerifiedJwt};
 use super::claims::Claims;
 use super::error::JwtError;
 use super::header::Header;
+use super::limits::MAX_HEADER;
 use super::unverified::UnverifiedJwt;
 #[cfg(feature = "eddsa")]
 use super::{EdDsaSigningKey, EdDsaVerifyingKey};
 #[cfg(feature = "es256")]
 use super::{Es256SigningKey, Es256VerifyingKey};
 use super::{Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, JwtBuilder, Policy};
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::shown::Shown;
 use crate::{ClockError, ClockReading, Error, Result, UnixTime};
 use core::fmt;
 
 /// Bytes of the longest key id.
 pub(super) const MAX_KID: usize = 64;
-
-/// Characters of the longest header that is read before the signature is known to be good.
-pub(super) const MAX_HEADER: usize = 2048;
 
 /// A key with its algorithm. Signing keys verify too.
 ///

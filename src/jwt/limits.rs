@@ -2,6 +2,9 @@
 
 use crate::encoding::base64url_len;
 
+/// Characters of the longest header that is read before the signature is known to be good.
+pub(super) const MAX_HEADER: usize = 2048;
+
 /// Characters of `{"alg":"…","typ":"JWT"}` in base64url, for every algorithm here.
 const HEADER: usize = 36;
 

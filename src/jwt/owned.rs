@@ -3,7 +3,7 @@
 use super::authentic::VerifiedJwt;
 use super::claims::Claims;
 use super::header::Header;
-use crate::json::{Members, Object};
+use super::json::{Members, Object};
 use core::fmt;
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use super::claims::{Audience, Claims};
 use super::date::{self, Round};
 use super::failed::FailedChecks;
 use super::header::Header;
+use super::json::JsonStr;
 use super::registered::{RegisteredClaim, RegisteredClaims};
-use crate::json::JsonStr;
 use crate::{ClockReading, UnixTime};
 
 /// The rules that a token must satisfy. `const`, so it can live in flash.

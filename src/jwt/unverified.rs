@@ -5,8 +5,8 @@ use super::algorithm::OwnHeader;
 use super::authentic::{AuthenticJws, AuthenticJwt};
 use super::error::JwtError;
 use super::header::Header;
-use crate::cursor::copy;
-use crate::scan;
+use super::json::scan;
+use crate::bytes::copy;
 use core::fmt;
 
 /// Characters of the longest token that is looked at.

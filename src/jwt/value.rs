@@ -1,7 +1,7 @@
 //! Private claims without serde: for devices that have no room for it.
 
+use super::json::Json;
 use crate::encoding::decimal::Decimal;
-use crate::json::Json;
 
 /// The value of a private claim.
 ///

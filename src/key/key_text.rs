@@ -6,7 +6,7 @@
 //!  role slot
 //! ```
 
-use super::{KEY_LEN, KeyBytes};
+use super::key_bytes::{KEY_LEN, KeyBytes};
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::{self, Decimal};
 use crate::encoding::{base64url_decode_secret, base64url_encode_secret, base64url_len, hex_encode};

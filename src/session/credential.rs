@@ -1,7 +1,7 @@
 //! What the browser holds, and what of it may be kept, listed and logged.
 
+use crate::bytes::copy;
 use crate::constant_time;
-use crate::cursor::copy;
 use crate::encoding::{base64url_decode_secret, base64url_encode_secret, base64url_len};
 use core::fmt;
 use zeroize::Zeroizing;

@@ -1,7 +1,7 @@
 //! Tokens whose sign is good: [`AuthenticToken`] before the policy, [`VerifiedToken`] after it.
 
+use super::fields::Fields;
 use super::reserved::ClockQuality;
-use super::unverified::UnverifiedToken;
 use super::{Params, TokenKind};
 use crate::UnixTime;
 use crate::encoding::decimal;
@@ -21,7 +21,7 @@ use core::ops::Deref;
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct AuthenticToken<'a> {
-    pub(super) token: UnverifiedToken<'a>,
+    pub(super) fields: Fields<'a>,
     pub(super) uid: &'a [u8],
 }
 
@@ -40,7 +40,7 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     #[must_use]
     pub const fn kind(&self) -> TokenKind {
-        self.token.kind
+        self.fields.kind
     }
 
     /// Who it is for, 1 to 64 bytes.
@@ -63,7 +63,7 @@ impl<'a> AuthenticToken<'a> {
     /// When it was made; `None` for a Sequence token. See [`counter`](AuthenticToken::counter).
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
-        self.token.kind.has_time().then_some(UnixTime::from_secs(self.token.stamp))
+        self.fields.kind.has_time().then_some(UnixTime::from_secs(self.fields.stamp))
     }
 
     /// The counter of a Sequence token.
@@ -78,7 +78,7 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     #[must_use]
     pub fn counter(&self) -> Option<u64> {
-        (!self.token.kind.has_time()).then_some(self.token.stamp)
+        (!self.fields.kind.has_time()).then_some(self.fields.stamp)
     }
 
     /// All params, reserved ones included.
@@ -95,7 +95,7 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     #[must_use]
     pub const fn params(&self) -> Params<'a> {
-        self.token.params
+        self.fields.params
     }
 
     /// The nonce (`n`), if it carries one.
@@ -111,7 +111,7 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     #[must_use]
     pub fn nonce(&self) -> Option<&'a [u8]> {
-        self.token.params.get("n")
+        self.fields.params.get("n")
     }
 
     /// The sequence number inside a Time or Answer token (`s`), if it carries one.
@@ -128,7 +128,7 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     #[must_use]
     pub const fn sequence_number(&self) -> Option<u64> {
-        self.token.reserved.sequence
+        self.fields.reserved.sequence
     }
 
     /// The number of the user's epoch that it was issued in (`e`), if it carries one. One of another form than a shortest decimal is none.
@@ -163,7 +163,7 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     #[must_use]
     pub const fn clock_quality(&self) -> Option<ClockQuality> {
-        self.token.reserved.quality
+        self.fields.reserved.quality
     }
 
     /// The sign, a token's identity: what replay tables, deny lists and caches key on (FORMAT section 4).
@@ -187,7 +187,7 @@ impl<'a> AuthenticToken<'a> {
     #[doc(alias = "signature")]
     #[must_use]
     pub const fn sign(&self) -> &'a [u8] {
-        self.token.sign
+        self.fields.sign
     }
 }
 
@@ -195,10 +195,10 @@ impl<'a> AuthenticToken<'a> {
 impl fmt::Debug for AuthenticToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthenticToken")
-            .field("kind", &self.token.kind)
+            .field("kind", &self.fields.kind)
             .field("uid", &format_args!("{}", self.uid.escape_ascii()))
-            .field("stamp", &self.token.stamp)
-            .field("params", &self.token.params.len())
+            .field("stamp", &self.fields.stamp)
+            .field("params", &self.fields.params.len())
             .finish_non_exhaustive()
     }
 }
@@ -206,7 +206,7 @@ impl fmt::Debug for AuthenticToken<'_> {
 #[cfg(feature = "defmt")]
 impl defmt::Format for AuthenticToken<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        let (kind, stamp, params) = (self.token.kind, self.token.stamp, self.token.params.len());
+        let (kind, stamp, params) = (self.fields.kind, self.fields.stamp, self.fields.params.len());
         defmt::write!(f, "{} uid={=[u8]:a} stamp={=u64} params={=usize}", kind, self.uid, stamp, params);
     }
 }

@@ -1,8 +1,8 @@
 //! The binary form: `b0 . [len8(uid)] . stamp . [count . (len8(key) . len8(value))*] . sign` (FORMAT section 4).
 
+use super::fields::Fields;
 use super::params::{ParamCheck, Params, WireParams, split_len8};
 use super::reserved::Reserved;
-use super::unverified::UnverifiedToken;
 use super::{TokenKind, limits::MAX_BINARY_LEN, short_stamp};
 use crate::cursor::{Cursor, Sink};
 use crate::rules::{MAX_PARAMS, check_uid};
@@ -46,7 +46,7 @@ pub(super) fn write(
 }
 
 /// Reads a binary token strictly, borrowing from it. `now` expands a short stamp.
-pub(super) fn parse(bytes: &[u8], now: Option<UnixTime>) -> Result<UnverifiedToken<'_>> {
+pub(super) fn parse(bytes: &[u8], now: Option<UnixTime>) -> Result<Fields<'_>> {
     if bytes.len() > MAX_BINARY_LEN {
         return Err(Error::Malformed);
     }
@@ -64,7 +64,7 @@ pub(super) fn parse(bytes: &[u8], now: Option<UnixTime>) -> Result<UnverifiedTok
     kind.check_stamp(stamp).map_err(|_| Error::Malformed)?;
     let (params, reserved, sign) =
         if has(PARAMS) { split_params(rest)? } else { (Params::default(), Reserved::default(), rest) };
-    UnverifiedToken::new(kind, uid, stamp, params, sign, reserved)
+    Fields::new(kind, uid, stamp, params, sign, reserved)
 }
 
 fn split_uid(rest: &[u8]) -> Result<(&[u8], &[u8])> {

@@ -24,9 +24,9 @@
 //! # Ok::<(), countersign::Error>(())
 //! ```
 
+use super::fields::Fields;
 use super::mac_input::MacInput;
 use super::params::WireParams;
-use super::unverified::UnverifiedToken;
 use super::{Params, Profile, SignLen, TokenBuilder, TokenKind, text};
 use crate::key::MacKey;
 use crate::{Error, Result, UnixTime};
@@ -115,12 +115,7 @@ pub fn respond<'a>(challenge: &[u8], uid: &'a [u8]) -> Result<TokenBuilder<'a>> 
 }
 
 /// Recomputes the challenge that an Answer claims to answer, and compares its proof in constant time.
-pub(super) fn is_answered_by(
-    answer: &UnverifiedToken<'_>,
-    uid: &[u8],
-    profile: &Profile<'_>,
-    challenge_key: &MacKey,
-) -> bool {
+pub(super) fn is_answered_by(answer: &Fields<'_>, uid: &[u8], profile: &Profile<'_>, challenge_key: &MacKey) -> bool {
     let Some(proof) = answer.params.get("c") else { return false };
     let question = MacInput {
         kind: TokenKind::Challenge,

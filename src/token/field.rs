@@ -1,6 +1,7 @@
 //! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
 
-use crate::cursor::{Cursor, Sink, copy};
+use crate::bytes::copy;
+use crate::cursor::{Cursor, Sink};
 use crate::encoding::{base64url_decode_in_place, base64url_decoded_len, base64url_encode, base64url_len};
 use crate::rules::MAX_UID_LEN;
 

@@ -1,7 +1,7 @@
 //! A verified token that owns its bytes, to be passed on with a request.
 
 use super::authentic::{AuthenticToken, VerifiedToken};
-use super::unverified::UnverifiedToken;
+use super::fields::Fields;
 use core::fmt;
 use std::sync::Arc;
 
@@ -54,12 +54,12 @@ impl OwnedToken {
     pub fn as_verified(&self) -> VerifiedToken<'_> {
         let (uid, rest) = self.bytes.split_at_checked(self.uid_len).unwrap_or_default();
         let (wire, sign) = rest.split_at_checked(self.params_len).unwrap_or_default();
-        let UnverifiedToken { kind, stamp, params, reserved, .. } = self.template.token.token;
+        let Fields { kind, stamp, params, reserved, .. } = self.template.token.fields;
         let params = params.with_wire(wire);
         let sent_uid = if self.is_detached { &[] } else { uid };
-        let token = UnverifiedToken { kind, sent_uid, stamp, params, sign, reserved };
+        let fields = Fields { kind, sent_uid, stamp, params, sign, reserved };
         VerifiedToken {
-            token: AuthenticToken { token, uid },
+            token: AuthenticToken { fields, uid },
             slot: self.template.slot,
             generation: self.template.generation,
         }
@@ -68,12 +68,12 @@ impl OwnedToken {
 
 impl From<VerifiedToken<'_>> for OwnedToken {
     fn from(verified: VerifiedToken<'_>) -> Self {
-        let UnverifiedToken { kind, sent_uid, stamp, params, sign, reserved } = verified.token.token;
+        let Fields { kind, sent_uid, stamp, params, sign, reserved } = verified.token.fields;
         let uid = verified.uid();
         let bytes = [uid, params.wire(), sign].concat();
-        let token = UnverifiedToken { kind, sent_uid: &[], stamp, params: params.with_wire(&[]), sign: &[], reserved };
+        let fields = Fields { kind, sent_uid: &[], stamp, params: params.with_wire(&[]), sign: &[], reserved };
         let template = VerifiedToken {
-            token: AuthenticToken { token, uid: &[] },
+            token: AuthenticToken { fields, uid: &[] },
             slot: verified.slot,
             generation: verified.generation,
         };

@@ -1,8 +1,8 @@
 //! The text form: `prefix field(uid) "." stamp *( "." key "_" field(value) ) "." sign` (FORMAT section 3).
 
 use super::field;
+use super::fields::Fields;
 use super::params::{ParamCheck, Params};
-use super::unverified::UnverifiedToken;
 use super::{
     TokenKind,
     limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
@@ -45,7 +45,7 @@ pub(super) const fn scratch_len(text_len: usize) -> usize {
 }
 
 /// Reads a text strictly; uid, params and sign end up decoded in `scratch`, one behind the other.
-pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<UnverifiedToken<'b>> {
+pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Fields<'b>> {
     if text.len() > MAX_TEXT_LEN {
         return Err(Error::Malformed);
     }
@@ -72,7 +72,7 @@ pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Unverified
     let fields: &'b [u8] = cursor.finish()?;
     let (uid, rest) = fields.split_at_checked(uid_len).ok_or(Error::Malformed)?;
     let (wire, sign) = rest.split_at_checked(params_len).ok_or(Error::Malformed)?;
-    UnverifiedToken::new(kind, uid, stamp, Params::from_checked(params.count, wire), sign, params.reserved)
+    Fields::new(kind, uid, stamp, Params::from_checked(params.count, wire), sign, params.reserved)
 }
 
 fn read_uid(segment: &[u8], cursor: &mut Cursor<'_>) -> Result<usize> {

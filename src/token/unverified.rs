@@ -2,12 +2,10 @@
 
 use super::authentic::AuthenticToken;
 use super::error::TokenError;
-use super::mac_input::MacInput;
-use super::params::WireParams;
-use super::reserved::Reserved;
-use super::{Channel, Params, Profile, SignLen, TokenKind, binary, text};
+use super::fields::Fields;
+use super::{Channel, Profile, TokenKind, binary, text};
 use crate::key::MacKey;
-use crate::{ClockError, Error, Result, UnixTime, constant_time, rules};
+use crate::{ClockError, Error, Result, UnixTime};
 use core::fmt;
 
 /// A token that parses. Nothing it says is true yet, so it shows little: [`authenticate`](UnverifiedToken::authenticate) it.
@@ -27,15 +25,7 @@ use core::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub struct UnverifiedToken<'a> {
-    pub(super) kind: TokenKind,
-    /// Empty when detached.
-    pub(super) sent_uid: &'a [u8],
-    pub(super) stamp: u64,
-    pub(super) params: Params<'a>,
-    pub(super) sign: &'a [u8],
-    pub(super) reserved: Reserved,
-}
+pub struct UnverifiedToken<'a>(Fields<'a>);
 
 impl<'a> UnverifiedToken<'a> {
     /// Reads the text form strictly. The decoded fields go into `scratch`, which must be as long as the text or
@@ -55,7 +45,7 @@ impl<'a> UnverifiedToken<'a> {
     /// [`TokenError::Invalid`]; [`TokenError::TooLong`] if `scratch` has no room for its fields.
     #[doc(alias = "decode")]
     pub fn parse_text(text: &[u8], scratch: &'a mut [u8]) -> Result<Self, TokenError> {
-        text::parse(text, scratch).map_err(refused)
+        text::parse(text, scratch).map(Self).map_err(refused)
     }
 
     /// Reads the binary form strictly. `now` expands a short stamp.
@@ -72,24 +62,7 @@ impl<'a> UnverifiedToken<'a> {
     /// [`TokenError::Invalid`]; [`TokenError::Clock`] for a short stamp without `now`.
     #[doc(alias = "decode")]
     pub fn parse_binary(bytes: &'a [u8], now: Option<UnixTime>) -> Result<Self, TokenError> {
-        binary::parse(bytes, now).map_err(refused)
-    }
-
-    /// Puts parsed parts together and checks the rules that span them.
-    pub(super) fn new(
-        kind: TokenKind,
-        sent_uid: &'a [u8],
-        stamp: u64,
-        params: Params<'a>,
-        sign: &'a [u8],
-        reserved: Reserved,
-    ) -> Result<Self> {
-        let sign_len = SignLen::from_bytes(sign.len()).ok_or(Error::Malformed)?;
-        let is_bare = sent_uid.is_empty() && params.is_empty();
-        if (kind.is_verifiers() && !is_bare) || (kind == TokenKind::Challenge && sign_len != SignLen::N8) {
-            return Err(Error::Malformed);
-        }
-        Ok(Self { kind, sent_uid, stamp, params, sign, reserved })
+        binary::parse(bytes, now).map(Self).map_err(refused)
     }
 
     /// The kind that it claims to be.
@@ -104,7 +77,7 @@ impl<'a> UnverifiedToken<'a> {
     /// ```
     #[must_use]
     pub const fn kind(&self) -> TokenKind {
-        self.kind
+        self.0.kind
     }
 
     /// Checks the sign under one key (FORMAT section 5 steps 4 and 5, without a challenge's proof).
@@ -133,9 +106,9 @@ impl<'a> UnverifiedToken<'a> {
         key: &MacKey,
         channel: Channel<'a>,
     ) -> Result<AuthenticToken<'a>, TokenError> {
-        let uid = self.uid(&channel).ok_or(TokenError::Invalid)?;
-        if self.fits(profile, key, uid, channel.binding) {
-            Ok(AuthenticToken { token: self, uid })
+        let uid = self.0.uid(&channel).ok_or(TokenError::Invalid)?;
+        if self.0.fits(profile, key, uid, channel.binding) {
+            Ok(AuthenticToken { fields: self.0, uid })
         } else {
             Err(TokenError::Invalid)
         }
@@ -159,33 +132,8 @@ impl<'a> UnverifiedToken<'a> {
     /// [`Error::Malformed`] if channel and token do not go together, [`Error::BufferTooSmall`],
     /// [`Error::MacInputTooLong`].
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, channel: Channel<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
-        let uid = self.uid(&channel).ok_or(Error::Malformed)?;
-        self.mac_input_of(uid, channel.binding).write(profile, out)
-    }
-
-    /// Who the token is for: the channel's uid, the sent one, or both if they are equal (FORMAT section 3, detached).
-    pub(super) fn uid<'u>(&self, channel: &Channel<'u>) -> Option<&'u [u8]>
-    where
-        'a: 'u,
-    {
-        rules::check_binding(channel.binding).ok()?;
-        match (channel.uid, self.sent_uid) {
-            (None, []) => None,
-            (None, sent) => Some(sent),
-            (Some(named), _) if rules::check_uid(named).is_err() => None,
-            (Some(named), []) => Some(named),
-            (Some(named), sent) => constant_time::eq(named, sent).then_some(sent),
-        }
-    }
-
-    /// True if the sign has the profile's length and is the one that `key` makes. Compares every byte in constant time.
-    pub(super) fn fits(&self, profile: &Profile<'_>, key: &MacKey, uid: &[u8], binding: &[u8]) -> bool {
-        self.sign.len() == profile.sign_len().bytes()
-            && self.mac_input_of(uid, binding).has_sign(profile, key, self.sign)
-    }
-
-    const fn mac_input_of<'p>(&'p self, uid: &'p [u8], binding: &'p [u8]) -> MacInput<'p> {
-        MacInput { kind: self.kind, uid, stamp: self.stamp, params: WireParams::Parsed(self.params), binding }
+        let uid = self.0.uid(&channel).ok_or(Error::Malformed)?;
+        self.0.mac_input_of(uid, channel.binding).write(profile, out)
     }
 }
 
@@ -201,6 +149,6 @@ pub(super) const fn refused(error: Error) -> TokenError {
 /// Shows the kind alone: the rest is an unverified stranger's word.
 impl fmt::Debug for UnverifiedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnverifiedToken").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("UnverifiedToken").field("kind", &self.0.kind).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::authentic::{AuthenticToken, VerifiedToken};
 use super::error::TokenError;
-use super::unverified::{UnverifiedToken, refused};
+use super::fields::Fields;
+use super::unverified::refused;
 use super::{
     Channel, NoRevocations, Profile, Revocations, TokenKind, binary, challenge,
     limits::{MAX_BINARY_LEN, MAX_TEXT_LEN},
@@ -289,7 +290,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
 
     fn verify<'b>(
         &self,
-        token: &UnverifiedToken<'b>,
+        token: &Fields<'b>,
         channel: Channel<'b>,
         now: ClockReading,
     ) -> Result<VerifiedToken<'b>, TokenError> {
@@ -305,11 +306,11 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
                 return Err(TokenError::Revoked);
             }
         }
-        Ok(VerifiedToken { token: AuthenticToken { token: *token, uid }, slot, generation })
+        Ok(VerifiedToken { token: AuthenticToken { fields: *token, uid }, slot, generation })
     }
 
     /// Steps 2 to 5: the kind, the key, the sign, and for an Answer its challenge. Returns the slot and the generation.
-    fn authenticate(&self, token: &UnverifiedToken<'_>, uid: &[u8], binding: &[u8]) -> Option<(u8, u32)> {
+    fn authenticate(&self, token: &Fields<'_>, uid: &[u8], binding: &[u8]) -> Option<(u8, u32)> {
         let accepted = match token.kind {
             TokenKind::Time => self.accepts_time,
             TokenKind::Answer => self.challenge_key.is_some(),

@@ -3,9 +3,9 @@
 use super::Json;
 use super::value::{Text, refuse, refuse_scalars};
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::members::KeyFilter;
-use crate::json::walk::{members, quoted_len};
-use crate::json::{MAX_CLAIMS, PRIVATE};
+use crate::jwt::json::limits::{MAX_CLAIMS, PRIVATE};
+use crate::jwt::json::members::KeyFilter;
+use crate::jwt::json::walk::{members, quoted_len};
 use core::fmt;
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeMap, SerializeStruct, Serializer};

@@ -7,10 +7,10 @@ mod claim;
 mod guard;
 mod key;
 
-use super::PRIVATE;
+use super::limits::PRIVATE;
+use super::scan;
 use super::walk::{end_of_value, quoted_len};
 use crate::error::{ClaimError, ClaimFault};
-use crate::scan;
 use claim::{Claim, NOT_READ};
 use core::cell::Cell;
 use core::fmt;

@@ -1,6 +1,6 @@
 //! A JSON string in normalised text: borrowed, and compared as what it means.
 
-use crate::scan;
+use super::scan;
 use crate::shown::Shown;
 use core::fmt;
 

@@ -6,34 +6,10 @@
 //! the members lie that a JWT needs is noted on the way.
 
 mod escape;
-mod members;
-mod serialize;
-mod text;
-#[cfg(feature = "serde")]
-pub(crate) mod typed;
-mod walk;
 
-pub(crate) use members::{Members, Shape, word};
-pub(crate) use serialize::Json;
-pub use text::JsonStr;
-pub(crate) use walk::{elements, list, member};
-
-use crate::scan;
-use members::{KeyFilter, has_key};
-
-/// Claims of a token: members of the top object.
-pub(crate) const MAX_CLAIMS: u32 = 128;
-
-/// How names of claims and of structs begin that have a meaning inside of `serde_json`: a `Value` would take the string under one of them for a
-/// number, or for JSON that the scanner has not seen.
-#[cfg(feature = "serde")]
-const PRIVATE: &str = "$serde_json::private::";
-
-/// Levels of nesting, the top object included: one bit each in the stack.
-const MAX_DEPTH: u32 = 16;
-
-/// Offsets are 16 bits wide: no document of a JWT in this crate is longer.
-pub(crate) const MAX_LEN: usize = 65_535;
+use super::limits::{MAX_DEPTH, MAX_LEN};
+use super::members::{KeyFilter, Members, Shape, has_key};
+use super::scan;
 
 /// A normalised object and the places of its members.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,8 +5,8 @@ mod claims;
 #[cfg(feature = "serde")]
 mod value;
 
+use super::scan;
 use crate::cursor::{Cursor, Sink};
-use crate::scan;
 
 /// A JSON text on its way into a buffer. Remembers where a comma is due.
 pub(crate) struct Json<'b> {

@@ -3,7 +3,7 @@
 use super::Json;
 use crate::encoding::decimal::Decimal;
 use crate::error::ClaimFault;
-use crate::json::{MAX_DEPTH, PRIVATE};
+use crate::jwt::json::limits::{MAX_DEPTH, PRIVATE};
 use core::fmt::{self, Write};
 use serde::Serialize;
 use serde::ser::{

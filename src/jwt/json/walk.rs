@@ -1,7 +1,7 @@
 //! Walking over normalised text: no white space, no surprises.
 
-use super::JsonStr;
-use crate::scan;
+use super::scan;
+use super::text::JsonStr;
 
 /// The values between the brackets of a normalised array.
 pub(crate) fn elements(inner: &str) -> impl Iterator<Item = &str> + Clone {
