@@ -281,6 +281,7 @@ const fn next(at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::members::word;
     use super::*;
     use std::string::{String, ToString};
     use std::vec::Vec;
