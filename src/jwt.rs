@@ -10,7 +10,7 @@
 //! except by a [`KeySet`], which reads the header to find the key.
 //!
 //! ```
-//! use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
+//! use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt};
 //! use countersign::UnixTime;
 //!
 //! const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example").audience("api");
@@ -43,7 +43,7 @@
 //!
 //! ```compile_fail,E0277
 //! # #[cfg(not(feature = "es256"))] compile_error!("E0277 is about a key that needs es256");
-//! # use countersign::jwt::{JwtBuilder, Es256VerifyingKey};
+//! # use countersign::jwt::{Es256VerifyingKey, JwtBuilder};
 //! fn sign_with_a_public_key(key: &Es256VerifyingKey) {
 //!     let _ = JwtBuilder::new().sign(key, &mut [0; 256]); // a public key is no `SigningKey`
 //! }

@@ -18,7 +18,7 @@ pub const MAX_UID_LEN: usize = 64;
 /// Bytes of the longest param value.
 ///
 /// ```
-/// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::{MAX_PARAM_VALUE_LEN, MAX_TEXT_LEN}, Profile}};
+/// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder, limits::{MAX_PARAM_VALUE_LEN, MAX_TEXT_LEN}}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// let builder = TokenBuilder::time(b"dev-7", now);
@@ -31,7 +31,7 @@ pub const MAX_PARAM_VALUE_LEN: usize = 64;
 /// Bytes of the longest param key.
 ///
 /// ```
-/// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::{MAX_PARAM_KEY_LEN, MAX_TEXT_LEN}, Profile}};
+/// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder, limits::{MAX_PARAM_KEY_LEN, MAX_TEXT_LEN}}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// let builder = TokenBuilder::time(b"dev-7", now);
@@ -45,7 +45,7 @@ pub const MAX_PARAM_KEY_LEN: usize = 8;
 /// Params that a token can carry, reserved ones included.
 ///
 /// ```
-/// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::{MAX_PARAMS, MAX_TEXT_LEN}, Profile}};
+/// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder, limits::{MAX_PARAMS, MAX_TEXT_LEN}}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let eight = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"].map(|name| (name, b"x".as_slice()));
 /// assert_eq!(eight.len(), MAX_PARAMS);
@@ -58,7 +58,7 @@ pub const MAX_PARAMS: usize = 8;
 /// Bytes of the longest purpose or realm.
 ///
 /// ```
-/// use countersign::{Error, token::{limits::MAX_NAME_LEN, Profile}};
+/// use countersign::{Error, token::{Profile, limits::MAX_NAME_LEN}};
 ///
 /// assert!(Profile::new(&"p".repeat(MAX_NAME_LEN)).is_ok());
 /// assert_eq!(Profile::new(&"p".repeat(MAX_NAME_LEN + 1)), Err(Error::InvalidName));
@@ -67,7 +67,7 @@ pub const MAX_NAME_LEN: usize = 32;
 /// Bytes of the longest binding.
 ///
 /// ```
-/// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, limits::MAX_BINDING_LEN, Profile}};
+/// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder, limits::MAX_BINDING_LEN}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
 /// assert!(builder.binding(&[0; MAX_BINDING_LEN]).mint_text_heapless::<64>(&profile, &key).is_ok());
@@ -79,7 +79,7 @@ pub const MAX_BINDING_LEN: usize = 64;
 /// The largest counter of a Sequence token: 2^40 − 1.
 ///
 /// ```
-/// # use countersign::{Error, key::MacKey, token::{TokenBuilder, limits::MAX_COUNTER, Profile}};
+/// # use countersign::{Error, key::MacKey, token::{Profile, TokenBuilder, limits::MAX_COUNTER}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// assert!(TokenBuilder::sequence(b"dev-7", MAX_COUNTER).mint_text_heapless::<64>(&profile, &key).is_ok());
 /// assert_eq!(TokenBuilder::sequence(b"dev-7", MAX_COUNTER + 1).mint_text_heapless::<64>(&profile, &key), Err(Error::CounterRange));

@@ -42,7 +42,7 @@ impl UnixTime {
     /// The last second that a stamp can name: 9 999 999 999, in the year 2286.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let beyond = UnixTime::from_secs(UnixTime::MAX.as_secs() + 1);
     /// assert!(TokenBuilder::time(b"dev-7", UnixTime::MAX).mint_text_heapless::<64>(&profile, &key).is_ok());
@@ -145,7 +145,7 @@ impl From<std::time::SystemTime> for UnixTime {
 /// most `max_age + max_future_skew`. The limits themselves are inside: an age of exactly `max_age` passes.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
 /// use countersign::TimeWindow;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);

@@ -11,8 +11,8 @@
 //!
 //! ```
 //! use countersign::key::MacKey;
-//! use countersign::token::{Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier};
-//! use countersign::{UnixTime, TimeWindow};
+//! use countersign::token::{Channel, Profile, TokenBuilder, Verifier, limits::MAX_SCRATCH_LEN};
+//! use countersign::{TimeWindow, UnixTime};
 //!
 //! let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 //! let profile = Profile::new("fleet/login")?;

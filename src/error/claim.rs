@@ -90,7 +90,7 @@ impl fmt::Display for ClaimFault {
 /// A claim that could not be read or written. It holds the first 22 bytes of the claim's name, and nothing of its value.
 ///
 /// ```
-/// use countersign::{Error, jwt::{ClaimFault, JwtBuilder, Hs256Key, ClaimValue}};
+/// use countersign::{Error, jwt::{ClaimFault, ClaimValue, Hs256Key, JwtBuilder}};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let twice = JwtBuilder::new().private_claims(&[("fw", ClaimValue::Bool(true)), ("fw", ClaimValue::Bool(false))]);

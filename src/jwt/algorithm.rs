@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 /// An algorithm of RFC 7518 or RFC 8037, as a property of a key's type.
 ///
 /// ```
-/// use countersign::jwt::{JwsAlgorithm, Hs256Key};
+/// use countersign::jwt::{Hs256Key, JwsAlgorithm};
 ///
 /// assert_eq!((Hs256Key::ALG, Hs256Key::SIGNATURE_LEN), ("HS256", 32));
 /// ```

@@ -12,7 +12,7 @@ use core::fmt;
 /// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.
 ///
 /// ```
-/// use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, UnverifiedJwt};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt};
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
@@ -104,7 +104,7 @@ impl fmt::Debug for AuthenticJwt<'_> {
 /// Bytes, not claims, that a key holder did sign (RFC 7515).
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);

@@ -28,7 +28,7 @@ const MAX_OWN_PARAMETERS: usize = 16;
 /// The claims and header parameters of a token to be signed. Registered claims need no serde; a setter replaces what was set before.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key};
+/// use countersign::jwt::{Hs256Key, JwtBuilder};
 /// use countersign::UnixTime;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;

@@ -45,7 +45,7 @@ pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
 /// text around, is written as `\u{…}`.
 ///
 /// ```
-/// use countersign::jwt::{RegisteredClaim, JwtBuilder, Hs256Key, UnverifiedJwt, ClaimValue};
+/// use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, RegisteredClaim, UnverifiedJwt};
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
@@ -162,7 +162,7 @@ impl<'b> Claims<'b> {
     /// infinite. [`deserialize_no_alloc`](Claims::deserialize_no_alloc) does the same without a heap, for fewer types.
     ///
     /// ```
-    /// # use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
+    /// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
     /// # use std::collections::BTreeMap;
     /// #[derive(serde::Deserialize)]
     /// struct Access {
@@ -183,7 +183,7 @@ impl<'b> Claims<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidClaims`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](super::ClaimError) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "std")]
     pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
         json::typed::read::<json::typed::Std, T>(self.object.text)
@@ -205,7 +205,7 @@ impl<'b> Claims<'b> {
     /// | `serde::de::IgnoredAny` inside of another type | read | an error for numbers and words |
     ///
     /// ```
-    /// # use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
+    /// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
     /// #[derive(serde::Serialize, serde::Deserialize, Debug, PartialEq)]
     /// struct Reading<'a> {
     ///     sensor: &'a str,
@@ -223,7 +223,7 @@ impl<'b> Claims<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidClaims`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](super::ClaimError) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "serde")]
     pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
         json::typed::read::<json::typed::Core, T>(self.object.text)
@@ -258,7 +258,7 @@ impl fmt::Debug for Claims<'_> {
 /// Whom a token is for: one or several (RFC 7519 section 4.1.3).
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);

@@ -8,7 +8,7 @@ use ed25519_dalek::{Signature, Signer};
 /// A public key that verifies Ed25519.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, EdDsaSigningKey, UnverifiedJwt};
+/// use countersign::jwt::{EdDsaSigningKey, JwtBuilder, UnverifiedJwt};
 ///
 /// let signer = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 192];
@@ -34,7 +34,7 @@ impl EdDsaVerifyingKey {
     /// The public key as 32 bytes.
     ///
     /// ```
-    /// use countersign::jwt::{EdDsaVerifyingKey, EdDsaSigningKey};
+    /// use countersign::jwt::{EdDsaSigningKey, EdDsaVerifyingKey};
     ///
     /// let point = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_bytes();
     /// assert_eq!(EdDsaVerifyingKey::new(&point)?.to_bytes(), point);

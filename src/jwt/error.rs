@@ -160,7 +160,7 @@ impl PolicyError {
         Self(Cause::Private(ClaimError::new(name, ClaimFault::Missing)))
     }
 
-    /// All checks that failed; none if a claim of the application's own is [missing](super::Policy::require_private) and that is all.
+    /// All checks that failed; none if a claim of the application's own is missing and that is all.
     #[must_use]
     pub fn failed_checks(self) -> FailedChecks {
         match self.0 {

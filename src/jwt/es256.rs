@@ -11,7 +11,7 @@ use p256::ecdsa::{self, Signature};
 /// A public key that verifies ES256.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Es256SigningKey, UnverifiedJwt};
+/// use countersign::jwt::{Es256SigningKey, JwtBuilder, UnverifiedJwt};
 ///
 /// let signer = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 192];
@@ -35,7 +35,7 @@ impl Es256VerifyingKey {
     /// The point in SEC1 form, not compressed: `04 x y`.
     ///
     /// ```
-    /// use countersign::jwt::{Es256VerifyingKey, Es256SigningKey};
+    /// use countersign::jwt::{Es256SigningKey, Es256VerifyingKey};
     ///
     /// let point = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_sec1();
     /// assert_eq!(Es256VerifyingKey::from_sec1(&point)?.to_sec1(), point);

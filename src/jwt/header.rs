@@ -16,7 +16,7 @@ const CRIT: usize = 4;
 /// The JOSE header of a token whose signature is good.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let claims = JwtBuilder::new().key_id("2026-01").header_parameters(&[("tenant", "acme")]);

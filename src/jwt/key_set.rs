@@ -137,7 +137,7 @@ from_key! {
 /// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeySet::set_signing_key`].
 ///
 /// ```
-/// use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, KeySet, Policy, ValidityPeriod};
 /// use countersign::{ClockError, UnixTime};
 ///
 /// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
@@ -187,7 +187,7 @@ struct Entry {
 /// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, ValidityPeriod};
 /// use countersign::UnixTime;
 ///
 /// let mut keys = KeySet::<2>::new();
@@ -328,8 +328,8 @@ impl<const N: usize> KeySet<N> {
     /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`JwtError::Clock(ClockError::NotSet)`] or
-    /// [`JwtError::Clock(ClockError::SteppedBack)`] if the key has a [`ValidityPeriod`] and `now` is no usable time.
+    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`JwtError::Clock`]
+    /// if the key has a [`ValidityPeriod`] and `now` is no usable time.
     pub fn authenticate<'b>(
         &self,
         token: &UnverifiedJwt<'_>,

@@ -18,7 +18,7 @@ const DATE: usize = 20;
 /// parameters come on top.
 ///
 /// ```
-/// use countersign::jwt::{JwsAlgorithm, JwtBuilder, Hs256Key, max_jwt_len};
+/// use countersign::jwt::{Hs256Key, JwsAlgorithm, JwtBuilder, max_jwt_len};
 /// use countersign::UnixTime;
 ///
 /// const ROOM: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);

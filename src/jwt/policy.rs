@@ -14,7 +14,7 @@ use crate::{ClockReading, UnixTime};
 /// [waived](Policy::allow_missing_exp). A claim of a wrong JSON type is refused, whether or not the policy asks for it.
 ///
 /// ```
-/// use countersign::jwt::{RegisteredClaim, Policy};
+/// use countersign::jwt::{Policy, RegisteredClaim};
 ///
 /// const POLICY: Policy<'_> = Policy::new(30)
 ///     .issuer("https://issuer.example")

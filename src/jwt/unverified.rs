@@ -134,7 +134,7 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 /// Verifies a token where it stands: its own buffer becomes the decoded header and claims. For the smallest devices.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, Policy, authenticate_in_place};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, authenticate_in_place};
 /// use countersign::UnixTime;
 ///
 /// const POLICY: Policy<'_> = Policy::new(0);

@@ -39,7 +39,7 @@ impl MasterKey {
     /// Prepares a master key from checked bytes.
     ///
     /// ```
-    /// use countersign::key::{MasterKey, KeyBytes};
+    /// use countersign::key::{KeyBytes, MasterKey};
     ///
     /// let secret = KeyBytes::new(b"an obvious test key of 32 bytes!")?;
     /// let (read, typed) = (MasterKey::from_key_bytes(&secret)?, MasterKey::new(b"an obvious test key of 32 bytes!")?);
@@ -105,7 +105,7 @@ impl MasterKey {
     /// Derives a device's key, ready for use: the server's call.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::{MacKey, MasterKey}, token::{TokenBuilder, Profile}};
+    /// # use countersign::{Error, UnixTime, key::{MacKey, MasterKey}, token::{Profile, TokenBuilder}};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let on_the_server = master.derive_key("acme", b"dev-7", 0)?;
@@ -132,7 +132,7 @@ impl fmt::Debug for MasterKey {
 /// All that a server keeps to verify every device of a realm: no table of keys, only masters.
 ///
 /// ```
-/// use countersign::key::{DeviceKeys, KeyQuery, KeyRing, KeyProvider, MasterKey};
+/// use countersign::key::{DeviceKeys, KeyProvider, KeyQuery, KeyRing, MasterKey};
 ///
 /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
 /// let keys = DeviceKeys::new(masters, "acme")?;

@@ -35,7 +35,7 @@ impl MacKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyLength`] or [`Error::KeyRepeated`], as [`KeyBytes::new`].
+    /// [`Error::KeyLength`](crate::Error::KeyLength) or [`Error::KeyRepeated`](crate::Error::KeyRepeated), as [`KeyBytes::new`].
     pub fn new(bytes: &[u8]) -> Result<Self> {
         // Without a copy of the bytes.
         Self::prepare(check(bytes)?)

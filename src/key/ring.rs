@@ -125,7 +125,7 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// The slot and key that sign.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::{KeyRing, MacKey}, token::{TokenBuilder, Profile}};
+    /// # use countersign::{Error, UnixTime, key::{KeyRing, MacKey}, token::{Profile, TokenBuilder}};
     /// # let profile = Profile::new("mqtt")?;
     /// # let ring = KeyRing::<_, 2>::new(3, MacKey::new(b"an obvious test key of 32 bytes!")?);
     /// let (slot, key) = ring.current();

@@ -5,7 +5,7 @@ use super::{DeviceKeys, KeyRing, MacKey};
 /// What a token says about its key: not yet authenticated.
 ///
 /// ```
-/// use countersign::key::{KeyQuery, KeyRing, KeyProvider, MacKey};
+/// use countersign::key::{KeyProvider, KeyQuery, KeyRing, MacKey};
 ///
 /// let ring = KeyRing::<_, 1>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
 /// let query = KeyQuery { slot: Some(2), generation: 0, uid: b"dev-7" };
@@ -26,7 +26,7 @@ pub struct KeyQuery<'a> {
 /// The key that fitted.
 ///
 /// ```
-/// use countersign::key::{KeyMatch, KeyQuery, KeyProvider, MacKey};
+/// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};
 ///
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// let query = |slot| KeyQuery { slot, generation: 0, uid: b"dev-7" };
@@ -43,7 +43,7 @@ pub struct KeyMatch {
 /// A place to look for the key of a token: one [`MacKey`], a [`KeyRing`], [`DeviceKeys`], or your own key store.
 ///
 /// ```
-/// use countersign::key::{KeyMatch, KeyQuery, KeyProvider, MacKey};
+/// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};
 ///
 /// /// Every device has a key of its own in a table.
 /// struct Table(Vec<(Vec<u8>, MacKey)>);
@@ -64,7 +64,7 @@ pub trait KeyProvider {
     /// Offers candidate keys to `matches` until it says yes, and tells which it was.
     ///
     /// ```
-    /// # use countersign::key::{KeyMatch, KeyQuery, KeyRing, KeyProvider, MacKey};
+    /// # use countersign::key::{KeyMatch, KeyProvider, KeyQuery, KeyRing, MacKey};
     /// # let mut ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
     /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
     /// ring.rotate_to(1)?;
@@ -80,7 +80,7 @@ pub trait KeyProvider {
     /// generation counts.
     ///
     /// ```
-    /// use countersign::key::{DeviceKeys, KeyRing, KeyProvider, MacKey, MasterKey};
+    /// use countersign::key::{DeviceKeys, KeyProvider, KeyRing, MacKey, MasterKey};
     ///
     /// let shared = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// let master = MasterKey::new(b"another obvious test key, again!")?;

@@ -21,7 +21,7 @@ impl ClockReading {
     /// The time to judge by.
     ///
     /// ```
-    /// use countersign::{MonotonicClock, ClockError, UnixTime};
+    /// use countersign::{ClockError, MonotonicClock, UnixTime};
     ///
     /// let mut clock = MonotonicClock::new(60);
     /// assert_eq!(clock.read(UnixTime::UNSET).time(), Err(ClockError::NotSet));
@@ -70,7 +70,7 @@ impl From<UnixTime> for ClockReading {
 /// Keep [`high_water_mark`](MonotonicClock::high_water_mark) over a restart, and a clock that was set back meanwhile is noticed too.
 ///
 /// ```
-/// use countersign::{MonotonicClock, ClockError, UnixTime};
+/// use countersign::{ClockError, MonotonicClock, UnixTime};
 ///
 /// let mut clock = MonotonicClock::new(60);
 /// let at = UnixTime::from_secs;
@@ -88,7 +88,7 @@ impl MonotonicClock {
     /// A clock that tolerates steps back of up to `hold` seconds.
     ///
     /// ```
-    /// use countersign::{MonotonicClock, ClockError, UnixTime};
+    /// use countersign::{ClockError, MonotonicClock, UnixTime};
     ///
     /// let mut strict = MonotonicClock::new(0);
     /// strict.read(UnixTime::from_secs(1_767_225_600));
@@ -102,7 +102,7 @@ impl MonotonicClock {
     /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
     ///
     /// ```
-    /// use countersign::{MonotonicClock, ClockError, UnixTime};
+    /// use countersign::{ClockError, MonotonicClock, UnixTime};
     ///
     /// let kept = UnixTime::from_secs(1_767_225_600);
     /// let mut clock = MonotonicClock::resume_from(60, kept);

@@ -11,7 +11,7 @@ use core::ops::Deref;
 /// A token that a key holder did sign. Whether it is fresh, current and allowed has not been asked.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// // Of the year 2001, and authentic all the same: a policy has to refuse it.
 /// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
@@ -29,7 +29,7 @@ impl<'a> AuthenticToken<'a> {
     /// What it is for.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// use countersign::token::TokenKind;
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
@@ -46,7 +46,7 @@ impl<'a> AuthenticToken<'a> {
     /// Who it is for, 1 to 64 bytes.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // Detached: the uid was not sent, the channel named it, and the sign confirms it.
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).detached().mint_binary_heapless::<64>(&profile, &key)?;
@@ -69,7 +69,7 @@ impl<'a> AuthenticToken<'a> {
     /// The counter of a Sequence token.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
     /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
@@ -84,7 +84,7 @@ impl<'a> AuthenticToken<'a> {
     /// All params, reserved ones included.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let builder = TokenBuilder::sequence(b"dev-7", 42).key_slot(0);
     /// # let binary = builder.params(&[("fw", b"1.2.3")]).mint_binary_heapless::<64>(&profile, &key)?;
@@ -101,7 +101,7 @@ impl<'a> AuthenticToken<'a> {
     /// The nonce (`n`), if it carries one.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
     /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
@@ -117,7 +117,7 @@ impl<'a> AuthenticToken<'a> {
     /// The sequence number inside a Time or Answer token (`s`), if it carries one.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
     /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
@@ -134,7 +134,7 @@ impl<'a> AuthenticToken<'a> {
     /// The number of the user's epoch that it was issued in (`e`), if it carries one. One of another form than a shortest decimal is none.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
     /// let text = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
     /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
@@ -152,7 +152,7 @@ impl<'a> AuthenticToken<'a> {
     /// What the holder says of its clock (`q`), if it says anything.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, ClockQuality, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, ClockQuality, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
     /// let builder = TokenBuilder::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
@@ -170,7 +170,7 @@ impl<'a> AuthenticToken<'a> {
     /// Do not log it.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken, transcode}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken, transcode}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
@@ -218,7 +218,7 @@ impl defmt::Format for AuthenticToken<'_> {
 /// at all, and is safe only where the server refuses counters that it has seen.
 ///
 /// ```
-/// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// use countersign::token::VerifiedToken;
@@ -245,7 +245,7 @@ impl VerifiedToken<'_> {
     /// The slot of the key that fitted.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::{KeyRing, MacKey}, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::{KeyRing, MacKey}, token::{Channel, Profile, TokenBuilder, Verifier}};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let old = || MacKey::new(b"an obvious test key of 32 bytes!");
     /// # let mut ring = KeyRing::<_, 2>::new(0, old()?);
@@ -265,8 +265,8 @@ impl VerifiedToken<'_> {
     /// The generation of the key that fitted; 0 where keys have none.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::{DeviceKeys, KeyRing, MasterKey}};
-    /// # use countersign::token::{Channel, TokenBuilder, Profile, Verifier};
+    /// # use countersign::{TimeWindow, UnixTime, key::{DeviceKeys, KeyRing, MasterKey}};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, Verifier};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let second_key = master.derive_key("acme", b"dev-7", 1)?;

@@ -23,7 +23,7 @@ use core::{fmt, mem};
 /// ```
 /// use countersign::UnixTime;
 /// use countersign::key::MacKey;
-/// use countersign::token::{TokenBuilder, Profile};
+/// use countersign::token::{Profile, TokenBuilder};
 ///
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 64];
@@ -107,7 +107,7 @@ impl<'a> TokenBuilder<'a> {
     /// Up to 8 params (reserved ones included) in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes.
     ///
     /// ```
-    /// # use countersign::{Error, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{Error, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::sequence(b"dev-7", 42);
     /// let text = builder.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
@@ -143,7 +143,7 @@ impl<'a> TokenBuilder<'a> {
     /// last start.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile, SignLen}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, SignLen, TokenBuilder}};
     /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// let radio = Profile::new("mqtt")?.with_sign_len(SignLen::N8);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short_stamp();
@@ -174,7 +174,7 @@ impl<'a> TokenBuilder<'a> {
     /// Makes two tokens of one second differ (`n`, 0 to 64 bytes).
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let mint = |nonce: &[u8]| builder.nonce(nonce).mint_binary_heapless::<64>(&profile, &key);
@@ -224,7 +224,7 @@ impl<'a> TokenBuilder<'a> {
     /// [`mint_text`](TokenBuilder::mint_text) as bytes, for what sends them on: a program that has no other use for `str` saves half a kilobyte.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let (mut out, mut same) = ([0; 64], [0; 64]);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
@@ -249,7 +249,7 @@ impl<'a> TokenBuilder<'a> {
     /// Signs the token and writes it in binary form into `out`; returns the used part.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600));
     /// assert_eq!(builder.mint_binary(&profile, &key, &mut [0; 39])?.len(), 39);
@@ -278,7 +278,7 @@ impl<'a> TokenBuilder<'a> {
     /// [`mint_text`](TokenBuilder::mint_text) into a string of its own.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let text = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
     /// assert_eq!(text.len(), 53);
@@ -319,7 +319,7 @@ impl<'a> TokenBuilder<'a> {
     /// itself.
     ///
     /// ```
-    /// use countersign::token::{TokenBuilder, limits::MAX_MAC_INPUT_LEN, Profile};
+    /// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};
     ///
     /// let mut out = [0; MAX_MAC_INPUT_LEN];
     /// let m = TokenBuilder::sequence(b"dev-7", 42).mac_input(&Profile::new("mqtt")?, &mut out)?;

@@ -2,8 +2,8 @@
 //!
 //! ```
 //! use countersign::key::MacKey;
-//! use countersign::token::{Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier, challenge};
-//! use countersign::{UnixTime, TimeWindow};
+//! use countersign::token::{Channel, Profile, Verifier, challenge, limits::MAX_SCRATCH_LEN};
+//! use countersign::{TimeWindow, UnixTime};
 //!
 //! let device_key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 //! let challenge_key = MacKey::new(b"the server's own obvious testkey")?;

@@ -9,7 +9,7 @@ pub use crate::rules::{
 /// Characters of the longest token text.
 ///
 /// ```
-/// use countersign::token::{limits::{MAX_TEXT_LEN, max_text_len}, SignLen, };
+/// use countersign::token::{SignLen, limits::{MAX_TEXT_LEN, max_text_len}};
 ///
 /// assert_eq!(MAX_TEXT_LEN, 947);
 /// // A Sequence token: one character more for its prefix and three for its counter.
@@ -20,7 +20,7 @@ pub const MAX_TEXT_LEN: usize = 5 + max_field_len(MAX_UID_LEN) + 1 + 13 + MAX_PA
 /// Bytes of the longest binary token.
 ///
 /// ```
-/// use countersign::token::{limits::{MAX_BINARY_LEN, max_binary_len}, SignLen, };
+/// use countersign::token::{SignLen, limits::{MAX_BINARY_LEN, max_binary_len}};
 ///
 /// assert_eq!(MAX_BINARY_LEN, 696);
 /// assert_eq!(MAX_BINARY_LEN, max_binary_len(64, &[(8, 64); 8], SignLen::N32));
@@ -31,7 +31,7 @@ pub const MAX_BINARY_LEN: usize = 1 + 1 + MAX_UID_LEN + 5 + 1 + MAX_PARAMS * MAX
 /// [`Verifier::verify_text`](super::Verifier::verify_text) needs when nothing lowers its cap.
 ///
 /// ```
-/// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{Channel, Profile, TokenError, Verifier}};
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier}};
 /// use countersign::token::limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN};
 ///
 /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
@@ -47,7 +47,7 @@ pub const MAX_SCRATCH_LEN: usize = MAX_UID_LEN + MAX_PARAMS * MAX_WIRE_PARAM + 3
 /// Bytes of the longest MAC input (FORMAT section 2).
 ///
 /// ```
-/// use countersign::token::{TokenBuilder, limits::MAX_MAC_INPUT_LEN, Profile};
+/// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};
 ///
 /// let m = TokenBuilder::sequence(b"dev-7", 1).mac_input(&Profile::new("mqtt")?, &mut [0; MAX_MAC_INPUT_LEN])?.len();
 /// assert_eq!((m, MAX_MAC_INPUT_LEN), (27, 770));

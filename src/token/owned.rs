@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// A [`VerifiedToken`] token on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
 ///
 /// ```
-/// # use countersign::{UnixTime, TimeWindow, key::MacKey};
-/// # use countersign::token::{Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier};
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+/// # use countersign::token::{Channel, Profile, TokenBuilder, Verifier, limits::MAX_SCRATCH_LEN};
 /// use countersign::token::OwnedToken;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
@@ -36,7 +36,7 @@ impl OwnedToken {
     /// The token itself.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, Verifier, OwnedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, OwnedToken, Profile, Verifier}};
     /// # use countersign::{TimeWindow, token::{TokenBuilder, limits::MAX_SCRATCH_LEN}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);

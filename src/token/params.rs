@@ -9,7 +9,7 @@ use core::fmt;
 /// A token's params: small fixed facts that save the verifier a database look-up.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile, UnverifiedToken}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder, UnverifiedToken}};
 /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// # let pairs = [("fw", b"1.2.3".as_slice()), ("site", b"berlin")];
 /// # let mut out = [0; 128];
@@ -50,7 +50,7 @@ impl<'a> Params<'a> {
     /// How many there are, reserved ones included.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let binary = builder.params(&[("fw", b"1.2.3")]).key_slot(2).mint_binary_heapless::<64>(&profile, &key)?;
@@ -95,7 +95,7 @@ impl<'a> Params<'a> {
     /// All pairs in ascending order of their keys.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let pairs = [("site", b"berlin".as_slice()), ("fw", b"1.2.3")];
     /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);

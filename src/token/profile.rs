@@ -26,8 +26,8 @@ impl<'a> Profile<'a> {
     /// A profile for one purpose, with a sign of 16 bytes. A token for one purpose is never valid for another.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, TimeWindow, key::MacKey};
-    /// # use countersign::token::{TokenError, Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier};
+    /// # use countersign::{Error, TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier, limits::MAX_SCRATCH_LEN};
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
     /// # let window = TimeWindow { max_age: 300, max_future_skew: 60 };
     /// let (login, reset) = (Profile::new("shop/login")?, Profile::new("shop/reset")?);
@@ -61,7 +61,7 @@ impl<'a> Profile<'a> {
     /// Another length of the sign.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile, SignLen}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, SignLen, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let long = builder.mint_text_heapless::<64>(&profile, &key)?;
@@ -79,7 +79,7 @@ impl<'a> Profile<'a> {
     /// A lower cap of the MAC input, in bytes, for one-shot hardware. Beyond it minting and verifying refuse.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
     /// let one_shot = Profile::new("mqtt")?.with_max_mac_input_len(64);
     /// let builder = TokenBuilder::time(b"dev-0123456789ab", now);
@@ -121,7 +121,7 @@ impl<'a> Profile<'a> {
     /// The cap of the MAC input, in bytes.
     ///
     /// ```
-    /// use countersign::token::{limits::MAX_MAC_INPUT_LEN, Profile};
+    /// use countersign::token::{Profile, limits::MAX_MAC_INPUT_LEN};
     ///
     /// assert_eq!(Profile::new("mqtt")?.max_mac_input_len(), MAX_MAC_INPUT_LEN);
     /// # Ok::<(), countersign::Error>(())
@@ -135,7 +135,7 @@ impl<'a> Profile<'a> {
 /// What the channel says that carried a token: an MQTT user name or client id, a URL path, a request hash.
 ///
 /// ```
-/// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, TokenBuilder, Profile, Verifier}};
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Profile, TokenBuilder, TokenError, Verifier}};
 /// use countersign::token::Channel;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);

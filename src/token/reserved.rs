@@ -10,7 +10,7 @@ pub(super) const PROOF_LEN: usize = 8;
 /// How much a holder trusts the clock that it stamps with: the param `q`.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{TokenBuilder, Profile}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
 /// use countersign::token::ClockQuality;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);

@@ -112,7 +112,7 @@ pub trait Revocations {
 /// Nothing was ever revoked.
 ///
 /// ```
-/// use countersign::token::{NoRevocations, MinIssuedAt, Revocations};
+/// use countersign::token::{MinIssuedAt, NoRevocations, Revocations};
 ///
 /// assert_eq!(NoRevocations.min_generation(b"dev-7"), 0);
 /// assert_eq!(NoRevocations.min_issued_at(b"dev-7"), MinIssuedAt::default());

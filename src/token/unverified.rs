@@ -83,7 +83,7 @@ impl<'a> UnverifiedToken<'a> {
     /// Checks the sign under one key (FORMAT section 5 steps 4 and 5, without a challenge's proof).
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // A device reads a server's time, bound to the sign that the server has refused.
     /// let refused_sign = b"16 bytes of sign";
@@ -118,7 +118,7 @@ impl<'a> UnverifiedToken<'a> {
     /// key itself.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, TokenBuilder, limits::MAX_MAC_INPUT_LEN, Profile, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken, limits::MAX_MAC_INPUT_LEN}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;

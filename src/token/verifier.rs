@@ -20,8 +20,8 @@ const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 }
 ///
 /// ```
 /// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
-/// use countersign::token::{TokenError, Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier};
-/// use countersign::{UnixTime, TimeWindow};
+/// use countersign::token::{Channel, Profile, TokenError, Verifier, limits::MAX_SCRATCH_LEN};
+/// use countersign::{TimeWindow, UnixTime};
 ///
 /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
 /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
@@ -50,7 +50,7 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// A verifier of Time tokens under these keys.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
@@ -79,7 +79,7 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// before the MAC is checked, so about uids that a stranger chose.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
     /// use countersign::token::{MinIssuedAt, Revocations};
     ///
     /// /// Everybody has to sign in again.
@@ -119,7 +119,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses Time tokens, for a service of devices without clocks.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
@@ -137,7 +137,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuse one that you have seen before.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, Profile, Verifier, challenge}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier, challenge}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
@@ -158,7 +158,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Accepts Sequence tokens. They have no age: the caller must refuse counters that it has seen.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (no_clock, window) = (UnixTime::UNSET, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
@@ -178,7 +178,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses longer texts, in characters, and so needs less scratch.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
     /// use countersign::token::{SignLen, limits::max_text_len};
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
@@ -200,7 +200,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses longer binary tokens, in bytes.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let verifier = Verifier::new(profile, &key, window).with_max_binary_len(39);
@@ -220,7 +220,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// `scratch` must be as long as the cap of the text or [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN), whichever is less.
     ///
     /// ```
-    /// # use countersign::{ClockError, UnixTime, TimeWindow, key::MacKey};
+    /// # use countersign::{ClockError, TimeWindow, UnixTime, key::MacKey};
     /// # use countersign::token::{Channel, Profile, TokenError, Verifier, limits::MAX_SCRATCH_LEN};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("fleet/login")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
@@ -258,7 +258,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Verifies a token in binary form, from which the result borrows.
     ///
     /// ```
-    /// # use countersign::{UnixTime, TimeWindow, key::MacKey, token::{TokenError, Channel, TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// # let verifier = Verifier::new(profile, &key, window);

@@ -110,9 +110,9 @@ macro_rules! clock_of_the_operator {
 ///
 /// ```
 /// use countersign::key::MacKey;
-/// use countersign::token::{TokenBuilder, Profile, Verifier};
+/// use countersign::token::{Profile, TokenBuilder, Verifier};
 /// use countersign::web::{Authenticate, TokenAuthenticator};
-/// use countersign::{MonotonicClock, UnixTime, TimeWindow};
+/// use countersign::{MonotonicClock, TimeWindow, UnixTime};
 /// use http::Request;
 ///
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
@@ -141,7 +141,7 @@ impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// Takes uid and binding from the request: a path, a header, a digest that another layer has put into its extensions.
     ///
     /// ```
-    /// # use countersign::{MonotonicClock, UnixTime, TimeWindow, key::MacKey, token::{TokenBuilder, Profile, Verifier}};
+    /// # use countersign::{MonotonicClock, TimeWindow, UnixTime, key::MacKey, token::{Profile, TokenBuilder, Verifier}};
     /// # use countersign::web::{Authenticate, TokenAuthenticator};
     /// # use http::Request;
     /// use countersign::token::Channel;
@@ -184,7 +184,7 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
 /// A JWT [`KeySet`] and a [`Policy`] with the system clock.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, Hs256Key, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, ValidityPeriod};
 /// use countersign::web::{Authenticate, JwtAuthenticator};
 /// use countersign::{MonotonicClock, UnixTime};
 /// use http::Request;

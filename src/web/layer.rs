@@ -55,7 +55,7 @@ use tower_service::Service;
 ///
 /// ```
 /// use countersign::key::MacKey;
-/// use countersign::token::{Profile, OwnedToken, Verifier};
+/// use countersign::token::{OwnedToken, Profile, Verifier};
 /// use countersign::web::{AuthError, AuthErrorKind, BearerLayer, TokenAuthenticator};
 /// use countersign::{MonotonicClock, TimeWindow};
 /// use http::{Request, Response, StatusCode};

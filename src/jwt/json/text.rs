@@ -8,7 +8,7 @@ use core::fmt;
 /// backslash or a control character is escaped there and resolved by [`chars`](JsonStr::chars), by comparison and by `Display`.
 ///
 /// ```
-/// # use countersign::jwt::{JwtBuilder, Hs256Key, UnverifiedJwt};
+/// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let mut out = [0; 256];
 /// let token = JwtBuilder::new().subject("a \"quoted\" name").sign(&key, &mut out)?;
