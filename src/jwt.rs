@@ -1,16 +1,16 @@
 //! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), the advice of RFC 8725 built in.
 //!
 //! ```text
-//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt
-//!  bounds and dots alone             the signature is good     │      every claim is good
-//!                                                              └────► PolicyError: which are not; ExpiredJwt, if that is all
+//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: every claim is good
+//!  bounds and dots alone               the signature is good │        └────► PolicyError: which claims are not, and why
+//!                                                            └──check_expired(policy, now, grace)──► ExpiredJwt: for a refresh
 //! ```
 //!
 //! The key decides the algorithm; the header may only agree. Nothing of a stranger's JSON is looked at before the signature is good,
-//! except by a [`KeySet`], which reads the header to find the key.
+//! except by a [`KeySet`], which reads the header to find the key. All of it fails with a [`JwtError`].
 //!
 //! ```
-//! use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt};
+//! use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
 //! use countersign::UnixTime;
 //!
 //! const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example").audience("api");
@@ -25,6 +25,27 @@
 //! let mut scratch = [0; 256];
 //! let verified = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.check(&POLICY, now)?;
 //! assert_eq!(verified.claims().subject().unwrap(), "alice");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A server has a shorter path, without buffers, for one key as for a [`KeySet`] (feature `std`):
+//!
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use countersign::UnixTime;
+//! use countersign::jwt::{Hs256Key, Policy, SignJwt, VerifyJwt};
+//!
+//! #[derive(serde::Deserialize, serde::Serialize)]
+//! struct Access {
+//!     sub: String,
+//!     exp: u64,
+//! }
+//!
+//! let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+//! let token = key.sign_claims(&Access { sub: "alice".into(), exp: 1_767_229_200 })?;
+//! let access: Access = key.verify_claims(&token, &Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
+//! assert_eq!(access.sub, "alice");
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

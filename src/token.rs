@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A holder fills in a [`TokenBuilder`] and mints it; a server keeps a [`Verifier`]. Both share a [`Profile`]: the purpose and
-//! the length of the sign, which are never sent.
+//! the length of the sign, which is an HMAC tag. Neither is ever sent.
 //!
 //! ```
 //! use countersign::key::MacKey;

@@ -1,4 +1,4 @@
-//! Claims before they are signed.
+//! A JWT before it is signed.
 
 use super::SigningKey;
 use super::algorithm::{MAX_SIGNATURE, OwnHeader};
@@ -25,7 +25,7 @@ const MAX_PRIVATE: usize = 64;
 /// Header parameters of the application's own.
 const MAX_OWN_PARAMETERS: usize = 16;
 
-/// The claims and header parameters of a token to be signed. Registered claims need no serde; a setter replaces what was set before.
+/// Builds a JWT: its claims and header parameters, then [`sign`](JwtBuilder::sign). Registered claims need no serde; a setter replaces what was set before.
 ///
 /// ```
 /// use countersign::jwt::{Hs256Key, JwtBuilder};

@@ -166,7 +166,7 @@ impl<'a> AuthenticToken<'a> {
         self.fields.reserved.quality
     }
 
-    /// The sign, a token's identity: what replay tables, deny lists and caches key on (FORMAT section 4).
+    /// The sign, which is its HMAC tag and its identity: what replay tables, deny lists and caches key on (FORMAT section 4).
     /// Do not log it.
     ///
     /// ```

@@ -16,7 +16,7 @@ use crate::{Error, Result, UnixTime};
 use core::cmp::Ordering;
 use core::{fmt, mem};
 
-/// What a token will say. Fill it in, then mint it as text or binary.
+/// Builds a token: say what it is to say, then mint it as text or binary.
 ///
 /// Minting checks every limit and cuts nothing: the first that is missed is the error.
 ///

@@ -80,7 +80,7 @@ impl TokenKind {
     }
 }
 
-/// How many bytes of HMAC-SHA-256 a sign keeps: N, fixed by configuration, never by the token (FORMAT section 1).
+/// How many bytes of HMAC-SHA-256 a sign keeps, the length of the HMAC tag: N, fixed by configuration, never by the token (FORMAT section 1).
 ///
 /// ```
 /// use countersign::token::SignLen;
