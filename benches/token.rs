@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::as_conversions, reason = "a measurement may stop")]
 
 use countersign::key::MacKey;
-use countersign::token::{Carrier, Draft, MAX_FIELDS, Profile, Verifier};
-use countersign::{UnixTime, Window};
+use countersign::token::{Channel, Profile, TokenBuilder, Verifier, limits::MAX_SCRATCH_LEN};
+use countersign::{TimeWindow, UnixTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::hint::black_box;
@@ -41,12 +41,12 @@ fn repeat(operation: &str, rounds: u32) {
     let key = MacKey::new(KEY).unwrap();
     let profile = Profile::new("mqtt").unwrap();
     let now = UnixTime::from_secs(1_767_225_600);
-    let text = Draft::time(UID, now).mint_text_heapless::<64>(&profile, &key).unwrap();
-    let binary = Draft::time(UID, now).mint_binary_heapless::<39>(&profile, &key).unwrap();
-    let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 }).with_max_text(64);
+    let text = TokenBuilder::time(UID, now).mint_text_heapless::<64>(&profile, &key).unwrap();
+    let binary = TokenBuilder::time(UID, now).mint_binary_heapless::<39>(&profile, &key).unwrap();
+    let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_max_text_len(64);
     let prepared = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
     let mut out = [0u8; 64];
-    let mut scratch = [0u8; MAX_FIELDS];
+    let mut scratch = [0u8; MAX_SCRATCH_LEN];
     for _ in 0..rounds {
         match operation {
             "compress" => {
@@ -60,17 +60,17 @@ fn repeat(operation: &str, rounds: u32) {
                 black_box(mac.finalize().into_bytes());
             }
             "mint-text" => {
-                black_box(Draft::time(black_box(UID), now).mint_text(&profile, &key, &mut out).unwrap());
+                black_box(TokenBuilder::time(black_box(UID), now).mint_text(&profile, &key, &mut out).unwrap());
             }
             "mint-binary" => {
-                black_box(Draft::time(black_box(UID), now).mint_binary(&profile, &key, &mut out).unwrap());
+                black_box(TokenBuilder::time(black_box(UID), now).mint_binary(&profile, &key, &mut out).unwrap());
             }
             "verify-text" => {
-                let token = verifier.verify_text(black_box(text.as_bytes()), Carrier::NONE, now.into(), &mut scratch);
+                let token = verifier.verify_text(black_box(text.as_bytes()), Channel::NONE, now, &mut scratch);
                 black_box(token.unwrap());
             }
             _ => {
-                let token = verifier.verify_binary(black_box(&binary), Carrier::NONE, now.into());
+                let token = verifier.verify_binary(black_box(&binary), Channel::NONE, now);
                 black_box(token.unwrap());
             }
         }

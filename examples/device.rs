@@ -3,7 +3,7 @@
 //! The demo server prints the command that starts it.
 
 use countersign::key::MacKey;
-use countersign::token::{Draft, Profile, SignLen, max_text_len};
+use countersign::token::{Profile, SignLen, TokenBuilder, limits::max_text_len};
 use countersign::{Error, UnixTime};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn burnt_in_key() -> Result<MacKey, Box<dyn std::error::Error>> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    let (_slot, key) = MacKey::from_text(line.trim_end().as_bytes())?;
+    let (_slot, key) = MacKey::from_key_text(line.trim_end().as_bytes())?;
     Ok(key)
 }
 
@@ -59,8 +59,8 @@ impl Device<'_> {
     /// Uid, time and sign, with the firmware version as a fixed param: the backend need not look it up.
     fn token(&self, stamp: UnixTime) -> Result<String, Error> {
         let (mut buffer, params) = ([0; TOKEN_LEN], [("fw", FIRMWARE)]);
-        let draft = Draft::time(self.uid, stamp).params(&params);
-        draft.mint_text(&Profile::new(PURPOSE)?, &self.key, &mut buffer).map(str::to_owned)
+        let builder = TokenBuilder::time(self.uid, stamp).params(&params);
+        builder.mint_text(&Profile::new(PURPOSE)?, &self.key, &mut buffer).map(str::to_owned)
     }
 
     /// One request over a connection of its own; prints the status, the challenge and the body.

@@ -6,8 +6,7 @@
 //! cargo run --features std --example factory -- --slot 1 acme          # a master to rotate to
 //! ```
 
-use countersign::key::text::{KeyType, MAX_KEY_TEXT, parse, write};
-use countersign::key::{MasterKey, SecretBytes};
+use countersign::key::{KeyBytes, KeyRole, KeyText, MasterKey};
 use std::process::ExitCode;
 
 const USAGE: &str =
@@ -35,29 +34,30 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let [realm, uids @ ..] = names.as_slice() else { return Err(USAGE.into()) };
-    let (slot, secret) = if given { from_stdin()? } else { (slot, random()?) };
-    let master = MasterKey::from_secret(&secret)?;
+    let master_text = if given { from_stdin()? } else { KeyText { role: KeyRole::Master, slot, key: random()? } };
+    let master = MasterKey::from_key_bytes(&master_text.key)?;
     // A mistake in a name is found before any key is shown.
-    master.derive_bytes(realm, b"any", generation)?;
+    master.derive_key_bytes(realm, b"any", generation)?;
 
-    let mut out = [0; MAX_KEY_TEXT];
+    let mut out = [0; KeyText::MAX_LEN];
     println!("# for the server alone; with it every device of the realm can be impersonated");
-    println!("{}", write(KeyType::Master, slot, &secret, &mut out)?);
+    println!("{}", master_text.encode(&mut out)?);
     for uid in uids {
-        let device = master.derive_bytes(realm, uid.as_bytes(), generation)?;
-        println!("# for {uid}, generation {generation}\n{}", write(KeyType::Device, slot, &device, &mut out)?);
+        let key = master.derive_key_bytes(realm, uid.as_bytes(), generation)?;
+        let device_text = KeyText { role: KeyRole::Device, slot: master_text.slot, key };
+        println!("# for {uid}, generation {generation}\n{}", device_text.encode(&mut out)?);
     }
     Ok(())
 }
 
-fn random() -> Result<SecretBytes, Box<dyn std::error::Error>> {
+fn random() -> Result<KeyBytes, Box<dyn std::error::Error>> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(SecretBytes::new(&bytes)?)
+    Ok(KeyBytes::new(&bytes)?)
 }
 
-fn from_stdin() -> Result<(u8, SecretBytes), Box<dyn std::error::Error>> {
+fn from_stdin() -> Result<KeyText, Box<dyn std::error::Error>> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    Ok(parse(KeyType::Master, line.trim_end().as_bytes())?)
+    Ok(KeyText::parse(KeyRole::Master, line.trim_end().as_bytes())?)
 }

@@ -6,10 +6,11 @@
 //! jwt verify HS256|ES256|EdDSA KEY-HEX TOKEN
 //! ```
 
+use countersign::UnixTime;
 use countersign::jwt::{
-    Claims, EdDsaKey, EdDsaSigningKey, Es256Key, Es256SigningKey, Hs256Key, Policy, Sign, Unverified, Verify,
+    EdDsaSigningKey, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, JwtBuilder, Policy, SigningKey,
+    UnverifiedJwt, VerifyingKey,
 };
-use countersign::{Refusal, UnixTime};
 use serde::{Deserialize, Serialize};
 
 const USAGE: &str = "usage: jwt sign|public|verify HS256|ES256|EdDSA KEY-HEX [TOKEN]";
@@ -37,32 +38,36 @@ fn main() -> Outcome {
         ["public", "ES256", key] => print_hex(&Es256SigningKey::new(&unhex(key)?)?.verifying_key().to_sec1()),
         ["public", "EdDSA", key] => print_hex(&EdDsaSigningKey::new(&unhex(key)?)?.verifying_key().to_bytes()),
         ["verify", "HS256", key, token] => verify(&Hs256Key::new(&unhex(key)?)?, token),
-        ["verify", "ES256", key, token] => verify(&Es256Key::from_sec1(&unhex(key)?)?, token),
-        ["verify", "EdDSA", key, token] => verify(&EdDsaKey::new(&unhex(key)?)?, token),
+        ["verify", "ES256", key, token] => verify(&Es256VerifyingKey::from_sec1(&unhex(key)?)?, token),
+        ["verify", "EdDSA", key, token] => verify(&EdDsaVerifyingKey::new(&unhex(key)?)?, token),
         _ => Err(USAGE.into()),
     }
 }
 
-fn sign(key: &impl Sign) -> Outcome {
+fn sign(key: &impl SigningKey) -> Outcome {
     let now = UnixTime::now();
     let in_five_minutes = UnixTime::from_secs(now.as_secs().saturating_add(300));
-    let claims =
-        Claims::new().issuer(ISSUER).audience(&[AUDIENCE]).subject("dev-7").issued_at(now).expires_at(in_five_minutes);
+    let claims = JwtBuilder::new()
+        .issuer(ISSUER)
+        .audience(&[AUDIENCE])
+        .subject("dev-7")
+        .issued_at(now)
+        .expires_at(in_five_minutes);
     let sensor = Sensor { place: "Süd-Ost 🌡", degrees: -3, tags: ["a \"quoted\" tag", "plain"] };
-    println!("{}", claims.sign_with(&sensor, key, &mut [0; 1024])?);
+    println!("{}", claims.sign_with_claims(&sensor, key, &mut [0; 1024])?);
     Ok(())
 }
 
-fn verify(key: &impl Verify, token: &str) -> Outcome {
+fn verify(key: &impl VerifyingKey, token: &str) -> Outcome {
     #[derive(Debug, Deserialize)]
     struct Owned {
         place: String,
         degrees: i16,
         tags: Vec<String>,
     }
-    let token = Unverified::parse(token.as_bytes())?;
+    let token = UnverifiedJwt::parse(token.as_bytes())?;
     let mut scratch = vec![0; token.scratch_len()];
-    let verified = token.authenticate(key, &mut scratch)?.check(&POLICY, UnixTime::now()).map_err(Refusal::from)?;
+    let verified = token.authenticate(key, &mut scratch)?.check(&POLICY, UnixTime::now())?;
     let Owned { place, degrees, tags } = verified.claims().deserialize()?;
     let subject = verified.claims().subject().ok_or("the token has no subject")?;
     println!("{subject}: {degrees} degrees in {place}, {tags:?}");

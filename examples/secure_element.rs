@@ -1,7 +1,7 @@
 //! A key that never leaves its chip: signing through a secure element, here a fake one, by the same trait as every other key.
 
-use countersign::jwt::{Algorithm, Claims, Hs256Key, Policy, Sign, Unverified};
-use countersign::{Error, Refusal, UnixTime};
+use countersign::jwt::{Hs256Key, JwsAlgorithm, JwtBuilder, Policy, SigningKey, UnverifiedJwt};
+use countersign::{Error, UnixTime};
 
 /// What a driver of such a chip offers: HMAC-SHA-256 of one message with the key in a slot.
 trait SecureElement {
@@ -33,14 +33,14 @@ struct SlotKey<'c, C> {
     slot: u8,
 }
 
-impl<C> Algorithm for SlotKey<'_, C> {
+impl<C> JwsAlgorithm for SlotKey<'_, C> {
     const ALG: &'static str = "HS256";
     const SIGNATURE_LEN: usize = 32;
 }
 
-impl<C: SecureElement> Sign for SlotKey<'_, C> {
+impl<C: SecureElement> SigningKey for SlotKey<'_, C> {
     fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<(), Error> {
-        let tag = self.chip.hmac(self.slot, message).map_err(|BusFault| Error::Signer)?;
+        let tag = self.chip.hmac(self.slot, message).map_err(|BusFault| Error::SigningFailed)?;
         signature.copy_from_slice(&tag);
         Ok(())
     }
@@ -49,7 +49,7 @@ impl<C: SecureElement> Sign for SlotKey<'_, C> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let secret = b"an obvious test key of 32 bytes!";
     let chip = FakeChip { slot_3: Hs256Key::new(secret)? };
-    let claims = Claims::new().subject("dev-7").expires_at(UnixTime::from_secs(1_767_229_200));
+    let claims = JwtBuilder::new().subject("dev-7").expires_at(UnixTime::from_secs(1_767_229_200));
 
     let mut out = [0; 256];
     let token = claims.sign(&SlotKey { chip: &chip, slot: 3 }, &mut out)?;
@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The server has the same secret, and does not know that a chip was involved.
     let (server_key, now, mut scratch) = (Hs256Key::new(secret)?, UnixTime::from_secs(1_767_225_600), [0; 256]);
-    let authentic = Unverified::parse(token.as_bytes())?.authenticate(&server_key, &mut scratch)?;
-    let verified = authentic.check(&Policy::new(30), now).map_err(Refusal::from)?;
+    let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&server_key, &mut scratch)?;
+    let verified = authentic.check(&Policy::new(30), now)?;
     println!("verified             {:?}", verified.claims());
 
     let failed = claims.sign(&SlotKey { chip: &chip, slot: 7 }, &mut out);

@@ -28,6 +28,12 @@ pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
     found.into()
 }
 
+/// True if all bytes are the same: a placeholder, and no secret. How alike the first bytes are is nobody's business.
+pub(crate) fn is_one_byte_repeated(bytes: &[u8]) -> bool {
+    let end = bytes.len().saturating_sub(1);
+    eq(bytes.get(1..).unwrap_or_default(), bytes.get(..end).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

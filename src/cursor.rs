@@ -1,5 +1,6 @@
 //! A bounded writer over the caller's buffer that knows how much would have been needed.
 
+use crate::bytes::copy;
 use crate::{Error, Result};
 
 /// Anything that takes bytes in order: a buffer or a running MAC.
@@ -13,13 +14,6 @@ pub(crate) trait Sink {
     fn put_len8(&mut self, bytes: &[u8]) {
         self.put(&[u8::try_from(bytes.len()).unwrap_or(u8::MAX)]);
         self.put(bytes);
-    }
-}
-
-/// Copies as much as fits. Unlike `copy_from_slice` it has no panic path for lengths that differ.
-pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
     }
 }
 

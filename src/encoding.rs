@@ -4,6 +4,7 @@
 //! Public text (the parts of a JWT, the fields of a token) passes through the fastest codec there is: `vector` with `std`, `word` on a device.
 
 pub(crate) mod decimal;
+mod len;
 mod literal;
 #[cfg(feature = "std")]
 mod vector;
@@ -15,20 +16,10 @@ use vector as public;
 #[cfg(not(feature = "std"))]
 use word as public;
 
-use crate::cursor::copy;
+use crate::bytes::copy;
 use base64ct::{Base64UrlUnpadded, Encoding};
+pub(crate) use len::{base64url_decoded_len, base64url_len};
 pub(crate) use literal::Literal;
-
-/// Length of the base64url text of `n` bytes, unpadded.
-pub(crate) const fn base64url_len(n: usize) -> usize {
-    // One character more for every three bytes, and for a rest of one or two.
-    n.saturating_add(n.div_ceil(3))
-}
-
-/// Length of what `n` characters of unpadded base64url stand for.
-pub(crate) const fn base64url_decoded_len(n: usize) -> usize {
-    n.saturating_sub(n.div_ceil(4))
-}
 
 /// Writes a secret; false unless `dst` is exactly `base64url_len(src.len())` long.
 pub(crate) fn base64url_encode_secret(src: &[u8], dst: &mut [u8]) -> bool {

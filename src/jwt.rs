@@ -1,17 +1,17 @@
 //! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), the advice of RFC 8725 built in.
 //!
 //! ```text
-//! Unverified ──authenticate(key)──► Authentic ──check(policy, now)──► Verified
-//!  bounds and dots alone             the signature is good     │      every claim is good
-//!                                                              └────► Unfit: which are not; Expired, if that is all
+//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: every claim is good
+//!  bounds and dots alone               the signature is good │        └────► PolicyError: which claims are not, and why
+//!                                                            └──check_expired(policy, now, grace)──► ExpiredJwt: for a refresh
 //! ```
 //!
 //! The key decides the algorithm; the header may only agree. Nothing of a stranger's JSON is looked at before the signature is good,
-//! except by a [`KeyRing`], which reads the header to find the key.
+//! except by a [`KeySet`], which reads the header to find the key. All of it fails with a [`JwtError`].
 //!
 //! ```
-//! use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
-//! use countersign::{Refusal, UnixTime};
+//! use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+//! use countersign::UnixTime;
 //!
 //! const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example").audience("api");
 //!
@@ -19,38 +19,61 @@
 //! let now = UnixTime::from_secs(1_767_225_600);
 //!
 //! let mut out = [0; 256];
-//! let claims = Claims::new().issuer("https://issuer.example").audience(&["api"]).subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+//! let claims = JwtBuilder::new().issuer("https://issuer.example").audience(&["api"]).subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
 //! let token = claims.sign(&key, &mut out)?;
 //!
 //! let mut scratch = [0; 256];
-//! let verified = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.check(&POLICY, now).map_err(Refusal::from)?;
+//! let verified = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.check(&POLICY, now)?;
 //! assert_eq!(verified.claims().subject().unwrap(), "alice");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A server has a shorter path, without buffers, for one key as for a [`KeySet`] (feature `std`):
+//!
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use countersign::UnixTime;
+//! use countersign::jwt::{Hs256Key, Policy, SignJwt, VerifyJwt};
+//!
+//! #[derive(serde::Deserialize, serde::Serialize)]
+//! struct Access {
+//!     sub: String,
+//!     exp: u64,
+//! }
+//!
+//! let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+//! let token = key.sign_claims(&Access { sub: "alice".into(), exp: 1_767_229_200 })?;
+//! let access: Access = key.verify_claims(&token, &Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
+//! assert_eq!(access.sub, "alice");
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! | Limit | |
 //! |---|---|
-//! | characters of a token | 65 535 ([`MAX_TOKEN`]) |
-//! | characters of a header that a ring reads | 2 048 |
+//! | characters of a token | 65 535 ([`MAX_JWT_LEN`]) |
+//! | characters of a header that a key set reads | 2 048 |
 //! | header parameters; claims at the top | 32; 128 |
 //! | private claims signed from a slice; all claims | 64; 128 |
 //! | depth of arrays and objects | 16 |
 //! | bytes of a key id | 64 |
+//! | dates (NumericDate) | 0 to 2^64 − 1 seconds, a fraction allowed; a negative one is refused |
+//! | bytes of an HMAC key | at least as many as of the hash, not all the same |
 //!
 //! What must not be done does not compile: signing with a public key, reading claims that nobody has checked.
 //!
 //! ```compile_fail,E0277
 //! # #[cfg(not(feature = "es256"))] compile_error!("E0277 is about a key that needs es256");
-//! # use countersign::jwt::{Claims, Es256Key};
-//! fn sign_with_a_public_key(key: &Es256Key) {
-//!     let _ = Claims::new().sign(key, &mut [0; 256]); // a public key is no `Sign`
+//! # use countersign::jwt::{Es256VerifyingKey, JwtBuilder};
+//! fn sign_with_a_public_key(key: &Es256VerifyingKey) {
+//!     let _ = JwtBuilder::new().sign(key, &mut [0; 256]); // a public key is no `SigningKey`
 //! }
 //! ```
 //!
 //! ```compile_fail,E0599
-//! # use countersign::jwt::Authentic;
-//! fn read_unchecked(token: Authentic<'_>) {
-//!     let _ = token.claims(); // only `Verified` has claims to go by
+//! # use countersign::jwt::AuthenticJwt;
+//! fn read_unchecked(token: AuthenticJwt<'_>) {
+//!     let _ = token.claims(); // only `VerifiedJwt` has claims to go by
 //! }
 //! ```
 //!
@@ -63,45 +86,54 @@
 
 mod algorithm;
 mod authentic;
+mod builder;
 mod claims;
-mod compact;
 mod date;
-mod draft;
 #[cfg(feature = "eddsa")]
 mod eddsa;
+mod error;
 #[cfg(feature = "es256")]
 mod es256;
 mod failed;
 mod header;
 mod hmac;
+mod json;
 #[cfg(feature = "std")]
 mod jwks;
-mod lengths;
+mod key_set;
+mod limits;
 #[cfg(feature = "std")]
 mod owned;
 mod policy;
-mod ring;
+mod registered;
+#[cfg(feature = "std")]
+mod server;
+mod unverified;
 mod value;
 
 pub use crate::error::{ClaimError, ClaimFault};
-pub use crate::json::Text;
-pub use algorithm::{Algorithm, Sign, Verify};
-pub use authentic::{Authentic, AuthenticBytes, Expired, Unfit, Verified};
-pub use claims::{Audience, ClaimsSet};
-pub use compact::{MAX_TOKEN, Unverified, authenticate_in_place};
-pub use draft::Claims;
+pub use algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
+pub use authentic::{AuthenticJws, AuthenticJwt, ExpiredJwt, VerifiedJwt};
+pub use builder::JwtBuilder;
+pub use claims::{Audience, Claims};
 #[cfg(feature = "eddsa")]
-pub use eddsa::{EdDsaKey, EdDsaSigningKey};
+pub use eddsa::{EdDsaSigningKey, EdDsaVerifyingKey};
+pub use error::{JwtError, PolicyError};
 #[cfg(feature = "es256")]
-pub use es256::{Es256Key, Es256SigningKey};
-pub use failed::{Claim, ClaimSet, FailedChecks};
+pub use es256::{Es256SigningKey, Es256VerifyingKey};
+pub use failed::FailedChecks;
 pub use header::Header;
 pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
+pub use json::JsonStr;
 #[cfg(feature = "std")]
-pub use jwks::{JwkSetError, read_jwk_set};
-pub use lengths::max_token_len;
+pub use jwks::JwksError;
+pub use key_set::{JwtKey, KeySet, ValidityPeriod};
+pub use limits::max_jwt_len;
 #[cfg(feature = "std")]
-pub use owned::VerifiedClaims;
+pub use owned::OwnedJwt;
 pub use policy::Policy;
-pub use ring::{KeyRing, RingKey, Validity};
-pub use value::Value;
+pub use registered::{RegisteredClaim, RegisteredClaims};
+#[cfg(feature = "std")]
+pub use server::{SignJwt, VerifyJwt};
+pub use unverified::{MAX_JWT_LEN, UnverifiedJwt, authenticate_in_place};
+pub use value::ClaimValue;

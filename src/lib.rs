@@ -7,12 +7,12 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod bytes;
 mod constant_time;
 mod cursor;
 mod encoding;
 mod error;
 mod hmac;
-mod json;
 mod rules;
 mod scan;
 mod shown;
@@ -25,7 +25,7 @@ pub mod session;
 pub mod token;
 pub mod web;
 
-pub use error::{Error, Refusal, Result};
+pub use error::{Error, Result};
 #[cfg(feature = "std")]
 pub use time::{Clock, SteadyClock, SystemClock};
-pub use time::{ClockReading, HeldClock, UnixTime, Window};
+pub use time::{ClockError, ClockReading, MonotonicClock, TimeWindow, UnixTime};

@@ -1,12 +1,17 @@
-//! Time as an argument: [`UnixTime`], and [`Window`], the one rule for every age in the crate.
+//! Time as an argument: [`UnixTime`], and [`TimeWindow`], the one rule for every age in the crate.
 
 mod clock;
+mod error;
 #[cfg(feature = "std")]
 mod system;
 
-pub use clock::{ClockReading, HeldClock};
+pub use clock::{ClockReading, MonotonicClock};
+pub use error::ClockError;
 #[cfg(feature = "std")]
 pub use system::{Clock, SteadyClock, SystemClock};
+
+use core::ops::{Add, Sub};
+use core::time::Duration;
 
 /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
 ///
@@ -26,22 +31,22 @@ impl UnixTime {
     /// What a holder stamps whose clock is not set: 1 000 000 000 (FORMAT section 1).
     ///
     /// ```
-    /// use countersign::{ClockReading, Refusal, UnixTime};
+    /// use countersign::{ClockError, ClockReading, UnixTime};
     ///
     /// // A holder may stamp with it; a verifier cannot judge by it.
     /// assert_eq!(UnixTime::UNSET.as_secs(), 1_000_000_000);
-    /// assert_eq!(ClockReading::from(UnixTime::UNSET).usable(), Err(Refusal::NoClock));
+    /// assert_eq!(ClockReading::from(UnixTime::UNSET).time(), Err(ClockError::NotSet));
     /// ```
     pub const UNSET: Self = Self(1_000_000_000);
 
     /// The last second that a stamp can name: 9 999 999 999, in the year 2286.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let beyond = UnixTime::from_secs(UnixTime::MAX.as_secs() + 1);
-    /// assert!(Draft::time(b"dev-7", UnixTime::MAX).mint_text_heapless::<64>(&profile, &key).is_ok());
-    /// assert_eq!(Draft::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key), Err(Error::StampRange));
+    /// assert!(TokenBuilder::time(b"dev-7", UnixTime::MAX).mint_text_heapless::<64>(&profile, &key).is_ok());
+    /// assert_eq!(TokenBuilder::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key), Err(Error::StampRange));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub const MAX: Self = Self(9_999_999_999);
@@ -53,7 +58,7 @@ impl UnixTime {
     ///
     /// // Nothing is refused here: whether the time can be stamped with or judged by is asked where it is used.
     /// let five_past_epoch = UnixTime::from_secs(5);
-    /// assert!(ClockReading::from(five_past_epoch).usable().is_err());
+    /// assert!(ClockReading::from(five_past_epoch).time().is_err());
     /// ```
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
@@ -73,6 +78,22 @@ impl UnixTime {
         self.0
     }
 
+    /// How long after `earlier` this is; zero if it is not. Whole seconds.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use countersign::UnixTime;
+    ///
+    /// let made = UnixTime::from_secs(1_767_225_600);
+    /// let now = made + Duration::from_secs(300);
+    /// assert_eq!(now.duration_since(made), Duration::from_secs(300));
+    /// assert_eq!(made.duration_since(now), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+
     /// Reads the system clock. A clock before 1970 reads 0, which every verifier treats as not set.
     ///
     /// ```
@@ -83,8 +104,7 @@ impl UnixTime {
     #[cfg(feature = "std")]
     #[must_use]
     pub fn now() -> Self {
-        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(since_epoch.map_or(0, |elapsed| elapsed.as_secs()))
+        std::time::SystemTime::now().into()
     }
 
     /// True for a time that a stamp can name and that is not the mark of an unset clock.
@@ -93,31 +113,60 @@ impl UnixTime {
     }
 }
 
+/// That much later, a fraction of a second left out. Stops at the end of time instead of wrapping.
+impl Add<Duration> for UnixTime {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration.as_secs()))
+    }
+}
+
+/// That much earlier, a fraction of a second left out. Stops at 0 instead of wrapping.
+impl Sub<Duration> for UnixTime {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration.as_secs()))
+    }
+}
+
+/// A time before 1970 becomes 0, which every verifier treats as not set.
+#[cfg(feature = "std")]
+impl From<std::time::SystemTime> for UnixTime {
+    fn from(time: std::time::SystemTime) -> Self {
+        Self(time.duration_since(std::time::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
+    }
+}
+
 /// How old a token may be and how far ahead its holder's clock may run, both in seconds.
 ///
 /// Neither has a default: both are always written down. From its first to its last accepted second a token lives at
-/// most `max_age + skew_future`. The limits themselves are inside: an age of exactly `max_age` passes.
+/// most `max_age + max_future_skew`. The limits themselves are inside: an age of exactly `max_age` passes.
 ///
 /// ```
-/// # use countersign::{Refusal, UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
-/// use countersign::Window;
+/// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+/// use countersign::TimeWindow;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-/// let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-/// let token = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_binary_heapless::<64>(&profile, &key)?;
-/// let at = |now| verifier.verify_binary(&token, Carrier::NONE, UnixTime::from_secs(now).into()).err();
+/// let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
+/// let token = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_binary_heapless::<64>(&profile, &key)?;
+/// let at = |now| verifier.verify_binary(&token, Channel::NONE, UnixTime::from_secs(now)).err();
 /// assert_eq!(at(1_767_225_900), None); // 300 seconds old
-/// assert_eq!(at(1_767_225_901), Some(Refusal::TooOld { by: 1 }));
-/// assert_eq!(at(1_767_225_539), Some(Refusal::TooNew { by: 1 }));
+/// assert_eq!(at(1_767_225_901), Some(TokenError::Expired { by: 1 }));
+/// assert_eq!(at(1_767_225_539), Some(TokenError::FromFuture { by: 1 }));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "leeway")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Window {
+pub struct TimeWindow {
     /// The oldest accepted age, in seconds.
     pub max_age: u64,
     /// How many seconds ahead of the verifier a stamp may be.
-    pub skew_future: u64,
+    #[doc(alias = "skew_future")]
+    #[doc(alias = "leeway")]
+    pub max_future_skew: u64,
 }
 
 /// On which side of a window a stamp lies, and by how many seconds.
@@ -127,15 +176,15 @@ pub(crate) enum Outside {
     TooNew { by: u64 },
 }
 
-impl Window {
+impl TimeWindow {
     /// Judges a stamp at the time `now`. Saturates; no value of any argument can overflow.
     pub(crate) fn judge(self, stamp: UnixTime, now: UnixTime) -> Result<(), Outside> {
         let age = now.0.saturating_sub(stamp.0);
         let lead = stamp.0.saturating_sub(now.0);
         if age > self.max_age {
             Err(Outside::TooOld { by: age.saturating_sub(self.max_age) })
-        } else if lead > self.skew_future {
-            Err(Outside::TooNew { by: lead.saturating_sub(self.skew_future) })
+        } else if lead > self.max_future_skew {
+            Err(Outside::TooNew { by: lead.saturating_sub(self.max_future_skew) })
         } else {
             Ok(())
         }
@@ -147,8 +196,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn arithmetic_saturates_and_drops_fractions() {
+        let (second, forever) = (Duration::from_millis(1999), Duration::MAX);
+        assert_eq!(UnixTime(10) + second, UnixTime(11));
+        assert_eq!(UnixTime(10) - second, UnixTime(9));
+        assert_eq!(UnixTime(u64::MAX) + second, UnixTime(u64::MAX));
+        assert_eq!(UnixTime(0) - second, UnixTime(0));
+        assert_eq!((UnixTime(1) + forever, UnixTime(1) - forever), (UnixTime(u64::MAX), UnixTime(0)));
+        #[cfg(feature = "std")]
+        {
+            let at = |secs| std::time::UNIX_EPOCH + Duration::from_secs(secs);
+            assert_eq!(UnixTime::from(at(1_767_225_600)), UnixTime(1_767_225_600));
+            assert_eq!(UnixTime::from(std::time::UNIX_EPOCH - Duration::from_secs(1)), UnixTime(0));
+        }
+    }
+
+    #[test]
     fn limits_are_inside() {
-        let window = Window { max_age: 300, skew_future: 60 };
+        let window = TimeWindow { max_age: 300, max_future_skew: 60 };
         let at = |stamp| window.judge(UnixTime(stamp), UnixTime(10_000));
         assert_eq!(at(9_700), Ok(()));
         assert_eq!(at(9_699), Err(Outside::TooOld { by: 1 }));
@@ -159,10 +224,10 @@ mod tests {
     #[test]
     fn extremes_do_not_overflow() {
         for max_age in [0, 1, u64::MAX] {
-            for skew_future in [0, 1, u64::MAX] {
+            for max_future_skew in [0, 1, u64::MAX] {
                 for stamp in [0, 1, u64::MAX] {
                     for now in [0, 1, u64::MAX] {
-                        let _ = Window { max_age, skew_future }.judge(UnixTime(stamp), UnixTime(now));
+                        let _ = TimeWindow { max_age, max_future_skew }.judge(UnixTime(stamp), UnixTime(now));
                     }
                 }
             }

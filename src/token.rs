@@ -6,13 +6,13 @@
 //!  kind     uid          stamp       params        sign, HMAC-SHA-256 cut to N bytes
 //! ```
 //!
-//! A holder fills in a [`Draft`] and mints it; a server keeps a [`Verifier`]. Both share a [`Profile`]: the purpose and
-//! the length of the sign, which are never sent.
+//! A holder fills in a [`TokenBuilder`] and mints it; a server keeps a [`Verifier`]. Both share a [`Profile`]: the purpose and
+//! the length of the sign, which is an HMAC tag. Neither is ever sent.
 //!
 //! ```
 //! use countersign::key::MacKey;
-//! use countersign::token::{Carrier, Draft, MAX_FIELDS, Profile, Verifier};
-//! use countersign::{UnixTime, Window};
+//! use countersign::token::{Channel, Profile, TokenBuilder, Verifier, limits::MAX_SCRATCH_LEN};
+//! use countersign::{TimeWindow, UnixTime};
 //!
 //! let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 //! let profile = Profile::new("fleet/login")?;
@@ -20,26 +20,28 @@
 //!
 //! let mut out = [0; 96];
 //! let params = [("fw", b"1.2.3".as_slice())];
-//! let text = Draft::time(b"dev-0123456789ab", now).params(&params).mint_text(&profile, &key, &mut out)?;
+//! let text = TokenBuilder::time(b"dev-0123456789ab", now).params(&params).mint_text(&profile, &key, &mut out)?;
 //!
-//! let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-//! let mut scratch = [0; MAX_FIELDS];
-//! let token = verifier.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut scratch).unwrap();
+//! let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
+//! let mut scratch = [0; MAX_SCRATCH_LEN];
+//! let token = verifier.verify_text(text.as_bytes(), Channel::NONE, now, &mut scratch).unwrap();
 //! assert_eq!(token.uid(), b"dev-0123456789ab");
 //! assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice()));
 //! # Ok::<(), countersign::Error>(())
 //! ```
 //!
-//! Beyond [`Verifier::verify_text`] the rooms are: [`Unverified`] → [`Authentic`] → [`Verified`], three types for three
+//! Beyond [`Verifier::verify_text`] the rooms are: [`UnverifiedToken`] → [`AuthenticToken`] → [`VerifiedToken`], three types for three
 //! degrees of trust; [`transcode`], between text and binary without a key; [`challenge`], for devices without a clock.
 
 mod authentic;
 mod binary;
+mod builder;
 pub mod challenge;
-mod draft;
+mod error;
 mod field;
+mod fields;
 mod kind;
-mod lengths;
+pub mod limits;
 mod mac_input;
 #[cfg(feature = "std")]
 mod owned;
@@ -53,17 +55,16 @@ pub mod transcode;
 mod unverified;
 mod verifier;
 
-pub use crate::rules::{MAX_BIND, MAX_COUNTER, MAX_NAME, MAX_PARAM_KEY, MAX_PARAM_VALUE, MAX_PARAMS, MAX_UID};
-pub use authentic::{Authentic, Verified};
-pub use draft::Draft;
-pub use kind::{Kind, SignLen};
-pub use lengths::{MAX_BINARY, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT, max_binary_len, max_text_len};
+pub use authentic::{AuthenticToken, VerifiedToken};
+pub use builder::TokenBuilder;
+pub use error::TokenError;
+pub use kind::{SignLen, TokenKind};
 #[cfg(feature = "std")]
-pub use owned::VerifiedToken;
+pub use owned::OwnedToken;
 pub use params::{Params, ParamsIter};
-pub use profile::{Carrier, Profile};
+pub use profile::{Channel, Profile};
 pub use reserved::ClockQuality;
-pub use revocation::{NoRevocations, NotBefore, Revocations};
+pub use revocation::{MinIssuedAt, NoRevocations, Revocations};
 pub use short_stamp::expand as expand_short_stamp;
-pub use unverified::Unverified;
+pub use unverified::UnverifiedToken;
 pub use verifier::Verifier;

@@ -13,6 +13,8 @@
 #[cfg(feature = "tower")]
 mod affinity;
 #[cfg(feature = "tower")]
+mod auth_error;
+#[cfg(feature = "tower")]
 mod authenticate;
 #[cfg(feature = "tower")]
 mod bearer;
@@ -49,6 +51,8 @@ mod step_up;
 
 #[cfg(feature = "tower")]
 pub use affinity::{Affinity, MAX_NODE_NAME, node_for};
+#[cfg(feature = "tower")]
+pub use auth_error::{AuthError, AuthErrorKind};
 #[cfg(feature = "tower")]
 pub use authenticate::{Authenticate, JwtAuthenticator, TokenAuthenticator};
 #[cfg(feature = "tower")]

@@ -21,7 +21,7 @@ use cluster_kit::net::http_get_with;
 use cluster_kit::process::Folder;
 use cluster_kit::redis::Redis;
 use countersign::UnixTime;
-use countersign::jwt::{Claims, Hs256Key};
+use countersign::jwt::{Hs256Key, JwtBuilder};
 use countersign::session::{
     DiskStore, DynStore, Lifetimes, MemoryStore, NatsOptions, NatsStore, Pepper, RedisOptions, RedisStore,
     SessionError, Sessions,
@@ -314,7 +314,7 @@ async fn a_balancer_checks_the_expiry_of_a_jwt() {
     let haproxy = HaProxy::with(&text).unwrap();
     let (now, key) = (UnixTime::now().as_secs(), Hs256Key::new(KEY.as_bytes()).unwrap());
     let jwt = |expires_at: Option<u64>, key: &Hs256Key| {
-        let claims = Claims::new().subject("alice");
+        let claims = JwtBuilder::new().subject("alice");
         let claims = expires_at.map_or(claims, |time| claims.expires_at(UnixTime::from_secs(time)));
         claims.sign(key, &mut [0; 256]).unwrap().to_owned()
     };

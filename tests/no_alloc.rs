@@ -12,16 +12,18 @@
 use allocation_counter::measure;
 use core::fmt::Write;
 use core::hint::black_box;
-use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, text};
+use countersign::key::{DeviceKeys, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
+use countersign::token::TokenError;
 use countersign::token::{
-    Carrier, Draft, MAX_BINARY, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT, Profile, SignLen, Unverified, Verifier, challenge,
+    Channel, Profile, SignLen, TokenBuilder, UnverifiedToken, Verifier, challenge,
+    limits::{MAX_BINARY_LEN, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };
-use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
+use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
 
 const KEY: &[u8; 32] = b"an obvious test key of 32 bytes!";
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
-const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
+const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
 /// Binary, so that every field of the text has to be escaped.
 const UID: &[u8] = &[0x24, 0xA1, 0x60, 0xDE, 0xAD, 0xBE];
 const PARAMS: &[(&str, &[u8])] = &[("site", b"berlin"), ("fw", b"1.2.3"), ("empty", b"")];
@@ -41,8 +43,8 @@ fn profile() -> Profile<'static> {
     Profile::new("mqtt").unwrap().with_sign_len(SignLen::N32)
 }
 
-fn draft() -> Draft<'static> {
-    Draft::time(UID, NOW).params(PARAMS).bind(b"bound").slot(0).nonce(b"n")
+fn draft() -> TokenBuilder<'static> {
+    TokenBuilder::time(UID, NOW).params(PARAMS).binding(b"bound").key_slot(0).nonce(b"n")
 }
 
 #[test]
@@ -57,18 +59,19 @@ fn an_allocation_would_be_counted() {
 fn keys_are_made_derived_written_and_read_without_a_heap() {
     assert_no_allocation(|| {
         let master = MasterKey::new(KEY).unwrap();
-        let secret = master.derive_bytes("acme", UID, 7).unwrap();
-        black_box(master.derive("acme", UID, 7).unwrap());
+        let secret = master.derive_key_bytes("acme", UID, 7).unwrap();
+        black_box(master.derive_key("acme", UID, 7).unwrap());
         let mut ring = KeyRing::<_, 2>::new(0, key());
-        ring.insert(1, MacKey::from_secret(&secret).unwrap()).unwrap();
+        ring.insert(1, MacKey::from_key_bytes(&secret).unwrap()).unwrap();
         ring.rotate_to(1).unwrap();
         ring.retire(0).unwrap();
-        let mut out = [0; text::MAX_KEY_TEXT];
-        let line = text::write(text::KeyType::Device, 255, &secret, &mut out).unwrap();
-        assert!(text::parse(text::KeyType::Device, line.as_bytes()).is_ok());
-        let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Master, 0, &secret).unwrap();
-        assert!(text::parse(text::KeyType::Master, line.as_bytes()).is_ok());
-        assert!(matches!(text::parse(text::KeyType::Device, b"no key"), Err(Error::KeyTextForm)));
+        let mut out = [0; KeyText::MAX_LEN];
+        let text = KeyText { role: KeyRole::Device, slot: 255, key: secret };
+        let line = text.encode(&mut out).unwrap();
+        assert!(KeyText::parse(KeyRole::Device, line.as_bytes()).is_ok());
+        let line = KeyText { role: KeyRole::Master, ..text }.encode_heapless::<{ KeyText::MAX_LEN }>().unwrap();
+        assert!(KeyText::parse(KeyRole::Master, line.as_bytes()).is_ok());
+        assert!(matches!(KeyText::parse(KeyRole::Device, b"no key"), Err(Error::KeyTextSyntax)));
     });
 }
 
@@ -76,73 +79,72 @@ fn keys_are_made_derived_written_and_read_without_a_heap() {
 fn tokens_are_minted_without_a_heap() {
     assert_no_allocation(|| {
         let (key, profile) = (key(), profile());
-        let (mut text, mut binary, mut m) = ([0; MAX_TEXT], [0; MAX_BINARY], [0; MAX_MAC_INPUT]);
-        for draft in [draft(), draft().detached(), Draft::sequence(UID, 7), Draft::time_reply(UID, NOW)] {
+        let (mut text, mut binary, mut m) = ([0; MAX_TEXT_LEN], [0; MAX_BINARY_LEN], [0; MAX_MAC_INPUT_LEN]);
+        for draft in [draft(), draft().detached(), TokenBuilder::sequence(UID, 7), TokenBuilder::time_reply(UID, NOW)] {
             draft.mint_text(&profile, &key, &mut text).unwrap();
             draft.mint_binary(&profile, &key, &mut binary).unwrap();
             draft.mac_input(&profile, &mut m).unwrap();
-            draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap();
-            draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap();
+            draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key).unwrap();
+            draft.mint_binary_heapless::<MAX_BINARY_LEN>(&profile, &key).unwrap();
             assert!(matches!(draft.mint_text(&profile, &key, &mut [0; 8]), Err(Error::BufferTooSmall { .. })));
         }
-        draft().short().mint_binary(&profile, &key, &mut binary).unwrap();
+        draft().short_stamp().mint_binary(&profile, &key, &mut binary).unwrap();
     });
 }
 
 #[test]
 fn tokens_are_verified_and_refused_without_a_heap() {
     assert_no_allocation(|| {
-        let (key, profile, mut clock) = (key(), profile(), HeldClock::new(60));
-        let carrier = Carrier { uid: None, bind: b"bound" };
-        let verifier = Verifier::new(profile, &key, WINDOW).accepting_sequence();
-        let mut scratch = [0; MAX_FIELDS];
+        let (key, profile, mut clock) = (key(), profile(), MonotonicClock::new(60));
+        let channel = Channel { uid: None, binding: b"bound" };
+        let verifier = Verifier::new(profile, &key, WINDOW).with_sequence_tokens();
+        let mut scratch = [0; MAX_SCRATCH_LEN];
 
-        let text = draft().mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap();
-        let token = verifier.verify_text(text.as_bytes(), carrier, clock.read(NOW), &mut scratch).unwrap();
+        let text = draft().mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key).unwrap();
+        let token = verifier.verify_text(text.as_bytes(), channel, clock.read(NOW), &mut scratch).unwrap();
         assert_eq!((token.uid(), token.params().get("fw")), (UID, Some(b"1.2.3".as_slice())));
 
-        let binary = draft().short().mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap();
-        let token = verifier.verify_binary(&binary, carrier, clock.read(NOW)).unwrap();
+        let binary = draft().short_stamp().mint_binary_heapless::<MAX_BINARY_LEN>(&profile, &key).unwrap();
+        let token = verifier.verify_binary(&binary, channel, clock.read(NOW)).unwrap();
         assert_eq!((token.params().iter().count(), token.nonce()), (5, Some(b"n".as_slice())));
 
-        let unverified = Unverified::parse_binary(&binary, Some(NOW)).unwrap();
-        assert!(unverified.authenticate(&profile, &key, carrier).is_ok());
+        let unverified = UnverifiedToken::parse_binary(&binary, Some(NOW)).unwrap();
+        assert!(unverified.authenticate(&profile, &key, channel).is_ok());
 
         let junk = [b'.'; 4096];
         for (token, clock) in
             [(text.as_bytes(), UnixTime::MAX), (text.as_bytes(), UnixTime::UNSET), (&junk, NOW), (b"", NOW)]
         {
-            assert!(verifier.verify_text(token, carrier, clock.into(), &mut scratch).is_err());
+            assert!(verifier.verify_text(token, channel, clock, &mut scratch).is_err());
         }
-        assert_eq!(
-            verifier.verify_text(b"", carrier, NOW.into(), &mut []),
-            Err(Refusal::ScratchTooSmall { needed: 688 })
-        );
-        assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, NOW.into()), Err(Refusal::Invalid));
-        assert_eq!(verifier.verify_binary(&junk, carrier, NOW.into()), Err(Refusal::Invalid));
+        let small = &mut scratch[..text.len() - 1];
+        let refused = verifier.verify_text(text.as_bytes(), channel, NOW, small);
+        assert_eq!(refused, Err(TokenError::TooLong { needed: text.len() }));
+        assert_eq!(verifier.verify_binary(&binary, Channel::NONE, NOW), Err(TokenError::Invalid));
+        assert_eq!(verifier.verify_binary(&junk, channel, NOW), Err(TokenError::Invalid));
     });
 }
 
 #[test]
 fn a_fleet_is_verified_without_a_heap() {
     assert_no_allocation(|| {
-        let device_key = MasterKey::new(KEY).unwrap().derive("acme", UID, 0).unwrap();
+        let device_key = MasterKey::new(KEY).unwrap().derive_key("acme", UID, 0).unwrap();
         let masters = KeyRing::<_, 1>::new(0, MasterKey::new(KEY).unwrap());
         let verifier = Verifier::new(profile(), DeviceKeys::new(masters, "acme").unwrap(), WINDOW);
-        let text = Draft::time(UID, NOW).mint_text_heapless::<MAX_TEXT>(&profile(), &device_key).unwrap();
-        assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut [0; MAX_FIELDS]).is_ok());
+        let text = TokenBuilder::time(UID, NOW).mint_text_heapless::<MAX_TEXT_LEN>(&profile(), &device_key).unwrap();
+        assert!(verifier.verify_text(text.as_bytes(), Channel::NONE, NOW, &mut [0; MAX_SCRATCH_LEN]).is_ok());
     });
 }
 
 #[test]
 fn a_gateway_transcodes_without_a_heap() {
     assert_no_allocation(|| {
-        let text = draft().mint_text_heapless::<MAX_TEXT>(&profile(), &key()).unwrap();
-        let (mut binary, mut back) = ([0; MAX_BINARY], [0; MAX_TEXT]);
+        let text = draft().mint_text_heapless::<MAX_TEXT_LEN>(&profile(), &key()).unwrap();
+        let (mut binary, mut back) = ([0; MAX_BINARY_LEN], [0; MAX_TEXT_LEN]);
         let binary = transcode::text_to_binary(text.as_bytes(), &mut binary).unwrap();
         assert_eq!(transcode::binary_to_text(binary, None, &mut back).unwrap(), text.as_str());
-        let copy = transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap();
-        assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&copy, None).unwrap(), text);
+        let copy = transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(text.as_bytes()).unwrap();
+        assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&copy, None).unwrap(), text);
         assert_eq!(transcode::text_to_binary(b"no token", &mut back), Err(Error::Malformed));
     });
 }
@@ -152,11 +154,11 @@ fn a_challenge_is_asked_and_answered_without_a_heap() {
     assert_no_allocation(|| {
         let (key, challenge_key) = (key(), MacKey::new(b"another obvious test key, again!").unwrap());
         let mut question = [0; challenge::CHALLENGE_LEN];
-        let question = challenge::make(&profile(), &challenge_key, UID, NOW, &mut question).unwrap();
-        let answer = challenge::answer(question.as_bytes(), UID).unwrap();
-        let answer = answer.mint_text_heapless::<MAX_TEXT>(&profile(), &key).unwrap();
-        let verifier = Verifier::new(profile(), &key, WINDOW).accepting_answers(&challenge_key);
-        assert!(verifier.verify_text(answer.as_bytes(), Carrier::NONE, NOW.into(), &mut [0; MAX_FIELDS]).is_ok());
+        let question = challenge::issue(&profile(), &challenge_key, UID, NOW, &mut question).unwrap();
+        let answer = challenge::respond(question.as_bytes(), UID).unwrap();
+        let answer = answer.mint_text_heapless::<MAX_TEXT_LEN>(&profile(), &key).unwrap();
+        let verifier = Verifier::new(profile(), &key, WINDOW).with_challenge_key(&challenge_key);
+        assert!(verifier.verify_text(answer.as_bytes(), Channel::NONE, NOW, &mut [0; MAX_SCRATCH_LEN]).is_ok());
     });
 }
 
@@ -164,7 +166,7 @@ fn a_challenge_is_asked_and_answered_without_a_heap() {
 fn errors_and_refusals_are_shown_without_a_heap() {
     assert_no_allocation(|| {
         let mut line = heapless::String::<200>::new();
-        write!(line, "{} / {}", Error::BufferTooSmall { needed: 947 }, Refusal::TooOld { by: u64::MAX }).unwrap();
+        write!(line, "{} / {}", Error::BufferTooSmall { needed: 947 }, TokenError::Expired { by: u64::MAX }).unwrap();
         assert!(line.contains("947") && line.contains("18446744073709551615"));
     });
 }

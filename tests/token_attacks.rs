@@ -10,12 +10,17 @@
 )]
 
 use core::cell::Cell;
-use countersign::key::{DeviceKeys, KeyMatch, KeyQuery, KeyRing, KeySource, MacKey, MasterKey, SecretBytes, text};
-use countersign::token::{
-    Carrier, Draft, Kind, MAX_BINARY, MAX_COUNTER, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT, NotBefore, Profile,
-    Revocations, SignLen, Unverified, Verifier, challenge, expand_short_stamp, transcode,
+use countersign::key::{
+    DeviceKeys, KeyBytes, KeyMatch, KeyProvider, KeyQuery, KeyRing, KeyRole, KeyText, MacKey, MasterKey,
 };
-use countersign::{ClockReading, Error, HeldClock, Refusal, UnixTime, Window};
+use countersign::token::TokenError;
+use countersign::token::{
+    Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenKind, UnverifiedToken, Verifier, challenge,
+    expand_short_stamp,
+    limits::{MAX_BINARY_LEN, MAX_COUNTER, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+    transcode,
+};
+use countersign::{ClockError, ClockReading, Error, MonotonicClock, TimeWindow, UnixTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -23,7 +28,7 @@ const KEY: &[u8; 32] = b"an obvious test key of 32 bytes!";
 const OTHER_KEY: &[u8; 32] = b"another obvious test key, again!";
 const NOW: u64 = 1_767_225_600;
 const UID: &[u8] = b"dev-7";
-const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
+const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
 const SIGN_LENS: [SignLen; 4] = [SignLen::N8, SignLen::N10, SignLen::N16, SignLen::N32];
 
 fn key() -> MacKey {
@@ -38,21 +43,21 @@ fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(secs)
 }
 
-fn draft(uid: &[u8]) -> Draft<'_> {
-    Draft::time(uid, at(NOW))
+fn draft(uid: &[u8]) -> TokenBuilder<'_> {
+    TokenBuilder::time(uid, at(NOW))
 }
 
-fn text_of(draft: &Draft<'_>, profile: &Profile<'_>) -> String {
-    draft.mint_text(profile, &key(), &mut [0; MAX_TEXT]).unwrap().to_owned()
+fn text_of(draft: &TokenBuilder<'_>, profile: &Profile<'_>) -> String {
+    draft.mint_text(profile, &key(), &mut [0; MAX_TEXT_LEN]).unwrap().to_owned()
 }
 
-fn binary_of(draft: &Draft<'_>, profile: &Profile<'_>) -> Vec<u8> {
-    draft.mint_binary(profile, &key(), &mut [0; MAX_BINARY]).unwrap().to_vec()
+fn binary_of(draft: &TokenBuilder<'_>, profile: &Profile<'_>) -> Vec<u8> {
+    draft.mint_binary(profile, &key(), &mut [0; MAX_BINARY_LEN]).unwrap().to_vec()
 }
 
 /// M, the input of the MAC.
-fn m_of(draft: &Draft<'_>, profile: &Profile<'_>) -> Vec<u8> {
-    draft.mac_input(profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec()
+fn m_of(draft: &TokenBuilder<'_>, profile: &Profile<'_>) -> Vec<u8> {
+    draft.mac_input(profile, &mut [0; MAX_MAC_INPUT_LEN]).unwrap().to_vec()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -69,41 +74,41 @@ fn signed(text: &str, m: &[u8]) -> String {
 }
 
 /// Judges either form, told apart as the format says: by the top bits 101 of the first byte.
-fn judge_by<K: KeySource, R: Revocations>(
+fn judge_by<K: KeyProvider, R: Revocations>(
     verifier: &Verifier<'_, K, R>,
     token: &[u8],
-    carrier: Carrier<'_>,
+    channel: Channel<'_>,
     clock: impl Into<ClockReading>,
-) -> Result<(), Refusal> {
+) -> Result<(), TokenError> {
     if token.first().is_some_and(|first| first >> 5 == 0b101) {
-        verifier.verify_binary(token, carrier, clock.into()).map(drop)
+        verifier.verify_binary(token, channel, clock).map(drop)
     } else {
-        verifier.verify_text(token, carrier, clock.into(), &mut [0; MAX_FIELDS]).map(drop)
+        verifier.verify_text(token, channel, clock, &mut [0; MAX_SCRATCH_LEN]).map(drop)
     }
 }
 
 /// Judges by the most generous verifier there is: every kind, the right key, the right time.
-fn judge(token: &[u8], carrier: Carrier<'_>) -> Result<(), Refusal> {
+fn judge(token: &[u8], channel: Channel<'_>) -> Result<(), TokenError> {
     let (key, challenge_key) = (key(), MacKey::new(OTHER_KEY).unwrap());
-    let verifier = Verifier::new(mqtt(), &key, WINDOW).accepting_sequence().accepting_answers(&challenge_key);
-    judge_by(&verifier, token, carrier, at(NOW))
+    let verifier = Verifier::new(mqtt(), &key, WINDOW).with_sequence_tokens().with_challenge_key(&challenge_key);
+    judge_by(&verifier, token, channel, at(NOW))
 }
 
-fn carrier(uid: &[u8]) -> Carrier<'_> {
-    Carrier { uid: Some(uid), bind: b"" }
+fn channel(uid: &[u8]) -> Channel<'_> {
+    Channel { uid: Some(uid), binding: b"" }
 }
 
 /// A key store that counts how often it was asked.
 #[derive(Default)]
 struct Counting(Cell<u32>);
 
-impl KeySource for Counting {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+impl KeyProvider for Counting {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         self.0.set(self.0.get() + 1);
-        key().find(query, fits)
+        key().find_key(query, matches)
     }
 
-    fn per_device(&self) -> bool {
+    fn is_per_device(&self) -> bool {
         false
     }
 }
@@ -111,9 +116,9 @@ impl KeySource for Counting {
 /// Asserts that the token is refused, and that no key was touched for it.
 fn assert_refused_before_any_key(token: impl AsRef<[u8]>) {
     let (keys, challenge_key, token) = (Counting::default(), MacKey::new(OTHER_KEY).unwrap(), token.as_ref());
-    let verifier = Verifier::new(mqtt(), &keys, WINDOW).accepting_sequence().accepting_answers(&challenge_key);
+    let verifier = Verifier::new(mqtt(), &keys, WINDOW).with_sequence_tokens().with_challenge_key(&challenge_key);
     let shown = String::from_utf8_lossy(token);
-    assert_eq!(judge_by(&verifier, token, Carrier::NONE, at(NOW)), Err(Refusal::Invalid), "{shown:?}");
+    assert_eq!(judge_by(&verifier, token, Channel::NONE, at(NOW)), Err(TokenError::Invalid), "{shown:?}");
     assert_eq!(keys.0.get(), 0, "{shown:?}");
 }
 
@@ -129,20 +134,21 @@ fn bytes_cannot_be_moved_from_one_field_into_the_next() {
         [("a", &[("bb", b"c")], "x"), ("a", &[], "bb=c&x")],
         [("a", &[], "b&c"), ("a&b", &[], "c")],
     ];
-    let joined = |(uid, params, bind): Fields| {
+    let joined = |(uid, params, binding): Fields| {
         let pair = |(key, value): &(&str, &[u8])| format!("{key}={}&", str::from_utf8(value).unwrap());
-        format!("{uid}&{}{bind}", params.iter().map(pair).collect::<String>())
+        format!("{uid}&{}{binding}", params.iter().map(pair).collect::<String>())
     };
     for pair in PAIRS {
         // The control: a format that joins its fields does confuse these.
         assert_eq!(joined(pair[0]), joined(pair[1]));
-        let [one, two] = pair.map(|(uid, params, bind)| draft(uid.as_bytes()).params(params).bind(bind.as_bytes()));
+        let [one, two] =
+            pair.map(|(uid, params, binding)| draft(uid.as_bytes()).params(params).binding(binding.as_bytes()));
         assert_ne!(m_of(&one, &mqtt()), m_of(&two, &mqtt()), "{pair:?}");
         let (one, two) = (text_of(&one, &mqtt()), text_of(&two, &mqtt()));
         let (said, sign) = (two.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
-        let carrier = Carrier { uid: None, bind: pair[1].2.as_bytes() };
-        assert_eq!(judge(two.as_bytes(), carrier), Ok(()));
-        assert_eq!(judge(format!("{said}.{sign}").as_bytes(), carrier), Err(Refusal::Invalid), "{pair:?}");
+        let channel = Channel { uid: None, binding: pair[1].2.as_bytes() };
+        assert_eq!(judge(two.as_bytes(), channel), Ok(()));
+        assert_eq!(judge(format!("{said}.{sign}").as_bytes(), channel), Err(TokenError::Invalid), "{pair:?}");
     }
 }
 
@@ -155,8 +161,8 @@ fn purpose_and_uid_do_not_run_into_each_other() {
     for minting in &profiles {
         let token = text_of(&draft(UID), minting);
         for verifying in &profiles {
-            let outcome = judge_by(&Verifier::new(*verifying, key(), WINDOW), token.as_bytes(), Carrier::NONE, at(NOW));
-            let expected = if minting == verifying { Ok(()) } else { Err(Refusal::Invalid) };
+            let outcome = judge_by(&Verifier::new(*verifying, key(), WINDOW), token.as_bytes(), Channel::NONE, at(NOW));
+            let expected = if minting == verifying { Ok(()) } else { Err(TokenError::Invalid) };
             assert_eq!(outcome, expected, "{} at {}", minting.purpose(), verifying.purpose());
         }
     }
@@ -164,21 +170,24 @@ fn purpose_and_uid_do_not_run_into_each_other() {
 
 #[test]
 fn a_token_bound_to_one_context_is_worth_nothing_in_another() {
-    let binds: [&[u8]; 5] = [b"", b"\0", b"a", b"aa", &[b'a'; 64]];
-    for minted in binds {
-        let token = text_of(&draft(UID).bind(minted), &mqtt());
-        for bind in binds {
-            let expected = if minted == bind { Ok(()) } else { Err(Refusal::Invalid) };
-            assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind }), expected, "{minted:?} {bind:?}");
+    let bindings: [&[u8]; 5] = [b"", b"\0", b"a", b"aa", &[b'a'; 64]];
+    for minted in bindings {
+        let token = text_of(&draft(UID).binding(minted), &mqtt());
+        for binding in bindings {
+            let expected = if minted == binding { Ok(()) } else { Err(TokenError::Invalid) };
+            assert_eq!(judge(token.as_bytes(), Channel { uid: None, binding }), expected, "{minted:?} {binding:?}");
         }
     }
-    // More than 64 bytes bind nothing, not even under a good sign.
+    // More than 64 bytes binding nothing, not even under a good sign.
     let mut m = m_of(&draft(UID), &mqtt());
     m.pop();
     let long = [b'a'; 65];
     let token = signed(&format!("cs1_dev-7.{NOW}"), &[m.as_slice(), &[65], &long].concat());
-    assert_eq!(judge(token.as_bytes(), Carrier { uid: None, bind: &long }), Err(Refusal::Invalid));
-    assert_eq!(draft(UID).bind(&long).mint_text_heapless::<64>(&mqtt(), &key()), Err(Error::BindLength { got: 65 }));
+    assert_eq!(judge(token.as_bytes(), Channel { uid: None, binding: &long }), Err(TokenError::Invalid));
+    assert_eq!(
+        draft(UID).binding(&long).mint_text_heapless::<64>(&mqtt(), &key()),
+        Err(Error::BindingLength { got: 65 })
+    );
 }
 
 /// From the hash of a secret and a message, an attacker computes the hash of a longer message without the secret.
@@ -220,19 +229,19 @@ fn a_sign_is_no_state_to_continue_from() {
 #[test]
 fn what_derives_a_key_is_never_what_signs_a_token() {
     let master = MasterKey::new(KEY).unwrap();
-    let derived = master.derive_bytes("acme", UID, 7).unwrap();
-    assert_eq!(*derived.expose(), hmac(KEY, b"CSv1K\x04acme\x05dev-7\0\0\0\x07\x01"));
+    let derived = master.derive_key_bytes("acme", UID, 7).unwrap();
+    assert_eq!(*derived.expose_secret(), hmac(KEY, b"CSv1K\x04acme\x05dev-7\0\0\0\x07\x01"));
 
     let eight = mqtt().with_sign_len(SignLen::N8);
     let question =
-        challenge::make(&eight, &key(), UID, at(NOW), &mut [0; challenge::CHALLENGE_LEN]).unwrap().to_owned();
-    let answer = challenge::answer(question.as_bytes(), UID).unwrap();
-    for draft in [draft(UID), answer, Draft::sequence(UID, 1), Draft::time_reply(UID, at(NOW))] {
+        challenge::issue(&eight, &key(), UID, at(NOW), &mut [0; challenge::CHALLENGE_LEN]).unwrap().to_owned();
+    let answer = challenge::respond(question.as_bytes(), UID).unwrap();
+    for draft in [draft(UID), answer, TokenBuilder::sequence(UID, 1), TokenBuilder::time_reply(UID, at(NOW))] {
         let m = m_of(&draft, &mqtt());
         assert!(m.starts_with(b"CSv1") && m[4] <= 4, "{m:?}");
     }
-    let question = Unverified::parse_text(question.as_bytes(), &mut [0; 64])
-        .map(|token| token.mac_input(&eight, carrier(UID), &mut [0; MAX_MAC_INPUT]).unwrap()[..5].to_vec());
+    let question = UnverifiedToken::parse_text(question.as_bytes(), &mut [0; 64])
+        .map(|token| token.mac_input(&eight, channel(UID), &mut [0; MAX_MAC_INPUT_LEN]).unwrap()[..5].to_vec());
     assert_eq!(question.as_deref(), Ok(b"CSv1\x04".as_slice()));
 }
 
@@ -243,10 +252,10 @@ fn a_long_sign_cut_short_is_no_short_sign() {
     for configured in SIGN_LENS {
         let profile = mqtt().with_sign_len(configured);
         let verifier = Verifier::new(profile, key(), WINDOW);
-        let judge = |token: &[u8]| judge_by(&verifier, token, Carrier::NONE, at(NOW));
+        let judge = |token: &[u8]| judge_by(&verifier, token, Channel::NONE, at(NOW));
         let whole = hmac(KEY, &m_of(&draft(UID), &profile));
         for sent in SIGN_LENS {
-            let expected = if sent == configured { Ok(()) } else { Err(Refusal::Invalid) };
+            let expected = if sent == configured { Ok(()) } else { Err(TokenError::Invalid) };
             // Minted for another length, then cut to the configured one.
             let token = text_of(&draft(UID), &mqtt().with_sign_len(sent));
             let cut = sent.bytes().saturating_sub(configured.bytes()) * 2;
@@ -278,13 +287,17 @@ fn the_beginning_of_a_sign_is_not_enough() {
         let verifier = Verifier::new(profile, key(), WINDOW);
         let token = binary_of(&draft(UID), &profile);
         let said = token.len() - sign_len.bytes();
-        assert_eq!(judge_by(&verifier, &token, Carrier::NONE, at(NOW)), Ok(()));
+        assert_eq!(judge_by(&verifier, &token, Channel::NONE, at(NOW)), Ok(()));
         for good in said..token.len() {
             for rest in [0x01, 0x80, 0xFF] {
                 // Every byte after the good ones is wrong, the last one alone included.
                 let mut forged = token.clone();
                 forged[good..].iter_mut().for_each(|byte| *byte ^= rest);
-                assert_eq!(judge_by(&verifier, &forged, Carrier::NONE, at(NOW)), Err(Refusal::Invalid), "{sign_len:?}");
+                assert_eq!(
+                    judge_by(&verifier, &forged, Channel::NONE, at(NOW)),
+                    Err(TokenError::Invalid),
+                    "{sign_len:?}"
+                );
             }
         }
     }
@@ -324,8 +337,8 @@ fn a_field_has_one_spelling() {
     for field in ["-MS4yLjM", "-LXg", "a_b-c9", "_", "a-"] {
         let keys = Counting::default();
         let token = format!("cs1_{field}.{NOW}.fw_{field}.{sign}");
-        let outcome = judge_by(&Verifier::new(mqtt(), &keys, WINDOW), token.as_bytes(), Carrier::NONE, at(NOW));
-        assert_eq!((outcome, keys.0.get()), (Err(Refusal::Invalid), 1), "{field}");
+        let outcome = judge_by(&Verifier::new(mqtt(), &keys, WINDOW), token.as_bytes(), Channel::NONE, at(NOW));
+        assert_eq!((outcome, keys.0.get()), (Err(TokenError::Invalid), 1), "{field}");
     }
 }
 
@@ -346,11 +359,11 @@ fn a_stamp_has_one_spelling() {
     ] {
         let parse = |stamp: &str| {
             let text = format!("{prefix}.{stamp}.0123456789abcdef");
-            Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).map(drop)
+            UnverifiedToken::parse_text(text.as_bytes(), &mut [0; MAX_SCRATCH_LEN]).map(drop)
         };
         assert_eq!(parse(good), Ok(()));
         for stamp in stamps.split('|') {
-            assert_eq!(parse(stamp), Err(Error::Malformed), "{prefix}.{stamp}");
+            assert_eq!(parse(stamp), Err(TokenError::Invalid), "{prefix}.{stamp}");
         }
     }
 }
@@ -362,13 +375,13 @@ fn every_spelling_of_a_token_has_one_sign() {
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
     let mut signs = Vec::new();
     for draft in [plain, plain.detached()] {
-        let mut scratch = [0; MAX_FIELDS];
+        let mut scratch = [0; MAX_SCRATCH_LEN];
         let text = text_of(&draft, &mqtt());
-        let token = verifier.verify_text(text.as_bytes(), carrier(UID), at(NOW).into(), &mut scratch).unwrap();
+        let token = verifier.verify_text(text.as_bytes(), channel(UID), at(NOW), &mut scratch).unwrap();
         signs.push(token.sign().to_vec());
-        for draft in [draft, draft.short()] {
+        for draft in [draft, draft.short_stamp()] {
             let binary = binary_of(&draft, &mqtt());
-            let token = verifier.verify_binary(&binary, carrier(UID), at(NOW).into()).unwrap();
+            let token = verifier.verify_binary(&binary, channel(UID), at(NOW)).unwrap();
             signs.push(token.sign().to_vec());
         }
     }
@@ -380,17 +393,17 @@ fn every_spelling_of_a_token_has_one_sign() {
 fn nothing_may_stand_before_or_behind_a_token() {
     let params = [("fw", b"1.2.3".as_slice())];
     for draft in [draft(UID), draft(UID).params(&params), draft(UID).detached()] {
-        let carrier = carrier(UID);
+        let channel = channel(UID);
         for token in [text_of(&draft, &mqtt()).into_bytes(), binary_of(&draft, &mqtt())] {
-            assert_eq!(judge(&token, carrier), Ok(()));
+            assert_eq!(judge(&token, channel), Ok(()));
             for byte in 0..=u8::MAX {
                 for joined in [[&[byte], token.as_slice()].concat(), [token.as_slice(), &[byte]].concat()] {
-                    assert_eq!(judge(&joined, carrier), Err(Refusal::Invalid), "{byte:#04x}");
+                    assert_eq!(judge(&joined, channel), Err(TokenError::Invalid), "{byte:#04x}");
                 }
             }
             for between in ["", ".", ",", " ", "\n", "\r\n", "\0"] {
                 let joined = [token.as_slice(), between.as_bytes(), &token].concat();
-                assert_eq!(judge(&joined, carrier), Err(Refusal::Invalid), "{between:?}");
+                assert_eq!(judge(&joined, channel), Err(TokenError::Invalid), "{between:?}");
             }
         }
     }
@@ -432,11 +445,11 @@ fn params_come_in_one_order_and_each_once() {
     ] {
         let (keys, token) = (Counting::default(), binary(params));
         let verifier = Verifier::new(mqtt(), &keys, WINDOW);
-        assert_eq!(judge_by(&verifier, &token, carrier(UID), at(NOW)), Err(Refusal::Invalid), "{params:?}");
+        assert_eq!(judge_by(&verifier, &token, channel(UID), at(NOW)), Err(TokenError::Invalid), "{params:?}");
         assert_eq!(keys.0.get(), 0, "{params:?}");
     }
     // The control: this one is well formed.
-    assert!(Unverified::parse_binary(&binary(b"\x02\x02aa\x00\x02ab\x01x"), None).is_ok());
+    assert!(UnverifiedToken::parse_binary(&binary(b"\x02\x02aa\x00\x02ab\x01x"), None).is_ok());
 }
 
 #[test]
@@ -444,7 +457,7 @@ fn a_draft_never_writes_params_that_no_parser_takes() {
     let long = [0; 65];
     let nine: Vec<_> = ["aa", "ab", "ac", "ad", "ae", "af", "ag", "ah", "ai"].map(|key| (key, b"".as_slice())).into();
     for (params, error) in [
-        ([("fw", b"1".as_slice()), ("fw", b"2")].as_slice(), Error::ParamRefused),
+        ([("fw", b"1".as_slice()), ("fw", b"2")].as_slice(), Error::DuplicateParam),
         (&[("k", b"1")], Error::ParamKey),
         (&[("Fw", b"1")], Error::ParamKey),
         (&[("", b"1")], Error::ParamKey),
@@ -453,11 +466,11 @@ fn a_draft_never_writes_params_that_no_parser_takes() {
         (&[("fw", &long)], Error::ParamValueLength { got: 65 }),
         (&nine, Error::ParamCount),
     ] {
-        let minted = draft(UID).params(params).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key());
+        let minted = draft(UID).params(params).mint_text_heapless::<MAX_TEXT_LEN>(&mqtt(), &key());
         assert_eq!(minted, Err(error), "{params:?}");
     }
-    let eight_and_a_slot = draft(UID).params(&nine[..8]).slot(0);
-    assert_eq!(eight_and_a_slot.mint_text_heapless::<MAX_TEXT>(&mqtt(), &key()), Err(Error::ParamCount));
+    let eight_and_a_slot = draft(UID).params(&nine[..8]).key_slot(0);
+    assert_eq!(eight_and_a_slot.mint_text_heapless::<MAX_TEXT_LEN>(&mqtt(), &key()), Err(Error::ParamCount));
 }
 
 // ---------------------------------------------------------------------------------------------- time
@@ -468,17 +481,17 @@ fn the_window_ends_where_it_says() {
         (NOW, Ok(())),
         (NOW - 299, Ok(())),
         (NOW - 300, Ok(())),
-        (NOW - 301, Err(Refusal::TooOld { by: 1 })),
+        (NOW - 301, Err(TokenError::Expired { by: 1 })),
         (NOW + 59, Ok(())),
         (NOW + 60, Ok(())),
-        (NOW + 61, Err(Refusal::TooNew { by: 1 })),
-        (1_000_000_001, Err(Refusal::TooOld { by: NOW - 1_000_000_001 - 300 })),
-        (9_999_999_999, Err(Refusal::TooNew { by: 9_999_999_999 - NOW - 60 })),
-        (1_000_000_000, Err(Refusal::ClockUnset)),
+        (NOW + 61, Err(TokenError::FromFuture { by: 1 })),
+        (1_000_000_001, Err(TokenError::Expired { by: NOW - 1_000_000_001 - 300 })),
+        (9_999_999_999, Err(TokenError::FromFuture { by: 9_999_999_999 - NOW - 60 })),
+        (1_000_000_000, Err(TokenError::HolderClockUnset)),
     ] {
-        let draft = Draft::time(UID, at(stamp));
-        assert_eq!(judge(text_of(&draft, &mqtt()).as_bytes(), Carrier::NONE), expected, "{stamp}");
-        assert_eq!(judge(&binary_of(&draft, &mqtt()), Carrier::NONE), expected, "{stamp}");
+        let draft = TokenBuilder::time(UID, at(stamp));
+        assert_eq!(judge(text_of(&draft, &mqtt()).as_bytes(), Channel::NONE), expected, "{stamp}");
+        assert_eq!(judge(&binary_of(&draft, &mqtt()), Channel::NONE), expected, "{stamp}");
     }
 }
 
@@ -488,22 +501,22 @@ fn no_time_and_no_setting_overflows() {
         [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001, NOW, 9_999_999_999, 10_000_000_000, 1 << 63, u64::MAX];
     let mut verdicts = [0; 2];
     for stamp in [1_000_000_000, 1_000_000_001, NOW, 9_999_999_999] {
-        let token = text_of(&Draft::time(UID, at(stamp)), &mqtt());
+        let token = text_of(&TokenBuilder::time(UID, at(stamp)), &mqtt());
         for max_age in edges {
-            for skew_future in edges {
-                let verifier = Verifier::new(mqtt(), key(), Window { max_age, skew_future });
+            for max_future_skew in edges {
+                let verifier = Verifier::new(mqtt(), key(), TimeWindow { max_age, max_future_skew });
                 for now in edges {
-                    let outcome = judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(now));
+                    let outcome = judge_by(&verifier, token.as_bytes(), Channel::NONE, at(now));
                     let usable = (1_000_000_001..=9_999_999_999).contains(&now);
                     let (age, lead) = (now.saturating_sub(stamp), stamp.saturating_sub(now));
                     let expected = match () {
-                        () if !usable => Err(Refusal::NoClock),
-                        () if stamp == 1_000_000_000 => Err(Refusal::ClockUnset),
-                        () if age > max_age => Err(Refusal::TooOld { by: age - max_age }),
-                        () if lead > skew_future => Err(Refusal::TooNew { by: lead - skew_future }),
+                        () if !usable => Err(TokenError::Clock(ClockError::NotSet)),
+                        () if stamp == 1_000_000_000 => Err(TokenError::HolderClockUnset),
+                        () if age > max_age => Err(TokenError::Expired { by: age - max_age }),
+                        () if lead > max_future_skew => Err(TokenError::FromFuture { by: lead - max_future_skew }),
                         () => Ok(()),
                     };
-                    assert_eq!(outcome, expected, "stamp {stamp} now {now} max_age {max_age} skew {skew_future}");
+                    assert_eq!(outcome, expected, "stamp {stamp} now {now} max_age {max_age} skew {max_future_skew}");
                     verdicts[usize::from(outcome.is_ok())] += 1;
                 }
             }
@@ -511,7 +524,7 @@ fn no_time_and_no_setting_overflows() {
     }
     assert!(verdicts[0] > 1000 && verdicts[1] > 500, "{verdicts:?}");
     for stamp in edges.into_iter().filter(|stamp| !(1_000_000_000..=9_999_999_999).contains(stamp)) {
-        let minted = Draft::time(UID, at(stamp)).mint_text_heapless::<64>(&mqtt(), &key());
+        let minted = TokenBuilder::time(UID, at(stamp)).mint_text_heapless::<64>(&mqtt(), &key());
         assert_eq!(minted, Err(Error::StampRange), "{stamp}");
     }
 }
@@ -519,13 +532,13 @@ fn no_time_and_no_setting_overflows() {
 #[test]
 fn no_token_lives_longer_than_both_settings_together() {
     let token = text_of(&draft(UID), &mqtt());
-    for (max_age, skew_future) in [(0, 0), (0, 60), (1, 0), (300, 0), (300, 60), (60, 300), (900, 900)] {
-        let verifier = Verifier::new(mqtt(), key(), Window { max_age, skew_future });
-        let accepts = |now: &u64| judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(*now)).is_ok();
+    for (max_age, max_future_skew) in [(0, 0), (0, 60), (1, 0), (300, 0), (300, 60), (60, 300), (900, 900)] {
+        let verifier = Verifier::new(mqtt(), key(), TimeWindow { max_age, max_future_skew });
+        let accepts = |now: &u64| judge_by(&verifier, token.as_bytes(), Channel::NONE, at(*now)).is_ok();
         let accepted: Vec<u64> = (NOW - 2000..=NOW + 2000).filter(accepts).collect();
         let (first, last) = (accepted[0], accepted[accepted.len() - 1]);
-        assert_eq!((first, last), (NOW - skew_future, NOW + max_age));
-        assert_eq!(accepted.len() as u64, max_age + skew_future + 1, "there is a hole");
+        assert_eq!((first, last), (NOW - max_future_skew, NOW + max_age));
+        assert_eq!(accepted.len() as u64, max_age + max_future_skew + 1, "there is a hole");
     }
 }
 
@@ -533,23 +546,27 @@ fn no_token_lives_longer_than_both_settings_together() {
 fn an_answer_lives_a_minute_whatever_the_settings() {
     let challenge_key = MacKey::new(OTHER_KEY).unwrap();
     let mut out = [0; challenge::CHALLENGE_LEN];
-    let question = challenge::make(&mqtt(), &challenge_key, UID, at(NOW), &mut out).unwrap();
-    let answer = text_of(&challenge::answer(question.as_bytes(), UID).unwrap(), &mqtt());
-    for window in [WINDOW, Window { max_age: 0, skew_future: 0 }, Window { max_age: u64::MAX, skew_future: u64::MAX }] {
-        let verifier = Verifier::new(mqtt(), key(), window).accepting_answers(&challenge_key);
+    let question = challenge::issue(&mqtt(), &challenge_key, UID, at(NOW), &mut out).unwrap();
+    let answer = text_of(&challenge::respond(question.as_bytes(), UID).unwrap(), &mqtt());
+    for window in [
+        WINDOW,
+        TimeWindow { max_age: 0, max_future_skew: 0 },
+        TimeWindow { max_age: u64::MAX, max_future_skew: u64::MAX },
+    ] {
+        let verifier = Verifier::new(mqtt(), key(), window).with_challenge_key(&challenge_key);
         for (now, expected) in [
-            (NOW - 1, Err(Refusal::TooNew { by: 1 })),
+            (NOW - 1, Err(TokenError::FromFuture { by: 1 })),
             (NOW, Ok(())),
             (NOW + 60, Ok(())),
-            (NOW + 61, Err(Refusal::TooOld { by: 1 })),
+            (NOW + 61, Err(TokenError::Expired { by: 1 })),
         ] {
-            assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(now)), expected, "{now} {window:?}");
+            assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(now)), expected, "{now} {window:?}");
         }
         // Someone else's challenge key, or none: no Answer at all.
         let (stranger, none) = (key(), Verifier::new(mqtt(), key(), window));
-        let stranger = Verifier::new(mqtt(), key(), window).accepting_answers(&stranger);
-        assert_eq!(judge_by(&stranger, answer.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
-        assert_eq!(judge_by(&none, answer.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+        let stranger = Verifier::new(mqtt(), key(), window).with_challenge_key(&stranger);
+        assert_eq!(judge_by(&stranger, answer.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
+        assert_eq!(judge_by(&none, answer.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     }
 }
 
@@ -557,18 +574,20 @@ fn an_answer_lives_a_minute_whatever_the_settings() {
 fn a_clock_that_is_set_back_makes_nothing_valid_again() {
     let (verifier, token) = (Verifier::new(mqtt(), key(), WINDOW), text_of(&draft(UID), &mqtt()));
     let expired_at = NOW + 301;
-    let read = |clock: &mut HeldClock, now| judge_by(&verifier, token.as_bytes(), Carrier::NONE, clock.read(at(now)));
+    let read =
+        |clock: &mut MonotonicClock, now| judge_by(&verifier, token.as_bytes(), Channel::NONE, clock.read(at(now)));
     for hold in [0, 1, 60, 3600, u64::MAX] {
         for back in [1, 60, 61, 301, 3600, 3601, 10 * 365 * 86400] {
-            let mut clock = HeldClock::new(hold);
-            assert_eq!(read(&mut clock, expired_at), Err(Refusal::TooOld { by: 1 }));
+            let mut clock = MonotonicClock::new(hold);
+            assert_eq!(read(&mut clock, expired_at), Err(TokenError::Expired { by: 1 }));
             // The control: without the memory the token lives again, or seems to come from the future.
-            let unheld = judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(expired_at - back));
-            assert_ne!(unheld, Err(Refusal::TooOld { by: 1 }));
-            let expected = if back <= hold { Refusal::TooOld { by: 1 } } else { Refusal::ClockRollback };
+            let unheld = judge_by(&verifier, token.as_bytes(), Channel::NONE, at(expired_at - back));
+            assert_ne!(unheld, Err(TokenError::Expired { by: 1 }));
+            let expected =
+                if back <= hold { TokenError::Expired { by: 1 } } else { TokenError::Clock(ClockError::SteppedBack) };
             assert_eq!(read(&mut clock, expired_at - back), Err(expected), "hold {hold} back {back}");
             // Not even over a restart, if the highest value was kept.
-            let mut restarted = HeldClock::with_highest(hold, clock.highest().unwrap());
+            let mut restarted = MonotonicClock::resume_from(hold, clock.high_water_mark().unwrap());
             assert_eq!(read(&mut restarted, expired_at - back), Err(expected), "hold {hold} back {back}");
         }
     }
@@ -576,31 +595,31 @@ fn a_clock_that_is_set_back_makes_nothing_valid_again() {
 
 #[test]
 fn an_absurd_clock_value_is_refused_and_not_remembered() {
-    let mut clock = HeldClock::new(60);
-    assert_eq!(clock.read(at(NOW)).usable(), Ok(at(NOW)));
+    let mut clock = MonotonicClock::new(60);
+    assert_eq!(clock.read(at(NOW)).time(), Ok(at(NOW)));
     for absurd in [0, 1, 1_000_000_000, 10_000_000_000, 1 << 63, u64::MAX] {
-        assert_eq!(clock.read(at(absurd)).usable(), Err(Refusal::NoClock), "{absurd}");
-        assert_eq!(clock.highest(), Some(at(NOW)));
-        assert_eq!(HeldClock::with_highest(60, at(absurd)).highest(), None, "{absurd}");
+        assert_eq!(clock.read(at(absurd)).time(), Err(ClockError::NotSet), "{absurd}");
+        assert_eq!(clock.high_water_mark(), Some(at(NOW)));
+        assert_eq!(MonotonicClock::resume_from(60, at(absurd)).high_water_mark(), None, "{absurd}");
     }
-    assert_eq!(clock.read(at(NOW + 1)).usable(), Ok(at(NOW + 1)));
+    assert_eq!(clock.read(at(NOW + 1)).time(), Ok(at(NOW + 1)));
 }
 
 #[test]
 fn a_short_stamp_wraps_to_a_refusal_and_never_to_an_acceptance() {
-    let (key, wide) = (key(), Window { max_age: u64::MAX, skew_future: u64::MAX });
+    let (key, wide) = (key(), TimeWindow { max_age: u64::MAX, max_future_skew: u64::MAX });
     let verifier = Verifier::new(mqtt(), &key, wide);
-    for draft in [draft(UID).short(), draft(UID).short().detached()] {
+    for draft in [draft(UID).short_stamp(), draft(UID).short_stamp().detached()] {
         let token = binary_of(&draft, &mqtt());
         for distance in [0, 1, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537, 131_072, 1 << 24, 1 << 32] {
             // However wide the window: a stamp that resolves to another time is another M.
             for (now, near) in
                 [(NOW + distance, distance <= 32_768), (NOW.saturating_sub(distance), distance <= 32_767)]
             {
-                let outcome = verifier.verify_binary(&token, carrier(UID), at(now).into());
+                let outcome = verifier.verify_binary(&token, channel(UID), at(now));
                 assert_eq!(
                     outcome.map(|token| token.issued_at()),
-                    if near { Ok(Some(at(NOW))) } else { Err(Refusal::Invalid) }
+                    if near { Ok(Some(at(NOW))) } else { Err(TokenError::Invalid) }
                 );
             }
         }
@@ -609,12 +628,15 @@ fn a_short_stamp_wraps_to_a_refusal_and_never_to_an_acceptance() {
         assert_eq!(expand_short_stamp(at(now), 0x1234), None, "{now}");
     }
     assert_eq!(
-        Draft::time(UID, UnixTime::UNSET).short().mint_binary_heapless::<64>(&mqtt(), &key),
+        TokenBuilder::time(UID, UnixTime::UNSET).short_stamp().mint_binary_heapless::<64>(&mqtt(), &key),
         Err(Error::ShortStamp)
     );
-    assert_eq!(Draft::sequence(UID, 7).short().mint_binary_heapless::<64>(&mqtt(), &key), Err(Error::ShortStamp));
     assert_eq!(
-        Draft::time_reply(UID, at(NOW)).short().mint_binary_heapless::<64>(&mqtt(), &key),
+        TokenBuilder::sequence(UID, 7).short_stamp().mint_binary_heapless::<64>(&mqtt(), &key),
+        Err(Error::ShortStamp)
+    );
+    assert_eq!(
+        TokenBuilder::time_reply(UID, at(NOW)).short_stamp().mint_binary_heapless::<64>(&mqtt(), &key),
         Err(Error::ShortStamp)
     );
 }
@@ -625,17 +647,17 @@ fn a_short_stamp_wraps_to_a_refusal_and_never_to_an_acceptance() {
 #[test]
 fn a_time_reply_is_worth_something_to_one_attempt_of_one_device() {
     let master = MasterKey::new(OTHER_KEY).unwrap();
-    let [own, other] = [UID, b"dev-8"].map(|uid| master.derive("acme", uid, 0).unwrap());
+    let [own, other] = [UID, b"dev-8"].map(|uid| master.derive_key("acme", uid, 0).unwrap());
     let sign = |nonce: &[u8]| hmac(KEY, nonce)[..16].to_vec();
     let (refused, earlier) = (sign(b"this attempt"), sign(b"an earlier attempt"));
-    let bound = |uid, bind| Draft::time_reply(uid, at(NOW)).bind(bind);
+    let bound = |uid, binding| TokenBuilder::time_reply(uid, at(NOW)).binding(binding);
     let radio = mqtt().with_sign_len(SignLen::N8);
     let login = Profile::new("login").unwrap();
-    let expects = Carrier { uid: Some(UID), bind: &refused };
+    let expects = Channel { uid: Some(UID), binding: &refused };
     for (what, draft, profile, key, expected) in [
         ("the reply", bound(UID, &refused), mqtt(), &own, true),
         ("to an earlier attempt", bound(UID, &earlier), mqtt(), &own, false),
-        ("unbound", Draft::time_reply(UID, at(NOW)), mqtt(), &own, false),
+        ("unbound", TokenBuilder::time_reply(UID, at(NOW)), mqtt(), &own, false),
         ("to half the sign", bound(UID, &refused[..8]), mqtt(), &own, false),
         ("to another device", bound(b"dev-8", &refused), mqtt(), &own, false),
         ("under another device's key", bound(UID, &refused), mqtt(), &other, false),
@@ -644,39 +666,39 @@ fn a_time_reply_is_worth_something_to_one_attempt_of_one_device() {
     ] {
         let text = draft.mint_text_heapless::<64>(&profile, key).unwrap();
         let mut scratch = [0; 64];
-        let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+        let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap();
         assert_eq!(token.authenticate(&mqtt(), &own, expects).is_ok(), expected, "{what}");
         let binary = draft.mint_binary_heapless::<64>(&profile, key).unwrap();
-        let token = Unverified::parse_binary(&binary, None).unwrap();
+        let token = UnverifiedToken::parse_binary(&binary, None).unwrap();
         assert_eq!(token.authenticate(&mqtt(), &own, expects).is_ok(), expected, "{what}");
     }
     // A replay with the time edited.
     let text =
         bound(UID, &refused).mint_text_heapless::<64>(&mqtt(), &own).unwrap().replace("1767225600", "1767225601");
     let mut scratch = [0; 64];
-    let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
-    assert_eq!(token.authenticate(&mqtt(), &own, expects), Err(Refusal::Invalid));
+    let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap();
+    assert_eq!(token.authenticate(&mqtt(), &own, expects), Err(TokenError::Invalid));
 }
 
 #[test]
 fn a_device_far_in_the_future_comes_back_with_one_reply() {
     let (key, ahead) = (key(), NOW + 80 * 365 * 86400);
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
-    let attempt = text_of(&Draft::time(UID, at(ahead)).nonce(b"1"), &mqtt());
-    let outcome = judge_by(&verifier, attempt.as_bytes(), Carrier::NONE, at(NOW));
-    assert_eq!(outcome, Err(Refusal::TooNew { by: ahead - NOW - 60 }));
+    let attempt = text_of(&TokenBuilder::time(UID, at(ahead)).nonce(b"1"), &mqtt());
+    let outcome = judge_by(&verifier, attempt.as_bytes(), Channel::NONE, at(NOW));
+    assert_eq!(outcome, Err(TokenError::FromFuture { by: ahead - NOW - 60 }));
 
-    let mut scratch = [0; MAX_FIELDS];
-    let refused = Unverified::parse_text(attempt.as_bytes(), &mut scratch).unwrap();
-    let refused = refused.authenticate(&mqtt(), &key, Carrier::NONE).unwrap();
-    let reply = text_of(&Draft::time_reply(refused.uid(), at(NOW)).bind(refused.sign()), &mqtt());
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    let refused = UnverifiedToken::parse_text(attempt.as_bytes(), &mut scratch).unwrap();
+    let refused = refused.authenticate(&mqtt(), &key, Channel::NONE).unwrap();
+    let reply = text_of(&TokenBuilder::time_reply(refused.uid(), at(NOW)).binding(refused.sign()), &mqtt());
 
     let mut scratch = [0; 64];
-    let reply = Unverified::parse_text(reply.as_bytes(), &mut scratch).unwrap();
-    assert_eq!(reply.kind(), Kind::TimeReply);
-    let reply = reply.authenticate(&mqtt(), &key, Carrier { uid: Some(UID), bind: refused.sign() }).unwrap();
-    let retry = text_of(&Draft::time(UID, reply.issued_at().unwrap()), &mqtt());
-    assert_eq!(judge_by(&verifier, retry.as_bytes(), Carrier::NONE, at(NOW + 2)), Ok(()));
+    let reply = UnverifiedToken::parse_text(reply.as_bytes(), &mut scratch).unwrap();
+    assert_eq!(reply.kind(), TokenKind::TimeReply);
+    let reply = reply.authenticate(&mqtt(), &key, Channel { uid: Some(UID), binding: refused.sign() }).unwrap();
+    let retry = text_of(&TokenBuilder::time(UID, reply.issued_at().unwrap()), &mqtt());
+    assert_eq!(judge_by(&verifier, retry.as_bytes(), Channel::NONE, at(NOW + 2)), Ok(()));
 }
 
 // ---------------------------------------------------------------------------------------------- keys
@@ -691,31 +713,31 @@ fn ring<K>(key: impl Fn(&[u8]) -> Result<K, Error>, second: &[u8]) -> KeyRing<K,
 #[test]
 fn a_named_key_is_that_key_or_none() {
     let verifier = Verifier::new(mqtt(), ring(MacKey::new, OTHER_KEY), WINDOW);
-    let judge = |text: &str| judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW));
-    let text = |slot| text_of(&draft(UID).slot(slot), &mqtt());
+    let judge = |text: &str| judge_by(&verifier, text.as_bytes(), Channel::NONE, at(NOW));
+    let text = |slot| text_of(&draft(UID).key_slot(slot), &mqtt());
     assert_eq!(judge(&text(7)), Ok(()));
     assert_eq!(judge(&text_of(&draft(UID), &mqtt())), Ok(()));
     // Signed by a good key, but naming another slot, taken or not: nothing else is tried.
     for slot in (0..=u8::MAX).filter(|slot| *slot != 7) {
-        assert_eq!(judge(&text(slot)), Err(Refusal::Invalid), "{slot}");
+        assert_eq!(judge(&text(slot)), Err(TokenError::Invalid), "{slot}");
     }
     // The name edited, dropped or added afterwards.
     for edited in [text(7).replace("k_7", "k_1"), text(7).replace(".k_7", "")] {
-        assert_eq!(judge(&edited), Err(Refusal::Invalid), "{edited}");
+        assert_eq!(judge(&edited), Err(TokenError::Invalid), "{edited}");
     }
     let added = text_of(&draft(UID), &mqtt()).replace("1767225600", "1767225600.k_7");
-    assert_eq!(judge(&added), Err(Refusal::Invalid));
+    assert_eq!(judge(&added), Err(TokenError::Invalid));
 }
 
 #[test]
 fn a_slot_is_part_of_the_sign_even_if_two_slots_hold_equal_keys() {
     let shared = Verifier::new(mqtt(), ring(MacKey::new, KEY), WINDOW);
     for (slot, other) in [(1, 7), (7, 1)] {
-        let text = text_of(&draft(UID).slot(slot), &mqtt());
-        assert_eq!(judge_by(&shared, text.as_bytes(), Carrier::NONE, at(NOW)), Ok(()));
+        let text = text_of(&draft(UID).key_slot(slot), &mqtt());
+        assert_eq!(judge_by(&shared, text.as_bytes(), Channel::NONE, at(NOW)), Ok(()));
         let edited = text.replace(&format!("k_{slot}"), &format!("k_{other}"));
         assert_ne!(edited, text);
-        assert_eq!(judge_by(&shared, edited.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+        assert_eq!(judge_by(&shared, edited.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     }
 }
 
@@ -723,24 +745,24 @@ fn a_slot_is_part_of_the_sign_even_if_two_slots_hold_equal_keys() {
 fn without_a_name_only_the_current_and_the_previous_key_are_tried() {
     let text = text_of(&draft(UID), &mqtt());
     let judge = |keys: &KeyRing<MacKey, 3>| {
-        judge_by(&Verifier::new(mqtt(), keys, WINDOW), text.as_bytes(), Carrier::NONE, at(NOW))
+        judge_by(&Verifier::new(mqtt(), keys, WINDOW), text.as_bytes(), Channel::NONE, at(NOW))
     };
     let mut keys = ring(MacKey::new, OTHER_KEY);
     keys.insert(9, MacKey::new(b"a third one, obviously for tests").unwrap()).unwrap();
-    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(Refusal::Invalid)), (7, Ok(())), (1, Ok(()))] {
+    for (current, expected) in [(7, Ok(())), (1, Ok(())), (9, Err(TokenError::Invalid)), (7, Ok(())), (1, Ok(()))] {
         keys.rotate_to(current).unwrap();
         assert_eq!(judge(&keys), expected, "{current}");
     }
     // A retired key is gone, and one that comes to its slot later does not inherit its place.
     keys.retire(7).unwrap();
-    assert_eq!(judge(&keys), Err(Refusal::Invalid));
+    assert_eq!(judge(&keys), Err(TokenError::Invalid));
     keys.insert(7, key()).unwrap();
-    assert_eq!(judge(&keys), Err(Refusal::Invalid));
+    assert_eq!(judge(&keys), Err(TokenError::Invalid));
 }
 
 #[test]
 fn an_empty_short_long_or_repeated_key_is_no_key() {
-    let errors = |bytes: &[u8]| [MacKey::new(bytes).err(), MasterKey::new(bytes).err(), SecretBytes::new(bytes).err()];
+    let errors = |bytes: &[u8]| [MacKey::new(bytes).err(), MasterKey::new(bytes).err(), KeyBytes::new(bytes).err()];
     let bytes: Vec<u8> = (0..=64).collect();
     for got in 0..=64 {
         assert_eq!(errors(&bytes[..got]), [(got != 32).then_some(Error::KeyLength { got }); 3]);
@@ -754,23 +776,23 @@ fn an_empty_short_long_or_repeated_key_is_no_key() {
     // Nor does a key text with a good check bring one in.
     let checked = format!("csk1d_0_{}", "A".repeat(43));
     let check = &hex(&Sha256::digest(&checked))[..6];
-    let read = text::parse(text::KeyType::Device, format!("{checked}{check}").as_bytes());
+    let read = KeyText::parse(KeyRole::Device, format!("{checked}{check}").as_bytes());
     assert_eq!(read.unwrap_err(), Error::KeyRepeated);
 }
 
 #[test]
 fn a_master_is_never_taken_for_a_device_key() {
-    let secret = SecretBytes::new(KEY).unwrap();
-    let types = [text::KeyType::Master, text::KeyType::Device];
+    let types = [KeyRole::Master, KeyRole::Device];
     for written in types {
-        let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(written, 0, &secret).unwrap();
+        let secret = KeyBytes::new(KEY).unwrap();
+        let line = KeyText { role: written, slot: 0, key: secret }.encode_heapless::<{ KeyText::MAX_LEN }>().unwrap();
         for asked in types {
-            let read = text::parse(asked, line.as_bytes()).map(|(_, secret)| *secret.expose());
-            assert_eq!(read, if written == asked { Ok(*KEY) } else { Err(Error::KeyTextType) });
+            let read = KeyText::parse(asked, line.as_bytes()).map(|text| *text.key.expose_secret());
+            assert_eq!(read, if written == asked { Ok(*KEY) } else { Err(Error::KeyTextRole) });
         }
         // With its type edited it fails its check.
         let edited = if written == types[0] { line.replace("k1m", "k1d") } else { line.replace("k1d", "k1m") };
-        assert!(types.iter().all(|asked| text::parse(*asked, edited.as_bytes()).is_err()));
+        assert!(types.iter().all(|asked| KeyText::parse(*asked, edited.as_bytes()).is_err()));
     }
 }
 
@@ -783,18 +805,18 @@ fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
     for uid in alone.chain(every.chunks(64)).chain([b"\0".as_slice(), b"a\0", b"\xFF\xFE", b"..", b"-", &[b'x'; 64]]) {
         let draft = draft(uid);
         for token in [text_of(&draft, &mqtt()).into_bytes(), binary_of(&draft, &mqtt())] {
-            assert_eq!(judge(&token, Carrier::NONE), Ok(()), "{uid:?}");
-            assert_eq!(judge(&token, carrier(uid)), Ok(()), "{uid:?}");
+            assert_eq!(judge(&token, Channel::NONE), Ok(()), "{uid:?}");
+            assert_eq!(judge(&token, channel(uid)), Ok(()), "{uid:?}");
         }
     }
     for got in [0, 65, 66, 255, 256, 1000] {
         let uid = vec![b'x'; got];
         let error = Error::UidLength { got };
-        assert_eq!(draft(&uid).mint_text_heapless::<MAX_TEXT>(&mqtt(), &key()), Err(error));
-        assert_eq!(draft(&uid).detached().mint_binary_heapless::<MAX_BINARY>(&mqtt(), &key()), Err(error));
-        assert_eq!(MasterKey::new(KEY).unwrap().derive_bytes("acme", &uid, 0).unwrap_err(), error);
+        assert_eq!(draft(&uid).mint_text_heapless::<MAX_TEXT_LEN>(&mqtt(), &key()), Err(error));
+        assert_eq!(draft(&uid).detached().mint_binary_heapless::<MAX_BINARY_LEN>(&mqtt(), &key()), Err(error));
+        assert_eq!(MasterKey::new(KEY).unwrap().derive_key_bytes("acme", &uid, 0).unwrap_err(), error);
         let detached = text_of(&draft(UID).detached(), &mqtt());
-        assert_eq!(judge(detached.as_bytes(), carrier(&uid)), Err(Refusal::Invalid));
+        assert_eq!(judge(detached.as_bytes(), channel(&uid)), Err(TokenError::Invalid));
     }
     // Not even under a good sign.
     for uid in [&b""[..], &[b'x'; 65]] {
@@ -802,7 +824,7 @@ fn a_uid_is_one_to_sixty_four_bytes_of_any_value() {
         let place = m.iter().position(|byte| *byte == b'?').unwrap();
         m.splice(place - 1..=place, [&[uid.len() as u8], uid].concat());
         let token = signed(&format!("cs1_.{NOW}"), &m);
-        assert_eq!(judge(token.as_bytes(), carrier(uid)), Err(Refusal::Invalid), "{uid:?}");
+        assert_eq!(judge(token.as_bytes(), channel(uid)), Err(TokenError::Invalid), "{uid:?}");
     }
     let sign = "00".repeat(16);
     assert_refused_before_any_key(format!("cs1_{}.{NOW}.{sign}", "x".repeat(65)));
@@ -819,9 +841,9 @@ fn uids_that_look_alike_are_different() {
         let attached = text_of(&draft(minted.as_bytes()), &mqtt());
         let detached = text_of(&draft(minted.as_bytes()).detached(), &mqtt());
         for named in uids {
-            let expected = if minted == named { Ok(()) } else { Err(Refusal::Invalid) };
-            assert_eq!(judge(attached.as_bytes(), carrier(named.as_bytes())), expected, "{minted:?} {named:?}");
-            assert_eq!(judge(detached.as_bytes(), carrier(named.as_bytes())), expected, "{minted:?} {named:?}");
+            let expected = if minted == named { Ok(()) } else { Err(TokenError::Invalid) };
+            assert_eq!(judge(attached.as_bytes(), channel(named.as_bytes())), expected, "{minted:?} {named:?}");
+            assert_eq!(judge(detached.as_bytes(), channel(named.as_bytes())), expected, "{minted:?} {named:?}");
         }
     }
 }
@@ -831,31 +853,31 @@ fn the_password_of_one_device_does_not_open_the_account_of_another() {
     let masters = KeyRing::<_, 1>::new(0, MasterKey::new(OTHER_KEY).unwrap());
     let per_device = Verifier::new(mqtt(), DeviceKeys::new(masters, "acme").unwrap(), WINDOW);
     let shared = Verifier::new(mqtt(), key(), WINDOW);
-    let own = MasterKey::new(OTHER_KEY).unwrap().derive("acme", UID, 0).unwrap();
+    let own = MasterKey::new(OTHER_KEY).unwrap().derive_key("acme", UID, 0).unwrap();
     for draft in [draft(UID), draft(UID).detached()] {
-        for (uid, expected) in [(UID, Ok(())), (b"dev-8", Err(Refusal::Invalid)), (b"", Err(Refusal::Invalid))] {
+        for (uid, expected) in [(UID, Ok(())), (b"dev-8", Err(TokenError::Invalid)), (b"", Err(TokenError::Invalid))] {
             let password = text_of(&draft, &mqtt());
-            assert_eq!(judge_by(&shared, password.as_bytes(), carrier(uid), at(NOW)), expected);
+            assert_eq!(judge_by(&shared, password.as_bytes(), channel(uid), at(NOW)), expected);
             let password = draft.mint_text_heapless::<64>(&mqtt(), &own).unwrap();
-            assert_eq!(judge_by(&per_device, password.as_bytes(), carrier(uid), at(NOW)), expected);
+            assert_eq!(judge_by(&per_device, password.as_bytes(), channel(uid), at(NOW)), expected);
         }
     }
     // A detached token needs someone to name the holder.
     let detached = text_of(&draft(UID).detached(), &mqtt());
-    assert_eq!(judge_by(&shared, detached.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge_by(&shared, detached.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     // A device that puts another's name into its own token signs with the wrong key.
     let forged = draft(b"dev-8").mint_text_heapless::<64>(&mqtt(), &own).unwrap();
-    assert_eq!(judge_by(&per_device, forged.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    assert_eq!(judge_by(&per_device, forged.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
 }
 
 // ---------------------------------------------------------------------------------------------- what it is for
 
-const PREFIXES: [(&str, Kind); 5] = [
-    ("cs1_", Kind::Time),
-    ("cs1c_", Kind::Answer),
-    ("cs1s_", Kind::Sequence),
-    ("cs1r_", Kind::TimeReply),
-    ("cs1q_", Kind::Challenge),
+const PREFIXES: [(&str, TokenKind); 5] = [
+    ("cs1_", TokenKind::Time),
+    ("cs1c_", TokenKind::Answer),
+    ("cs1s_", TokenKind::Sequence),
+    ("cs1r_", TokenKind::TimeReply),
+    ("cs1q_", TokenKind::Challenge),
 ];
 
 /// Detached, without params, with a stamp that is a fine counter too: nothing but the kind differs.
@@ -871,16 +893,16 @@ fn a_token_of_one_kind_is_none_of_any_other() {
         for (other_code, (other_prefix, other)) in PREFIXES.into_iter().enumerate() {
             let text = format!("{other_prefix}.{NOW}.{}", hex(sign));
             let mut scratch = [0; 64];
-            let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
+            let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap();
             assert_eq!(token.kind(), other);
-            let genuine = token.authenticate(&profile, &key, carrier(UID)).is_ok();
+            let genuine = token.authenticate(&profile, &key, channel(UID)).is_ok();
             assert_eq!(genuine, kind == other, "{prefix} as {other_prefix}");
             refused += usize::from(!genuine);
-            if other != Kind::Challenge {
+            if other != TokenKind::Challenge {
                 let binary = [&[0xA2 | (other_code as u8) << 3][..], &NOW.to_be_bytes()[3..], sign].concat();
-                let token = Unverified::parse_binary(&binary, None).unwrap();
+                let token = UnverifiedToken::parse_binary(&binary, None).unwrap();
                 assert_eq!(token.kind(), other);
-                assert_eq!(token.authenticate(&profile, &key, carrier(UID)).is_ok(), kind == other);
+                assert_eq!(token.authenticate(&profile, &key, channel(UID)).is_ok(), kind == other);
             }
         }
     }
@@ -892,51 +914,52 @@ fn what_a_verifier_says_is_never_a_login() {
     let profile = mqtt().with_sign_len(SignLen::N8);
     let challenge_key = key();
     // Even where, by mistake, one key does everything.
-    let verifier = Verifier::new(profile, key(), WINDOW).accepting_sequence().accepting_answers(&challenge_key);
+    let verifier = Verifier::new(profile, key(), WINDOW).with_sequence_tokens().with_challenge_key(&challenge_key);
     let mut out = [0; challenge::CHALLENGE_LEN];
-    let question = challenge::make(&profile, &challenge_key, UID, at(NOW), &mut out).unwrap();
-    let reply = text_of(&Draft::time_reply(UID, at(NOW)), &profile);
+    let question = challenge::issue(&profile, &challenge_key, UID, at(NOW), &mut out).unwrap();
+    let reply = text_of(&TokenBuilder::time_reply(UID, at(NOW)), &profile);
     for said in [question, &reply] {
-        assert_eq!(judge_by(&verifier, said.as_bytes(), carrier(UID), at(NOW)), Err(Refusal::Invalid), "{said}");
+        assert_eq!(judge_by(&verifier, said.as_bytes(), channel(UID), at(NOW)), Err(TokenError::Invalid), "{said}");
     }
-    let reply = binary_of(&Draft::time_reply(UID, at(NOW)), &profile);
-    assert_eq!(judge_by(&verifier, &reply, carrier(UID), at(NOW)), Err(Refusal::Invalid));
+    let reply = binary_of(&TokenBuilder::time_reply(UID, at(NOW)), &profile);
+    assert_eq!(judge_by(&verifier, &reply, channel(UID), at(NOW)), Err(TokenError::Invalid));
 }
 
 /// Always detached and without params, a challenge of 8 bytes only; and a short stamp is for holders alone.
 #[test]
 fn what_a_verifier_says_has_one_shape() {
-    let parse = |text: &str| Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).map(drop);
+    let parse = |text: &str| UnverifiedToken::parse_text(text.as_bytes(), &mut [0; MAX_SCRATCH_LEN]).map(drop);
     let (eight, sixteen) = ("00".repeat(8), "00".repeat(16));
     for good in [format!("cs1r_.{NOW}.{sixteen}"), format!("cs1r_.{NOW}.{eight}"), format!("cs1q_.{NOW}.{eight}")] {
         assert_eq!(parse(&good), Ok(()), "{good}");
-        assert_eq!(parse(&good.replacen("_.", "_dev-7.", 1)), Err(Error::Malformed), "{good}");
-        assert_eq!(parse(&good.replacen("600.", "600.fw_1.", 1)), Err(Error::Malformed), "{good}");
+        assert_eq!(parse(&good.replacen("_.", "_dev-7.", 1)), Err(TokenError::Invalid), "{good}");
+        assert_eq!(parse(&good.replacen("600.", "600.fw_1.", 1)), Err(TokenError::Invalid), "{good}");
     }
-    assert_eq!(parse(&format!("cs1q_.{NOW}.{sixteen}")), Err(Error::Malformed));
+    assert_eq!(parse(&format!("cs1q_.{NOW}.{sixteen}")), Err(TokenError::Invalid));
 
     let stamp = &NOW.to_be_bytes()[3..];
-    let parse =
-        |parts: &[&[u8]]| Unverified::parse_binary(&[parts.concat(), vec![0; 8]].concat(), Some(at(NOW))).map(drop);
+    let parse = |parts: &[&[u8]]| {
+        UnverifiedToken::parse_binary(&[parts.concat(), vec![0; 8]].concat(), Some(at(NOW))).map(drop)
+    };
     assert_eq!(parse(&[b"\xBA", stamp]), Ok(()));
     assert_eq!(parse(&[b"\xA3", &stamp[3..]]), Ok(()));
-    assert_eq!(parse(&[b"\xB8\x05dev-7", stamp]), Err(Error::Malformed), "a reply with a uid");
-    assert_eq!(parse(&[b"\xBE", stamp, b"\x01\x02fw\0"]), Err(Error::Malformed), "a reply with a param");
-    assert_eq!(parse(&[b"\xBB", &stamp[3..]]), Err(Error::Malformed), "a reply with a short stamp");
-    assert_eq!(parse(&[b"\xB3", &stamp[3..]]), Err(Error::Malformed), "a sequence with a short stamp");
+    assert_eq!(parse(&[b"\xB8\x05dev-7", stamp]), Err(TokenError::Invalid), "a reply with a uid");
+    assert_eq!(parse(&[b"\xBE", stamp, b"\x01\x02fw\0"]), Err(TokenError::Invalid), "a reply with a param");
+    assert_eq!(parse(&[b"\xBB", &stamp[3..]]), Err(TokenError::Invalid), "a reply with a short stamp");
+    assert_eq!(parse(&[b"\xB3", &stamp[3..]]), Err(TokenError::Invalid), "a sequence with a short stamp");
 }
 
 #[test]
 fn a_kind_that_was_not_asked_for_is_refused_before_any_key() {
     let sign = "00".repeat(16);
     let keys = Counting::default();
-    let verifier = Verifier::new(mqtt(), &keys, WINDOW).refusing_time();
+    let verifier = Verifier::new(mqtt(), &keys, WINDOW).without_time_tokens();
     for text in [
         format!("cs1_dev-7.{NOW}.{sign}"),
         format!("cs1s_dev-7.1.{sign}"),
         format!("cs1c_dev-7.{NOW}.c_12345678.{sign}"),
     ] {
-        assert_eq!(judge_by(&verifier, text.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+        assert_eq!(judge_by(&verifier, text.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
     }
     assert_eq!(keys.0.get(), 0);
 }
@@ -944,44 +967,44 @@ fn a_kind_that_was_not_asked_for_is_refused_before_any_key() {
 #[test]
 fn an_answer_without_its_challenge_or_with_another_is_refused() {
     let (key, challenge_key) = (key(), MacKey::new(OTHER_KEY).unwrap());
-    let verifier = Verifier::new(mqtt(), &key, WINDOW).accepting_answers(&challenge_key);
+    let verifier = Verifier::new(mqtt(), &key, WINDOW).with_challenge_key(&challenge_key);
     let ask = |profile: &Profile<'_>, key: &MacKey, uid: &[u8], stamp| {
-        challenge::make(profile, key, uid, at(stamp), &mut [0; challenge::CHALLENGE_LEN]).unwrap().to_owned()
+        challenge::issue(profile, key, uid, at(stamp), &mut [0; challenge::CHALLENGE_LEN]).unwrap().to_owned()
     };
     let login = Profile::new("login").unwrap();
     for (question, expected) in [
         (ask(&mqtt(), &challenge_key, UID, NOW), Ok(())),
-        (ask(&mqtt(), &challenge_key, b"dev-8", NOW), Err(Refusal::Invalid)),
-        (ask(&mqtt(), &key, UID, NOW), Err(Refusal::Invalid)),
-        (ask(&login, &challenge_key, UID, NOW), Err(Refusal::Invalid)),
-        (ask(&mqtt(), &challenge_key, UID, NOW - 1).replace("1767225599", "1767225600"), Err(Refusal::Invalid)),
-        (format!("cs1q_.{NOW}.0000000000000000"), Err(Refusal::Invalid)),
+        (ask(&mqtt(), &challenge_key, b"dev-8", NOW), Err(TokenError::Invalid)),
+        (ask(&mqtt(), &key, UID, NOW), Err(TokenError::Invalid)),
+        (ask(&login, &challenge_key, UID, NOW), Err(TokenError::Invalid)),
+        (ask(&mqtt(), &challenge_key, UID, NOW - 1).replace("1767225599", "1767225600"), Err(TokenError::Invalid)),
+        (format!("cs1q_.{NOW}.0000000000000000"), Err(TokenError::Invalid)),
     ] {
-        let answer = text_of(&challenge::answer(question.as_bytes(), UID).unwrap(), &mqtt());
-        assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(NOW)), expected, "{question}");
+        let answer = text_of(&challenge::respond(question.as_bytes(), UID).unwrap(), &mqtt());
+        assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(NOW)), expected, "{question}");
     }
     // Every byte of the proof counts.
     let question = ask(&mqtt(), &challenge_key, UID, NOW);
     for place in question.len() - 16..question.len() {
         let mut edited = question.clone().into_bytes();
         edited[place] = if edited[place] == b'0' { b'1' } else { b'0' };
-        let answer = text_of(&challenge::answer(&edited, UID).unwrap(), &mqtt());
-        assert_eq!(judge_by(&verifier, answer.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid), "{place}");
+        let answer = text_of(&challenge::respond(&edited, UID).unwrap(), &mqtt());
+        assert_eq!(judge_by(&verifier, answer.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid), "{place}");
     }
     // A good MAC over an Answer that carries no proof.
     let mut m = m_of(&draft(UID), &mqtt());
     m[4] = 1;
     let bare = signed(&format!("cs1c_dev-7.{NOW}"), &m);
     let mut scratch = [0; 64];
-    let token = Unverified::parse_text(bare.as_bytes(), &mut scratch).unwrap();
-    assert!(token.authenticate(&mqtt(), &key, Carrier::NONE).is_ok());
-    assert_eq!(judge_by(&verifier, bare.as_bytes(), Carrier::NONE, at(NOW)), Err(Refusal::Invalid));
+    let token = UnverifiedToken::parse_text(bare.as_bytes(), &mut scratch).unwrap();
+    assert!(token.authenticate(&mqtt(), &key, Channel::NONE).is_ok());
+    assert_eq!(judge_by(&verifier, bare.as_bytes(), Channel::NONE, at(NOW)), Err(TokenError::Invalid));
 }
 
 /// Each as long as a challenge is, and well formed but for the last two.
 #[test]
 fn nothing_but_a_challenge_is_answered() {
-    assert!(challenge::answer(b"cs1q_.1767225600.0123456789abcdef", UID).is_ok());
+    assert!(challenge::respond(b"cs1q_.1767225600.0123456789abcdef", UID).is_ok());
     for text in [
         "cs1r_.1767225600.0123456789abcdef",
         "cs1c_.1767225600.0123456789abcdef",
@@ -991,7 +1014,7 @@ fn nothing_but_a_challenge_is_answered() {
         "cs1q_a.176722560.0123456789abcdef",
     ] {
         assert_eq!(text.len(), challenge::CHALLENGE_LEN);
-        assert_eq!(challenge::answer(text.as_bytes(), UID).unwrap_err(), Error::Malformed, "{text}");
+        assert_eq!(challenge::respond(text.as_bytes(), UID).unwrap_err(), Error::Malformed, "{text}");
     }
 }
 
@@ -1003,20 +1026,20 @@ fn a_gateway_without_keys_changes_the_form_and_nothing_else() {
     for uid in [UID, b"\x24\xA1\x60\xDE\xAD\xBE", b"-", &[0; 64]] {
         for draft in [
             draft(uid),
-            draft(uid).params(&params).slot(0).generation(u32::MAX).nonce(b"").sequence_number(MAX_COUNTER),
+            draft(uid).params(&params).key_slot(0).key_generation(u32::MAX).nonce(b"").sequence_number(MAX_COUNTER),
             draft(uid).detached(),
-            Draft::sequence(uid, 0),
-            Draft::sequence(uid, MAX_COUNTER),
+            TokenBuilder::sequence(uid, 0),
+            TokenBuilder::sequence(uid, MAX_COUNTER),
         ] {
             let (text, binary) = (text_of(&draft, &mqtt()), binary_of(&draft, &mqtt()));
-            assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap(), *binary);
-            assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&binary, None).unwrap(), *text);
+            assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(text.as_bytes()).unwrap(), *binary);
+            assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&binary, None).unwrap(), *text);
         }
     }
-    let short = binary_of(&draft(UID).short(), &mqtt());
-    assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&short, None), Err(Error::ClockNeeded));
+    let short = binary_of(&draft(UID).short_stamp(), &mqtt());
+    assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&short, None), Err(Error::MissingClock));
     assert_eq!(
-        transcode::binary_to_text_heapless::<MAX_TEXT>(&short, Some(at(NOW + 9))).unwrap(),
+        transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&short, Some(at(NOW + 9))).unwrap(),
         *text_of(&draft(UID), &mqtt())
     );
 }
@@ -1029,11 +1052,15 @@ fn a_gateway_does_not_repair_what_is_malformed() {
         format!("cs1_dev-7.0{NOW}.{sign}"),
         format!("CS1_dev-7.{NOW}.{sign}"),
     ] {
-        assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()), Err(Error::Malformed), "{text}");
+        assert_eq!(
+            transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(text.as_bytes()),
+            Err(Error::Malformed),
+            "{text}"
+        );
     }
     for first in (0..=u8::MAX).filter(|first| first >> 5 != 0b101) {
         let binary = [&[first][..], b"\x05dev-7\x00\x69\x55\xB9\x00", &[0; 16]].concat();
-        assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT>(&binary, None), Err(Error::Malformed), "{first}");
+        assert_eq!(transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&binary, None), Err(Error::Malformed), "{first}");
     }
 }
 
@@ -1041,16 +1068,16 @@ fn a_gateway_does_not_repair_what_is_malformed() {
 
 struct Map {
     generation: u32,
-    not_before: NotBefore,
+    min_issued_at: MinIssuedAt,
 }
 
 impl Revocations for Map {
-    fn generation(&self, _: &[u8]) -> u32 {
+    fn min_generation(&self, _: &[u8]) -> u32 {
         self.generation
     }
 
-    fn not_before(&self, _: &[u8]) -> NotBefore {
-        self.not_before
+    fn min_issued_at(&self, _: &[u8]) -> MinIssuedAt {
+        self.min_issued_at
     }
 }
 
@@ -1059,27 +1086,30 @@ impl Revocations for Map {
 fn the_latest_of_three_epochs_holds_in_every_order() {
     let token = text_of(&draft(UID), &mqtt());
     for [global, realm, uid] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        for (newest, expected) in [(NOW, Ok(())), (NOW + 1, Err(Refusal::Revoked))] {
+        for (newest, expected) in [(NOW, Ok(())), (NOW + 1, Err(TokenError::Revoked))] {
             let epoch = |rank| [0, NOW - 1000, newest][rank];
-            let not_before = NotBefore { global: epoch(global), realm: epoch(realm), uid: epoch(uid) };
-            assert_eq!(not_before.effective(), newest);
-            let map = Map { generation: 0, not_before };
+            let min_issued_at = MinIssuedAt { global: epoch(global), realm: epoch(realm), uid: epoch(uid) };
+            assert_eq!(min_issued_at.latest(), newest);
+            let map = Map { generation: 0, min_issued_at };
             let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
-            assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{not_before:?}");
+            assert_eq!(judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW)), expected, "{min_issued_at:?}");
         }
     }
 }
 
 #[test]
 fn everything_issued_so_far_is_revoked_by_the_epoch_that_the_documentation_names() {
-    let uid = NOW + WINDOW.skew_future + 1;
-    let map = Map { generation: 0, not_before: NotBefore { uid, ..NotBefore::default() } };
+    let uid = NOW + WINDOW.max_future_skew + 1;
+    let map = Map { generation: 0, min_issued_at: MinIssuedAt { uid, ..MinIssuedAt::default() } };
     let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
     for stamp in [NOW - 300, NOW, NOW + 60] {
-        let token = text_of(&Draft::time(UID, at(stamp)), &mqtt());
-        for later in 0..=WINDOW.max_age + WINDOW.skew_future + 1 {
-            let outcome = judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW + later));
-            assert!(matches!(outcome, Err(Refusal::Revoked | Refusal::TooOld { .. })), "{stamp} {later} {outcome:?}");
+        let token = text_of(&TokenBuilder::time(UID, at(stamp)), &mqtt());
+        for later in 0..=WINDOW.max_age + WINDOW.max_future_skew + 1 {
+            let outcome = judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW + later));
+            assert!(
+                matches!(outcome, Err(TokenError::Revoked | TokenError::Expired { .. })),
+                "{stamp} {later} {outcome:?}"
+            );
         }
     }
 }
@@ -1088,25 +1118,25 @@ fn everything_issued_so_far_is_revoked_by_the_epoch_that_the_documentation_names
 fn a_replaced_device_key_stays_replaced() {
     let master = || MasterKey::new(OTHER_KEY).unwrap();
     let verdict = |map_generation, key_generation, named: Option<u32>| {
-        let key = master().derive("acme", UID, key_generation).unwrap();
-        let draft = named.map_or(draft(UID), |generation| draft(UID).generation(generation));
+        let key = master().derive_key("acme", UID, key_generation).unwrap();
+        let draft = named.map_or(draft(UID), |generation| draft(UID).key_generation(generation));
         let token = draft.mint_text_heapless::<96>(&mqtt(), &key).unwrap();
-        let map = Map { generation: map_generation, not_before: NotBefore::default() };
+        let map = Map { generation: map_generation, min_issued_at: MinIssuedAt::default() };
         let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master()), "acme").unwrap();
         let verifier = Verifier::new(mqtt(), keys, WINDOW).with_revocations(map);
-        judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW))
+        judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW))
     };
     for (map, key, named, expected) in [
         (0, 0, None, Ok(())),
         (2, 2, None, Ok(())),
         (2, 2, Some(2), Ok(())),
         (2, 3, Some(3), Ok(())),
-        (2, 1, Some(1), Err(Refusal::Revoked)),
-        (u32::MAX, 0, Some(0), Err(Refusal::Revoked)),
+        (2, 1, Some(1), Err(TokenError::Revoked)),
+        (u32::MAX, 0, Some(0), Err(TokenError::Revoked)),
         // The old key under a new name, the old key without a name, a new key that the map does not know yet.
-        (2, 1, Some(2), Err(Refusal::Invalid)),
-        (2, 1, None, Err(Refusal::Invalid)),
-        (2, 3, None, Err(Refusal::Invalid)),
+        (2, 1, Some(2), Err(TokenError::Invalid)),
+        (2, 1, None, Err(TokenError::Invalid)),
+        (2, 3, None, Err(TokenError::Invalid)),
     ] {
         assert_eq!(verdict(map, key, named), expected, "map {map} key {key} named {named:?}");
     }
@@ -1117,18 +1147,18 @@ fn a_replaced_device_key_stays_replaced() {
 /// Tokens that are stale, revoked, or early as well: none of it shows unless the sign is good.
 #[test]
 fn everything_before_the_sign_fails_with_one_answer() {
-    let map = Map { generation: 0, not_before: NotBefore { global: u64::MAX, ..NotBefore::default() } };
+    let map = Map { generation: 0, min_issued_at: MinIssuedAt { global: u64::MAX, ..MinIssuedAt::default() } };
     let verifier = Verifier::new(mqtt(), key(), WINDOW).with_revocations(&map);
     for (stamp, reason) in [
-        (NOW, Refusal::Revoked),
-        (NOW - 1000, Refusal::TooOld { by: 700 }),
-        (NOW + 1000, Refusal::TooNew { by: 940 }),
-        (1_000_000_000, Refusal::ClockUnset),
+        (NOW, TokenError::Revoked),
+        (NOW - 1000, TokenError::Expired { by: 700 }),
+        (NOW + 1000, TokenError::FromFuture { by: 940 }),
+        (1_000_000_000, TokenError::HolderClockUnset),
     ] {
         for clock in [at(NOW), at(0)] {
-            let reason = if clock == at(NOW) { reason } else { Refusal::NoClock };
-            let token = text_of(&Draft::time(UID, at(stamp)), &mqtt());
-            assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, clock), Err(reason));
+            let reason = if clock == at(NOW) { reason } else { TokenError::Clock(ClockError::NotSet) };
+            let token = text_of(&TokenBuilder::time(UID, at(stamp)), &mqtt());
+            assert_eq!(judge_by(&verifier, token.as_bytes(), Channel::NONE, clock), Err(reason));
             let (said, sign) = token.rsplit_once('.').unwrap();
             for forged in [
                 format!("{said}.{}", "0".repeat(32)),
@@ -1140,8 +1170,8 @@ fn everything_before_the_sign_fails_with_one_answer() {
                 token.to_ascii_uppercase(),
                 String::new(),
             ] {
-                let outcome = judge_by(&verifier, forged.as_bytes(), Carrier::NONE, clock);
-                assert_eq!(outcome, Err(Refusal::Invalid), "{forged}");
+                let outcome = judge_by(&verifier, forged.as_bytes(), Channel::NONE, clock);
+                assert_eq!(outcome, Err(TokenError::Invalid), "{forged}");
             }
         }
     }
@@ -1151,16 +1181,16 @@ fn everything_before_the_sign_fails_with_one_answer() {
 fn floods_of_junk_are_refused_before_any_key() {
     let dots = vec![b'.'; 1 << 20];
     assert_refused_before_any_key(&dots);
-    assert_eq!(Unverified::parse_binary(&dots, None), Err(Error::Malformed));
-    assert_eq!(challenge::answer(&dots, UID).unwrap_err(), Error::Malformed);
-    assert_eq!(text::parse(text::KeyType::Device, &dots).unwrap_err(), Error::KeyTextForm);
+    assert_eq!(UnverifiedToken::parse_binary(&dots, None), Err(TokenError::Invalid));
+    assert_eq!(challenge::respond(&dots, UID).unwrap_err(), Error::Malformed);
+    assert_eq!(KeyText::parse(KeyRole::Device, &dots).unwrap_err(), Error::KeyTextSyntax);
     assert_refused_before_any_key([b"cs1_".as_slice(), &dots].concat());
     for byte in 0..=u8::MAX {
         for len in [0, 1, 2, 11, 33, 255, 696, 697, 947, 948] {
             let junk = vec![byte; len];
             assert_refused_before_any_key(&junk);
-            assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY>(&junk), Err(Error::Malformed));
-            let rewritten = transcode::binary_to_text_heapless::<MAX_TEXT>(&junk, Some(at(NOW)));
+            assert_eq!(transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(&junk), Err(Error::Malformed));
+            let rewritten = transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&junk, Some(at(NOW)));
             // Eleven bytes a3 are a token, if a forged one: detached, short, N = 8.
             assert!(rewritten == Err(Error::Malformed) || byte >> 5 == 0b101, "{byte:#04x} {len}");
         }
@@ -1170,17 +1200,18 @@ fn floods_of_junk_are_refused_before_any_key() {
 #[test]
 fn a_lower_cap_is_kept() {
     let (token, binary) = (text_of(&draft(UID), &mqtt()), binary_of(&draft(UID), &mqtt()));
-    for (less, expected) in [(0, Ok(())), (1, Err(Refusal::Invalid)), (binary.len(), Err(Refusal::Invalid))] {
-        let verifier =
-            Verifier::new(mqtt(), key(), WINDOW).with_max_text(token.len() - less).with_max_binary(binary.len() - less);
-        assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{less}");
-        assert_eq!(judge_by(&verifier, &binary, Carrier::NONE, at(NOW)), expected, "{less}");
+    for (less, expected) in [(0, Ok(())), (1, Err(TokenError::Invalid)), (binary.len(), Err(TokenError::Invalid))] {
+        let verifier = Verifier::new(mqtt(), key(), WINDOW)
+            .with_max_text_len(token.len() - less)
+            .with_max_binary_len(binary.len() - less);
+        assert_eq!(judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW)), expected, "{less}");
+        assert_eq!(judge_by(&verifier, &binary, Channel::NONE, at(NOW)), expected, "{less}");
     }
     let m = m_of(&draft(UID), &mqtt()).len();
-    for (cap, expected) in [(m, Ok(())), (m - 1, Err(Refusal::Invalid))] {
-        let profile = mqtt().with_max_mac_input(cap);
+    for (cap, expected) in [(m, Ok(())), (m - 1, Err(TokenError::Invalid))] {
+        let profile = mqtt().with_max_mac_input_len(cap);
         let verifier = Verifier::new(profile, key(), WINDOW);
-        assert_eq!(judge_by(&verifier, token.as_bytes(), Carrier::NONE, at(NOW)), expected, "{cap}");
+        assert_eq!(judge_by(&verifier, token.as_bytes(), Channel::NONE, at(NOW)), expected, "{cap}");
         let minted = draft(UID).mint_text_heapless::<64>(&profile, &key());
         assert_eq!(minted.map(drop), if cap == m { Ok(()) } else { Err(Error::MacInputTooLong { length: m, cap }) });
     }

@@ -2,13 +2,15 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use countersign::key::{KeyMatch, KeyQuery, KeyRing, KeySource, MacKey};
+use countersign::key::{KeyMatch, KeyProvider, KeyQuery, KeyRing, MacKey};
+use countersign::token::TokenError;
+use countersign::token::limits::*;
 use countersign::token::*;
-use countersign::{Error, Refusal, UnixTime, Window};
+use countersign::{Error, TimeWindow, UnixTime};
 use std::sync::{Arc, RwLock};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
-const WINDOW: Window = Window { max_age: 1, skew_future: 1 };
+const WINDOW: TimeWindow = TimeWindow { max_age: 1, max_future_skew: 1 };
 
 fn key() -> MacKey {
     MacKey::new(b"an obvious test key of 32 bytes!").unwrap()
@@ -20,77 +22,77 @@ fn mqtt() -> Profile<'static> {
 
 #[test]
 fn a_server_whose_clock_is_not_set_makes_no_challenge() {
-    let made = challenge::make(&mqtt(), &key(), b"dev-7", UnixTime::UNSET, &mut [0; 33]).map(drop);
+    let made = challenge::issue(&mqtt(), &key(), b"dev-7", UnixTime::UNSET, &mut [0; 33]).map(drop);
     assert_eq!(made, Err(Error::StampRange));
 }
 
 #[test]
 fn a_time_reply_never_says_that_the_clock_is_not_set() {
-    assert!(Draft::time_reply(b"dev-7", UnixTime::UNSET).mint_text_heapless::<64>(&mqtt(), &key()).is_err());
+    assert!(TokenBuilder::time_reply(b"dev-7", UnixTime::UNSET).mint_text_heapless::<64>(&mqtt(), &key()).is_err());
 }
 
 #[test]
 fn the_generation_is_zero_where_keys_have_none() {
     let key = key();
-    let text = Draft::time(b"dev-7", NOW).generation(7).mint_text_heapless::<80>(&mqtt(), &key).unwrap();
+    let text = TokenBuilder::time(b"dev-7", NOW).key_generation(7).mint_text_heapless::<80>(&mqtt(), &key).unwrap();
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
-    let mut scratch = [0; MAX_FIELDS];
-    let token = verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).unwrap();
-    assert_eq!(token.generation(), 0);
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    let token = verifier.verify_text(text.as_bytes(), Channel::NONE, NOW, &mut scratch).unwrap();
+    assert_eq!(token.key_generation(), 0);
 }
 
 #[test]
 fn an_owned_copy_equals_what_it_was_made_from() {
     let key = key();
-    let text = Draft::time(b"dev-7", NOW).detached().mint_text_heapless::<80>(&mqtt(), &key).unwrap();
+    let text = TokenBuilder::time(b"dev-7", NOW).detached().mint_text_heapless::<80>(&mqtt(), &key).unwrap();
     let verifier = Verifier::new(mqtt(), &key, WINDOW);
-    let mut scratch = [0; MAX_FIELDS];
-    let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
-    let token = verifier.verify_text(text.as_bytes(), carrier, NOW.into(), &mut scratch).unwrap();
-    assert_eq!(VerifiedToken::from(token).get(), token);
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    let channel = Channel { uid: Some(b"dev-7"), binding: b"" };
+    let token = verifier.verify_text(text.as_bytes(), channel, NOW, &mut scratch).unwrap();
+    assert_eq!(OwnedToken::from(token).as_verified(), token);
 }
 
 #[test]
 fn a_draft_does_not_show_the_refused_sign_that_it_is_bound_to() {
-    let shown = format!("{:?}", Draft::time_reply(b"dev-7", NOW).bind(&[0xAB; 16]));
+    let shown = format!("{:?}", TokenBuilder::time_reply(b"dev-7", NOW).binding(&[0xAB; 16]));
     assert!(!shown.contains("171, 171"), "{shown}");
 }
 
 #[test]
 fn params_do_not_show_their_values() {
     let key = key();
-    let text = Draft::time(b"dev-7", NOW).nonce(&[0xAB; 16]).mint_text_heapless::<99>(&mqtt(), &key).unwrap();
-    let mut scratch = [0; MAX_FIELDS];
-    let token = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
-    let shown = format!("{:?}", token.authenticate(&mqtt(), &key, Carrier::NONE).unwrap().params());
+    let text = TokenBuilder::time(b"dev-7", NOW).nonce(&[0xAB; 16]).mint_text_heapless::<99>(&mqtt(), &key).unwrap();
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap();
+    let shown = format!("{:?}", token.authenticate(&mqtt(), &key, Channel::NONE).unwrap().params());
     assert!(!shown.contains("171, 171"), "{shown}");
 }
 
 #[test]
 fn a_sequence_token_has_one_counter() {
-    let minted = Draft::sequence(b"dev-7", 1).sequence_number(1).mint_text_heapless::<64>(&mqtt(), &key());
-    assert_eq!(minted, Err(Error::ParamRefused));
+    let minted = TokenBuilder::sequence(b"dev-7", 1).sequence_number(1).mint_text_heapless::<64>(&mqtt(), &key());
+    assert_eq!(minted, Err(Error::ParamNotAllowed));
 }
 
 #[test]
 fn a_clock_that_was_far_ahead_is_put_right_by_a_reset() {
-    let mut clock = countersign::HeldClock::new(60);
-    assert!(clock.read(UnixTime::MAX).usable().is_ok());
-    assert!(clock.read(NOW).usable().is_err());
+    let mut clock = countersign::MonotonicClock::new(60);
+    assert!(clock.read(UnixTime::MAX).time().is_ok());
+    assert!(clock.read(NOW).time().is_err());
     clock.reset();
-    assert_eq!(clock.read(NOW).usable(), Ok(NOW));
+    assert_eq!(clock.read(NOW).time(), Ok(NOW));
 }
 
 /// Says that it has found a key, whatever the verifier thinks of it.
 struct Liar(MacKey);
 
-impl KeySource for Liar {
-    fn find(&self, _: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
-        fits(&self.0);
+impl KeyProvider for Liar {
+    fn find_key(&self, _: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        matches(&self.0);
         Some(KeyMatch { slot: 0 })
     }
 
-    fn per_device(&self) -> bool {
+    fn is_per_device(&self) -> bool {
         false
     }
 }
@@ -99,8 +101,8 @@ impl KeySource for Liar {
 fn a_key_source_cannot_admit_what_no_key_has_signed() {
     let forged = b"cs1_root.1767225600.00000000000000000000000000000000";
     let verifier = Verifier::new(mqtt(), Liar(key()), WINDOW);
-    let mut scratch = [0; MAX_FIELDS];
-    assert_eq!(verifier.verify_text(forged, Carrier::NONE, NOW.into(), &mut scratch), Err(Refusal::Invalid));
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    assert_eq!(verifier.verify_text(forged, Channel::NONE, NOW, &mut scratch), Err(TokenError::Invalid));
 }
 
 #[test]
@@ -108,9 +110,9 @@ fn keys_behind_a_lock_are_rotated_under_a_running_verifier() {
     let ring = Arc::new(RwLock::new(KeyRing::<_, 2>::new(0, key())));
     let verifier = Verifier::new(mqtt(), Arc::clone(&ring), WINDOW);
     let next = || MacKey::new(b"another obvious test key, again!").unwrap();
-    let text = Draft::time(b"dev-7", NOW).slot(1).mint_text_heapless::<64>(&mqtt(), &next()).unwrap();
-    let mut scratch = [0; MAX_FIELDS];
-    assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).is_err());
+    let text = TokenBuilder::time(b"dev-7", NOW).key_slot(1).mint_text_heapless::<64>(&mqtt(), &next()).unwrap();
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    assert!(verifier.verify_text(text.as_bytes(), Channel::NONE, NOW, &mut scratch).is_err());
     ring.write().unwrap().insert(1, next()).unwrap();
-    assert!(verifier.verify_text(text.as_bytes(), Carrier::NONE, NOW.into(), &mut scratch).is_ok());
+    assert!(verifier.verify_text(text.as_bytes(), Channel::NONE, NOW, &mut scratch).is_ok());
 }

@@ -10,12 +10,17 @@
 )]
 
 use core::cell::Cell;
-use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes, text as key_text};
+use countersign::key::{DeviceKeys, KeyBytes, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
+use countersign::token::TokenError;
 use countersign::token::{
-    Authentic, Carrier, ClockQuality, Draft, Kind, MAX_BINARY, MAX_COUNTER, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT,
-    Profile, SignLen, Unverified, Verifier, challenge, expand_short_stamp, max_binary_len, max_text_len, transcode,
+    AuthenticToken, Channel, ClockQuality, Profile, SignLen, TokenBuilder, TokenKind, UnverifiedToken, Verifier,
+    challenge, expand_short_stamp,
+    limits::{
+        MAX_BINARY_LEN, MAX_COUNTER, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN, max_binary_len, max_text_len,
+    },
+    transcode,
 };
-use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
+use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of as perhaps;
 use proptest::prelude::*;
@@ -24,7 +29,7 @@ use proptest::test_runner::TestRunner;
 use std::collections::{BTreeMap, HashSet};
 
 const NOW: u64 = 1_767_225_600;
-const ANY_AGE: Window = Window { max_age: u64::MAX, skew_future: u64::MAX };
+const ANY_AGE: TimeWindow = TimeWindow { max_age: u64::MAX, max_future_skew: u64::MAX };
 
 fn key() -> MacKey {
     MacKey::new(b"an obvious test key of 32 bytes!").unwrap()
@@ -54,15 +59,15 @@ struct Reserved {
     sequence: Option<u64>,
 }
 
-/// Everything that a [`Draft`] borrows, and what is to come out at the other end.
+/// Everything that a [`TokenBuilder`] borrows, and what is to come out at the other end.
 #[derive(Clone, Debug)]
 struct Recipe {
-    kind: Kind,
+    kind: TokenKind,
     uid: Vec<u8>,
     stamp: u64,
     params: BTreeMap<String, Vec<u8>>,
     reserved: Reserved,
-    bind: Vec<u8>,
+    binding: Vec<u8>,
     sign_len: SignLen,
     detached: bool,
     short: bool,
@@ -96,7 +101,8 @@ fn any_quality() -> impl Strategy<Value = ClockQuality> {
 }
 
 fn any_recipe() -> impl Strategy<Value = Recipe> {
-    let kind = select(&[Kind::Time, Kind::Time, Kind::Answer, Kind::Sequence, Kind::TimeReply][..]);
+    let kind =
+        select(&[TokenKind::Time, TokenKind::Time, TokenKind::Answer, TokenKind::Sequence, TokenKind::TimeReply][..]);
     let counter = prop_oneof![0..=MAX_COUNTER, Just(0), Just(MAX_COUNTER)];
     let params = btree_map(any_key(), any_bytes(0, 64), 0..=8);
     let reserved = (
@@ -115,28 +121,28 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
     });
     let flags = (any::<bool>(), any::<bool>(), -32_767..=32_768i64);
     (kind, any_bytes(1, 64), (any_stamp(), counter), params, reserved, any_bytes(0, 64), any_sign_len(), flags)
-        .prop_map(|(kind, uid, (stamp, counter), params, reserved, bind, sign_len, (detached, short, drift))| {
+        .prop_map(|(kind, uid, (stamp, counter), params, reserved, binding, sign_len, (detached, short, drift))| {
             let mut recipe = Recipe {
                 kind,
                 uid,
-                stamp: if kind == Kind::Sequence { counter } else { stamp },
+                stamp: if kind == TokenKind::Sequence { counter } else { stamp },
                 params,
                 reserved,
-                bind,
+                binding,
                 sign_len,
-                detached: detached || kind == Kind::TimeReply,
-                short: short && matches!(kind, Kind::Time | Kind::Answer),
+                detached: detached || kind == TokenKind::TimeReply,
+                short: short && matches!(kind, TokenKind::Time | TokenKind::Answer),
                 now: at(stamp.saturating_add_signed(drift).clamp(1_000_000_001, 9_999_999_999)),
             };
             match kind {
-                Kind::TimeReply => {
+                TokenKind::TimeReply => {
                     recipe.params.clear();
                     recipe.reserved = Reserved::default();
                 }
                 // Its stamp is its one counter.
-                Kind::Sequence => recipe.reserved.sequence = None,
+                TokenKind::Sequence => recipe.reserved.sequence = None,
                 // Its window is fixed: a minute.
-                Kind::Answer => recipe.now = at((stamp + drift.unsigned_abs() % 61).min(9_999_999_999)),
+                TokenKind::Answer => recipe.now = at((stamp + drift.unsigned_abs() % 61).min(9_999_999_999)),
                 _ => {}
             }
             while recipe.expected_params().len() > 8 {
@@ -152,30 +158,30 @@ impl Recipe {
     }
 
     /// What the channel says: as little as will do, or everything.
-    fn carrier(&self) -> Carrier<'_> {
+    fn channel(&self) -> Channel<'_> {
         let names_it = self.detached || self.stamp.is_multiple_of(2);
-        Carrier { uid: names_it.then_some(&self.uid), bind: &self.bind }
+        Channel { uid: names_it.then_some(&self.uid), binding: &self.binding }
     }
 
     fn question(&self) -> String {
         let mut out = [0; challenge::CHALLENGE_LEN];
-        challenge::make(&self.profile(), &challenge_key(), &self.uid, at(self.stamp), &mut out).unwrap().to_owned()
+        challenge::issue(&self.profile(), &challenge_key(), &self.uid, at(self.stamp), &mut out).unwrap().to_owned()
     }
 
     /// Lends the draft out, since it borrows a list of params.
-    fn draft<T>(&self, use_it: impl FnOnce(Draft<'_>) -> T) -> T {
+    fn draft<T>(&self, use_it: impl FnOnce(TokenBuilder<'_>) -> T) -> T {
         let params: Vec<_> = self.params.iter().map(|(key, value)| (key.as_str(), value.as_slice())).rev().collect();
         let mut draft = match self.kind {
-            Kind::Time => Draft::time(&self.uid, at(self.stamp)),
-            Kind::Answer => challenge::answer(self.question().as_bytes(), &self.uid).unwrap(),
-            Kind::Sequence => Draft::sequence(&self.uid, self.stamp),
-            _ => Draft::time_reply(&self.uid, at(self.stamp)),
+            TokenKind::Time => TokenBuilder::time(&self.uid, at(self.stamp)),
+            TokenKind::Answer => challenge::respond(self.question().as_bytes(), &self.uid).unwrap(),
+            TokenKind::Sequence => TokenBuilder::sequence(&self.uid, self.stamp),
+            _ => TokenBuilder::time_reply(&self.uid, at(self.stamp)),
         };
-        draft = draft.params(&params).bind(&self.bind);
+        draft = draft.params(&params).binding(&self.binding);
         draft = if self.detached { draft.detached() } else { draft };
         let Reserved { generation, slot, nonce, quality, sequence } = &self.reserved;
-        draft = generation.map_or(draft, |generation| draft.generation(generation));
-        draft = slot.map_or(draft, |slot| draft.slot(slot));
+        draft = generation.map_or(draft, |generation| draft.key_generation(generation));
+        draft = slot.map_or(draft, |slot| draft.key_slot(slot));
         draft = nonce.as_ref().map_or(draft, |nonce| draft.nonce(nonce));
         draft = quality.map_or(draft, |quality| draft.clock_quality(quality));
         draft = sequence.map_or(draft, |number| draft.sequence_number(number));
@@ -183,13 +189,13 @@ impl Recipe {
     }
 
     fn text(&self) -> String {
-        self.draft(|draft| draft.mint_text(&self.profile(), &key(), &mut [0; MAX_TEXT]).unwrap().to_owned())
+        self.draft(|draft| draft.mint_text(&self.profile(), &key(), &mut [0; MAX_TEXT_LEN]).unwrap().to_owned())
     }
 
     fn binary(&self) -> Vec<u8> {
         self.draft(|draft| {
-            let draft = if self.short { draft.short() } else { draft };
-            draft.mint_binary(&self.profile(), &key(), &mut [0; MAX_BINARY]).unwrap().to_vec()
+            let draft = if self.short { draft.short_stamp() } else { draft };
+            draft.mint_binary(&self.profile(), &key(), &mut [0; MAX_BINARY_LEN]).unwrap().to_vec()
         })
     }
 
@@ -201,7 +207,7 @@ impl Recipe {
             ClockQuality::Network => b"2".to_vec(),
             ClockQuality::Repaired => b"3".to_vec(),
         };
-        let proof = (self.kind == Kind::Answer).then(|| {
+        let proof = (self.kind == TokenKind::Answer).then(|| {
             let question = self.question();
             (0..8).map(|i| u8::from_str_radix(&question[17 + 2 * i..19 + 2 * i], 16).unwrap()).collect()
         });
@@ -218,35 +224,35 @@ impl Recipe {
     }
 
     /// Judges either form with everything accepted that a verifier can accept.
-    fn judge(&self, token: &[u8]) -> Result<(), Refusal> {
+    fn judge(&self, token: &[u8]) -> Result<(), TokenError> {
         let (key, challenge_key) = (key(), challenge_key());
-        let (carrier, mut scratch) = (self.carrier(), [0; MAX_FIELDS]);
+        let (channel, mut scratch) = (self.channel(), [0; MAX_SCRATCH_LEN]);
         let is_binary = token.first().is_some_and(|first| first >> 5 == 0b101);
-        if self.kind == Kind::TimeReply {
+        if self.kind == TokenKind::TimeReply {
             let parsed = if is_binary {
-                Unverified::parse_binary(token, Some(self.now))
+                UnverifiedToken::parse_binary(token, Some(self.now))
             } else {
-                Unverified::parse_text(token, &mut scratch)
+                UnverifiedToken::parse_text(token, &mut scratch)
             };
-            let token = parsed.map_err(|_| Refusal::Invalid)?;
-            return token.authenticate(&self.profile(), &key, carrier).map(|token| self.check(&token));
+            let token = parsed.map_err(|_| TokenError::Invalid)?;
+            return token.authenticate(&self.profile(), &key, channel).map(|token| self.check(&token));
         }
         let keys = KeyRing::<_, 1>::new(self.reserved.slot.unwrap_or(0), key);
         let verifier =
-            Verifier::new(self.profile(), keys, ANY_AGE).accepting_sequence().accepting_answers(&challenge_key);
+            Verifier::new(self.profile(), keys, ANY_AGE).with_sequence_tokens().with_challenge_key(&challenge_key);
         let verified = if is_binary {
-            verifier.verify_binary(token, carrier, self.now.into())?
+            verifier.verify_binary(token, channel, self.now)?
         } else {
-            verifier.verify_text(token, carrier, self.now.into(), &mut scratch)?
+            verifier.verify_text(token, channel, self.now, &mut scratch)?
         };
-        assert_eq!(verified.slot(), self.reserved.slot.unwrap_or(0));
+        assert_eq!(verified.key_slot(), self.reserved.slot.unwrap_or(0));
         self.check(&verified);
         Ok(())
     }
 
     /// What comes out is what went in.
-    fn check(&self, token: &Authentic<'_>) {
-        let has_time = self.kind != Kind::Sequence;
+    fn check(&self, token: &AuthenticToken<'_>) {
+        let has_time = self.kind != TokenKind::Sequence;
         assert_eq!((token.kind(), token.uid()), (self.kind, self.uid.as_slice()));
         assert_eq!(token.issued_at(), has_time.then_some(at(self.stamp)));
         assert_eq!(token.counter(), (!has_time).then_some(self.stamp));
@@ -278,9 +284,9 @@ proptest! {
     #[test]
     fn text_and_binary_are_one_token(recipe in any_recipe()) {
         let (text, binary) = (recipe.text(), recipe.binary());
-        let expanded = transcode::binary_to_text_heapless::<MAX_TEXT>(&binary, Some(recipe.now)).unwrap();
+        let expanded = transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&binary, Some(recipe.now)).unwrap();
         prop_assert_eq!(expanded.as_str(), &text);
-        let full = transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap();
+        let full = transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(text.as_bytes()).unwrap();
         let in_full = Recipe { short: false, ..recipe }.binary();
         prop_assert_eq!(&full[..], &in_full[..]);
     }
@@ -288,13 +294,13 @@ proptest! {
     #[test]
     fn both_ends_and_both_forms_sign_the_same_bytes(recipe in any_recipe()) {
         let (profile, text, binary) = (recipe.profile(), recipe.text(), recipe.binary());
-        let minted = recipe.draft(|draft| draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec());
-        let mut scratch = [0; MAX_FIELDS];
-        let from_text = Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap();
-        let from_binary = Unverified::parse_binary(&binary, Some(recipe.now)).unwrap();
+        let minted = recipe.draft(|draft| draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT_LEN]).unwrap().to_vec());
+        let mut scratch = [0; MAX_SCRATCH_LEN];
+        let from_text = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap();
+        let from_binary = UnverifiedToken::parse_binary(&binary, Some(recipe.now)).unwrap();
         prop_assert!(from_text == from_binary);
-        let mut out = [0; MAX_MAC_INPUT];
-        prop_assert_eq!(from_text.mac_input(&profile, recipe.carrier(), &mut out).unwrap(), &minted[..]);
+        let mut out = [0; MAX_MAC_INPUT_LEN];
+        prop_assert_eq!(from_text.mac_input(&profile, recipe.channel(), &mut out).unwrap(), &minted[..]);
     }
 
     #[test]
@@ -302,22 +308,22 @@ proptest! {
         let uid = if recipe.detached { 0 } else { recipe.uid.len() };
         let pairs: Vec<_> = recipe.expected_params().iter().map(|(key, value)| (key.len(), value.len())).collect();
         let counted = match recipe.kind {
-            Kind::Time => 0,
-            Kind::Sequence => 1 + 3,
+            TokenKind::Time => 0,
+            TokenKind::Sequence => 1 + 3,
             _ => 1,
         };
         let (text, binary) = (recipe.text().len(), recipe.binary().len());
         prop_assert!(text <= max_text_len(uid, &pairs, recipe.sign_len) + counted);
-        prop_assert!(text <= MAX_TEXT);
+        prop_assert!(text <= MAX_TEXT_LEN);
         prop_assert_eq!(binary + if recipe.short { 3 } else { 0 }, max_binary_len(uid, &pairs, recipe.sign_len));
-        prop_assert!(binary <= MAX_BINARY);
+        prop_assert!(binary <= MAX_BINARY_LEN);
         // Where every field has to be escaped, the bound is met.
         let literal = |bytes: &[u8]| {
             !matches!(bytes, [] | [b'-', ..])
                 && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte))
         };
         let literal_param = recipe.expected_params().values().any(|value| literal(value));
-        if recipe.kind == Kind::Time && !literal_param && (recipe.detached || !literal(&recipe.uid)) {
+        if recipe.kind == TokenKind::Time && !literal_param && (recipe.detached || !literal(&recipe.uid)) {
             prop_assert_eq!(text, max_text_len(uid, &pairs, recipe.sign_len));
         }
     }
@@ -327,9 +333,9 @@ proptest! {
         let (profile, key, text) = (recipe.profile(), key(), recipe.text());
         let full = Recipe { short: false, ..recipe.clone() }.binary();
         recipe.draft(|draft| {
-            assert_eq!(draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap(), *text);
+            assert_eq!(draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key).unwrap(), *text);
             assert_eq!(draft.mint_text_heapless::<2000>(&profile, &key).unwrap(), *text);
-            assert_eq!(draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key).unwrap(), *full);
+            assert_eq!(draft.mint_binary_heapless::<MAX_BINARY_LEN>(&profile, &key).unwrap(), *full);
             assert_eq!(draft.mint_binary_heapless::<2000>(&profile, &key).unwrap(), *full);
             let (needed_text, needed_full) = (text.len(), full.len());
             let fits = |needed: usize| if needed <= 100 { Ok(()) } else { Err(Error::BufferTooSmall { needed }) };
@@ -365,36 +371,36 @@ proptest! {
         recipe.draft(|draft| {
             check_every_size(text.as_bytes(), |out| draft.mint_text(&profile, &key, out).map(|text| text.into()));
             check_every_size(&binary, |out| draft.mint_binary(&profile, &key, out).map(|binary| binary.to_vec()));
-            let m = draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec();
+            let m = draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT_LEN]).unwrap().to_vec();
             check_every_size(&m, |out| draft.mac_input(&profile, out).map(|m| m.to_vec()));
         });
         check_every_size(&binary, |out| transcode::text_to_binary(text.as_bytes(), out).map(|binary| binary.to_vec()));
         check_every_size(text.as_bytes(), |out| {
             transcode::binary_to_text(&binary, None, out).map(|text| text.into())
         });
-        let question = challenge::make(&profile, &key, &recipe.uid, at(NOW), &mut [0; 33]).unwrap().to_owned();
+        let question = challenge::issue(&profile, &key, &recipe.uid, at(NOW), &mut [0; 33]).unwrap().to_owned();
         check_every_size(question.as_bytes(), |out| {
-            challenge::make(&profile, &key, &recipe.uid, at(NOW), out).map(|text| text.into())
+            challenge::issue(&profile, &key, &recipe.uid, at(NOW), out).map(|text| text.into())
         });
-        let needed = text.len().min(MAX_FIELDS);
+        let needed = text.len().min(MAX_SCRATCH_LEN);
         for size in 0..needed {
             let mut scratch = vec![0; size];
-            let parsed = Unverified::parse_text(text.as_bytes(), &mut scratch);
-            prop_assert_eq!(parsed, Err(Error::BufferTooSmall { needed }));
+            let parsed = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch);
+            prop_assert_eq!(parsed, Err(TokenError::TooLong { needed }));
         }
-        prop_assert!(Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS][..needed]).is_ok());
+        prop_assert!(UnverifiedToken::parse_text(text.as_bytes(), &mut [0; MAX_SCRATCH_LEN][..needed]).is_ok());
     }
 
     #[test]
     fn a_key_text_reads_back_and_says_how_long_it_is(bytes in any::<[u8; 32]>(), slot in any::<u8>()) {
-        let secret = SecretBytes::new(&bytes).unwrap();
-        for key_type in [key_text::KeyType::Master, key_text::KeyType::Device] {
-            let line = key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap();
+        for role in [KeyRole::Master, KeyRole::Device] {
+            let text = KeyText { role, slot, key: KeyBytes::new(&bytes).unwrap() };
+            let line = text.encode_heapless::<{ KeyText::MAX_LEN }>().unwrap();
             check_every_size(line.as_bytes(), |out| {
-                key_text::write(key_type, slot, &secret, out).map(|line| line.into())
+                text.encode(out).map(|line| line.into())
             });
-            let (read_slot, read) = key_text::parse(key_type, line.as_bytes()).unwrap();
-            prop_assert_eq!((read_slot, *read.expose()), (slot, bytes));
+            let read = KeyText::parse(role, line.as_bytes()).unwrap();
+            prop_assert_eq!((read.slot, *read.key.expose_secret()), (slot, bytes));
         }
     }
 }
@@ -404,14 +410,15 @@ proptest! {
 fn one_mistyped_character_of_a_key_text_is_noticed() {
     for seed in 0..16u8 {
         let bytes: [u8; 32] = std::array::from_fn(|i| (i as u8).wrapping_mul(seed | 1).wrapping_add(seed));
-        let secret = SecretBytes::new(&bytes).unwrap();
-        let line =
-            key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_text::KeyType::Device, seed, &secret).unwrap();
+        let secret = KeyBytes::new(&bytes).unwrap();
+        let line = KeyText { role: KeyRole::Device, slot: seed, key: secret }
+            .encode_heapless::<{ KeyText::MAX_LEN }>()
+            .unwrap();
         for place in 0..line.len() {
             for typed in (b'!'..=b'~').filter(|typed| *typed != line.as_bytes()[place]) {
                 let mut mistyped = line.as_bytes().to_vec();
                 mistyped[place] = typed;
-                assert!(key_text::parse(key_text::KeyType::Device, &mistyped).is_err(), "{seed} {place} {typed}");
+                assert!(KeyText::parse(KeyRole::Device, &mistyped).is_err(), "{seed} {place} {typed}");
             }
         }
     }
@@ -424,13 +431,13 @@ fn the_longest_token_of_every_measure_is_as_long_as_the_format_says() {
     let params: Vec<_> = keys.iter().map(|key| (key.as_str(), value.as_slice())).collect();
     let purpose = "p".repeat(32);
     let profile = Profile::new(&purpose).unwrap().with_sign_len(SignLen::N32);
-    let draft = Draft::sequence(&uid, MAX_COUNTER).params(&params).bind(&value);
-    assert_eq!(draft.mint_text_heapless::<MAX_TEXT>(&profile, &key()).unwrap().len(), MAX_TEXT);
-    assert_eq!(draft.mint_binary_heapless::<MAX_BINARY>(&profile, &key()).unwrap().len(), MAX_BINARY);
-    assert_eq!(draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().len(), MAX_MAC_INPUT);
+    let draft = TokenBuilder::sequence(&uid, MAX_COUNTER).params(&params).binding(&value);
+    assert_eq!(draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key()).unwrap().len(), MAX_TEXT_LEN);
+    assert_eq!(draft.mint_binary_heapless::<MAX_BINARY_LEN>(&profile, &key()).unwrap().len(), MAX_BINARY_LEN);
+    assert_eq!(draft.mac_input(&profile, &mut [0; MAX_MAC_INPUT_LEN]).unwrap().len(), MAX_MAC_INPUT_LEN);
     // And its fields fill the scratch to the last byte.
-    let text = draft.mint_text_heapless::<MAX_TEXT>(&profile, &key()).unwrap();
-    assert!(Unverified::parse_text(text.as_bytes(), &mut [0; MAX_FIELDS]).is_ok());
+    let text = draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key()).unwrap();
+    assert!(UnverifiedToken::parse_text(text.as_bytes(), &mut [0; MAX_SCRATCH_LEN]).is_ok());
 }
 
 // ---------------------------------------------------------------------------------------------- forging
@@ -443,7 +450,7 @@ fn no_bit_can_be_flipped() {
             for bit in 0..token.len() * 8 {
                 let mut forged = token.clone();
                 forged[bit / 8] ^= 1 << (bit % 8);
-                prop_assert_eq!(recipe.judge(&forged), Err(Refusal::Invalid), "bit {}", bit);
+                prop_assert_eq!(recipe.judge(&forged), Err(TokenError::Invalid), "bit {}", bit);
                 flipped.set(flipped.get() + 1);
             }
         }
@@ -467,7 +474,7 @@ fn no_two_tokens_sign_the_same_bytes() {
     params.extend(values.iter().flat_map(|value| ["a1", "aa"].map(|key| vec![(key, value.as_slice())])));
     params.push(vec![("a1", b""), ("aa", b"1")]);
     params.push(vec![("a1", b"1"), ("aa", b"")]);
-    let binds: Vec<Vec<u8>> = singles.iter().cloned().chain([vec![], b".a".to_vec()]).collect();
+    let bindings: Vec<Vec<u8>> = singles.iter().cloned().chain([vec![], b".a".to_vec()]).collect();
 
     let (mut tuples, mut signed, mut joined, mut spelled) = (0, HashSet::new(), HashSet::new(), HashSet::new());
     for purpose in ["a", "a.", "a._", "1"] {
@@ -475,24 +482,25 @@ fn no_two_tokens_sign_the_same_bytes() {
         for uid in &uids {
             for params in &params {
                 for (kind, draft, stamp) in [
-                    ("cs1_", Draft::time(uid, at(1_111_111_111)), "1111111111"),
-                    ("cs1s_", Draft::sequence(uid, 1_111_111_111), "1111111111"),
-                    ("cs1s_", Draft::sequence(uid, 1), "1"),
+                    ("cs1_", TokenBuilder::time(uid, at(1_111_111_111)), "1111111111"),
+                    ("cs1s_", TokenBuilder::sequence(uid, 1_111_111_111), "1111111111"),
+                    ("cs1s_", TokenBuilder::sequence(uid, 1), "1"),
                 ] {
                     let draft = draft.params(params);
                     // A text without its sign says everything but the context.
                     if purpose == "a" {
-                        let text = draft.mint_text_heapless::<MAX_TEXT>(&profile, &key()).unwrap();
+                        let text = draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key()).unwrap();
                         spelled.insert(text.rsplit_once('.').unwrap().0.to_owned());
                     }
-                    for bind in &binds {
+                    for binding in &bindings {
                         tuples += 1;
-                        let m = draft.bind(bind).mac_input(&profile, &mut [0; MAX_MAC_INPUT]).unwrap().to_vec();
+                        let m =
+                            draft.binding(binding).mac_input(&profile, &mut [0; MAX_MAC_INPUT_LEN]).unwrap().to_vec();
                         signed.insert(m);
                         // What a format without lengths would sign.
                         let params = params.iter().map(|(key, value)| [key.as_bytes(), b"_", value].concat());
                         let fields = [kind.into(), purpose.into(), uid.clone(), stamp.into()].into_iter();
-                        joined.insert(fields.chain(params).chain([bind.clone()]).collect::<Vec<_>>().join(&b'.'));
+                        joined.insert(fields.chain(params).chain([binding.clone()]).collect::<Vec<_>>().join(&b'.'));
                     }
                 }
             }
@@ -556,43 +564,44 @@ fn nothing_panics_and_nothing_unsigned_is_accepted() {
     let context = (any_bytes(0, 70), any_bytes(0, 70), any::<bool>());
     let outcome =
         TestRunner::new(cases(10_000)).run(&(any_input(), settings, context), |(input, settings, context)| {
-            let (now, max_age, skew_future, hold, cap, size) = settings;
-            let (uid, bind, names) = context;
-            let carrier = Carrier { uid: names.then_some(uid.as_slice()), bind: &bind };
-            let (key, mut clock) = (key(), HeldClock::with_highest(hold, at(skew_future)));
+            let (now, max_age, max_future_skew, hold, cap, size) = settings;
+            let (uid, binding, names) = context;
+            let channel = Channel { uid: names.then_some(uid.as_slice()), binding: &binding };
+            let (key, mut clock) = (key(), MonotonicClock::resume_from(hold, at(max_future_skew)));
             let keys = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!").unwrap());
             let verifier = Verifier::new(
                 Profile::new("mqtt").unwrap(),
                 DeviceKeys::new(keys, "acme").unwrap(),
-                Window { max_age, skew_future },
+                TimeWindow { max_age, max_future_skew },
             )
-            .accepting_sequence()
-            .accepting_answers(&key)
-            .with_max_text(cap.into())
-            .with_max_binary(cap.into());
-            let (reading, mut scratch) = (clock.read(at(now)), [0; MAX_FIELDS]);
-            let size = usize::from(size) % (MAX_FIELDS + 1);
-            let needed = usize::from(cap).min(MAX_FIELDS);
-            let expected = if size < needed { Refusal::ScratchTooSmall { needed } } else { Refusal::Invalid };
-            prop_assert_eq!(verifier.verify_text(&input, carrier, reading, &mut scratch[..size]), Err(expected));
-            prop_assert_eq!(verifier.verify_binary(&input, carrier, reading), Err(Refusal::Invalid));
+            .with_sequence_tokens()
+            .with_challenge_key(&key)
+            .with_max_text_len(cap.into())
+            .with_max_binary_len(cap.into());
+            let (reading, mut scratch) = (clock.read(at(now)), [0; MAX_SCRATCH_LEN]);
+            let size = usize::from(size) % (MAX_SCRATCH_LEN + 1);
+            let needed = input.len().min(MAX_SCRATCH_LEN);
+            let is_read = input.len() <= usize::from(cap).min(MAX_TEXT_LEN);
+            let expected = if is_read && size < needed { TokenError::TooLong { needed } } else { TokenError::Invalid };
+            prop_assert_eq!(verifier.verify_text(&input, channel, reading, &mut scratch[..size]), Err(expected));
+            prop_assert_eq!(verifier.verify_binary(&input, channel, reading), Err(TokenError::Invalid));
             let _ = expand_short_stamp(at(now), cap);
-            prop_assert!(key_text::parse(key_text::KeyType::Device, &input).is_err());
-            prop_assert!(input.len() == 33 || challenge::answer(&input, &uid).is_err());
+            prop_assert!(KeyText::parse(KeyRole::Device, &input).is_err());
+            prop_assert!(input.len() == 33 || challenge::respond(&input, &uid).is_err());
 
             // Whatever parses has one spelling: it comes back from the other form as it was.
             let mut count = well_formed.get();
-            if Unverified::parse_text(&input, &mut scratch).is_ok() {
-                let binary = transcode::text_to_binary_heapless::<MAX_BINARY>(&input);
+            if UnverifiedToken::parse_text(&input, &mut scratch).is_ok() {
+                let binary = transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(&input);
                 if binary != Err(Error::NoBinaryForm) {
-                    let text = transcode::binary_to_text_heapless::<MAX_TEXT>(&binary.unwrap(), None).unwrap();
+                    let text = transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&binary.unwrap(), None).unwrap();
                     prop_assert_eq!(text.as_bytes(), &input[..]);
                 }
                 count[0] += 1;
             }
-            if Unverified::parse_binary(&input, None).is_ok() {
-                let text = transcode::binary_to_text_heapless::<MAX_TEXT>(&input, None).unwrap();
-                let binary = transcode::text_to_binary_heapless::<MAX_BINARY>(text.as_bytes()).unwrap();
+            if UnverifiedToken::parse_binary(&input, None).is_ok() {
+                let text = transcode::binary_to_text_heapless::<MAX_TEXT_LEN>(&input, None).unwrap();
+                let binary = transcode::text_to_binary_heapless::<MAX_BINARY_LEN>(text.as_bytes()).unwrap();
                 prop_assert_eq!(&binary[..], &input[..]);
                 count[1] += 1;
             }
@@ -619,7 +628,7 @@ proptest! {
         let token = if is_text { recipe.text().into_bytes() } else { recipe.binary() };
         let (mut damaged, start) = (token.clone(), place.index(token.len() + 1));
         damaged.splice(start..(start + cut).min(token.len()), put);
-        let expected = if damaged == token { Ok(()) } else { Err(Refusal::Invalid) };
+        let expected = if damaged == token { Ok(()) } else { Err(TokenError::Invalid) };
         prop_assert_eq!(recipe.judge(&damaged), expected);
     }
 }

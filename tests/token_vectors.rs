@@ -10,13 +10,16 @@
 )]
 
 use countersign::key::{
-    DeviceKeys, KeyMatch, KeyQuery, KeyRing, KeySource, MacKey, MasterKey, SecretBytes, text as key_text,
+    DeviceKeys, KeyBytes, KeyMatch, KeyProvider, KeyQuery, KeyRing, KeyRole, KeyText, MacKey, MasterKey,
 };
+use countersign::token::TokenError;
 use countersign::token::{
-    Authentic, Carrier, ClockQuality, Draft, MAX_FIELDS, MAX_MAC_INPUT, MAX_TEXT, NotBefore, Profile, Revocations,
-    SignLen, Unverified, Verifier, challenge, expand_short_stamp, transcode,
+    AuthenticToken, Channel, ClockQuality, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, UnverifiedToken,
+    Verifier, challenge, expand_short_stamp,
+    limits::{MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+    transcode,
 };
-use countersign::{ClockReading, Error, HeldClock, Refusal, UnixTime, Window};
+use countersign::{ClockError, ClockReading, Error, MonotonicClock, TimeWindow, UnixTime};
 use serde_json::{Value, json};
 
 // ---------------------------------------------------------------------------------------------- reading the files
@@ -67,7 +70,7 @@ fn profile<'a>(spec: &'a Value, max_m: &Value) -> Result<Profile<'a>, Error> {
     let profile =
         Profile::new(spec["purpose"].as_str().unwrap())?.with_sign_len(sign_len(&spec["n"]).ok_or(Error::Malformed)?);
     Ok(match max_m.as_u64() {
-        Some(cap) => profile.with_max_mac_input(cap as usize),
+        Some(cap) => profile.with_max_mac_input_len(cap as usize),
         None => profile,
     })
 }
@@ -77,15 +80,15 @@ enum Keys<'a> {
     PerDevice(DeviceKeys<'a, 8>),
 }
 
-impl KeySource for Keys<'_> {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+impl KeyProvider for Keys<'_> {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         match self {
-            Self::Shared(ring) => ring.find(query, fits),
-            Self::PerDevice(keys) => keys.find(query, fits),
+            Self::Shared(ring) => ring.find_key(query, matches),
+            Self::PerDevice(keys) => keys.find_key(query, matches),
         }
     }
 
-    fn per_device(&self) -> bool {
+    fn is_per_device(&self) -> bool {
         matches!(self, Self::PerDevice(_))
     }
 }
@@ -116,33 +119,33 @@ fn keys(spec: &Value) -> Keys<'_> {
 struct Revoked<'a>(&'a Value);
 
 impl Revocations for Revoked<'_> {
-    fn generation(&self, _: &[u8]) -> u32 {
+    fn min_generation(&self, _: &[u8]) -> u32 {
         self.0["generation"].as_u64().unwrap_or(0) as u32
     }
 
-    fn not_before(&self, _: &[u8]) -> NotBefore {
+    fn min_issued_at(&self, _: &[u8]) -> MinIssuedAt {
         let level = |i: usize| self.0["not_before"][i].as_u64().unwrap_or(0);
-        NotBefore { global: level(0), realm: level(1), uid: level(2) }
+        MinIssuedAt { global: level(0), realm: level(1), uid: level(2) }
     }
 }
 
 // ---------------------------------------------------------------------------------------------- verifying
 
-fn fields(token: &Authentic<'_>) -> Value {
+fn fields(token: &AuthenticToken<'_>) -> Value {
     let stamp = token.counter().or(token.issued_at().map(UnixTime::as_secs));
     let params: Vec<_> = token.params().iter().map(|(key, value)| json!([key, to_hex(value)])).collect();
     json!({"kind": format!("{:?}", token.kind()), "uid": to_hex(token.uid()), "stamp": stamp, "params": params})
 }
 
-fn verdict(refusal: Refusal) -> Value {
+fn verdict(refusal: TokenError) -> Value {
     match refusal {
-        Refusal::Invalid => json!({"reject": "malformed_or_forged"}),
-        Refusal::Revoked => json!({"reject": "revoked"}),
-        Refusal::NoClock => json!({"reject": "no_clock"}),
-        Refusal::ClockRollback => json!({"reject": "clock_rollback"}),
-        Refusal::ClockUnset => json!({"reject": "clock_unset"}),
-        Refusal::TooOld { by } => json!({"reject": "too_old", "by": by}),
-        Refusal::TooNew { by } => json!({"reject": "too_new", "by": by}),
+        TokenError::Invalid => json!({"reject": "malformed_or_forged"}),
+        TokenError::Revoked => json!({"reject": "revoked"}),
+        TokenError::Clock(ClockError::NotSet) => json!({"reject": "no_clock"}),
+        TokenError::Clock(ClockError::SteppedBack) => json!({"reject": "clock_rollback"}),
+        TokenError::HolderClockUnset => json!({"reject": "clock_unset"}),
+        TokenError::Expired { by } => json!({"reject": "too_old", "by": by}),
+        TokenError::FromFuture { by } => json!({"reject": "too_new", "by": by}),
         other => panic!("no verdict of the format: {other}"),
     }
 }
@@ -151,30 +154,30 @@ fn verdict(refusal: Refusal) -> Value {
 fn verify(spec: &Value, form: &str, input: &[u8], clock: ClockReading) -> Value {
     let challenge_key = spec["challenge_key"].as_str().map(|key| MacKey::new(&unhex(key)).unwrap());
     let kinds: Vec<_> = spec["kinds"].as_array().unwrap().iter().map(|kind| kind.as_str().unwrap()).collect();
-    let window = Window { max_age: number(&spec["max_age"]), skew_future: number(&spec["skew_future"]) };
+    let window = TimeWindow { max_age: number(&spec["max_age"]), max_future_skew: number(&spec["skew_future"]) };
     let mut verifier =
         Verifier::new(profile(spec, &spec["max_m"]).unwrap(), keys(spec), window).with_revocations(Revoked(spec));
     if !kinds.contains(&"Time") {
-        verifier = verifier.refusing_time();
+        verifier = verifier.without_time_tokens();
     }
     if kinds.contains(&"Sequence") {
-        verifier = verifier.accepting_sequence();
+        verifier = verifier.with_sequence_tokens();
     }
     if let (true, Some(key)) = (kinds.contains(&"Answer"), &challenge_key) {
-        verifier = verifier.accepting_answers(key);
+        verifier = verifier.with_challenge_key(key);
     }
     if let Some(cap) = spec["max_text"].as_u64() {
-        verifier = verifier.with_max_text(cap as usize);
+        verifier = verifier.with_max_text_len(cap as usize);
     }
     if let Some(cap) = spec["max_binary"].as_u64() {
-        verifier = verifier.with_max_binary(cap as usize);
+        verifier = verifier.with_max_binary_len(cap as usize);
     }
-    let (uid, bind) = (spec["uid"].as_str().map(unhex), hex(&spec["bind"]));
-    let carrier = Carrier { uid: uid.as_deref(), bind: &bind };
-    let mut scratch = [0; MAX_FIELDS];
+    let (uid, binding) = (spec["uid"].as_str().map(unhex), hex(&spec["bind"]));
+    let channel = Channel { uid: uid.as_deref(), binding: &binding };
+    let mut scratch = [0; MAX_SCRATCH_LEN];
     let outcome = match form {
-        "text" => verifier.verify_text(input, carrier, clock, &mut scratch),
-        _ => verifier.verify_binary(input, carrier, clock),
+        "text" => verifier.verify_text(input, channel, clock, &mut scratch),
+        _ => verifier.verify_binary(input, channel, clock),
     };
     match outcome {
         Ok(token) => json!({"accept": fields(&token)}),
@@ -206,26 +209,26 @@ fn ordinary(pairs: &Pairs) -> Vec<(&str, &[u8])> {
 }
 
 /// A draft with these fields, made as an application makes one.
-fn draft<'a>(fields: &'a Value, uid: &'a [u8], pairs: &'a Pairs) -> Draft<'a> {
+fn draft<'a>(fields: &'a Value, uid: &'a [u8], pairs: &'a Pairs) -> TokenBuilder<'a> {
     let stamp = number(&fields["stamp"]);
     let reserved = |key: &str| pairs.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_slice());
     let decimal = |key: &str| reserved(key).map(|value| std::str::from_utf8(value).unwrap().parse::<u64>().unwrap());
     let mut draft = match fields["kind"].as_str().unwrap() {
-        "Time" => Draft::time(uid, UnixTime::from_secs(stamp)),
-        "Sequence" => Draft::sequence(uid, stamp),
-        "TimeReply" => Draft::time_reply(uid, UnixTime::from_secs(stamp)),
+        "Time" => TokenBuilder::time(uid, UnixTime::from_secs(stamp)),
+        "Sequence" => TokenBuilder::sequence(uid, stamp),
+        "TimeReply" => TokenBuilder::time_reply(uid, UnixTime::from_secs(stamp)),
         "Answer" => {
             // The question is rebuilt around the proof that the answer carries.
             let question = format!("cs1q_.{stamp}.{}", to_hex(reserved("c").unwrap()));
-            challenge::answer(question.as_bytes(), uid).unwrap()
+            challenge::respond(question.as_bytes(), uid).unwrap()
         }
         other => panic!("no draft for {other}"),
     };
     if let Some(slot) = decimal("k") {
-        draft = draft.slot(slot as u8);
+        draft = draft.key_slot(slot as u8);
     }
     if let Some(generation) = decimal("g") {
-        draft = draft.generation(generation as u32);
+        draft = draft.key_generation(generation as u32);
     }
     if let Some(nonce) = reserved("n") {
         draft = draft.nonce(nonce);
@@ -242,8 +245,8 @@ fn draft<'a>(fields: &'a Value, uid: &'a [u8], pairs: &'a Pairs) -> Draft<'a> {
     }
 }
 
-fn mint(draft: &Draft<'_>, form: &str, profile: &Profile<'_>, key: &MacKey) -> Result<Vec<u8>, Error> {
-    let mut out = [0; MAX_TEXT];
+fn mint(draft: &TokenBuilder<'_>, form: &str, profile: &Profile<'_>, key: &MacKey) -> Result<Vec<u8>, Error> {
+    let mut out = [0; MAX_TEXT_LEN];
     match form {
         "text" => draft.mint_text(profile, key, &mut out).map(|text| text.as_bytes().to_vec()),
         _ => draft.mint_binary(profile, key, &mut out).map(<[u8]>::to_vec),
@@ -254,18 +257,18 @@ fn mint(draft: &Draft<'_>, form: &str, profile: &Profile<'_>, key: &MacKey) -> R
 fn check_mint(case: &Value) -> bool {
     let (recipe, spec) = (&case["mint"], &case["verifier"]);
     let pairs = pairs(&recipe["fields"]["params"]);
-    let (uid, bind) = (hex(&recipe["fields"]["uid"]), hex(&spec["bind"]));
+    let (uid, binding) = (hex(&recipe["fields"]["uid"]), hex(&spec["bind"]));
     let ordinary = ordinary(&pairs);
-    let mut draft = draft(&recipe["fields"], &uid, &pairs).params(&ordinary).bind(&bind);
+    let mut draft = draft(&recipe["fields"], &uid, &pairs).params(&ordinary).binding(&binding);
     if recipe["detached"] == true {
         draft = draft.detached();
     }
     if recipe["short"] == true {
-        draft = draft.short();
+        draft = draft.short_stamp();
     }
     let secret = hex(&spec["keys"][recipe["slot"].to_string()]);
     let key = match spec["realm"].as_str() {
-        Some(realm) => MasterKey::new(&secret).unwrap().derive(realm, &uid, number(&recipe["generation"]) as u32),
+        Some(realm) => MasterKey::new(&secret).unwrap().derive_key(realm, &uid, number(&recipe["generation"]) as u32),
         None => MacKey::new(&secret),
     };
     let (profile, form) = (profile(spec, &Value::Null).unwrap(), case["form"].as_str().unwrap());
@@ -275,7 +278,7 @@ fn check_mint(case: &Value) -> bool {
         return false;
     }
     assert_eq!(minted.as_deref(), Ok(input(case).as_slice()), "{case}");
-    let mut m = [0; MAX_MAC_INPUT];
+    let mut m = [0; MAX_MAC_INPUT_LEN];
     assert_eq!(draft.mac_input(&profile, &mut m).map(to_hex).unwrap(), recipe["m"].as_str().unwrap(), "{case}");
     true
 }
@@ -314,7 +317,7 @@ fn transcoding() {
     let (mut checked, mut verified) = (0, 0);
     for case in cases("transcode") {
         let (input, now) = (input(&case), case["now"].as_u64().map(UnixTime::from_secs));
-        let mut out = [0; MAX_TEXT];
+        let mut out = [0; MAX_TEXT_LEN];
         let from_text = case["form"] == "text";
         let outcome = if from_text {
             transcode::text_to_binary(&input, &mut out).map(to_hex)
@@ -324,7 +327,7 @@ fn transcoding() {
         match case["expect"]["ok"].as_str() {
             Some(expected) => assert_eq!(outcome.as_deref(), Ok(expected), "{case}"),
             None => {
-                assert!(matches!(outcome, Err(Error::Malformed | Error::NoBinaryForm | Error::ClockNeeded)), "{case}");
+                assert!(matches!(outcome, Err(Error::Malformed | Error::NoBinaryForm | Error::MissingClock)), "{case}");
             }
         }
         checked += 1;
@@ -340,8 +343,8 @@ fn transcoding() {
     println!("transcode: {checked} checked, {verified} of the outputs verified");
 }
 
-fn key_type(case: &Value) -> key_text::KeyType {
-    if case["type"] == "master" { key_text::KeyType::Master } else { key_text::KeyType::Device }
+fn key_role(case: &Value) -> KeyRole {
+    if case["type"] == "master" { KeyRole::Master } else { KeyRole::Device }
 }
 
 fn check_key_case(case: &Value) -> Result<Value, Error> {
@@ -349,20 +352,20 @@ fn check_key_case(case: &Value) -> Result<Value, Error> {
         "derive" => {
             let master = MasterKey::new(&hex(&case["master"]))?;
             let generation = u32::try_from(number(&case["generation"])).map_err(|_| Error::Malformed)?;
-            let key = master.derive_bytes(case["realm"].as_str().unwrap(), &hex(&case["uid"]), generation)?;
-            Ok(json!(to_hex(key.expose())))
+            let key = master.derive_key_bytes(case["realm"].as_str().unwrap(), &hex(&case["uid"]), generation)?;
+            Ok(json!(to_hex(key.expose_secret())))
         }
         "key_check" => MacKey::new(&hex(&case["key"])).map(|_| case["expect"]["ok"].clone()),
         "key_text_write" => {
             // A slot above 255 is not a slot of this API at all.
-            let slot = u8::try_from(number(&case["slot"])).map_err(|_| Error::KeyTextForm)?;
-            let secret = SecretBytes::new(&hex(&case["key"]))?;
-            let text = key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_type(case), slot, &secret)?;
+            let slot = u8::try_from(number(&case["slot"])).map_err(|_| Error::KeyTextSyntax)?;
+            let secret = KeyBytes::new(&hex(&case["key"]))?;
+            let text = KeyText { role: key_role(case), slot, key: secret }.encode_heapless::<{ KeyText::MAX_LEN }>()?;
             Ok(json!(text.as_str()))
         }
         "key_text_parse" => {
-            let (slot, secret) = key_text::parse(key_type(case), &input(case))?;
-            Ok(json!({"slot": slot, "key": to_hex(secret.expose())}))
+            let text = KeyText::parse(key_role(case), &input(case))?;
+            Ok(json!({"slot": text.slot, "key": to_hex(text.key.expose_secret())}))
         }
         other => panic!("unknown operation {other}"),
     }
@@ -390,7 +393,7 @@ fn keys_and_key_text() {
 fn check_mac_input(case: &Value) {
     let fields = &case["fields"];
     let pairs = pairs(&fields["params"]);
-    let (uid, bind) = (hex(&fields["uid"]), hex(&fields["bind"]));
+    let (uid, binding) = (hex(&fields["uid"]), hex(&fields["bind"]));
     let kind = match fields["kind"].as_str().unwrap() {
         "Time" => 0u8,
         "Answer" => 1,
@@ -401,19 +404,23 @@ fn check_mac_input(case: &Value) {
     let profile = profile(fields, &Value::Null).unwrap();
     let key = MacKey::new(&hex(&case["key"])).unwrap();
     let (m, sign) = (case["expect"]["m"].as_str().unwrap(), case["expect"]["sign"].as_str().unwrap());
-    let carrier = Carrier { uid: Some(&uid), bind: &bind };
-    let (mut scratch, mut out) = ([0; MAX_FIELDS], [0; MAX_MAC_INPUT]);
+    let channel = Channel { uid: Some(&uid), binding: &binding };
+    let (mut scratch, mut out) = ([0; MAX_SCRATCH_LEN], [0; MAX_MAC_INPUT_LEN]);
     let binary;
     if kind >= 3 && (!pairs.is_empty() || (kind == 4 && profile.sign_len() != SignLen::N8)) {
         let params: String = pairs.iter().map(|(key, _)| format!(".{key}_")).collect();
         let prefix = if kind == 3 { "cs1r" } else { "cs1q" };
         let text = format!("{prefix}_.{}{params}.{sign}", fields["stamp"]);
-        assert_eq!(Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap_err(), Error::Malformed, "{case}");
+        assert_eq!(
+            UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap_err(),
+            TokenError::Invalid,
+            "{case}"
+        );
         return;
     }
     let token = if kind == 4 {
         let text = format!("cs1q_.{}.{sign}", fields["stamp"]);
-        Unverified::parse_text(text.as_bytes(), &mut scratch).unwrap()
+        UnverifiedToken::parse_text(text.as_bytes(), &mut scratch).unwrap()
     } else {
         let mut bytes = vec![0xA2 | kind << 3 | if pairs.is_empty() { 0 } else { 4 }];
         bytes.extend(&number(&fields["stamp"]).to_be_bytes()[3..]);
@@ -428,10 +435,10 @@ fn check_mac_input(case: &Value) {
         }
         bytes.extend(unhex(sign));
         binary = bytes;
-        Unverified::parse_binary(&binary, None).unwrap_or_else(|error| panic!("{error}: {case}"))
+        UnverifiedToken::parse_binary(&binary, None).unwrap_or_else(|error| panic!("{error}: {case}"))
     };
-    assert_eq!(token.mac_input(&profile, carrier, &mut out).map(to_hex).as_deref(), Ok(m), "{case}");
-    assert_eq!(to_hex(token.authenticate(&profile, &key, carrier).unwrap().sign()), sign, "{case}");
+    assert_eq!(token.mac_input(&profile, channel, &mut out).map(to_hex).as_deref(), Ok(m), "{case}");
+    assert_eq!(to_hex(token.authenticate(&profile, &key, channel).unwrap().sign()), sign, "{case}");
 }
 
 /// True if the setters of a draft can say these params: a number has one spelling, and only an Answer carries `c`.
@@ -457,7 +464,7 @@ fn check_mint_op(case: &Value) -> Result<Vec<u8>, Error> {
     }
     let key = MacKey::new(&hex(&case["key"]))?;
     let profile = profile(fields, &case["max_m"])?;
-    let (uid, bind, pairs) = (hex(&fields["uid"]), hex(&fields["bind"]), pairs(&fields["params"]));
+    let (uid, binding, pairs) = (hex(&fields["uid"]), hex(&fields["bind"]), pairs(&fields["params"]));
     let ordinary = ordinary(&pairs);
     let form = case["form"].as_str().unwrap();
     if fields["kind"] == "Challenge" {
@@ -465,27 +472,27 @@ fn check_mint_op(case: &Value) -> Result<Vec<u8>, Error> {
         let sent = case["detached"] == true && form == "text" && pairs.is_empty() && profile.sign_len() == SignLen::N8;
         let mut out = [0; challenge::CHALLENGE_LEN];
         let stamp = UnixTime::from_secs(number(&fields["stamp"]));
-        let text = challenge::make(&profile, &key, &uid, stamp, &mut out)?;
+        let text = challenge::issue(&profile, &key, &uid, stamp, &mut out)?;
         return if sent { Ok(text.as_bytes().to_vec()) } else { Err(Error::NoBinaryForm) };
     }
     if fields["kind"] == "TimeReply" && case["detached"] == false {
         // The API has no way to attach one.
         return Err(Error::NoBinaryForm);
     }
-    let mut draft = draft(fields, &uid, &pairs).params(&ordinary).bind(&bind);
+    let mut draft = draft(fields, &uid, &pairs).params(&ordinary).binding(&binding);
     if case["detached"] == true {
         draft = draft.detached();
     }
     if case["short"] == true {
-        draft = draft.short();
+        draft = draft.short_stamp();
     }
     mint(&draft, form, &profile, &key)
 }
 
 fn check_answer_make(case: &Value) -> Result<Vec<u8>, Error> {
-    let (uid, bind, pairs) = (hex(&case["uid"]), hex(&case["bind"]), pairs(&case["params"]));
+    let (uid, binding, pairs) = (hex(&case["uid"]), hex(&case["bind"]), pairs(&case["params"]));
     let ordinary = ordinary(&pairs);
-    let mut draft = challenge::answer(&input(case), &uid)?.params(&ordinary).bind(&bind);
+    let mut draft = challenge::respond(&input(case), &uid)?.params(&ordinary).binding(&binding);
     if case["detached"] == true {
         draft = draft.detached();
     }
@@ -498,7 +505,7 @@ fn check_challenge_make(case: &Value) -> Result<Vec<u8>, Error> {
     let profile = Profile::new(case["purpose"].as_str().unwrap()).unwrap();
     let mut out = [0; challenge::CHALLENGE_LEN];
     let text =
-        challenge::make(&profile, &key, &hex(&case["uid"]), UnixTime::from_secs(number(&case["stamp"])), &mut out);
+        challenge::issue(&profile, &key, &hex(&case["uid"]), UnixTime::from_secs(number(&case["stamp"])), &mut out);
     text.map(|text| text.as_bytes().to_vec())
 }
 
@@ -522,8 +529,8 @@ fn check_held_clock(case: &Value) -> bool {
     let spec = &case["verifier"];
     let hold = number(&spec["hold"]);
     let mut clock = match case["kept_clock"].as_u64() {
-        Some(kept) => HeldClock::with_highest(hold, UnixTime::from_secs(kept)),
-        None => HeldClock::new(hold),
+        Some(kept) => MonotonicClock::resume_from(hold, UnixTime::from_secs(kept)),
+        None => MonotonicClock::new(hold),
     };
     for (step, expected) in case["steps"].as_array().unwrap().iter().zip(expected) {
         let outcome = verify(spec, step["form"].as_str().unwrap(), &input(step), clock.read(now(step)));

@@ -17,12 +17,14 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use countersign::key::MacKey;
 use countersign::token::{
-    Carrier, Draft, MAX_FIELDS, MAX_TEXT, NotBefore, Profile, Revocations, VerifiedToken, Verifier,
+    Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, TokenError, Verifier,
+    limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
 };
-use countersign::web::{Authenticate, BearerLayer, TokenAuthenticator};
-use countersign::{HeldClock, Refusal, UnixTime, Window};
+use countersign::web::{AuthError, AuthErrorKind, Authenticate, BearerLayer, TokenAuthenticator};
+use countersign::{ClockError, MonotonicClock, TimeWindow, UnixTime};
 use http_body_util::BodyExt;
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt, service_fn};
 
 const NOW: u64 = 1_767_225_600;
-const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
+const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
 const CHALLENGE: &str = "Bearer realm=\"api\"";
 const NOT_VALID: &str = r#"Bearer error="invalid_token", error_description="The token is not valid""#;
 const EXPIRED: &str = r#"Bearer error="invalid_token", error_description="The token has expired""#;
@@ -41,25 +43,28 @@ fn key() -> MacKey {
 }
 
 fn mint(uid: &[u8], stamp: u64, purpose: &str) -> String {
-    let draft = Draft::time(uid, UnixTime::from_secs(stamp));
-    draft.mint_text_heapless::<MAX_TEXT>(&Profile::new(purpose).unwrap(), &key()).unwrap().as_str().to_owned()
+    let draft = TokenBuilder::time(uid, UnixTime::from_secs(stamp));
+    draft.mint_text_heapless::<MAX_TEXT_LEN>(&Profile::new(purpose).unwrap(), &key()).unwrap().as_str().to_owned()
 }
 
 /// Everything of `mallory` is revoked.
 struct NoMallory;
 
 impl Revocations for NoMallory {
-    fn not_before(&self, uid: &[u8]) -> NotBefore {
-        NotBefore { uid: if uid == b"mallory" { u64::MAX } else { 0 }, ..NotBefore::default() }
+    fn min_issued_at(&self, uid: &[u8]) -> MinIssuedAt {
+        MinIssuedAt { uid: if uid == b"mallory" { u64::MAX } else { 0 }, ..MinIssuedAt::default() }
     }
 }
 
 /// Judges as if it were always `now`.
-fn judge_at(now: u64) -> impl Authenticate<Identity = VerifiedToken> + Send + Sync + 'static {
+fn judge_at(now: u64) -> impl Authenticate<Identity = OwnedToken> + Send + Sync + 'static {
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW).with_revocations(NoMallory);
     move |bearer: &[u8], _: &Parts| {
-        let clock = UnixTime::from_secs(now).into();
-        verifier.verify_text(bearer, Carrier::NONE, clock, &mut [0; MAX_FIELDS]).map(VerifiedToken::from)
+        let now = UnixTime::from_secs(now);
+        verifier
+            .verify_text(bearer, Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN])
+            .map(OwnedToken::from)
+            .map_err(AuthError::from)
     }
 }
 
@@ -72,8 +77,8 @@ fn app(authenticator: impl Authenticate + Send + Sync + 'static) -> (Router, Arc
         core::future::ready(request)
     };
     let router = Router::new()
-        .route("/me", get(async |token: VerifiedToken| token.get().uid().to_vec()))
-        .route("/extension", get(async |Extension(token): Extension<VerifiedToken>| token.get().uid().to_vec()))
+        .route("/me", get(async |token: OwnedToken| token.as_verified().uid().to_vec()))
+        .route("/extension", get(async |Extension(token): Extension<OwnedToken>| token.as_verified().uid().to_vec()))
         .route("/sensitive", get(async |headers: HeaderMap| headers["authorization"].is_sensitive().to_string()))
         .route("/echo", post(async |body: String| body))
         .layer(axum::middleware::map_request(count))
@@ -111,7 +116,12 @@ fn is_of_connection(name: &str) -> bool {
     matches!(name, "date" | "content-length" | "connection")
 }
 
-async fn ask_in_process(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<Refusal>) {
+/// What the filter says to the operator.
+fn cause(error: &AuthError) -> Option<TokenError> {
+    error.source()?.downcast_ref().copied()
+}
+
+async fn ask_in_process(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<TokenError>) {
     let mut request = Request::get(target);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -121,7 +131,7 @@ async fn ask_in_process(app: &Router, target: &str, headers: &[(&str, &str)]) ->
     let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
     let headers = headers.filter(|(name, _)| !is_of_connection(name)).collect();
-    (Answer { status: parts.status.as_u16(), headers, body }, parts.extensions.get().copied())
+    (Answer { status: parts.status.as_u16(), headers, body }, parts.extensions.get().and_then(cause))
 }
 
 /// Serves on a port of its own and speaks HTTP/1.1 by hand.
@@ -147,7 +157,7 @@ async fn ask_over_tcp(app: &Router, target: &str, headers: &[(&str, &str)]) -> A
 }
 
 /// Asks both ways and insists on the same answer.
-async fn ask(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<Refusal>) {
+async fn ask(app: &Router, target: &str, headers: &[(&str, &str)]) -> (Answer, Option<TokenError>) {
     let (answer, refusal) = ask_in_process(app, target, headers).await;
     assert_eq!(ask_over_tcp(app, target, headers).await, answer);
     (answer, refusal)
@@ -184,7 +194,7 @@ async fn the_body_of_an_admitted_request_is_left_alone() {
 #[tokio::test]
 async fn the_ready_made_authenticator_judges_by_the_system_clock() {
     let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW);
-    let (app, _) = app(TokenAuthenticator::new(verifier, HeldClock::new(60)));
+    let (app, _) = app(TokenAuthenticator::new(verifier, MonotonicClock::new(60)));
     let now = UnixTime::now().as_secs();
     for (stamp, status) in [(now, 200), (now - 10_000, 401), (now + 10_000, 401)] {
         let token = bearer(&mint(b"alice", stamp, "shop/api"));
@@ -233,17 +243,17 @@ async fn whatever_else_is_wrong_the_peer_sees_a_forged_token() {
     assert_eq!(expected.problem_type(), "urn:countersign:problem:token-not-valid");
 
     for (what, value, reason) in [
-        ("someone else's name", good.replace("alice", "bob"), Refusal::Invalid),
-        ("upper case", format!("{said}.{}", sign.to_uppercase()), Refusal::Invalid),
-        ("another purpose", mint(b"alice", NOW, "shop/admin"), Refusal::Invalid),
-        ("from the future", mint(b"alice", NOW + 61, "shop/api"), Refusal::TooNew { by: 1 }),
-        ("revoked", mint(b"mallory", NOW, "shop/api"), Refusal::Revoked),
-        ("clock not set", mint(b"alice", 1_000_000_000, "shop/api"), Refusal::ClockUnset),
-        ("empty", String::new(), Refusal::Invalid),
-        ("two tokens", format!("{good} {good}"), Refusal::Invalid),
-        ("a list", format!("{good},{good}"), Refusal::Invalid),
-        ("quoted", format!("\"{good}\""), Refusal::Invalid),
-        ("very long", "a".repeat(4000), Refusal::Invalid),
+        ("someone else's name", good.replace("alice", "bob"), TokenError::Invalid),
+        ("upper case", format!("{said}.{}", sign.to_uppercase()), TokenError::Invalid),
+        ("another purpose", mint(b"alice", NOW, "shop/admin"), TokenError::Invalid),
+        ("from the future", mint(b"alice", NOW + 61, "shop/api"), TokenError::FromFuture { by: 1 }),
+        ("revoked", mint(b"mallory", NOW, "shop/api"), TokenError::Revoked),
+        ("clock not set", mint(b"alice", 1_000_000_000, "shop/api"), TokenError::HolderClockUnset),
+        ("empty", String::new(), TokenError::Invalid),
+        ("two tokens", format!("{good} {good}"), TokenError::Invalid),
+        ("a list", format!("{good},{good}"), TokenError::Invalid),
+        ("quoted", format!("\"{good}\""), TokenError::Invalid),
+        ("very long", "a".repeat(4000), TokenError::Invalid),
     ] {
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", &bearer(&value))]).await;
         assert_eq!(answer, expected, "{what}");
@@ -251,14 +261,14 @@ async fn whatever_else_is_wrong_the_peer_sees_a_forged_token() {
     }
     let good = bearer(&good);
     let twice = [("Authorization", good.as_str()), ("Authorization", &good)];
-    assert_eq!(ask(&app, "/me", &twice).await, (expected, Some(Refusal::Invalid)));
+    assert_eq!(ask(&app, "/me", &twice).await, (expected, Some(TokenError::Invalid)));
     assert_eq!(ran.load(Ordering::Relaxed), 0);
 }
 
 /// RFC 6750 says which characters a token has. An authenticator that takes everything never sees any other.
 #[tokio::test]
 async fn what_is_not_spelled_like_a_token_never_reaches_the_authenticator() {
-    let (app, ran) = app(|_: &[u8], _: &Parts| Ok::<_, Refusal>("anyone"));
+    let (app, ran) = app(|_: &[u8], _: &Parts| Ok::<_, AuthError>("anyone"));
     let status = async |value: &[u8]| {
         let request = Request::get("/echo").header("authorization", value).body(Body::empty()).unwrap();
         app.clone().oneshot(request).await.unwrap().status()
@@ -297,17 +307,17 @@ async fn an_expired_token_has_a_problem_type_of_its_own() {
     assert_eq!((just.status, just.header("www-authenticate")), (401, Some(EXPIRED)));
     assert_eq!(just.header("content-type"), Some("application/problem+json"));
     assert_eq!(just.problem_type(), "urn:countersign:problem:token-expired");
-    assert_eq!(refusal, Some(Refusal::TooOld { by: 1 }));
+    assert_eq!(refusal, Some(TokenError::Expired { by: 1 }));
     // By how much is not said.
-    assert_eq!(ask(NOW - 100_000).await, (just, Some(Refusal::TooOld { by: 99_700 })));
+    assert_eq!(ask(NOW - 100_000).await, (just, Some(TokenError::Expired { by: 99_700 })));
     assert_eq!(ran.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
 async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
     let mut answers = Vec::new();
-    for fault in [Refusal::NoClock, Refusal::ClockRollback, Refusal::ScratchTooSmall { needed: 688 }] {
-        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<VerifiedToken, _>(fault));
+    for fault in [ClockError::NotSet, ClockError::SteppedBack].map(TokenError::Clock) {
+        let (app, ran) = app(move |_: &[u8], _: &Parts| Err::<OwnedToken, AuthError>(fault.into()));
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", "Bearer any")]).await;
         assert_eq!((answer.status, refusal), (503, Some(fault)));
         assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
@@ -331,9 +341,9 @@ async fn a_verifier_that_cannot_judge_says_so_and_not_that_the_token_is_bad() {
 
 #[tokio::test]
 async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
-    let me = || Router::new().route("/me", get(async |token: VerifiedToken| token.get().uid().to_vec()));
+    let me = || Router::new().route("/me", get(async |token: OwnedToken| token.as_verified().uid().to_vec()));
     let token = bearer(&mint(b"alice", NOW, "shop/api"));
-    let other_identity = me().layer(BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("not a verified token")));
+    let other_identity = me().layer(BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, AuthError>("not a verified token")));
     for app in [me(), other_identity] {
         let (answer, refusal) = ask(&app, "/me", &[("Authorization", &token)]).await;
         assert_eq!((answer.status, answer.body.as_str(), refusal), (500, "", None));
@@ -345,8 +355,9 @@ async fn a_handler_that_is_not_behind_the_filter_fails_closed() {
 
 #[tokio::test]
 async fn any_tower_service_can_stand_behind_the_filter() {
-    let open_sesame =
-        |bearer: &[u8], _: &Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Revoked) };
+    let open_sesame = |bearer: &[u8], _: &Parts| {
+        if bearer == b"sesame" { Ok("Ali Baba") } else { Err(AuthError::from(TokenError::Revoked)) }
+    };
     let service = BearerLayer::new(open_sesame).layer(service_fn(async |request: Request<()>| {
         let name = request.extensions().get::<&str>().unwrap().to_string();
         Ok::<_, Infallible>(Response::new(name))
@@ -358,14 +369,15 @@ async fn any_tower_service_can_stand_behind_the_filter() {
     let admitted = ask("Bearer sesame").await;
     assert_eq!((admitted.status(), admitted.body().as_str()), (StatusCode::OK, "Ali Baba"));
     let refused = ask("Bearer please").await;
-    assert_eq!((refused.status(), refused.extensions().get()), (StatusCode::UNAUTHORIZED, Some(&Refusal::Revoked)));
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.extensions().get().and_then(cause), Some(TokenError::Revoked));
     assert!(refused.body().contains("token-not-valid"));
 }
 
 /// An identity that somebody put there before the filter is not the filter's.
 #[tokio::test]
 async fn a_planted_identity_does_not_survive_the_filter() {
-    let service = BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, Refusal>("genuine")).layer(service_fn(
+    let service = BearerLayer::new(|_: &[u8], _: &Parts| Ok::<_, AuthError>("genuine")).layer(service_fn(
         async |request: Request<()>| {
             Ok::<_, Infallible>(Response::new(request.extensions().get::<&str>().unwrap().to_string()))
         },
@@ -380,11 +392,12 @@ async fn a_planted_identity_does_not_survive_the_filter() {
 fn a_sequence_token_is_not_admitted_without_a_window() {
     let key = MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
     let profile = Profile::new("shop/api").unwrap();
-    let text = Draft::sequence(b"dev-7", 1).mint_text_heapless::<64>(&profile, &key).unwrap();
-    let verifier = Verifier::new(profile, key, Window { max_age: 300, skew_future: 60 }).accepting_sequence();
-    let authenticator = TokenAuthenticator::new(verifier, HeldClock::new(60));
+    let text = TokenBuilder::sequence(b"dev-7", 1).mint_text_heapless::<64>(&profile, &key).unwrap();
+    let verifier = Verifier::new(profile, key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_sequence_tokens();
+    let authenticator = TokenAuthenticator::new(verifier, MonotonicClock::new(60));
     let (request, ()) = Request::get("/").body(()).unwrap().into_parts();
-    assert_eq!(authenticator.authenticate(text.as_bytes(), &request).map(drop), Err(Refusal::Invalid));
+    let error = authenticator.authenticate(text.as_bytes(), &request).unwrap_err();
+    assert_eq!((error.kind(), cause(&error)), (AuthErrorKind::Invalid, Some(TokenError::Invalid)));
 }
 
 #[test]
@@ -394,10 +407,10 @@ fn the_operator_keeps_a_hand_on_the_clock() {
         MacKey::new(b"an obvious test key of 32 bytes!").unwrap(),
         WINDOW,
     );
-    let ahead = HeldClock::with_highest(60, UnixTime::MAX);
+    let ahead = MonotonicClock::resume_from(60, UnixTime::MAX);
     let authenticator = Arc::new(TokenAuthenticator::new(verifier, ahead));
     let _filter = BearerLayer::new(Arc::clone(&authenticator));
-    assert_eq!(authenticator.highest_clock(), Some(UnixTime::MAX));
+    assert_eq!(authenticator.clock_high_water_mark(), Some(UnixTime::MAX));
     authenticator.reset_clock();
-    assert_eq!(authenticator.highest_clock(), None);
+    assert_eq!(authenticator.clock_high_water_mark(), None);
 }

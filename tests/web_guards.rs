@@ -18,12 +18,12 @@ use axum::body::Body;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response as Answer};
 use axum::routing::{any, get, post};
+use countersign::UnixTime;
 use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, SessionError, Sessions};
 use countersign::web::{
-    AtLevel, BearerLayer, CsrfGuard, FilterMissing, IdentityMissing, Issued, OpenSession, Recent, Required,
+    AtLevel, AuthError, BearerLayer, CsrfGuard, FilterMissing, IdentityMissing, Issued, OpenSession, Recent, Required,
     SessionLayer, SessionSlot, SignedIn, StepUp, local_path,
 };
-use countersign::{Refusal, UnixTime};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE, VARY, WWW_AUTHENTICATE,
 };
@@ -461,9 +461,9 @@ impl Issued for Alice {
     }
 }
 
-fn bearer() -> BearerLayer<impl Fn(&[u8], &http::request::Parts) -> Result<Alice, Refusal> + Send + Sync + 'static> {
+fn bearer() -> BearerLayer<impl Fn(&[u8], &http::request::Parts) -> Result<Alice, AuthError> + Send + Sync + 'static> {
     BearerLayer::new(
-        |token: &[u8], _: &http::request::Parts| if token == b"alice" { Ok(Alice) } else { Err(Refusal::Invalid) },
+        |token: &[u8], _: &http::request::Parts| if token == b"alice" { Ok(Alice) } else { Err(AuthError::invalid()) },
     )
 }
 

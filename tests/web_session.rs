@@ -16,20 +16,21 @@ mod web_kit;
 use axum::body::Body;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use countersign::jwt::{Claims, Hs256Key, KeyRing, Policy, Validity, VerifiedClaims};
+use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, OwnedJwt, Policy, ValidityPeriod};
 use countersign::key::MacKey;
 use countersign::session::{
     Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper,
     SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
 };
-use countersign::token::{Draft, Profile, VerifiedToken, Verifier};
+use countersign::token::{OwnedToken, Profile, TokenBuilder, TokenError, Verifier};
 use countersign::web::{
-    BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession, SameSite,
-    SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    AuthError, BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
+    SameSite, SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
 };
-use countersign::{HeldClock, Refusal, UnixTime, Window};
+use countersign::{MonotonicClock, TimeWindow, UnixTime};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -644,7 +645,7 @@ async fn mistakes_are_told_to_the_log() {
     );
     let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
-    let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<VerifiedToken>(60));
+    let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<OwnedToken>(60));
     let (response, _) = own(&unnamed, Method::GET, "/", "").await;
     assert_eq!(
         (response.status(), response.extensions().get()),
@@ -690,7 +691,7 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
 
     let (key, profile) = (MacKey::new(KEY).unwrap(), Profile::new("shop/api").unwrap());
     let token = |user: &str, stamp, epoch: Option<u64>| {
-        let draft = Draft::time(user.as_bytes(), stamp);
+        let draft = TokenBuilder::time(user.as_bytes(), stamp);
         let draft = epoch.map_or(draft, |epoch| draft.epoch(epoch));
         draft.mint_text_heapless::<128>(&profile, &key).unwrap().to_string()
     };
@@ -701,25 +702,28 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let claims = |user: &str, more: &str| format!(r#"{{"sub":"{user}","exp":1800000600{more}}}"#);
 
     let verifier_key = MacKey::new(KEY).unwrap();
-    let verifier = Verifier::new(profile, verifier_key, Window { max_age: 300, skew_future: SKEW });
-    let tokens = TokenAuthenticator::new(verifier, HeldClock::new(60)).with_clock(by_clock.clone());
-    let mut ring = KeyRing::<1>::new();
-    ring.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
-    let jwts = JwtAuthenticator::new(ring, Policy::new(30), HeldClock::new(60)).with_clock(by_clock);
+    let verifier = Verifier::new(profile, verifier_key, TimeWindow { max_age: 300, max_future_skew: SKEW });
+    let tokens = TokenAuthenticator::new(verifier, MonotonicClock::new(60)).with_clock(by_clock.clone());
+    let mut ring = KeySet::<1>::new();
+    ring.insert("a", Hs256Key::new(KEY).unwrap(), ValidityPeriod::ALWAYS).unwrap();
+    let jwts = JwtAuthenticator::new(ring, Policy::new(30), MonotonicClock::new(60)).with_clock(by_clock);
     // The layer that is added last runs first.
     let by_token = Router::new().route("/token", get(|| async { "in" }));
-    let by_token = by_token.route_layer(filter.revoking::<VerifiedToken>(SKEW)).route_layer(BearerLayer::new(tokens));
+    let by_token = by_token.route_layer(filter.revoking::<OwnedToken>(SKEW)).route_layer(BearerLayer::new(tokens));
     let by_jwt = Router::new().route("/jwt", get(|| async { "in" }));
-    let by_jwt = by_jwt.route_layer(filter.revoking::<VerifiedClaims>(SKEW)).route_layer(BearerLayer::new(jwts));
+    let by_jwt = by_jwt.route_layer(filter.revoking::<OwnedJwt>(SKEW)).route_layer(BearerLayer::new(jwts));
     let app = by_token.merge(by_jwt).route("/read", get(read)).route("/in", post(sign_in)).layer(filter.clone());
     let by_bearer = async |bearer: &str| {
         let path = if bearer.starts_with("cs1") { "/token" } else { "/jwt" };
         let (response, _) = send(&app, Method::GET, path, &[("authorization", &format!("Bearer {bearer}"))]).await;
-        (response.status(), response.extensions().get::<Refusal>().copied())
+        (
+            response.status(),
+            response.extensions().get().and_then(|error: &AuthError| error.source()?.downcast_ref().copied()),
+        )
     };
     let is_in = async |bearer: &str| match by_bearer(bearer).await {
         (StatusCode::OK, None) => true,
-        (StatusCode::UNAUTHORIZED, Some(Refusal::Revoked)) => false,
+        (StatusCode::UNAUTHORIZED, Some(TokenError::Revoked)) => false,
         other => panic!("{bearer}: {other:?}"),
     };
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
@@ -739,7 +743,7 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     }
     // A JWT that names nobody is nobody's who could be signed out.
     let nameless = jwt(r#"{"exp":1800000600}"#.to_owned());
-    assert_eq!(by_bearer(&nameless).await, (StatusCode::UNAUTHORIZED, Some(Refusal::Invalid)));
+    assert_eq!(by_bearer(&nameless).await, (StatusCode::UNAUTHORIZED, Some(TokenError::Invalid)));
 
     let attempt_before = filter.sessions().attempt("alice").await.unwrap();
     filter.sessions().end_all("alice", None, now).await.unwrap();
@@ -794,7 +798,7 @@ async fn a_clock_that_was_ahead_does_not_lock_a_user_out() {
 /// A JWT of this payload, as another library may write it.
 fn jwt_of(json: &str, key: &Hs256Key) -> String {
     let payload: serde_json::Value = serde_json::from_str(json).unwrap();
-    Claims::new().sign_with(&payload, key, &mut [0; 512]).unwrap().to_owned()
+    JwtBuilder::new().sign_with_claims(&payload, key, &mut [0; 512]).unwrap().to_owned()
 }
 
 #[test]

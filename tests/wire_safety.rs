@@ -1,4 +1,4 @@
-//! Token text and key text travel unescaped through every carrier that they may meet, and a leak scanner finds them.
+//! Token text and key text travel unescaped through every channel that they may meet, and a leak scanner finds them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,8 +11,11 @@
 
 use axum::http::{HeaderValue, Uri};
 use countersign::UnixTime;
-use countersign::key::{MacKey, SecretBytes, text as key_text};
-use countersign::token::{Draft, MAX_COUNTER, MAX_TEXT, Profile, SignLen, challenge};
+use countersign::key::{KeyBytes, KeyRole, KeyText, MacKey};
+use countersign::token::{
+    Profile, SignLen, TokenBuilder, challenge,
+    limits::{MAX_COUNTER, MAX_TEXT_LEN},
+};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,7 +26,7 @@ use std::process::Command;
 // ---------------------------------------------------------------------------------------------- what is sent
 
 fn any_field(least: usize) -> impl Strategy<Value = Vec<u8>> {
-    // Bytes that some carrier would have to escape are the likely ones.
+    // Bytes that some channel would have to escape are the likely ones.
     let awkward = select(b" \t\r\n\0,;:=&%+#?/\\\"'`$*!~<>|()[]{}@.-_aZ9\x7F\x80\xFF".as_slice());
     prop_oneof![vec(any::<u8>(), least..=64), vec(awkward.clone(), least..=64), vec(awkward, least..=2)]
 }
@@ -44,25 +47,29 @@ fn any_text() -> impl Strategy<Value = String> {
             // A verifier whose clock is not set says nothing.
             let verifiers = stamp.max(UnixTime::from_secs(1_000_000_001));
             let mut question = [0; challenge::CHALLENGE_LEN];
-            let question = challenge::make(&profile, &key, &uid, verifiers, &mut question).unwrap();
+            let question = challenge::issue(&profile, &key, &uid, verifiers, &mut question).unwrap();
             let draft = match kind {
-                0 => Draft::time(&uid, stamp).params(&params).nonce(&nonce),
-                1 => challenge::answer(question.as_bytes(), &uid).unwrap().params(&params),
-                2 => Draft::sequence(&uid, counter).params(&params).slot(255),
-                3 => Draft::time_reply(&uid, verifiers),
+                0 => TokenBuilder::time(&uid, stamp).params(&params).nonce(&nonce),
+                1 => challenge::respond(question.as_bytes(), &uid).unwrap().params(&params),
+                2 => TokenBuilder::sequence(&uid, counter).params(&params).key_slot(255),
+                3 => TokenBuilder::time_reply(&uid, verifiers),
                 _ => return question.to_owned(),
             };
             let draft = if detached { draft.detached() } else { draft };
-            draft.mint_text_heapless::<MAX_TEXT>(&profile, &key).unwrap().as_str().to_owned()
+            draft.mint_text_heapless::<MAX_TEXT_LEN>(&profile, &key).unwrap().as_str().to_owned()
         },
     )
 }
 
 fn any_key_text() -> impl Strategy<Value = String> {
     (any::<[u8; 32]>(), any::<u8>(), any::<bool>()).prop_map(|(bytes, slot, is_master)| {
-        let key_type = if is_master { key_text::KeyType::Master } else { key_text::KeyType::Device };
-        let secret = SecretBytes::new(&bytes).unwrap();
-        key_text::write_heapless::<{ key_text::MAX_KEY_TEXT }>(key_type, slot, &secret).unwrap().as_str().to_owned()
+        let key_type = if is_master { KeyRole::Master } else { KeyRole::Device };
+        let secret = KeyBytes::new(&bytes).unwrap();
+        KeyText { role: key_type, slot, key: secret }
+            .encode_heapless::<{ KeyText::MAX_LEN }>()
+            .unwrap()
+            .as_str()
+            .to_owned()
     })
 }
 
@@ -168,9 +175,9 @@ fn a_scanner_for_leaks_finds_every_key() {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- what a carrier does
+// ---------------------------------------------------------------------------------------------- what a channel does
 
-/// Every carrier at once, as each defines what it takes without an escape.
+/// Every channel at once, as each defines what it takes without an escape.
 fn assert_survives(text: &str) {
     // Ours.
     assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{text}");

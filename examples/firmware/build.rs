@@ -3,7 +3,7 @@
 #[path = "build/vectors.rs"]
 mod vectors;
 
-use countersign::key::text::{KeyType, parse};
+use countersign::key::{KeyRole, KeyText};
 use std::error::Error;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,6 +46,6 @@ fn variable(name: &str, default: &str) -> String {
 /// The bytes of a key text: a mistyped one stops the build, not the device.
 fn key(name: &str, default: &str) -> Result<[u8; 32], Box<dyn Error>> {
     let text = variable(name, default);
-    let (_slot, secret) = parse(KeyType::Device, text.trim().as_bytes()).map_err(|error| format!("{name}: {error}"))?;
-    Ok(*secret.expose())
+    let text = KeyText::parse(KeyRole::Device, text.trim().as_bytes()).map_err(|error| format!("{name}: {error}"))?;
+    Ok(*text.key.expose_secret())
 }

@@ -2,7 +2,7 @@
 
 use crate::accounts::{Accounts, SignIn};
 use crate::gate::{Caller, Gate, WINDOW};
-use crate::hostile::{Journal, note_strangers};
+use crate::hostile::{Journal, note_strangers, told};
 use crate::session;
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
@@ -16,9 +16,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use countersign::session::SessionError;
-use countersign::token::Verified;
-use countersign::web::{Bearer, BearerLayer, CrossSite, SessionLayer, bearer};
-use countersign::{Error, Refusal, UnixTime};
+use countersign::token::{TokenError, VerifiedToken};
+use countersign::web::{AuthError, AuthErrorKind, Bearer, BearerLayer, CrossSite, SessionLayer, bearer};
+use countersign::{Error, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -46,7 +46,7 @@ pub(crate) fn router(
     hostile: &str,
 ) -> Router {
     let gate = Arc::new(gate);
-    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>(WINDOW.skew_future));
+    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>(WINDOW.max_future_skew));
     let by_session = session::routes().route_layer(sessions.clone());
     let app = Arc::new(App { accounts, gate, sessions, notes: Mutex::default() });
     let by_bearer = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
@@ -71,7 +71,7 @@ pub(crate) fn router(
 async fn harden(mut response: Response) -> Response {
     // For the operator alone: the peer was told less.
     let extensions = response.extensions();
-    let reason = extensions.get::<Refusal>().map(ToString::to_string);
+    let reason = extensions.get().map(told);
     let reason = reason.or_else(|| extensions.get::<CrossSite>().map(ToString::to_string));
     if let Some(reason) = reason.or_else(|| extensions.get::<SessionError>().map(ToString::to_string)) {
         eprintln!("refused: {reason}");
@@ -153,22 +153,22 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let outcome = match bearer(&headers) {
         Bearer::Token(jwt) => app.gate.refreshable(jwt),
         Bearer::Missing => return missing(),
-        Bearer::Malformed => Err(Refusal::Invalid),
+        Bearer::Malformed => Err(AuthError::invalid()),
     };
     let (user, signed_in_at, epoch) = match outcome {
         Ok(found) => found,
-        Err(refusal) => return refused(refusal),
+        Err(error) => return refused(error),
     };
     // Who was signed out everywhere gets no new one for an old one.
     match app.sessions.sessions().epoch_of(user.as_bytes()).await {
         Err(error) => return error.into_response(),
-        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), WINDOW.skew_future, UnixTime::now()) => {
-            return refused(Refusal::Revoked);
+        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), WINDOW.max_future_skew, UnixTime::now()) => {
+            return refused(TokenError::Revoked.into());
         }
         Ok(_) => {}
     }
     // The account is asked again: who has lost a role does not keep it in a token.
-    let Some(role) = app.accounts.role(&user) else { return refused(Refusal::Revoked) };
+    let Some(role) = app.accounts.role(&user) else { return refused(TokenError::Revoked.into()) };
     match app.gate.jwt(&user, role, epoch, signed_in_at, UnixTime::now()) {
         Ok(jwt) => Json(json!({"jwt": jwt})).into_response(),
         Err(error) => internal(&error),
@@ -176,16 +176,16 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 }
 
 /// As the filter answers, for the routes that judge for themselves.
-fn refused(refusal: Refusal) -> Response {
-    let mut response = if refusal.is_verifier_fault() {
+fn refused(error: AuthError) -> Response {
+    let mut response = if error.kind() == AuthErrorKind::Unavailable {
         let answer = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
         ([(RETRY_AFTER, "30")], answer).into_response()
     } else {
-        let kind = if refusal.is_expired() { "token-expired" } else { "token-not-valid" };
+        let kind = if error.kind() == AuthErrorKind::Expired { "token-expired" } else { "token-not-valid" };
         let answer = problem(StatusCode::UNAUTHORIZED, kind, "Sign in again");
         ([(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)], answer).into_response()
     };
-    response.extensions_mut().insert(refusal);
+    response.extensions_mut().insert(error);
     response
 }
 
@@ -201,13 +201,13 @@ async fn device_time(State(app): State<Arc<App>>, Path(uid): Path<String>, reque
     let outcome = match bearer(&parts.headers) {
         Bearer::Token(token) => app.gate.time_reply(&uid, token, &parts),
         Bearer::Missing => return missing(),
-        Bearer::Malformed => Err(Refusal::Invalid),
+        Bearer::Malformed => Err(AuthError::invalid()),
     };
     match outcome {
         Ok(Some(reply)) => ([(CONTENT_TYPE, "text/plain")], reply).into_response(),
         // Its clock is good enough.
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
-        Err(refusal) => refused(refusal),
+        Err(error) => refused(error),
     }
 }
 
@@ -222,7 +222,7 @@ async fn device(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
             println!("{:?} has signed in, with firmware {firmware:?}", caller.uid());
             ([(CONTENT_TYPE, "application/jwt")], answer).into_response()
         }
-        Err(refusal) => refused(refusal),
+        Err(error) => refused(error),
     }
 }
 
@@ -230,16 +230,16 @@ async fn device(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
 async fn me(Extension(caller): Extension<Caller>) -> Json<Value> {
     let uid = caller.uid();
     Json(match &caller {
-        Caller::Person(token) => facts("person", &uid, &token.get()),
-        Caller::Device(token) => facts("device", &uid, &token.get()),
+        Caller::Person(token) => facts("person", &uid, &token.as_verified()),
+        Caller::Device(token) => facts("device", &uid, &token.as_verified()),
         Caller::Claimed(claims) => {
-            let claims: Option<Value> = serde_json::from_str(claims.get().as_json()).ok();
+            let claims: Option<Value> = serde_json::from_str(claims.claims().as_json()).ok();
             json!({"kind": "person", "uid": uid, "claims": claims})
         }
     })
 }
 
-fn facts(kind: &str, uid: &str, token: &Verified<'_>) -> Value {
+fn facts(kind: &str, uid: &str, token: &VerifiedToken<'_>) -> Value {
     let params = token.params().iter().map(|(key, value)| (key.to_owned(), String::from_utf8_lossy(value).into()));
     let params: serde_json::Map<_, _> = params.collect();
     json!({"kind": kind, "uid": uid, "issued_at": token.issued_at().map(UnixTime::as_secs), "params": params})

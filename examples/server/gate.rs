@@ -1,17 +1,23 @@
 //! Who gets in: the keys, the verifiers, and the tokens that the server itself signs.
 
 use axum::http::request::Parts;
-use countersign::jwt::{Claims, Hs256Key, KeyRing as JwtRing, Policy, Unverified, Validity, Value, VerifiedClaims};
-use countersign::key::{DeviceKeys, KeyRing, MacKey, MasterKey, SecretBytes};
+use countersign::jwt::{
+    ClaimValue, Hs256Key, JwtBuilder, JwtError, KeySet, OwnedJwt, Policy, UnverifiedJwt, ValidityPeriod,
+};
+use countersign::key::{DeviceKeys, KeyBytes, KeyRing, MacKey, MasterKey};
 use countersign::session::EPOCH_CLAIM;
-use countersign::token::{self, Carrier, Draft, MAX_FIELDS, MAX_TEXT, Profile, VerifiedToken, Verifier};
-use countersign::web::{Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
-use countersign::{Error, HeldClock, Refusal, UnixTime, Window};
+use countersign::token::{
+    Channel, OwnedToken, Profile, TokenBuilder, TokenError, UnverifiedToken, Verifier,
+    limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+};
+use countersign::web::{AuthError, Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
+use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
+use std::error::Error as _;
 
 /// A token is good for five minutes, and a clock may run a minute ahead.
-pub(crate) const WINDOW: Window = Window { max_age: 300, skew_future: 60 };
+pub(crate) const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
 /// Small steps of the server's clock back, up to a minute, are held.
-const CLOCK: HeldClock = HeldClock::new(60);
+const CLOCK: MonotonicClock = MonotonicClock::new(60);
 const REALM: &str = "demo/devices";
 /// What a device says in JWTs, it signs with another key.
 const JWT_REALM: &str = "demo/device-jwt";
@@ -31,18 +37,20 @@ const SIGN_IN_AGAIN_AFTER: u64 = 8 * 3600;
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     /// A person with a token that the server has signed.
-    Person(VerifiedToken),
+    Person(OwnedToken),
     /// A person with a JWT that the server has signed.
-    Claimed(VerifiedClaims),
+    Claimed(OwnedJwt),
     /// A device with a token of its own.
-    Device(VerifiedToken),
+    Device(OwnedToken),
 }
 
 impl Caller {
     pub(crate) fn uid(&self) -> String {
         match self {
-            Self::Person(token) | Self::Device(token) => String::from_utf8_lossy(token.get().uid()).into_owned(),
-            Self::Claimed(claims) => claims.get().subject().map(|subject| subject.to_string()).unwrap_or_default(),
+            Self::Person(token) | Self::Device(token) => {
+                String::from_utf8_lossy(token.as_verified().uid()).into_owned()
+            }
+            Self::Claimed(claims) => claims.claims().subject().map(|subject| subject.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -53,7 +61,7 @@ impl Issued for Caller {
         match self {
             Self::Person(token) => token.user(),
             Self::Claimed(claims) => claims.user(),
-            Self::Device(token) => Some([b"device ", token.get().uid()].concat()),
+            Self::Device(token) => Some([b"device ", token.as_verified().uid()].concat()),
         }
     }
 
@@ -83,16 +91,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(login: &SecretBytes, master: &SecretBytes, jwt: &SecretBytes) -> Result<Self, Error> {
-        let people = Verifier::new(Profile::new(PEOPLE)?, MacKey::from_secret(login)?, WINDOW);
-        let masters = KeyRing::new(0, MasterKey::from_secret(master)?);
+    pub(crate) fn new(login: &KeyBytes, master: &KeyBytes, jwt: &KeyBytes) -> Result<Self, Error> {
+        let people = Verifier::new(Profile::new(PEOPLE)?, MacKey::from_key_bytes(login)?, WINDOW);
+        let masters = KeyRing::new(0, MasterKey::from_key_bytes(master)?);
         let devices = Verifier::new(Profile::new(DEVICES)?, DeviceKeys::new(masters, REALM)?, WINDOW);
-        let mut ring = JwtRing::new();
-        ring.insert("demo-1", Hs256Key::new(jwt.expose())?, Validity::ALWAYS)?;
-        ring.sign_with_key("demo-1")?;
+        let mut ring = KeySet::new();
+        ring.insert("demo-1", Hs256Key::new(jwt.expose_secret())?, ValidityPeriod::ALWAYS)?;
+        ring.set_signing_key("demo-1")?;
         Ok(Self {
-            login_key: MacKey::from_secret(login)?,
-            master: MasterKey::from_secret(master)?,
+            login_key: MacKey::from_key_bytes(login)?,
+            master: MasterKey::from_key_bytes(master)?,
             people: TokenAuthenticator::new(people, CLOCK),
             devices: TokenAuthenticator::new(devices, CLOCK),
             claims: JwtAuthenticator::new(ring, POLICY, CLOCK),
@@ -101,9 +109,9 @@ impl Gate {
 
     /// A person's token, made at `stamp`. The role travels as a param, so that no request has to look it up again.
     pub(crate) fn token(&self, user: &str, role: &str, epoch: u64, stamp: UnixTime) -> Result<String, Error> {
-        let (mut out, params) = ([0; MAX_TEXT], [("role", role.as_bytes())]);
-        let draft = Draft::time(user.as_bytes(), stamp).epoch(epoch).params(&params);
-        draft.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
+        let (mut out, params) = ([0; MAX_TEXT_LEN], [("role", role.as_bytes())]);
+        let builder = TokenBuilder::time(user.as_bytes(), stamp).epoch(epoch).params(&params);
+        builder.mint_text(&Profile::new(PEOPLE)?, &self.login_key, &mut out).map(str::to_owned)
     }
 
     /// The same facts as a JWT, for clients that speak nothing else, and when the password was last asked for.
@@ -116,83 +124,83 @@ impl Gate {
         now: UnixTime,
     ) -> Result<String, Error> {
         let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(WINDOW.max_age));
-        let integer = |number: u64| i64::try_from(number).map(Value::Integer).map_err(|_| Error::StampRange);
+        let integer = |number: u64| i64::try_from(number).map(ClaimValue::Int).map_err(|_| Error::StampRange);
         let auth_time = ("auth_time", integer(signed_in_at.as_secs())?);
-        let private = [("role", Value::Text(role)), auth_time, (EPOCH_CLAIM, integer(epoch)?)];
-        let claims = Claims::new().typ("at+jwt").issuer(ISSUER).audience(&[AUDIENCE]).subject(user);
-        let claims = claims.issued_at(now).expires_at(expires_at).private(&private);
-        self.claims.ring().sign(&claims, &mut [0; 1024]).map(str::to_owned)
+        let private = [("role", ClaimValue::Str(role)), auth_time, (EPOCH_CLAIM, integer(epoch)?)];
+        let claims = JwtBuilder::new().typ("at+jwt").issuer(ISSUER).audience(&[AUDIENCE]).subject(user);
+        let claims = claims.issued_at(now).expires_at(expires_at).private_claims(&private);
+        self.claims.keys().sign(&claims, &mut [0; 1024]).map(str::to_owned)
     }
 
     /// Whom a JWT is about that may have expired and is otherwise in order, when that person signed in, and in which epoch.
-    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime, u64), Refusal> {
+    pub(crate) fn refreshable(&self, jwt: &[u8]) -> Result<(String, UnixTime, u64), AuthError> {
         let now = self.claims.now()?;
-        let token = Unverified::parse(jwt).map_err(|_| Refusal::Invalid)?;
+        let token = UnverifiedJwt::parse(jwt)?;
         let mut scratch = vec![0; token.scratch_len()];
-        let claims = match self.claims.ring().authenticate(&token, now, &mut scratch)?.check(&POLICY, now) {
-            Ok(verified) => *verified.claims(),
-            Err(unfit) => *unfit.into_expired(REFRESH_GRACE).map_err(Refusal::from)?.claims(),
+        let authentic = self.claims.keys().authenticate(&token, now, &mut scratch)?;
+        let claims = match authentic.check_expired(&POLICY, now, REFRESH_GRACE) {
+            Some(expired) => *expired.claims(),
+            None => *authentic.check(&POLICY, now)?.claims(),
         };
-        let number = |name| claims.json(name).and_then(|digits| digits.parse().ok()).ok_or(Refusal::Invalid);
+        let number = |name| claims.get_json(name).and_then(|digits| digits.parse().ok()).ok_or(JwtError::Invalid);
         let (signed_in_at, epoch) = (number("auth_time")?, number(EPOCH_CLAIM)?);
-        let user = claims.subject().ok_or(Refusal::Invalid)?.to_string();
+        let user = claims.subject().ok_or(JwtError::Invalid)?.to_string();
         match now.as_secs().saturating_sub(signed_in_at).checked_sub(SIGN_IN_AGAIN_AFTER) {
-            Some(by) if by > 0 => Err(Refusal::TooOld { by }),
+            Some(by) if by > 0 => Err(TokenError::Expired { by }.into()),
             _ => Ok((user, UnixTime::from_secs(signed_in_at), epoch)),
         }
     }
 
     /// What the factory burns into a device: the key of its tokens.
-    pub(crate) fn device_key(&self, uid: &[u8]) -> Result<SecretBytes, Error> {
-        self.master.derive_bytes(REALM, uid, 0)
+    pub(crate) fn device_key(&self, uid: &[u8]) -> Result<KeyBytes, Error> {
+        self.master.derive_key_bytes(REALM, uid, 0)
     }
 
     /// And that of its JWTs.
-    pub(crate) fn device_jwt_key(&self, uid: &[u8]) -> Result<SecretBytes, Error> {
-        self.master.derive_bytes(JWT_REALM, uid, 0)
+    pub(crate) fn device_jwt_key(&self, uid: &[u8]) -> Result<KeyBytes, Error> {
+        self.master.derive_key_bytes(JWT_REALM, uid, 0)
     }
 
     /// Tells a device the time whose token is good but for its clock: signed with the device's own key, bound to the sign that it sent
     /// (FORMAT section 7). A token without a nonce gets none: an old answer would fit it again.
-    pub(crate) fn time_reply(&self, uid: &str, bearer: &[u8], request: &Parts) -> Result<Option<String>, Refusal> {
-        match self.devices.authenticate(bearer, request) {
-            Ok(_) => return Ok(None),
-            Err(Refusal::TooOld { .. } | Refusal::TooNew { .. } | Refusal::ClockUnset) => {}
-            Err(refusal) => return Err(refusal),
+    pub(crate) fn time_reply(&self, uid: &str, bearer: &[u8], request: &Parts) -> Result<Option<String>, AuthError> {
+        let Err(error) = self.devices.authenticate(bearer, request) else { return Ok(None) };
+        match cause(&error) {
+            Some(TokenError::Expired { .. } | TokenError::FromFuture { .. } | TokenError::HolderClockUnset) => {}
+            _ => return Err(error),
         }
         let now = self.claims.now()?;
-        let reply = || {
-            let (profile, key) = (Profile::new(DEVICES)?, self.master.derive(REALM, uid.as_bytes(), 0)?);
-            let mut fields = [0; MAX_FIELDS];
-            let token = token::Unverified::parse_text(bearer, &mut fields)?;
-            // Under the key of whom the path names: it may be another device's token.
-            let token = token.authenticate(&profile, &key, Carrier::NONE).map_err(|_| Error::Malformed)?;
-            token.nonce().ok_or(Error::Malformed)?;
-            let draft = Draft::time_reply(token.uid(), now).bind(token.sign());
-            draft.mint_text(&profile, &key, &mut [0; MAX_TEXT]).map(str::to_owned)
-        };
-        reply().map(Some).map_err(|_: Error| Refusal::Invalid)
+        let mut fields = [0; MAX_SCRATCH_LEN];
+        let token = UnverifiedToken::parse_text(bearer, &mut fields)?;
+        let keys = || Ok((Profile::new(DEVICES)?, self.master.derive_key(REALM, uid.as_bytes(), 0)?));
+        // Under the key of whom the path names: it may be another device's token, or a name that no device has.
+        let (profile, key) = keys().map_err(not_valid)?;
+        let token = token.authenticate(&profile, &key, Channel::NONE)?;
+        token.nonce().ok_or(TokenError::Invalid)?;
+        let builder = TokenBuilder::time_reply(token.uid(), now).binding(token.sign());
+        let mut out = [0; MAX_TEXT_LEN];
+        Ok(Some(builder.mint_text(&profile, &key, &mut out).map_err(not_valid)?.to_owned()))
     }
 
     /// Verifies what a device states, and signs an answer for it alone, about the token that it came with.
-    pub(crate) fn answer_device(&self, token: &VerifiedToken, statement: &[u8]) -> Result<(String, String), Refusal> {
-        let (token, now) = (token.get(), self.claims.now()?);
-        let uid = core::str::from_utf8(token.uid()).map_err(|_| Refusal::Invalid)?;
-        let key = self.device_jwt_key(token.uid()).and_then(|key| Hs256Key::new(key.expose()));
-        let key = key.map_err(|_| Refusal::Invalid)?;
+    pub(crate) fn answer_device(&self, token: &OwnedToken, statement: &[u8]) -> Result<(String, String), AuthError> {
+        let (token, now) = (token.as_verified(), self.claims.now()?);
+        let uid = core::str::from_utf8(token.uid()).map_err(|_| TokenError::Invalid)?;
+        let key = self.device_jwt_key(token.uid()).and_then(|key| Hs256Key::new(key.expose_secret()));
+        let key = key.map_err(not_valid)?;
         let policy = Policy::new(30).issuer(uid).audience(AUDIENCE).max_age(WINDOW.max_age);
-        let parsed = Unverified::parse(statement).map_err(|_| Refusal::Invalid)?;
+        let parsed = UnverifiedJwt::parse(statement)?;
         let mut scratch = vec![0; parsed.scratch_len()];
         let stated = parsed.authenticate(&key, &mut scratch)?.check(&policy, now)?;
-        let firmware = stated.claims().text("fw").ok_or(Refusal::Invalid)?.to_string();
+        let firmware = stated.claims().get_str("fw").ok_or(JwtError::Invalid)?.to_string();
 
         let sign: String = token.sign().iter().map(|byte| format!("{byte:02x}")).collect();
         let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(60));
-        let (private, audience) = ([("answers", Value::Text(&sign))], [uid]);
+        let (private, audience) = ([("answers", ClaimValue::Str(&sign))], [uid]);
         let claims =
-            Claims::new().issuer(ISSUER).audience(&audience).subject(uid).issued_at(now).expires_at(expires_at);
-        let answer = claims.private(&private).sign(&key, &mut [0; 512]).map(str::to_owned);
-        Ok((firmware, answer.map_err(|_| Refusal::Invalid)?))
+            JwtBuilder::new().issuer(ISSUER).audience(&audience).subject(uid).issued_at(now).expires_at(expires_at);
+        let answer = claims.private_claims(&private).sign(&key, &mut [0; 512]).map(str::to_owned);
+        Ok((firmware, answer.map_err(not_valid)?))
     }
 }
 
@@ -200,13 +208,25 @@ impl Authenticate for Gate {
     type Identity = Caller;
 
     /// A token and a JWT never look alike: the former starts with its version.
-    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Caller, Refusal> {
+    fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Caller, AuthError> {
         if !bearer.starts_with(b"cs1") {
             return self.claims.authenticate(bearer, request).map(Caller::Claimed);
         }
         match self.people.authenticate(bearer, request) {
-            Err(Refusal::Invalid) => self.devices.authenticate(bearer, request).map(Caller::Device),
+            Err(error) if cause(&error) == Some(TokenError::Invalid) => {
+                self.devices.authenticate(bearer, request).map(Caller::Device)
+            }
             outcome => outcome.map(Caller::Person),
         }
     }
+}
+
+/// What the verifier of a token found.
+fn cause(error: &AuthError) -> Option<TokenError> {
+    error.source()?.downcast_ref().copied()
+}
+
+/// A credential with which nothing of this server can be made.
+fn not_valid(error: Error) -> AuthError {
+    AuthError::invalid().with_source(error)
 }

@@ -6,10 +6,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use countersign::Refusal;
-use countersign::web::CrossSite;
+use countersign::web::{AuthError, CrossSite};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const MAX_ENTRIES: usize = 20;
@@ -44,7 +44,7 @@ pub(crate) async fn note_strangers(State(journal): State<Journal>, request: Requ
     let response = next.run(request).await;
     let extensions = response.extensions();
     let reason = extensions.get::<CrossSite>().map(ToString::to_string);
-    let reason = reason.or_else(|| extensions.get::<Refusal>().map(ToString::to_string));
+    let reason = reason.or_else(|| extensions.get().map(told));
     journal.write(json!({
         "method": method, "path": path, "site": site, "cookie": cookie, "bearer": bearer,
         "status": response.status().as_u16(), "reason": reason,
@@ -64,4 +64,9 @@ pub(crate) fn router(journal: Journal, target: &str) -> Router {
 
 async fn show(State(journal): State<Journal>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(journal.read())).into_response()
+}
+
+/// What was wrong with a credential, down to its cause.
+pub(crate) fn told(error: &AuthError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

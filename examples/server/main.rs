@@ -17,7 +17,7 @@ use axum::http::HeaderValue;
 use axum::middleware::map_response;
 use axum::response::Response;
 use countersign::UnixTime;
-use countersign::key::text::{KeyType, MAX_KEY_TEXT, write_heapless};
+use countersign::key::{KeyRole, KeyText};
 use countersign::session::{Lifetimes, Pepper, Sessions};
 use countersign::web::{Affinity, CsrfGuard, SessionCookie, SessionLayer};
 use gate::{Gate, WINDOW};
@@ -64,7 +64,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     // The page has these two names, and that of a balancer in front of it.
     let origins = [format!("http://{address}"), format!("http://localhost:{}", address.port())];
     let guard = CsrfGuard::new(origins.into_iter().chain(origin))?;
-    let known = Sessions::new(sessions.clone(), Pepper::new(secrets.pepper.expose())?, LIFETIMES);
+    let known = Sessions::new(sessions.clone(), Pepper::new(secrets.pepper.expose_secret())?, LIFETIMES);
     let filter = SessionLayer::new(known, guard, DEADLINE).with_cookie(SessionCookie::new().without_tls())?;
     let mut filter = filter.signing_in_at(HeaderValue::from_static("/"));
     if let Some(node) = &node {
@@ -162,9 +162,9 @@ fn welcome(
     let passwords = accounts.passwords.iter();
     let passwords: Vec<_> = passwords.map(|(user, password)| format!("  {user:<6} {password}")).collect();
     let (user, password) = accounts.passwords.first().ok_or("the demo has users")?;
-    let device_key = gate.device_key(DEVICE.as_bytes())?;
-    let factory_line = write_heapless::<MAX_KEY_TEXT>(KeyType::Device, 0, &device_key)?;
-    let jwt_line = write_heapless::<MAX_KEY_TEXT>(KeyType::Device, 0, &gate.device_jwt_key(DEVICE.as_bytes())?)?;
+    let line = |key| KeyText { role: KeyRole::Device, slot: 0, key }.encode_heapless::<{ KeyText::MAX_LEN }>();
+    let factory_line = line(gate.device_key(DEVICE.as_bytes())?)?;
+    let jwt_line = line(gate.device_jwt_key(DEVICE.as_bytes())?)?;
     let long_ago = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(3600));
     let (expired, expired_jwt) =
         (gate.token("alice", "admin", 0, long_ago)?, gate.jwt("alice", "admin", 0, long_ago, long_ago)?);

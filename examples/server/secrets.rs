@@ -1,6 +1,6 @@
 //! The keys of the demo, kept beside its sessions: what was signed before a restart is good after it.
 
-use countersign::key::SecretBytes;
+use countersign::key::KeyBytes;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,10 +8,10 @@ const LEN: usize = 32;
 
 /// One key for each purpose.
 pub(crate) struct Secrets {
-    pub(crate) login: SecretBytes,
-    pub(crate) devices: SecretBytes,
-    pub(crate) jwt: SecretBytes,
-    pub(crate) pepper: SecretBytes,
+    pub(crate) login: KeyBytes,
+    pub(crate) devices: KeyBytes,
+    pub(crate) jwt: KeyBytes,
+    pub(crate) pepper: KeyBytes,
 }
 
 impl Secrets {
@@ -30,10 +30,10 @@ impl Secrets {
             return Err(format!("{} holds more than keys: delete its folder to begin anew", file.display()).into());
         }
         Ok(Self {
-            login: SecretBytes::new(login)?,
-            devices: SecretBytes::new(devices)?,
-            jwt: SecretBytes::new(jwt)?,
-            pepper: SecretBytes::new(pepper)?,
+            login: KeyBytes::new(login)?,
+            devices: KeyBytes::new(devices)?,
+            jwt: KeyBytes::new(jwt)?,
+            pepper: KeyBytes::new(pepper)?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Any bytes as a signed claims set, against serde_json: what we accept, it accepts, with equal values; normalising twice changes nothing.
 #![no_main]
 
-use countersign::jwt::Unverified;
+use countersign::jwt::UnverifiedJwt;
 use countersign_fuzz::{Json, KEY, signed};
 use libfuzzer_sys::fuzz_target;
 
@@ -16,6 +16,6 @@ fuzz_target!(|claims: &[u8]| {
 fn normalised(claims: &[u8]) -> Option<String> {
     let token = signed(br#"{"alg":"HS256","typ":"JWT"}"#, claims);
     let mut scratch = vec![0; token.len()];
-    let authentic = Unverified::parse(token.as_bytes()).ok()?.authenticate(&*KEY, &mut scratch).ok()?;
+    let authentic = UnverifiedJwt::parse(token.as_bytes()).ok()?.authenticate(&*KEY, &mut scratch).ok()?;
     Some(authentic.unchecked_claims().as_json().to_owned())
 }

@@ -1,8 +1,7 @@
 //! Any bytes as a signed claims set, into types by either library: both say the same, but for strings that one has no room for.
 #![no_main]
 
-use countersign::Error;
-use countersign::jwt::{ClaimFault, Unverified};
+use countersign::jwt::{ClaimError, ClaimFault, UnverifiedJwt};
 use countersign_fuzz::{KEY, signed};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
@@ -45,7 +44,7 @@ enum Kind {
 fuzz_target!(|claims: &[u8]| {
     let token = signed(br#"{"alg":"HS256","typ":"JWT"}"#, claims);
     let mut scratch = vec![0; token.len()];
-    let Ok(authentic) = Unverified::parse(token.as_bytes()).unwrap().authenticate(&*KEY, &mut scratch) else { return };
+    let Ok(authentic) = UnverifiedJwt::parse(token.as_bytes()).unwrap().authenticate(&*KEY, &mut scratch) else { return };
     let claims = authentic.unchecked_claims();
     let json = claims.as_json();
     agree(json, claims.deserialize::<All>(), claims.deserialize_no_alloc());
@@ -55,13 +54,13 @@ fuzz_target!(|claims: &[u8]| {
     agree(json, claims.deserialize::<BTreeMap<String, Kind>>(), claims.deserialize_no_alloc());
     // A third party, which reads the whole at once, and takes a number that is too large for infinity.
     let (ours, theirs) = (claims.deserialize::<All>(), serde_json::from_str::<All>(json));
-    let is_too_large = matches!(ours, Err(Error::Claim(error)) if error.fault() == ClaimFault::NotFinite);
+    let is_too_large = matches!(ours, Err(error) if error.fault() == ClaimFault::NotFinite);
     assert!(json.contains("$serde_json") || is_too_large || theirs.ok() == ours.ok());
 });
 
 /// Where the documentation of `deserialize_no_alloc` says that they differ: strings that there is no room for, structs as arrays, and `-0`.
-fn agree<T: Debug + PartialEq>(json: &str, heap: Result<T, Error>, no_heap: Result<T, Error>) {
-    let is_too_long = matches!(no_heap, Err(Error::Claim(error)) if error.fault() == ClaimFault::TooLong);
+fn agree<T: Debug + PartialEq>(json: &str, heap: Result<T, ClaimError>, no_heap: Result<T, ClaimError>) {
+    let is_too_long = matches!(no_heap, Err(error) if error.fault() == ClaimFault::TooLong);
     let may_differ = is_too_long
         || heap.is_ok() && no_heap.is_err() && json.contains(":[")
         || heap.is_err() && no_heap.is_ok() && json.contains("-0");

@@ -3,17 +3,17 @@
 
 use countersign::UnixTime;
 use countersign::jwt::{
-    Es256SigningKey, Hs256Key, Hs512Key, KeyRing, Policy, Unverified, Validity, authenticate_in_place,
+    Es256SigningKey, Hs256Key, Hs512Key, KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 const KEY: &[u8; 64] = b"an obvious test key of 64 bytes, long enough for every algorithm";
-static RING: LazyLock<KeyRing<3>> = LazyLock::new(|| {
-    let mut ring = KeyRing::new();
-    ring.insert("a", Hs256Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
-    ring.insert("b", Hs512Key::new(KEY).unwrap(), Validity::ALWAYS).unwrap();
-    ring.insert("c", Es256SigningKey::new(&KEY[..32]).unwrap().verifying_key(), Validity::ALWAYS).unwrap();
+static RING: LazyLock<KeySet<3>> = LazyLock::new(|| {
+    let mut ring = KeySet::new();
+    ring.insert("a", Hs256Key::new(KEY).unwrap(), ValidityPeriod::ALWAYS).unwrap();
+    ring.insert("b", Hs512Key::new(KEY).unwrap(), ValidityPeriod::ALWAYS).unwrap();
+    ring.insert("c", Es256SigningKey::new(&KEY[..32]).unwrap().verifying_key(), ValidityPeriod::ALWAYS).unwrap();
     ring
 });
 static SINGLE: LazyLock<Hs256Key> = LazyLock::new(|| Hs256Key::new(KEY).unwrap());
@@ -22,7 +22,7 @@ fuzz_target!(|input: (u64, &[u8])| {
     let (now, text) = (UnixTime::from_secs(input.0), input.1);
     let mut scratch = vec![0; text.len()];
     assert!(RING.verify(text, &Policy::new(0), now, &mut scratch).is_err());
-    if let Ok(token) = Unverified::parse(text) {
+    if let Ok(token) = UnverifiedJwt::parse(text) {
         assert!(token.authenticate(&*SINGLE, &mut scratch).is_err());
     }
     scratch.copy_from_slice(text);

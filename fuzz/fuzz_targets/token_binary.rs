@@ -2,8 +2,8 @@
 #![no_main]
 
 use countersign::key::MacKey;
-use countersign::token::{Carrier, MAX_BINARY, MAX_TEXT, Profile, Verifier, transcode};
-use countersign::{Refusal, UnixTime, Window};
+use countersign::token::{TokenError, Channel, limits::{MAX_BINARY_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
+use countersign::{UnixTime, TimeWindow};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
@@ -13,16 +13,16 @@ const SHORT: u8 = 1;
 
 fuzz_target!(|input: (u64, &[u8])| {
     let (now, bytes) = (UnixTime::from_secs(input.0), input.1);
-    let (mut text, mut back) = ([0; MAX_TEXT], [0; MAX_BINARY]);
+    let (mut text, mut back) = ([0; MAX_TEXT_LEN], [0; MAX_BINARY_LEN]);
     if let Ok(text) = transcode::binary_to_text(bytes, Some(now), &mut text) {
         let back = transcode::text_to_binary(text.as_bytes(), &mut back).unwrap();
         assert!(back == bytes || bytes[0] & SHORT == SHORT);
     }
-    let window = Window { max_age: u64::MAX, skew_future: u64::MAX };
+    let window = TimeWindow { max_age: u64::MAX, max_future_skew: u64::MAX };
     let verifier =
-        Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).accepting_sequence().accepting_answers(&KEY);
-    let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
-    for carrier in [Carrier::NONE, carrier] {
-        assert_eq!(verifier.verify_binary(bytes, carrier, now.into()), Err(Refusal::Invalid));
+        Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).with_sequence_tokens().with_challenge_key(&KEY);
+    let channel = Channel { uid: Some(b"dev-7"), binding: b"" };
+    for channel in [Channel::NONE, channel] {
+        assert_eq!(verifier.verify_binary(bytes, channel, now), Err(TokenError::Invalid));
     }
 });

@@ -2,25 +2,25 @@
 #![no_main]
 
 use countersign::key::MacKey;
-use countersign::token::{Carrier, MAX_FIELDS, MAX_TEXT, Profile, Verifier, transcode};
-use countersign::{Error, Refusal, UnixTime, Window};
+use countersign::token::{TokenError, Channel, limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
+use countersign::{Error, UnixTime, TimeWindow};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static KEY: LazyLock<MacKey> = LazyLock::new(|| MacKey::new(b"an obvious test key of 32 bytes!").unwrap());
 
 fuzz_target!(|text: &[u8]| {
-    let (mut binary, mut back) = ([0; MAX_TEXT], [0; MAX_TEXT]);
+    let (mut binary, mut back) = ([0; MAX_TEXT_LEN], [0; MAX_TEXT_LEN]);
     match transcode::text_to_binary(text, &mut binary) {
         Ok(binary) => assert_eq!(transcode::binary_to_text(binary, None, &mut back).unwrap().as_bytes(), text),
         Err(error) => assert!(matches!(error, Error::Malformed | Error::NoBinaryForm)),
     }
-    let window = Window { max_age: u64::MAX, skew_future: u64::MAX };
+    let window = TimeWindow { max_age: u64::MAX, max_future_skew: u64::MAX };
     let verifier =
-        Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).accepting_sequence().accepting_answers(&KEY);
-    let carrier = Carrier { uid: Some(b"dev-7"), bind: b"" };
-    let (now, mut scratch) = (UnixTime::from_secs(1_767_225_600), [0; MAX_FIELDS]);
-    for carrier in [Carrier::NONE, carrier] {
-        assert_eq!(verifier.verify_text(text, carrier, now.into(), &mut scratch), Err(Refusal::Invalid));
+        Verifier::new(Profile::new("fuzz").unwrap(), &*KEY, window).with_sequence_tokens().with_challenge_key(&KEY);
+    let channel = Channel { uid: Some(b"dev-7"), binding: b"" };
+    let (now, mut scratch) = (UnixTime::from_secs(1_767_225_600), [0; MAX_SCRATCH_LEN]);
+    for channel in [Channel::NONE, channel] {
+        assert_eq!(verifier.verify_text(text, channel, now, &mut scratch), Err(TokenError::Invalid));
     }
 });

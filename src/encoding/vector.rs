@@ -2,7 +2,8 @@
 //!
 //! The payload of a JWT stands in the open, so how long it takes to decode tells nobody anything.
 
-use crate::cursor::copy;
+use super::len::base64url_len;
+use crate::bytes::copy;
 use base64_simd::{Out, URL_SAFE_NO_PAD};
 
 /// Bytes that are encoded at a time: a multiple of three, since the rest of a text is at its end alone.
@@ -18,7 +19,7 @@ pub(super) fn encode_in_place(text: &mut [u8], len: usize) -> bool {
         let Some(bytes) = text.get(start..end) else { return false };
         let Some(block) = block.get_mut(..bytes.len()) else { return false };
         copy(bytes, block);
-        let place = super::base64url_len(start)..super::base64url_len(end);
+        let place = base64url_len(start)..base64url_len(end);
         let Some(place) = text.get_mut(place) else { return false };
         let _ = URL_SAFE_NO_PAD.encode(block, Out::from_slice(place));
         end = start;

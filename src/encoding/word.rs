@@ -1,6 +1,7 @@
 //! base64url for public text four characters at a time, in one word: short, and fast on small processors.
 
-use crate::cursor::copy;
+use super::len::base64url_decoded_len;
+use crate::bytes::copy;
 
 const ONES: u32 = 0x0101_0101;
 
@@ -92,7 +93,7 @@ pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
     if text.len() % 4 == 1 || bad | wrong != 0 {
         return None;
     }
-    let text = text.get_mut(..super::base64url_decoded_len(text.len()))?;
+    let text = text.get_mut(..base64url_decoded_len(text.len()))?;
     copy(&bytes, text.get_mut(write..)?);
     Some(text)
 }

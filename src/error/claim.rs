@@ -1,6 +1,6 @@
 //! Which claim could not be read or written, and why.
 
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::shown::Shown;
 use core::fmt;
 
@@ -30,11 +30,15 @@ pub enum ClaimFault {
     ExpectedObject,
     /// `null` was expected.
     ExpectedNull,
+    /// A date was expected: a number of seconds since 1970, from 0 to 2^64 − 1 (RFC 7519 section 2).
+    ExpectedDate,
+    /// A string or an array of strings was expected.
+    ExpectedStrings,
     /// A claim with a setter of its own is not a private claim.
     HasSetter,
     /// It is absent.
     Missing,
-    /// Only `Claims::deserialize`, with the feature `std`, reads such a type: a flattened or untagged one, or bytes.
+    /// Only `JwtBuilder::deserialize`, with the feature `std`, reads such a type: a flattened or untagged one, or bytes.
     NeedsHeap,
     /// It is not a number, or infinite, or too large for the field.
     NotFinite,
@@ -49,7 +53,7 @@ pub enum ClaimFault {
     /// There are more claims than a verifier reads: 128, or 64 from a slice.
     TooMany,
     /// The type refuses the value.
-    Unfit,
+    Rejected,
     /// The type has no such field.
     Unknown,
 }
@@ -65,6 +69,8 @@ impl fmt::Display for ClaimFault {
             Self::ExpectedArray => "expected an array",
             Self::ExpectedObject => "expected an object",
             Self::ExpectedNull => "expected null",
+            Self::ExpectedDate => "expected a date: a number of seconds since 1970, from 0 to 2^64 - 1",
+            Self::ExpectedStrings => "expected a string or an array of strings",
             Self::Escaped => "a string with an escape: it cannot be borrowed, or its type refuses it",
             Self::HasSetter => "it has a setter of its own",
             Self::Missing => "it is missing",
@@ -75,7 +81,7 @@ impl fmt::Display for ClaimFault {
             Self::TooDeep => "more than 16 levels of arrays and objects",
             Self::TooLong => "a string with an escape is longer than 256 bytes",
             Self::TooMany => "too many claims: 128 are read, 64 of them from a slice",
-            Self::Unfit => "its type refuses the value",
+            Self::Rejected => "its type refuses the value",
             Self::Unknown => "the type has no such field",
         })
     }
@@ -84,11 +90,11 @@ impl fmt::Display for ClaimFault {
 /// A claim that could not be read or written. It holds the first 22 bytes of the claim's name, and nothing of its value.
 ///
 /// ```
-/// use countersign::{Error, jwt::{ClaimFault, Claims, Hs256Key, Value}};
+/// use countersign::{Error, jwt::{ClaimFault, ClaimValue, Hs256Key, JwtBuilder}};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let twice = Claims::new().private(&[("fw", Value::Bool(true)), ("fw", Value::Bool(false))]);
-/// let Err(Error::Claim(error)) = twice.sign(&key, &mut [0; 192]) else { panic!() };
+/// let twice = JwtBuilder::new().private_claims(&[("fw", ClaimValue::Bool(true)), ("fw", ClaimValue::Bool(false))]);
+/// let Err(Error::InvalidClaims(error)) = twice.sign(&key, &mut [0; 192]) else { panic!() };
 /// assert_eq!((error.name(), error.fault()), (Some("fw"), ClaimFault::Duplicate));
 /// assert_eq!(error.to_string(), "`fw`: it is there twice");
 /// # Ok::<(), Error>(())
@@ -165,13 +171,13 @@ mod of_serde {
 
     impl ser::Error for ClaimError {
         fn custom<T: Display>(_: T) -> Self {
-            ClaimFault::Unfit.into()
+            ClaimFault::Rejected.into()
         }
     }
 
     impl ser::Error for ClaimFault {
         fn custom<T: Display>(_: T) -> Self {
-            Self::Unfit
+            Self::Rejected
         }
     }
 }
@@ -197,7 +203,7 @@ mod tests {
             assert_eq!((error.name(), error.to_string().as_str()), (kept, shown));
         }
         let long = "x".repeat(300);
-        assert_eq!(ClaimError::new(&long, ClaimFault::Unfit).name(), long.get(..22));
+        assert_eq!(ClaimError::new(&long, ClaimFault::Rejected).name(), long.get(..22));
         assert!(size_of::<ClaimError>() == 24);
     }
 }

@@ -1,18 +1,19 @@
 //! What a signature algorithm offers: the same small traits for HMAC, ECDSA, EdDSA, and a key inside of a secure element.
 
 use crate::Result;
-use crate::cursor::copy;
+use crate::bytes::copy;
 use crate::encoding::{Literal, base64url_decode_in_place, base64url_len};
 use core::marker::PhantomData;
 
 /// An algorithm of RFC 7518 or RFC 8037, as a property of a key's type.
 ///
 /// ```
-/// use countersign::jwt::{Algorithm, Hs256Key};
+/// use countersign::jwt::{Hs256Key, JwsAlgorithm};
 ///
 /// assert_eq!((Hs256Key::ALG, Hs256Key::SIGNATURE_LEN), ("HS256", 32));
 /// ```
-pub trait Algorithm {
+#[doc(alias = "alg")]
+pub trait JwsAlgorithm {
     /// The value of the header parameter `alg`: 1 to 20 printable characters of ASCII.
     const ALG: &'static str;
 
@@ -20,11 +21,11 @@ pub trait Algorithm {
     const SIGNATURE_LEN: usize;
 }
 
-/// `{"alg":"…","typ":"JWT"}` in base64url: the header that a key writes, and need not parse. From [`ALG`](Algorithm::ALG), so that no
+/// `{"alg":"…","typ":"JWT"}` in base64url: the header that a key writes, and need not parse. From [`ALG`](JwsAlgorithm::ALG), so that no
 /// type can say one thing and mean another.
 pub(super) struct OwnHeader<K>(PhantomData<K>);
 
-impl<K: Algorithm> OwnHeader<K> {
+impl<K: JwsAlgorithm> OwnHeader<K> {
     const LITERAL: Literal<64> = {
         assert!(is_plain(K::ALG.as_bytes()), "ALG is 1 to 20 printable characters of ASCII");
         Literal::new(&[br#"{"alg":""#, K::ALG.as_bytes(), br#"","typ":"JWT"}"#])
@@ -50,24 +51,25 @@ const fn is_plain(mut text: &[u8]) -> bool {
 /// A key that verifies.
 ///
 /// ```
-/// use countersign::jwt::{Algorithm, Verify};
+/// use countersign::jwt::{JwsAlgorithm, VerifyingKey};
 ///
 /// /// A verifier that only ever says no.
 /// struct Never;
 ///
-/// impl Algorithm for Never {
+/// impl JwsAlgorithm for Never {
 ///     const ALG: &'static str = "HS256";
 ///     const SIGNATURE_LEN: usize = 32;
 /// }
 ///
-/// impl Verify for Never {
+/// impl VerifyingKey for Never {
 ///     fn verify(&self, _message: &[u8], _signature: &[u8]) -> bool {
 ///         false
 ///     }
 /// }
 /// ```
-pub trait Verify: Algorithm {
-    /// True if `signature`, of [`SIGNATURE_LEN`](Algorithm::SIGNATURE_LEN) bytes, is good for `message`. Constant-time where a secret
+#[doc(alias = "Verifier")]
+pub trait VerifyingKey: JwsAlgorithm {
+    /// True if `signature`, of [`SIGNATURE_LEN`](JwsAlgorithm::SIGNATURE_LEN) bytes, is good for `message`. Constant-time where a secret
     /// is compared.
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
 
@@ -93,7 +95,7 @@ pub(super) const MAX_SIGNATURE: usize = 64;
 /// A key that signs, here or in a secure element: `examples/secure_element.rs` shows the latter.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, Sign, Verify};
+/// use countersign::jwt::{Hs256Key, SigningKey, VerifyingKey};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let mut signature = [0; 32];
@@ -101,20 +103,21 @@ pub(super) const MAX_SIGNATURE: usize = 64;
 /// assert!(key.verify(b"a message", &signature));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub trait Sign: Algorithm {
-    /// Fills `signature`, of [`SIGNATURE_LEN`](Algorithm::SIGNATURE_LEN) bytes.
+#[doc(alias = "Signer")]
+pub trait SigningKey: JwsAlgorithm {
+    /// Fills `signature`, of [`SIGNATURE_LEN`](JwsAlgorithm::SIGNATURE_LEN) bytes.
     ///
     /// # Errors
-    /// [`Error::Signer`](crate::Error::Signer) if the device that holds the key has failed.
+    /// [`Error::SigningFailed`](crate::Error::SigningFailed) if the device that holds the key has failed.
     fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()>;
 }
 
-impl<K: Algorithm> Algorithm for &K {
+impl<K: JwsAlgorithm> JwsAlgorithm for &K {
     const ALG: &'static str = K::ALG;
     const SIGNATURE_LEN: usize = K::SIGNATURE_LEN;
 }
 
-impl<K: Verify> Verify for &K {
+impl<K: VerifyingKey> VerifyingKey for &K {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         (**self).verify(message, signature)
     }
@@ -124,7 +127,7 @@ impl<K: Verify> Verify for &K {
     }
 }
 
-impl<K: Sign> Sign for &K {
+impl<K: SigningKey> SigningKey for &K {
     fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
         (**self).sign(message, signature)
     }

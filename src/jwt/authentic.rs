@@ -1,62 +1,85 @@
 //! Three degrees of trust in a token whose signature is good.
 
-use super::claims::ClaimsSet;
-use super::failed::FailedChecks;
+use super::claims::Claims;
+use super::error::{JwtError, PolicyError};
 use super::header::Header;
+use super::json::JsonStr;
 use super::policy::Policy;
+use crate::ClockReading;
 use crate::encoding::base64url_decode_in_place;
-use crate::json::Text;
-use crate::{ClockReading, Refusal};
 use core::fmt;
 
-/// A token that a key holder did sign. Its claims have not been judged: [`check`](Authentic::check) them.
+/// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
-/// use countersign::{Refusal, UnixTime};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt};
+/// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
-/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600)).map_err(Refusal::from)?;
+/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
 /// assert_eq!(verified.claims().subject().unwrap(), "alice");
 ///
 /// // To a clock that is not set every token would still be young: the times of this one are not judged by it.
-/// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(0)).unwrap_err();
-/// assert!(unfit.failed().clock && Refusal::from(unfit).is_verifier_fault());
+/// let error = authentic.check(&Policy::new(30), UnixTime::from_secs(0)).unwrap_err();
+/// assert!(error.failed_checks().clock_unusable && JwtError::from(error).is_server_fault());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Authentic<'b> {
+pub struct AuthenticJwt<'b> {
     pub(super) header: Header<'b>,
-    pub(super) claims: ClaimsSet<'b>,
+    pub(super) claims: Claims<'b>,
 }
 
-impl<'b> Authentic<'b> {
+impl<'b> AuthenticJwt<'b> {
     /// Decodes header and payload over their own text, once the signature is good. Never inlined: what it needs of the stack is given back.
     #[inline(never)]
-    pub(super) fn decode(own: &[u8], alg: &str, header: &'b mut [u8], payload: &'b mut [u8]) -> Result<Self, Refusal> {
-        let header = Header::of_key(own, alg, header).ok_or(Refusal::Invalid)?;
-        Ok(Self { header, claims: ClaimsSet::decode(payload).ok_or(Refusal::Invalid)? })
+    pub(super) fn decode(own: &[u8], alg: &str, header: &'b mut [u8], payload: &'b mut [u8]) -> Result<Self, JwtError> {
+        let header = Header::of_key(own, alg, header).ok_or(JwtError::Invalid)?;
+        Ok(Self { header, claims: Claims::decode(payload).ok_or(JwtError::Invalid)? })
     }
 
-    /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`HeldClock`](crate::HeldClock) read.
+    /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`MonotonicClock`](crate::MonotonicClock) read.
     ///
     /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy has anything to do with time.
     ///
     /// # Errors
-    /// [`Unfit`], with all checks that failed. It borrows the token: to let it leave the function, turn it into a
-    /// [`Refusal`](crate::Refusal), by `?` in a function that returns one, else by `.map_err(Refusal::from)?`.
-    #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<Verified<'b>, Unfit<'b>> {
-        let now = now.into();
-        let failed = policy.judge(&self, now);
-        if failed.is_empty() {
-            return Ok(Verified(self));
+    /// [`PolicyError`], with all checks that failed.
+    #[doc(alias = "validate")]
+    pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<VerifiedJwt<'b>, PolicyError> {
+        let failed = policy.judge(&self.header, &self.claims, now.into());
+        if !failed.is_empty() {
+            return Err(PolicyError::new(failed));
         }
-        let expired_for = if failed.is_only_expired() { policy.too_late_by(&self, now) } else { None };
-        Err(Unfit { token: self, failed, expired_for })
+        #[cfg(feature = "std")]
+        if let Some(name) = policy.missing_private(&self.claims) {
+            return Err(PolicyError::missing_private(name));
+        }
+        Ok(VerifiedJwt(self))
+    }
+
+    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included): for a
+    /// refresh, once [`check`](AuthenticJwt::check) has failed. `None` for a token that has not expired.
+    ///
+    /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
+    /// [`PolicyError`] has the example.
+    #[doc(alias = "refresh")]
+    pub fn check_expired(
+        self,
+        policy: &Policy<'_>,
+        now: impl Into<ClockReading>,
+        grace: u64,
+    ) -> Option<ExpiredJwt<'b>> {
+        #[cfg(feature = "std")]
+        if policy.missing_private(&self.claims).is_some() {
+            return None;
+        }
+        let now = now.into();
+        let is_only_expired = policy.judge(&self.header, &self.claims, now).is_only_expired();
+        let is_in_grace = is_only_expired && policy.too_late_by(&self.claims, now)? <= grace;
+        is_in_grace.then_some(ExpiredJwt(self))
     }
 
     /// The header.
@@ -67,41 +90,41 @@ impl<'b> Authentic<'b> {
 
     /// The claims, though nobody has asked whether the token is expired or meant for somebody else.
     #[must_use]
-    pub const fn unchecked_claims(&self) -> &ClaimsSet<'b> {
+    pub const fn unchecked_claims(&self) -> &Claims<'b> {
         &self.claims
     }
 }
 
-impl fmt::Debug for Authentic<'_> {
+impl fmt::Debug for AuthenticJwt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authentic").finish_non_exhaustive()
+        f.debug_struct("AuthenticJwt").finish_non_exhaustive()
     }
 }
 
 /// Bytes, not claims, that a key holder did sign (RFC 7515).
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let text = Claims::new().content_type("example").sign(&key, &mut out)?;
-/// let signed = Unverified::parse(text.as_bytes())?.authenticate_bytes(&key, &[], &mut scratch)?;
+/// # let text = JwtBuilder::new().content_type("example").sign(&key, &mut out)?;
+/// let signed = UnverifiedJwt::parse(text.as_bytes())?.authenticate_jws(&key, &[], &mut scratch)?;
 /// assert_eq!(signed.header().content_type().unwrap(), "example");
-/// assert_eq!(signed.bytes(), b"{}");
+/// assert_eq!(signed.payload(), b"{}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct AuthenticBytes<'b> {
+pub struct AuthenticJws<'b> {
     header: Header<'b>,
-    bytes: &'b [u8],
+    payload: &'b [u8],
 }
 
-impl<'b> AuthenticBytes<'b> {
+impl<'b> AuthenticJws<'b> {
     /// Decodes the payload over its own text, if nothing critical in the header is beyond the caller.
-    pub(super) fn decode(header: Header<'b>, payload: &'b mut [u8], understands: &[&str]) -> Option<Self> {
-        header.crit_is_understood(understands).then_some(())?;
-        Some(Self { header, bytes: base64url_decode_in_place(payload)? })
+    pub(super) fn decode(header: Header<'b>, payload: &'b mut [u8], with_known_crit: &[&str]) -> Option<Self> {
+        header.crit_is_understood(with_known_crit).then_some(())?;
+        Some(Self { header, payload: base64url_decode_in_place(payload)? })
     }
 
     /// The header.
@@ -112,32 +135,32 @@ impl<'b> AuthenticBytes<'b> {
 
     /// The payload.
     #[must_use]
-    pub const fn bytes(&self) -> &'b [u8] {
-        self.bytes
+    pub const fn payload(&self) -> &'b [u8] {
+        self.payload
     }
 }
 
-impl fmt::Debug for AuthenticBytes<'_> {
+impl fmt::Debug for AuthenticJws<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthenticBytes").finish_non_exhaustive()
+        f.debug_struct("AuthenticJws").finish_non_exhaustive()
     }
 }
 
 /// A token that satisfies a policy.
 ///
 /// ```compile_fail
-/// use countersign::jwt::Unverified;
+/// use countersign::jwt::UnverifiedJwt;
 ///
 /// // What is not verified has no claims to read.
-/// let _ = Unverified::parse(b"e30.e30.AA").unwrap().claims();
+/// let _ = UnverifiedJwt::parse(b"e30.e30.AA").unwrap().claims();
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Verified<'b>(Authentic<'b>);
+pub struct VerifiedJwt<'b>(AuthenticJwt<'b>);
 
-impl<'b> Verified<'b> {
+impl<'b> VerifiedJwt<'b> {
     /// The claims.
     #[must_use]
-    pub const fn claims(&self) -> &ClaimsSet<'b> {
+    pub const fn claims(&self) -> &Claims<'b> {
         &self.0.claims
     }
 
@@ -148,86 +171,20 @@ impl<'b> Verified<'b> {
     }
 
     /// The header parameter `kid`.
+    #[doc(alias = "kid")]
     #[must_use]
-    pub fn key_id(&self) -> Option<Text<'b>> {
+    pub fn key_id(&self) -> Option<JsonStr<'b>> {
         self.0.header.key_id()
-    }
-}
-
-/// A token that is authentic and fails a policy.
-///
-/// ```
-/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified};
-/// use countersign::UnixTime;
-///
-/// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
-/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let unfit = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_229_300)).unwrap_err();
-///
-/// assert_eq!(unfit.to_string(), "the token is authentic but not fit: refused: exp");
-/// assert!(unfit.into_expired(60).is_err()); // 71 seconds too late
-/// assert_eq!(unfit.into_expired(600).unwrap().claims().subject().unwrap(), "alice");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct Unfit<'b> {
-    token: Authentic<'b>,
-    failed: FailedChecks,
-    /// Seconds, if its age is all that is wrong.
-    expired_for: Option<u64>,
-}
-
-impl<'b> Unfit<'b> {
-    /// All checks that failed.
-    #[must_use]
-    pub const fn failed(&self) -> FailedChecks {
-        self.failed
-    }
-
-    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included).
-    ///
-    /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
-    ///
-    /// # Errors
-    /// Itself, if anything else failed or it comes too late.
-    #[allow(clippy::result_large_err, reason = "nothing is boxed where there is no heap")]
-    pub fn into_expired(self, grace: u64) -> Result<Expired<'b>, Self> {
-        match self.expired_for {
-            Some(late) if late <= grace => Ok(Expired(self.token)),
-            _ => Err(self),
-        }
-    }
-}
-
-impl fmt::Debug for Unfit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unfit").field("failed", &self.failed).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Unfit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the token is authentic but not fit: {}", self.failed)
-    }
-}
-
-impl core::error::Error for Unfit<'_> {}
-
-impl From<Unfit<'_>> for Refusal {
-    fn from(unfit: Unfit<'_>) -> Self {
-        Self::Claims(unfit.failed)
     }
 }
 
 /// An authentic token that has expired and is otherwise in order: enough to start a refresh, not to be admitted.
 ///
-/// Made by [`Unfit::into_expired`], which has the example.
+/// Made by [`AuthenticJwt::check_expired`]; [`PolicyError`] has the example.
 #[derive(Clone, Copy, Debug)]
-pub struct Expired<'b>(Authentic<'b>);
+pub struct ExpiredJwt<'b>(AuthenticJwt<'b>);
 
-impl<'b> Expired<'b> {
+impl<'b> ExpiredJwt<'b> {
     /// The header.
     #[must_use]
     pub const fn header(&self) -> Header<'b> {
@@ -236,7 +193,7 @@ impl<'b> Expired<'b> {
 
     /// The claims that held until the token expired.
     #[must_use]
-    pub const fn claims(&self) -> &ClaimsSet<'b> {
+    pub const fn claims(&self) -> &Claims<'b> {
         &self.0.claims
     }
 }

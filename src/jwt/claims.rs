@@ -1,18 +1,18 @@
 //! The claims set of an authentic token (RFC 7519 section 4).
 
 use super::date;
-use super::failed::Claim;
-#[cfg(feature = "serde")]
-use crate::Result;
+use super::json::{self, JsonStr, Object, Shape, word};
+use super::registered::RegisteredClaim;
 use crate::UnixTime;
 use crate::encoding::base64url_decode_in_place;
-use crate::json::{self, Object, Shape, Text, word};
+#[cfg(feature = "serde")]
+use crate::error::{ClaimError, ClaimFault};
 use crate::shown::Shown;
 use core::fmt::{self, Display};
 #[cfg(feature = "serde")]
 use serde::Deserialize;
 
-/// In the order of [`Claim`].
+/// In the order of [`RegisteredClaim`].
 const CLAIMS: Shape = Shape {
     max_keys: json::MAX_CLAIMS,
     names: &[word(b"iss"), word(b"sub"), word(b"aud"), word(b"exp"), word(b"nbf"), word(b"iat"), word(b"jti")],
@@ -23,33 +23,50 @@ pub(super) fn is_registered(name: &str) -> bool {
     CLAIMS.place(name.as_bytes()).is_some()
 }
 
+/// What is wrong with a registered claim, by its name and its JSON: every verifier would refuse it.
+#[cfg(feature = "serde")]
+pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
+    use RegisteredClaim::{Audience as Aud, ExpirationTime, IssuedAt, Issuer, JwtId, NotBefore, Subject};
+    let claim = RegisteredClaim::ALL.into_iter().find(|claim| claim.name().as_bytes() == name)?;
+    let value = core::str::from_utf8(value).ok()?;
+    let (is_fine, fault) = match claim {
+        Issuer | Subject | JwtId => (JsonStr::of_value(value).is_some(), ClaimFault::ExpectedString),
+        Aud => (Audience::of_value(value).is_some(), ClaimFault::ExpectedStrings),
+        ExpirationTime | NotBefore | IssuedAt => {
+            (date::parse(value, date::rounding(claim)).is_some(), ClaimFault::ExpectedDate)
+        }
+    };
+    (!is_fine).then_some(fault)
+}
+
 /// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 ///
-/// `Debug` and [`as_json`](ClaimsSet::as_json) show all of them: mind what you log. `Debug` stays in its line: what is a control character, or turns
+/// `Debug` and [`as_json`](Claims::as_json) show all of them: mind what you log. `Debug` stays in its line: what is a control character, or turns
 /// text around, is written as `\u{…}`.
 ///
 /// ```
-/// use countersign::jwt::{Claim, Claims, Hs256Key, Unverified, Value};
+/// use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, RegisteredClaim, UnverifiedJwt};
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
-/// let claims = Claims::new().subject("alice").issued_at(UnixTime::from_secs(1_767_225_600)).private(&[("admin", Value::Bool(true))]);
+/// let claims = JwtBuilder::new().subject("alice").issued_at(UnixTime::from_secs(1_767_225_600)).private_claims(&[("admin", ClaimValue::Bool(true))]);
 /// # let token = claims.sign(&key, &mut out)?;
-/// # let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// # let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let claims = authentic.unchecked_claims();
 /// assert_eq!(claims.subject().unwrap(), "alice");
 /// assert_eq!(claims.issued_at(), Some(UnixTime::from_secs(1_767_225_600)));
-/// assert_eq!(claims.json("admin"), Some("true"));
-/// assert!(claims.issuer().is_none() && !claims.has(Claim::Issuer));
+/// assert_eq!(claims.get_json("admin"), Some("true"));
+/// assert!(claims.issuer().is_none() && !claims.contains(RegisteredClaim::Issuer));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "payload")]
 #[derive(Clone, Copy)]
-pub struct ClaimsSet<'b> {
+pub struct Claims<'b> {
     object: Object<'b>,
 }
 
-impl<'b> ClaimsSet<'b> {
+impl<'b> Claims<'b> {
     /// Decodes and normalises the payload of an authentic token over its own text.
     pub(super) fn decode(payload: &'b mut [u8]) -> Option<Self> {
         Some(Self { object: json::normalise(base64url_decode_in_place(payload)?, &CLAIMS)? })
@@ -66,63 +83,70 @@ impl<'b> ClaimsSet<'b> {
     }
 
     /// `iss`: who issued the token. `None` when absent or no string, like every getter here; the policy tells the two apart.
+    #[doc(alias = "iss")]
     #[must_use]
-    pub fn issuer(&self) -> Option<Text<'b>> {
-        self.registered(Claim::Issuer)
+    pub fn issuer(&self) -> Option<JsonStr<'b>> {
+        self.registered(RegisteredClaim::Issuer)
     }
 
     /// `sub`: whom it is about.
+    #[doc(alias = "sub")]
     #[must_use]
-    pub fn subject(&self) -> Option<Text<'b>> {
-        self.registered(Claim::Subject)
+    pub fn subject(&self) -> Option<JsonStr<'b>> {
+        self.registered(RegisteredClaim::Subject)
     }
 
     /// `jti`: its own name.
+    #[doc(alias = "jti")]
     #[must_use]
-    pub fn jwt_id(&self) -> Option<Text<'b>> {
-        self.registered(Claim::JwtId)
+    pub fn jwt_id(&self) -> Option<JsonStr<'b>> {
+        self.registered(RegisteredClaim::JwtId)
     }
 
     /// `aud`: whom it is for, a string or an array of strings.
+    #[doc(alias = "aud")]
     #[must_use]
     pub fn audience(&self) -> Option<Audience<'b>> {
-        Audience::of_value(self.value(Claim::Audience)?)
+        Audience::of_value(self.value(RegisteredClaim::Audience)?)
     }
 
     /// `exp`: from when on it is not accepted; a fraction is dropped.
+    #[doc(alias = "exp")]
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixTime> {
-        self.date(Claim::ExpirationTime)
+        self.date(RegisteredClaim::ExpirationTime)
     }
 
     /// `nbf`: before when it is not accepted; a fraction counts as a whole second.
+    #[doc(alias = "nbf")]
     #[must_use]
     pub fn not_before(&self) -> Option<UnixTime> {
-        self.date(Claim::NotBefore)
+        self.date(RegisteredClaim::NotBefore)
     }
 
     /// `iat`: when it was issued; a fraction counts as a whole second.
+    #[doc(alias = "iat")]
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
-        self.date(Claim::IssuedAt)
+        self.date(RegisteredClaim::IssuedAt)
     }
 
     /// The second that `iat` falls into, where the other one is the second that it is over by.
     #[cfg(feature = "tower")]
     pub(crate) fn issued_in(&self) -> Option<UnixTime> {
-        date::parse(self.value(Claim::IssuedAt)?, date::Round::Down)
+        date::parse(self.value(RegisteredClaim::IssuedAt)?, date::Round::Down)
     }
 
     /// The value of any claim as JSON, normalised. Nested members may be there twice: only those at the top are unique.
     #[must_use]
-    pub fn json(&self, name: &str) -> Option<&'b str> {
+    pub fn get_json(&self, name: &str) -> Option<&'b str> {
         json::member(self.object.text, name)
     }
 
     /// The value of any claim that is a string.
     #[must_use]
-    pub fn text(&self, name: &str) -> Option<Text<'b>> {
-        Text::of_value(self.json(name)?)
+    pub fn get_str(&self, name: &str) -> Option<JsonStr<'b>> {
+        JsonStr::of_value(self.get_json(name)?)
     }
 
     /// The claims as JSON: normalised, without white space, each string in one spelling.
@@ -135,10 +159,10 @@ impl<'b> ClaimsSet<'b> {
     ///
     /// Claims that the type does not name are skipped. Keys of maps are strings, whole numbers in their shortest form, or variants. A number that
     /// is too large for its field is an error, but where serde keeps it for later: in a flattened, untagged or tagged type an `f32` may become
-    /// infinite. [`deserialize_no_alloc`](ClaimsSet::deserialize_no_alloc) does the same without a heap, for fewer types.
+    /// infinite. [`deserialize_no_alloc`](Claims::deserialize_no_alloc) does the same without a heap, for fewer types.
     ///
     /// ```
-    /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
+    /// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
     /// # use std::collections::BTreeMap;
     /// #[derive(serde::Deserialize)]
     /// struct Access {
@@ -150,19 +174,19 @@ impl<'b> ClaimsSet<'b> {
     /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
     /// # let mut out = [0; 256];
     /// let private = BTreeMap::from([("tenant", "acme"), ("plan", "free")]);
-    /// let token = Claims::new().subject("alice").sign_with(&private, &key, &mut out)?;
+    /// let token = JwtBuilder::new().subject("alice").sign_with_claims(&private, &key, &mut out)?;
     /// # let mut scratch = [0; 256];
-    /// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+    /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
     /// let access: Access = authentic.unchecked_claims().deserialize()?;
     /// assert_eq!((access.tenant.as_str(), &access.rest["plan"]), ("acme", &"free".into()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Claim`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](super::ClaimError) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "std")]
-    pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T> {
-        Ok(json::typed::read::<json::typed::Std, T>(self.object.text)?)
+    pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
+        json::typed::read::<json::typed::Std, T>(self.object.text)
     }
 
     /// Reads claims into a type of yours, by `serde-json-core`: without a heap, the same on a device as on a server.
@@ -181,7 +205,7 @@ impl<'b> ClaimsSet<'b> {
     /// | `serde::de::IgnoredAny` inside of another type | read | an error for numbers and words |
     ///
     /// ```
-    /// # use countersign::jwt::{Claims, Hs256Key, Unverified};
+    /// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
     /// #[derive(serde::Serialize, serde::Deserialize, Debug, PartialEq)]
     /// struct Reading<'a> {
     ///     sensor: &'a str,
@@ -191,41 +215,41 @@ impl<'b> ClaimsSet<'b> {
     /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
     /// # let mut out = [0; 256];
     /// let reading = Reading { sensor: "außen", degrees: [-3, 0, 21] };
-    /// let token = Claims::new().subject("dev-7").sign_with(&reading, &key, &mut out)?;
+    /// let token = JwtBuilder::new().subject("dev-7").sign_with_claims(&reading, &key, &mut out)?;
     /// # let mut scratch = [0; 256];
-    /// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+    /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
     /// assert_eq!(authentic.unchecked_claims().deserialize_no_alloc::<Reading<'_>>()?, reading);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Claim`](crate::Error::Claim) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](super::ClaimError) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "serde")]
-    pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T> {
-        Ok(json::typed::read::<json::typed::Core, T>(self.object.text)?)
+    pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
+        json::typed::read::<json::typed::Core, T>(self.object.text)
     }
 
     /// True if a claim is there, of whatever type.
     #[must_use]
-    pub fn has(&self, claim: Claim) -> bool {
+    pub fn contains(&self, claim: RegisteredClaim) -> bool {
         self.value(claim).is_some()
     }
 
     /// The JSON of a registered claim.
-    pub(super) fn value(&self, claim: Claim) -> Option<&'b str> {
+    pub(super) fn value(&self, claim: RegisteredClaim) -> Option<&'b str> {
         self.object.get(claim.place())
     }
 
-    fn date(&self, claim: Claim) -> Option<UnixTime> {
+    fn date(&self, claim: RegisteredClaim) -> Option<UnixTime> {
         date::parse(self.value(claim)?, date::rounding(claim))
     }
 
-    fn registered(&self, claim: Claim) -> Option<Text<'b>> {
-        Text::of_value(self.value(claim)?)
+    fn registered(&self, claim: RegisteredClaim) -> Option<JsonStr<'b>> {
+        JsonStr::of_value(self.value(claim)?)
     }
 }
 
-impl fmt::Debug for ClaimsSet<'_> {
+impl fmt::Debug for Claims<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Shown(self.object.text).fmt(f)
     }
@@ -234,12 +258,12 @@ impl fmt::Debug for ClaimsSet<'_> {
 /// Whom a token is for: one or several (RFC 7519 section 4.1.3).
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
-/// # let token = Claims::new().audience(&["api", "admin"]).sign(&key, &mut out)?;
-/// # let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// # let token = JwtBuilder::new().audience(&["api", "admin"]).sign(&key, &mut out)?;
+/// # let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let audience = authentic.unchecked_claims().audience().unwrap();
 /// assert!(audience.contains("api") && !audience.contains("API"));
 /// assert_eq!(audience.iter().count(), 2);
@@ -254,7 +278,7 @@ impl<'b> Audience<'b> {
     /// `None` unless the value is a string or an array of strings.
     pub(super) fn of_value(value: &'b str) -> Option<Self> {
         let audience = Self { value };
-        audience.values().all(|value| Text::of_value(value).is_some()).then_some(audience)
+        audience.values().all(|value| JsonStr::of_value(value).is_some()).then_some(audience)
     }
 
     /// True if `name` is among them, whole and in this case.
@@ -264,8 +288,8 @@ impl<'b> Audience<'b> {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = Text<'b>> {
-        self.values().filter_map(Text::of_value)
+    pub fn iter(&self) -> impl Iterator<Item = JsonStr<'b>> {
+        self.values().filter_map(JsonStr::of_value)
     }
 
     /// What stands between the brackets of an array; any other value is its own only element.

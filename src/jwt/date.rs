@@ -1,8 +1,9 @@
 //! NumericDate: seconds since the epoch, a fraction allowed (RFC 7519 section 2).
 
-use super::failed::Claim;
+use super::registered::RegisteredClaim;
+use crate::UnixTime;
 use crate::encoding::decimal;
-use crate::{UnixTime, scan};
+use crate::scan;
 
 /// To which side a fraction of a second goes: always so that the token lives shorter, never longer.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -12,8 +13,8 @@ pub(super) enum Round {
 }
 
 /// A token ends at the second that its `exp` falls into, and begins when that of its `nbf` or `iat` is over.
-pub(super) const fn rounding(claim: Claim) -> Round {
-    if matches!(claim, Claim::ExpirationTime) { Round::Down } else { Round::Up }
+pub(super) const fn rounding(claim: RegisteredClaim) -> Round {
+    if matches!(claim, RegisteredClaim::ExpirationTime) { Round::Down } else { Round::Up }
 }
 
 /// Reads a normalised JSON value. A string, a negative number, and more seconds than 64 bits hold are no date.

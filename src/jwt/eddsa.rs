@@ -1,43 +1,43 @@
 //! EdDSA with Ed25519 (RFC 8037 section 3.1), strict: no small-order keys, no signature with two spellings.
 
-use super::{Algorithm, Sign, Verify};
+use super::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::{Error, Result};
 use core::fmt;
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer};
 
 /// A public key that verifies Ed25519.
 ///
 /// ```
-/// use countersign::jwt::{Claims, EdDsaSigningKey, Unverified};
+/// use countersign::jwt::{EdDsaSigningKey, JwtBuilder, UnverifiedJwt};
 ///
 /// let signer = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 192];
-/// let token = Claims::new().subject("alice").sign(&signer, &mut out)?;
-/// let token = Unverified::parse(token.as_bytes())?;
+/// let token = JwtBuilder::new().subject("alice").sign(&signer, &mut out)?;
+/// let token = UnverifiedJwt::parse(token.as_bytes())?;
 /// assert!(token.authenticate(&signer.verifying_key(), &mut [0; 192]).is_ok());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct EdDsaKey(VerifyingKey);
+pub struct EdDsaVerifyingKey(ed25519_dalek::VerifyingKey);
 
-impl EdDsaKey {
+impl EdDsaVerifyingKey {
     /// Reads a public key of 32 bytes.
     ///
     /// # Errors
     /// [`Error::PublicKey`] if it is no point of the curve, one of small order, or of another length.
     pub fn new(point: &[u8]) -> Result<Self> {
         let point: &[u8; 32] = point.try_into().map_err(|_| Error::PublicKey)?;
-        let key = VerifyingKey::from_bytes(point).map_err(|_| Error::PublicKey)?;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(point).map_err(|_| Error::PublicKey)?;
         if key.is_weak() { Err(Error::PublicKey) } else { Ok(Self(key)) }
     }
 
     /// The public key as 32 bytes.
     ///
     /// ```
-    /// use countersign::jwt::{EdDsaKey, EdDsaSigningKey};
+    /// use countersign::jwt::{EdDsaSigningKey, EdDsaVerifyingKey};
     ///
     /// let point = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_bytes();
-    /// assert_eq!(EdDsaKey::new(&point)?.to_bytes(), point);
+    /// assert_eq!(EdDsaVerifyingKey::new(&point)?.to_bytes(), point);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -49,7 +49,7 @@ impl EdDsaKey {
 /// A private key that signs Ed25519, and verifies; wiped on drop.
 ///
 /// ```
-/// use countersign::jwt::{EdDsaSigningKey, Sign, Verify};
+/// use countersign::jwt::{EdDsaSigningKey, SigningKey, VerifyingKey};
 ///
 /// let key = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut signature = [0; 64];
@@ -57,7 +57,7 @@ impl EdDsaKey {
 /// assert!(key.verify(b"a message", &signature) && key.verifying_key().verify(b"a message", &signature));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub struct EdDsaSigningKey(SigningKey);
+pub struct EdDsaSigningKey(ed25519_dalek::SigningKey);
 
 impl EdDsaSigningKey {
     /// Reads a private key: the seed of 32 bytes.
@@ -66,53 +66,53 @@ impl EdDsaSigningKey {
     /// [`Error::PrivateKey`] if it is of another length.
     pub fn new(seed: &[u8]) -> Result<Self> {
         let seed: &[u8; 32] = seed.try_into().map_err(|_| Error::PrivateKey)?;
-        Ok(Self(SigningKey::from_bytes(seed)))
+        Ok(Self(ed25519_dalek::SigningKey::from_bytes(seed)))
     }
 
     /// Its public key.
     #[must_use]
-    pub fn verifying_key(&self) -> EdDsaKey {
-        EdDsaKey(self.0.verifying_key())
+    pub fn verifying_key(&self) -> EdDsaVerifyingKey {
+        EdDsaVerifyingKey(self.0.verifying_key())
     }
 }
 
-impl Algorithm for EdDsaKey {
+impl JwsAlgorithm for EdDsaVerifyingKey {
     const ALG: &'static str = "EdDSA";
     const SIGNATURE_LEN: usize = 64;
 }
 
-impl Verify for EdDsaKey {
+impl VerifyingKey for EdDsaVerifyingKey {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         is_signed(&self.0, message, signature)
     }
 }
 
-fn is_signed(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+fn is_signed(key: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
     Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
 }
 
-impl Algorithm for EdDsaSigningKey {
+impl JwsAlgorithm for EdDsaSigningKey {
     const ALG: &'static str = "EdDSA";
     const SIGNATURE_LEN: usize = 64;
 }
 
-impl Verify for EdDsaSigningKey {
+impl VerifyingKey for EdDsaSigningKey {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         is_signed(self.0.as_ref(), message, signature)
     }
 }
 
-impl Sign for EdDsaSigningKey {
+impl SigningKey for EdDsaSigningKey {
     fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
         let place: &mut [u8; 64] = signature.try_into().map_err(|_| Error::BufferTooSmall { needed: 64 })?;
-        *place = self.0.try_sign(message).map_err(|_| Error::Signer)?.to_bytes();
+        *place = self.0.try_sign(message).map_err(|_| Error::SigningFailed)?.to_bytes();
         Ok(())
     }
 }
 
-impl fmt::Debug for EdDsaKey {
+impl fmt::Debug for EdDsaVerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EdDsaKey")
+        f.write_str("EdDsaVerifyingKey")
     }
 }
 

@@ -2,43 +2,43 @@
 //!
 //! ECDSA lets anybody turn a signature (r, s) into (r, −s), which is as good: a token has two texts. Key replay tables and caches by `jti`.
 
-use super::{Algorithm, Sign, Verify};
+use super::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::{Error, Result};
 use core::fmt;
 use p256::ecdsa::signature::{Signer, Verifier};
-use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use p256::ecdsa::{self, Signature};
 
 /// A public key that verifies ES256.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Es256SigningKey, Unverified};
+/// use countersign::jwt::{Es256SigningKey, JwtBuilder, UnverifiedJwt};
 ///
 /// let signer = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 192];
-/// let token = Claims::new().subject("alice").sign(&signer, &mut out)?;
-/// let token = Unverified::parse(token.as_bytes())?;
+/// let token = JwtBuilder::new().subject("alice").sign(&signer, &mut out)?;
+/// let token = UnverifiedJwt::parse(token.as_bytes())?;
 /// assert!(token.authenticate(&signer.verifying_key(), &mut [0; 192]).is_ok());
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Es256Key(VerifyingKey);
+pub struct Es256VerifyingKey(ecdsa::VerifyingKey);
 
-impl Es256Key {
+impl Es256VerifyingKey {
     /// Reads a point in SEC1 form: `04 x y` (65 bytes), or compressed (33 bytes).
     ///
     /// # Errors
     /// [`Error::PublicKey`] if it is no point of the curve.
     pub fn from_sec1(point: &[u8]) -> Result<Self> {
-        VerifyingKey::from_sec1_bytes(point).map(Self).map_err(|_| Error::PublicKey)
+        ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self).map_err(|_| Error::PublicKey)
     }
 
     /// The point in SEC1 form, not compressed: `04 x y`.
     ///
     /// ```
-    /// use countersign::jwt::{Es256Key, Es256SigningKey};
+    /// use countersign::jwt::{Es256SigningKey, Es256VerifyingKey};
     ///
     /// let point = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_sec1();
-    /// assert_eq!(Es256Key::from_sec1(&point)?.to_sec1(), point);
+    /// assert_eq!(Es256VerifyingKey::from_sec1(&point)?.to_sec1(), point);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
@@ -52,7 +52,7 @@ impl Es256Key {
 /// A private key that signs ES256, deterministically (RFC 6979), and verifies; wiped on drop.
 ///
 /// ```
-/// use countersign::jwt::{Es256SigningKey, Sign, Verify};
+/// use countersign::jwt::{Es256SigningKey, SigningKey, VerifyingKey};
 ///
 /// let key = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut signature = [0; 64];
@@ -60,7 +60,7 @@ impl Es256Key {
 /// assert!(key.verify(b"a message", &signature) && key.verifying_key().verify(b"a message", &signature));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub struct Es256SigningKey(SigningKey);
+pub struct Es256SigningKey(ecdsa::SigningKey);
 
 impl Es256SigningKey {
     /// Reads a private key of 32 bytes, big-endian.
@@ -70,54 +70,54 @@ impl Es256SigningKey {
     pub fn new(scalar: &[u8]) -> Result<Self> {
         // Shorter ones would be filled up with zeros.
         let scalar: &[u8; 32] = scalar.try_into().map_err(|_| Error::PrivateKey)?;
-        SigningKey::from_slice(scalar).map(Self).map_err(|_| Error::PrivateKey)
+        ecdsa::SigningKey::from_slice(scalar).map(Self).map_err(|_| Error::PrivateKey)
     }
 
     /// Its public key.
     #[must_use]
-    pub fn verifying_key(&self) -> Es256Key {
-        Es256Key(*self.0.verifying_key())
+    pub fn verifying_key(&self) -> Es256VerifyingKey {
+        Es256VerifyingKey(*self.0.verifying_key())
     }
 }
 
-impl Algorithm for Es256Key {
+impl JwsAlgorithm for Es256VerifyingKey {
     const ALG: &'static str = "ES256";
     const SIGNATURE_LEN: usize = 64;
 }
 
-impl Verify for Es256Key {
+impl VerifyingKey for Es256VerifyingKey {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         is_signed(&self.0, message, signature)
     }
 }
 
-fn is_signed(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+fn is_signed(key: &ecdsa::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
     Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }
 
-impl Algorithm for Es256SigningKey {
+impl JwsAlgorithm for Es256SigningKey {
     const ALG: &'static str = "ES256";
     const SIGNATURE_LEN: usize = 64;
 }
 
-impl Verify for Es256SigningKey {
+impl VerifyingKey for Es256SigningKey {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         is_signed(self.0.verifying_key(), message, signature)
     }
 }
 
-impl Sign for Es256SigningKey {
+impl SigningKey for Es256SigningKey {
     fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
-        let made: Signature = self.0.try_sign(message).map_err(|_| Error::Signer)?;
+        let made: Signature = self.0.try_sign(message).map_err(|_| Error::SigningFailed)?;
         let place: &mut [u8; 64] = signature.try_into().map_err(|_| Error::BufferTooSmall { needed: 64 })?;
         *place = made.to_bytes().into();
         Ok(())
     }
 }
 
-impl fmt::Debug for Es256Key {
+impl fmt::Debug for Es256VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Es256Key")
+        f.write_str("Es256VerifyingKey")
     }
 }
 

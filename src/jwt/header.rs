@@ -1,7 +1,7 @@
 //! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
 
+use super::json::{self, JsonStr, Object, Shape, word};
 use crate::encoding::base64url_decode_in_place;
-use crate::json::{self, Object, Shape, Text, word};
 use core::fmt;
 
 /// A header may have to be read before anybody has vouched for it.
@@ -16,20 +16,21 @@ const CRIT: usize = 4;
 /// The JOSE header of a token whose signature is good.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Unverified};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let claims = Claims::new().key_id("2026-01").header_parameters(&[("tenant", "acme")]);
+/// let claims = JwtBuilder::new().key_id("2026-01").header_parameters(&[("tenant", "acme")]);
 /// let (mut out, mut scratch) = ([0; 192], [0; 192]);
 /// let token = claims.sign(&key, &mut out)?;
-/// let header = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.header();
+/// let header = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?.header();
 /// assert_eq!(header.key_id().unwrap(), "2026-01");
-/// assert_eq!(header.text_of("tenant").unwrap(), "acme");
-/// assert_eq!(header.parameter("tenant"), Some("\"acme\"")); // any JSON
-/// assert_eq!(header.parameter("alg"), None); // the key's to say
+/// assert_eq!(header.get_str("tenant").unwrap(), "acme");
+/// assert_eq!(header.get_json("tenant"), Some("\"acme\"")); // any JSON
+/// assert_eq!(header.get_json("alg"), None); // the key's to say
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 // `None` stands for a key's own, recognised by comparison.
+#[doc(alias = "jose")]
 #[derive(Clone, Copy)]
 pub struct Header<'b>(Option<Object<'b>>);
 
@@ -47,14 +48,24 @@ impl<'b> Header<'b> {
         let object = json::normalise(base64url_decode_in_place(text)?, &HEADER)?;
         for parameter in [ALG, KID, TYP, CTY] {
             if let Some(value) = object.get(parameter) {
-                Text::of_value(value)?;
+                JsonStr::of_value(value)?;
             }
         }
         Some(Self(Some(object)))
     }
 
-    fn text(&self, parameter: usize) -> Option<Text<'b>> {
-        self.0.and_then(|object| object.get(parameter)).and_then(Text::of_value)
+    #[cfg(feature = "std")]
+    pub(super) const fn from_object(object: Option<Object<'b>>) -> Self {
+        Self(object)
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) const fn object(&self) -> Option<Object<'b>> {
+        self.0
+    }
+
+    fn text(&self, parameter: usize) -> Option<JsonStr<'b>> {
+        self.0.and_then(|object| object.get(parameter)).and_then(JsonStr::of_value)
     }
 
     /// True if `alg` is this name, in this case and spelling.
@@ -63,21 +74,23 @@ impl<'b> Header<'b> {
     }
 
     /// `kid`: which key has signed.
+    #[doc(alias = "kid")]
     #[must_use]
-    pub fn key_id(&self) -> Option<Text<'b>> {
+    pub fn key_id(&self) -> Option<JsonStr<'b>> {
         self.text(KID)
     }
 
     /// `cty`: the media type of the payload.
+    #[doc(alias = "cty")]
     #[must_use]
-    pub fn content_type(&self) -> Option<Text<'b>> {
+    pub fn content_type(&self) -> Option<JsonStr<'b>> {
         self.text(CTY)
     }
 
     /// The value of a parameter as JSON, normalised: what a critical one that the caller
-    /// [understands](super::Policy::understands) says. `alg` is not among them.
+    /// [acts upon](super::Policy::with_known_crit) says. `alg` is not among them.
     #[must_use]
-    pub fn parameter(&self, name: &str) -> Option<&'b str> {
+    pub fn get_json(&self, name: &str) -> Option<&'b str> {
         match self.0 {
             Some(object) if name != "alg" => json::member(object.text, name),
             None if name == "typ" => Some("\"JWT\""),
@@ -87,8 +100,8 @@ impl<'b> Header<'b> {
 
     /// The value of a parameter that is a string.
     #[must_use]
-    pub fn text_of(&self, name: &str) -> Option<Text<'b>> {
-        Text::of_value(self.parameter(name)?)
+    pub fn get_str(&self, name: &str) -> Option<JsonStr<'b>> {
+        JsonStr::of_value(self.get_json(name)?)
     }
 
     /// Media types compare without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).
@@ -96,7 +109,7 @@ impl<'b> Header<'b> {
         let is = |typ: &str| without_application(typ).eq_ignore_ascii_case(without_application(expected));
         match self.0 {
             None => is("JWT"),
-            Some(_) => self.text(TYP).and_then(|typ| typ.as_str()).is_some_and(is),
+            Some(_) => self.text(TYP).and_then(|typ| typ.to_str()).is_some_and(is),
         }
     }
 
@@ -111,7 +124,7 @@ impl<'b> Header<'b> {
         }
         let Some(mut names) = json::list(crit) else { return false };
         while let Some(quoted) = names.next() {
-            let name = Text::of_value(quoted).and_then(|name| name.as_str());
+            let name = JsonStr::of_value(quoted).and_then(|name| name.to_str());
             let is_known = name.is_some_and(|name| understood.contains(&name) && !is_standard_parameter(name));
             if !is_known || names.clone().any(|later| later == quoted) || !object.has(quoted) {
                 return false;

@@ -1,8 +1,8 @@
 //! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
 
 use super::algorithm::MAX_SIGNATURE;
-use super::{Algorithm, Sign, Verify};
-use crate::cursor::copy;
+use super::{JwsAlgorithm, SigningKey, VerifyingKey};
+use crate::bytes::copy;
 use crate::encoding::{base64url_decode_in_place, base64url_len};
 use crate::hmac::PreparedKey;
 use crate::{Error, Result, constant_time};
@@ -24,6 +24,19 @@ fn looks_public(key: &[u8]) -> bool {
         "\"kty\"",
     ];
     MARKS.iter().any(|mark| constant_time::contains(key, mark.as_bytes()))
+}
+
+/// Refuses what is no secret of `least` bytes.
+fn check(key: &[u8], least: usize) -> Result<()> {
+    if looks_public(key) {
+        Err(Error::KeyLooksPublic)
+    } else if key.len() < least {
+        Err(Error::KeyTooShort { got: key.len(), least })
+    } else if constant_time::is_one_byte_repeated(key) {
+        Err(Error::KeyRepeated)
+    } else {
+        Ok(())
+    }
 }
 
 /// True if a signature, which arrived as text and so is public, is the expected one.
@@ -53,30 +66,30 @@ macro_rules! hmac_key {
             #[doc = concat!("Prepares a key of at least ", $len, " bytes, as long as the hash.")]
             ///
             /// # Errors
-            /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for PEM, SSH or JWK text, which belongs to another algorithm or has yet to
-            /// be read.
+            /// [`Error::KeyTooShort`]; [`Error::KeyRepeated`] for a placeholder, such as zeros; [`Error::KeyLooksPublic`] for PEM, SSH or JWK
+            /// text, which belongs to another algorithm or has yet to be read.
             pub fn new(key: &[u8]) -> Result<Self> {
-                if looks_public(key) {
-                    return Err(Error::KeyLooksPublic);
-                }
-                Self::of_any_length(key, $len)
+                check(key, $len)?;
+                Self::for_test_vectors(key)
             }
 
+            /// Prepares a key as it is, also one that [`new`](Self::new) refuses: published test vectors have keys that are short or of one
+            /// repeated byte. Such a key protects nothing.
+            ///
+            /// # Errors
+            /// None in practice: HMAC takes keys of any length.
             #[inline(never)]
-            fn of_any_length(key: &[u8], least: usize) -> Result<Self> {
-                if key.len() < least {
-                    return Err(Error::KeyTooShort { got: key.len(), least });
-                }
+            pub fn for_test_vectors(key: &[u8]) -> Result<Self> {
                 PreparedKey::new(key).map(Self)
             }
         }
 
-        impl Algorithm for $name {
+        impl JwsAlgorithm for $name {
             const ALG: &'static str = $alg;
             const SIGNATURE_LEN: usize = $len;
         }
 
-        impl Verify for $name {
+        impl VerifyingKey for $name {
             fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
                 let mut expected = Zeroizing::new([0; $len]);
                 self.0.write_tag(message, (&mut *expected).into());
@@ -92,7 +105,7 @@ macro_rules! hmac_key {
             }
         }
 
-        impl Sign for $name {
+        impl SigningKey for $name {
             fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<()> {
                 let place: &mut [u8; $len] =
                     signature.try_into().map_err(|_| Error::BufferTooSmall { needed: $len })?;

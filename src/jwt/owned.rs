@@ -1,49 +1,77 @@
-//! Claims that own their text, to be passed on with a request.
+//! A JWT that owns its text, to be passed on with a request.
 
-use super::authentic::Verified;
-use super::claims::ClaimsSet;
-use crate::json::{Members, Object};
+use super::authentic::VerifiedJwt;
+use super::claims::Claims;
+use super::header::Header;
+use super::json::{Members, Object};
 use core::fmt;
 use std::sync::Arc;
 
-/// The claims of a [`Verified`] token on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
+/// Header and claims of a [`VerifiedJwt`] on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key, Policy, Unverified, VerifiedClaims};
-/// use countersign::{Refusal, UnixTime};
+/// use countersign::jwt::{Hs256Key, JwtBuilder, OwnedJwt, Policy, UnverifiedJwt};
+/// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
-/// let token = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
-/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
-/// let verified = authentic.check(&Policy::new(0), UnixTime::from_secs(1_767_225_600)).map_err(Refusal::from)?;
-/// let owned = VerifiedClaims::from(verified);
-/// assert_eq!(owned.get().subject().unwrap(), "alice");
+/// let builder = JwtBuilder::new().subject("alice").key_id("2026-01").expires_at(UnixTime::from_secs(1_767_229_200));
+/// let token = builder.sign(&key, &mut out)?;
+/// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let verified = authentic.check(&Policy::new(0), UnixTime::from_secs(1_767_225_600))?;
+/// let owned = OwnedJwt::from(verified);
+/// assert_eq!(owned.claims().subject().unwrap(), "alice");
+/// assert_eq!(owned.header().key_id().unwrap(), "2026-01");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "TokenData")]
 #[derive(Clone)]
-pub struct VerifiedClaims {
+pub struct OwnedJwt {
+    /// `None` stands for a key's own, as in a [`Header`].
+    header: Option<OwnedObject>,
+    claims: OwnedObject,
+}
+
+#[derive(Clone)]
+struct OwnedObject {
     text: Arc<str>,
     members: Members,
 }
 
-impl VerifiedClaims {
-    /// The claims themselves.
+impl OwnedObject {
+    fn new(object: Object<'_>) -> Self {
+        Self { text: object.text.into(), members: object.members }
+    }
+
+    fn as_object(&self) -> Object<'_> {
+        Object { text: &self.text, members: self.members }
+    }
+}
+
+impl OwnedJwt {
+    /// The claims.
     #[must_use]
-    pub fn get(&self) -> ClaimsSet<'_> {
-        ClaimsSet::from_object(Object { text: &self.text, members: self.members })
+    pub fn claims(&self) -> Claims<'_> {
+        Claims::from_object(self.claims.as_object())
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> Header<'_> {
+        Header::from_object(self.header.as_ref().map(OwnedObject::as_object))
     }
 }
 
-impl From<Verified<'_>> for VerifiedClaims {
-    fn from(verified: Verified<'_>) -> Self {
-        let Object { text, members } = verified.claims().object();
-        Self { text: text.into(), members }
+impl From<VerifiedJwt<'_>> for OwnedJwt {
+    fn from(verified: VerifiedJwt<'_>) -> Self {
+        let header = verified.header().object().map(OwnedObject::new);
+        Self { header, claims: OwnedObject::new(verified.claims().object()) }
     }
 }
 
-impl fmt::Debug for VerifiedClaims {
+/// Shows the claims.
+impl fmt::Debug for OwnedJwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
+        self.claims().fmt(f)
     }
 }

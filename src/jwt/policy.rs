@@ -1,38 +1,45 @@
 //! What a verifier asks of a token (RFC 8725 sections 3.8 to 3.12).
 
-use super::authentic::Authentic;
-use super::claims::Audience;
+use super::claims::{Audience, Claims};
 use super::date::{self, Round};
-use super::failed::{Claim, ClaimSet, FailedChecks};
-use crate::json::Text;
+use super::failed::FailedChecks;
+use super::header::Header;
+use super::json::JsonStr;
+use super::registered::{RegisteredClaim, RegisteredClaims};
 use crate::{ClockReading, UnixTime};
 
 /// The rules that a token must satisfy. `const`, so it can live in flash.
 ///
 /// What is expected is required: a policy with an audience refuses a token without one. `exp` is required unless
-/// [waived](Policy::without_expiration). A claim of a wrong JSON type is refused, whether or not the policy asks for it.
+/// [waived](Policy::allow_missing_exp). A claim of a wrong JSON type is refused, whether or not the policy asks for it.
 ///
 /// ```
-/// use countersign::jwt::{Claim, Policy};
+/// use countersign::jwt::{Policy, RegisteredClaim};
 ///
 /// const POLICY: Policy<'_> = Policy::new(30)
 ///     .issuer("https://issuer.example")
 ///     .audience("api")
 ///     .max_age(3600)
-///     .require(Claim::Subject);
+///     .require(RegisteredClaim::Subject);
 /// ```
+#[doc(alias = "validation")]
+#[doc(alias = "validator")]
+#[doc(alias = "rules")]
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
     leeway: u64,
     issuer: Option<&'a str>,
     audience: Option<&'a str>,
+    audiences: &'a [&'a str],
     subject: Option<&'a str>,
     typ: Option<&'a str>,
     crit: &'a [&'a str],
-    required: ClaimSet,
+    required: RegisteredClaims,
+    #[cfg(feature = "std")]
+    private: &'a [&'a str],
     max_age: Option<u64>,
     refuses_future: bool,
-    any_audience: bool,
+    allow_any_audience: bool,
 }
 
 impl<'a> Policy<'a> {
@@ -43,43 +50,73 @@ impl<'a> Policy<'a> {
             leeway,
             issuer: None,
             audience: None,
+            audiences: &[],
             subject: None,
             typ: None,
             crit: &[],
-            required: ClaimSet::NONE.with(Claim::ExpirationTime),
+            required: RegisteredClaims::NONE.with(RegisteredClaim::ExpirationTime),
+            #[cfg(feature = "std")]
+            private: &[],
             max_age: None,
             refuses_future: false,
-            any_audience: false,
+            allow_any_audience: false,
         }
     }
 
     /// `iss` must be this, character by character.
+    #[doc(alias = "iss")]
     #[must_use]
     pub const fn issuer(mut self, issuer: &'a str) -> Self {
         self.issuer = Some(issuer);
-        self.require(Claim::Issuer)
+        self.require(RegisteredClaim::Issuer)
     }
 
     /// `aud` must be this or have this among its strings.
+    #[doc(alias = "aud")]
     #[must_use]
     pub const fn audience(mut self, audience: &'a str) -> Self {
         self.audience = Some(audience);
-        self.require(Claim::Audience)
+        self.require(RegisteredClaim::Audience)
+    }
+
+    /// `aud` must be one of these, or have one of them among its strings: for a service that goes by several names.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+    ///
+    /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+    /// # let (now, exp) = (UnixTime::from_secs(1_767_225_600), UnixTime::from_secs(1_767_229_200));
+    /// let policy = Policy::new(30).audiences(&["api", "api.example"]);
+    /// for (audience, is_meant) in [("api.example", true), ("admin", false)] {
+    ///     let (mut out, mut scratch) = ([0; 192], [0; 192]);
+    ///     let token = JwtBuilder::new().audience(&[audience]).expires_at(exp).sign(&key, &mut out)?;
+    ///     let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+    ///     assert_eq!(authentic.check(&policy, now).is_ok(), is_meant);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "aud")]
+    #[must_use]
+    pub const fn audiences(mut self, audiences: &'a [&'a str]) -> Self {
+        self.audiences = audiences;
+        self.require(RegisteredClaim::Audience)
     }
 
     /// Accepts a token whatever its `aud` says. Without this, a policy that names no audience refuses every token that names one: it is for
     /// somebody else (RFC 7519 section 4.1.3).
     #[must_use]
-    pub const fn any_audience(mut self) -> Self {
-        self.any_audience = true;
+    pub const fn allow_any_audience(mut self) -> Self {
+        self.allow_any_audience = true;
         self
     }
 
     /// `sub` must be this.
+    #[doc(alias = "sub")]
     #[must_use]
     pub const fn subject(mut self, subject: &'a str) -> Self {
         self.subject = Some(subject);
-        self.require(Claim::Subject)
+        self.require(RegisteredClaim::Subject)
     }
 
     /// The header parameter `typ` must be this media type (RFC 8725 section 3.11): `at+jwt`, for example.
@@ -89,87 +126,125 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// Critical header parameters that the caller itself understands and acts upon: reads by [`Header::parameter`](super::Header::parameter)
+    /// Critical header parameters that the caller itself understands and acts upon: reads by [`Header::get_json`](super::Header::get_json)
     /// once the check has passed. All others, and `b64` in any case, are refused. This crate writes no `crit` itself.
+    #[doc(alias = "crit")]
     #[must_use]
-    pub const fn understands(mut self, crit: &'a [&'a str]) -> Self {
+    pub const fn with_known_crit(mut self, crit: &'a [&'a str]) -> Self {
         self.crit = crit;
         self
     }
 
     /// A claim must be there.
     #[must_use]
-    pub const fn require(mut self, claim: Claim) -> Self {
+    pub const fn require(mut self, claim: RegisteredClaim) -> Self {
         self.required = self.required.with(claim);
         self
     }
 
+    /// Claims of your own must be there, of whatever type: a `deserialize` says more of one than that.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, SignJwt, VerifyJwt};
+    ///
+    /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+    /// # let now = UnixTime::from_secs(1_767_225_600);
+    /// let policy = Policy::new(30).allow_missing_exp().require_private(&["tenant"]);
+    /// let token = key.sign_jwt(&JwtBuilder::new().subject("alice"))?;
+    /// let error = key.verify_jwt(&token, &policy, now).unwrap_err();
+    /// assert_eq!(error.to_string(), "the JWT is authentic but a claim of it does not fit: `tenant`: it is missing");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub const fn require_private(mut self, names: &'a [&'a str]) -> Self {
+        self.private = names;
+        self
+    }
+
+    /// The first claim that [`require_private`](Policy::require_private) asks for and that is not there.
+    #[cfg(feature = "std")]
+    pub(super) fn missing_private(&self, claims: &Claims<'_>) -> Option<&'a str> {
+        self.private.iter().find(|name| claims.get_json(name).is_none()).copied()
+    }
+
     /// `iat` must be there, not in the future, and at most this many seconds ago (and the leeway).
+    #[doc(alias = "iat")]
     #[must_use]
     pub const fn max_age(mut self, seconds: u64) -> Self {
         self.max_age = Some(seconds);
-        self.refusing_future().require(Claim::IssuedAt)
+        self.reject_future_iat().require(RegisteredClaim::IssuedAt)
     }
 
     /// `iat`, where it is there, must not be in the future.
+    #[doc(alias = "iat")]
     #[must_use]
-    pub const fn refusing_future(mut self) -> Self {
+    pub const fn reject_future_iat(mut self) -> Self {
         self.refuses_future = true;
         self
     }
 
     /// Accepts a token without `exp`: one that never ends, unless `max_age` ends it. An `exp` that is there still counts.
+    #[doc(alias = "exp")]
     #[must_use]
-    pub const fn without_expiration(mut self) -> Self {
-        self.required = self.required.without(Claim::ExpirationTime);
+    pub const fn allow_missing_exp(mut self) -> Self {
+        self.required = self.required.without(RegisteredClaim::ExpirationTime);
         self
     }
 
     /// Makes every check and gathers what failed. Never inlined, so that the stack that it takes is given back.
     #[inline(never)]
-    pub(super) fn judge(&self, token: &Authentic<'_>, now: ClockReading) -> FailedChecks {
-        let now = now.usable().ok();
+    pub(super) fn judge(&self, header: &Header<'_>, claims: &Claims<'_>, now: ClockReading) -> FailedChecks {
+        let now = now.time().ok();
         let mut failed = FailedChecks::default();
-        for claim in Claim::ALL {
-            match token.claims.value(claim).map(|value| self.judge_claim(claim, value, now)) {
-                Some(Found::Fine) => {}
+        for claim in RegisteredClaim::ALL {
+            match claims.value(claim).map(|value| self.judge_claim(claim, value, now)) {
+                Some(Verdict::Fine) => {}
                 None if !self.required.contains(claim) => {}
                 None => failed.missing = failed.missing.with(claim),
-                Some(Found::Mistyped) => failed.mistyped = failed.mistyped.with(claim),
-                Some(Found::Refused) => failed.refused = failed.refused.with(claim),
-                Some(Found::TooOld) => failed.too_old = true,
-                Some(Found::Untimely) => failed.clock = true,
+                Some(Verdict::WrongType) => failed.wrong_type = failed.wrong_type.with(claim),
+                Some(Verdict::Mismatched) => failed.mismatched = failed.mismatched.with(claim),
+                Some(Verdict::TooOld) => failed.too_old = true,
+                Some(Verdict::Untimely) => failed.clock_unusable = true,
             }
         }
-        failed.typ = self.typ.is_some_and(|typ| !token.header.typ_is(typ));
-        failed.crit = !token.header.crit_is_understood(self.crit);
+        failed.wrong_typ = self.typ.is_some_and(|typ| !header.typ_is(typ));
+        failed.unknown_crit = !header.crit_is_understood(self.crit);
         failed
     }
 
-    fn judge_claim(&self, claim: Claim, value: &str, now: Option<UnixTime>) -> Found {
+    fn judge_claim(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Verdict {
         let is_fine = match claim {
-            Claim::Issuer => text_is(value, self.issuer),
-            Claim::Subject => text_is(value, self.subject),
-            Claim::JwtId => text_is(value, None),
-            Claim::Audience => Audience::of_value(value)
-                .map(|audience| self.any_audience || self.audience.is_some_and(|name| audience.contains(name))),
-            Claim::ExpirationTime | Claim::NotBefore | Claim::IssuedAt => return self.judge_date(claim, value, now),
+            RegisteredClaim::Issuer => text_is(value, self.issuer),
+            RegisteredClaim::Subject => text_is(value, self.subject),
+            RegisteredClaim::JwtId => text_is(value, None),
+            RegisteredClaim::Audience => {
+                Audience::of_value(value).map(|audience| self.allow_any_audience || self.is_meant(audience))
+            }
+            RegisteredClaim::ExpirationTime | RegisteredClaim::NotBefore | RegisteredClaim::IssuedAt => {
+                return self.judge_date(claim, value, now);
+            }
         };
-        is_fine.map_or(Found::Mistyped, Found::fine_if)
+        is_fine.map_or(Verdict::WrongType, Verdict::fine_if)
     }
 
-    fn judge_date(&self, claim: Claim, value: &str, now: Option<UnixTime>) -> Found {
-        let Some(date) = date::parse(value, date::rounding(claim)) else { return Found::Mistyped };
-        if claim == Claim::IssuedAt && !self.refuses_future {
+    fn is_meant(&self, audience: Audience<'_>) -> bool {
+        self.audiences.iter().chain(&self.audience).any(|name| audience.contains(name))
+    }
+
+    fn judge_date(&self, claim: RegisteredClaim, value: &str, now: Option<UnixTime>) -> Verdict {
+        let Some(date) = date::parse(value, date::rounding(claim)) else { return Verdict::WrongType };
+        if claim == RegisteredClaim::IssuedAt && !self.refuses_future {
             // There is nothing else to say of it than that it is a date.
-            return Found::Fine;
+            return Verdict::Fine;
         }
-        let Some(now) = now else { return Found::Untimely };
+        let Some(now) = now else { return Verdict::Untimely };
         match claim {
             // "The current date/time MUST be before" it (RFC 7519 section 4.1.4).
-            Claim::ExpirationTime => Found::fine_if(self.overdue(date, now) == 0),
-            Claim::IssuedAt if self.over_age(value, now) > 0 => Found::TooOld,
-            _ => Found::fine_if(date.as_secs() <= self.latest(now)),
+            RegisteredClaim::ExpirationTime => Verdict::fine_if(self.overdue(date, now) == 0),
+            RegisteredClaim::IssuedAt if self.over_age(value, now) > 0 => Verdict::TooOld,
+            _ => Verdict::fine_if(date.as_secs() <= self.latest(now)),
         }
     }
 
@@ -198,31 +273,31 @@ impl<'a> Policy<'a> {
     }
 
     /// For how many seconds a token is too old, by its `exp` or by `max_age`; `None` if that cannot be told.
-    pub(super) fn too_late_by(&self, token: &Authentic<'_>, now: ClockReading) -> Option<u64> {
-        let now = now.usable().ok()?;
-        let overdue = token.claims.expires_at().map_or(0, |exp| self.overdue(exp, now));
-        Some(overdue.max(token.claims.value(Claim::IssuedAt).map_or(0, |iat| self.over_age(iat, now))))
+    pub(super) fn too_late_by(&self, claims: &Claims<'_>, now: ClockReading) -> Option<u64> {
+        let now = now.time().ok()?;
+        let overdue = claims.expires_at().map_or(0, |exp| self.overdue(exp, now));
+        Some(overdue.max(claims.value(RegisteredClaim::IssuedAt).map_or(0, |iat| self.over_age(iat, now))))
     }
 }
 
 /// What there is to say of one claim.
-enum Found {
+enum Verdict {
     Fine,
-    Mistyped,
-    Refused,
+    WrongType,
+    Mismatched,
     TooOld,
     /// It would have to be compared with a time that nobody knows.
     Untimely,
 }
 
-impl Found {
+impl Verdict {
     const fn fine_if(is_fine: bool) -> Self {
-        if is_fine { Self::Fine } else { Self::Refused }
+        if is_fine { Self::Fine } else { Self::Mismatched }
     }
 }
 
 /// `None` for a value of another type.
 fn text_is(value: &str, expected: Option<&str>) -> Option<bool> {
-    let found = Text::of_value(value)?;
+    let found = JsonStr::of_value(value)?;
     Some(expected.is_none_or(|expected| found == expected))
 }

@@ -1,6 +1,6 @@
 //! Device keys from a master key: HKDF-Expand-SHA-256, one block (FORMAT section 6; RFC 5869 section 2.3).
 
-use super::{KeyRing, MacKey, SecretBytes};
+use super::{KeyBytes, KeyRing, KeyRole, KeyText, MacKey};
 use crate::Result;
 use crate::cursor::Sink;
 use crate::rules;
@@ -12,10 +12,12 @@ use core::fmt;
 /// use countersign::key::MasterKey;
 ///
 /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
-/// let burnt_in = master.derive_bytes("acme", b"dev-0123456789ab", 0)?;
-/// assert_eq!(burnt_in.expose().len(), 32);
+/// let burnt_in = master.derive_key_bytes("acme", b"dev-0123456789ab", 0)?;
+/// assert_eq!(burnt_in.expose_secret().len(), 32);
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "hkdf")]
+#[doc(alias = "kdf")]
 pub struct MasterKey(MacKey);
 
 impl MasterKey {
@@ -37,19 +39,19 @@ impl MasterKey {
     /// Prepares a master key from checked bytes.
     ///
     /// ```
-    /// use countersign::key::{MasterKey, SecretBytes};
+    /// use countersign::key::{KeyBytes, MasterKey};
     ///
-    /// let secret = SecretBytes::new(b"an obvious test key of 32 bytes!")?;
-    /// let (read, typed) = (MasterKey::from_secret(&secret)?, MasterKey::new(b"an obvious test key of 32 bytes!")?);
-    /// let device_key = |master: &MasterKey| master.derive_bytes("acme", b"dev-7", 0);
-    /// assert_eq!(device_key(&read)?.expose(), device_key(&typed)?.expose());
+    /// let secret = KeyBytes::new(b"an obvious test key of 32 bytes!")?;
+    /// let (read, typed) = (MasterKey::from_key_bytes(&secret)?, MasterKey::new(b"an obvious test key of 32 bytes!")?);
+    /// let device_key = |master: &MasterKey| master.derive_key_bytes("acme", b"dev-7", 0);
+    /// assert_eq!(device_key(&read)?.expose_secret(), device_key(&typed)?.expose_secret());
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`MacKey::from_secret`].
-    pub fn from_secret(secret: &SecretBytes) -> Result<Self> {
-        MacKey::from_secret(secret).map(Self)
+    /// As [`MacKey::from_key_bytes`].
+    pub fn from_key_bytes(bytes: &KeyBytes) -> Result<Self> {
+        MacKey::from_key_bytes(bytes).map(Self)
     }
 
     /// Reads a master's key text and prepares it; returns the slot too.
@@ -57,16 +59,16 @@ impl MasterKey {
     /// ```
     /// use countersign::{Error, key::MasterKey};
     ///
-    /// let (slot, _master) = MasterKey::from_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a")?;
+    /// let (slot, _master) = MasterKey::from_key_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a")?;
     /// assert_eq!(slot, 0);
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`text::parse`](super::text::parse).
-    pub fn from_text(text: &[u8]) -> Result<(u8, Self)> {
-        let (slot, secret) = super::text::parse(super::text::KeyType::Master, text)?;
-        Ok((slot, Self::from_secret(&secret)?))
+    /// As [`KeyText::parse`].
+    pub fn from_key_text(text: &[u8]) -> Result<(u8, Self)> {
+        let KeyText { slot, key, .. } = KeyText::parse(KeyRole::Master, text)?;
+        Ok((slot, Self::from_key_bytes(&key)?))
     }
 
     /// Derives a device's key as bytes: the factory's call.
@@ -75,20 +77,18 @@ impl MasterKey {
     /// from 0.
     ///
     /// ```
-    /// use countersign::key::{MasterKey, text};
+    /// use countersign::key::{KeyRole, KeyText, MasterKey};
     ///
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
-    /// let first = master.derive_bytes("acme", b"dev-7", 0)?;
-    /// let line = text::write_heapless::<{ text::MAX_KEY_TEXT }>(text::KeyType::Device, 0, &first)?; // for the device
-    /// assert!(line.starts_with("csk1d_0_"));
-    /// assert_ne!(first.expose(), master.derive_bytes("acme", b"dev-7", 1)?.expose()); // its replacement
-    /// assert_ne!(first.expose(), master.derive_bytes("other", b"dev-7", 0)?.expose());
+    /// let first = master.derive_key_bytes("acme", b"dev-7", 0)?;
+    /// assert_ne!(first.expose_secret(), master.derive_key_bytes("acme", b"dev-7", 1)?.expose_secret()); // its replacement
+    /// assert_ne!(first.expose_secret(), master.derive_key_bytes("other", b"dev-7", 0)?.expose_secret());
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Name`](crate::Error::Name) or [`Error::UidLength`](crate::Error::UidLength) if a limit is missed.
-    pub fn derive_bytes(&self, realm: &str, uid: &[u8], generation: u32) -> Result<SecretBytes> {
+    /// [`Error::InvalidName`](crate::Error::InvalidName) or [`Error::UidLength`](crate::Error::UidLength) if a limit is missed.
+    pub fn derive_key_bytes(&self, realm: &str, uid: &[u8], generation: u32) -> Result<KeyBytes> {
         rules::check_name(realm)?;
         rules::check_uid(uid)?;
         let tag = self.0.tag_of(|mac| {
@@ -99,27 +99,27 @@ impl MasterKey {
             mac.put(&generation.to_be_bytes());
             mac.put(&[0x01]);
         });
-        SecretBytes::new(tag.as_bytes())
+        KeyBytes::new(tag.as_bytes())
     }
 
     /// Derives a device's key, ready for use: the server's call.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::{MacKey, MasterKey}, token::{Draft, Profile}};
+    /// # use countersign::{Error, UnixTime, key::{MacKey, MasterKey}, token::{Profile, TokenBuilder}};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
-    /// let on_the_server = master.derive("acme", b"dev-7", 0)?;
-    /// let in_the_device = MacKey::from_secret(&master.derive_bytes("acme", b"dev-7", 0)?)?;
-    /// let mint = |key| Draft::time(b"dev-7", now).mint_text_heapless::<64>(&profile, key);
+    /// let on_the_server = master.derive_key("acme", b"dev-7", 0)?;
+    /// let in_the_device = MacKey::from_key_bytes(&master.derive_key_bytes("acme", b"dev-7", 0)?)?;
+    /// let mint = |key| TokenBuilder::time(b"dev-7", now).mint_text_heapless::<64>(&profile, key);
     /// assert_eq!(mint(&on_the_server), mint(&in_the_device));
-    /// assert_eq!(master.derive("Acme", b"dev-7", 0).unwrap_err(), Error::Name);
+    /// assert_eq!(master.derive_key("Acme", b"dev-7", 0).unwrap_err(), Error::InvalidName);
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`derive_bytes`](MasterKey::derive_bytes).
-    pub fn derive(&self, realm: &str, uid: &[u8], generation: u32) -> Result<MacKey> {
-        MacKey::from_secret(&self.derive_bytes(realm, uid, generation)?)
+    /// As [`derive_key_bytes`](MasterKey::derive_key_bytes).
+    pub fn derive_key(&self, realm: &str, uid: &[u8], generation: u32) -> Result<MacKey> {
+        MacKey::from_key_bytes(&self.derive_key_bytes(realm, uid, generation)?)
     }
 }
 
@@ -132,13 +132,13 @@ impl fmt::Debug for MasterKey {
 /// All that a server keeps to verify every device of a realm: no table of keys, only masters.
 ///
 /// ```
-/// use countersign::key::{DeviceKeys, KeyQuery, KeyRing, KeySource, MasterKey};
+/// use countersign::key::{DeviceKeys, KeyProvider, KeyQuery, KeyRing, MasterKey};
 ///
 /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
 /// let keys = DeviceKeys::new(masters, "acme")?;
 /// // A device that the server has never heard of has a key all the same.
 /// let query = KeyQuery { slot: Some(0), generation: 0, uid: b"dev-new" };
-/// assert!(keys.find(&query, &mut |_derived| true).is_some());
+/// assert!(keys.find_key(&query, &mut |_derived| true).is_some());
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Debug)]
@@ -154,12 +154,12 @@ impl<'a, const N: usize> DeviceKeys<'a, N> {
     /// use countersign::{Error, key::{DeviceKeys, KeyRing, MasterKey}};
     ///
     /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
-    /// assert_eq!(DeviceKeys::new(masters, "Acme Sensors").unwrap_err(), Error::Name);
+    /// assert_eq!(DeviceKeys::new(masters, "Acme Sensors").unwrap_err(), Error::InvalidName);
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Name`](crate::Error::Name) unless the realm is 1 to 32 bytes of `[a-z0-9._/-]`.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) unless the realm is 1 to 32 bytes of `[a-z0-9._/-]`.
     pub fn new(masters: KeyRing<MasterKey, N>, realm: &'a str) -> Result<Self> {
         rules::check_name(realm)?;
         Ok(Self { masters, realm })

@@ -53,20 +53,20 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// let mut ring = KeyRing::<_, 2>::new(0, key()?);
     /// assert_eq!(ring.insert(0, key()?), Err(Error::SlotTaken)); // never overwritten
     /// ring.insert(1, key()?)?;
-    /// assert_eq!(ring.insert(2, key()?), Err(Error::RingFull));
+    /// assert_eq!(ring.insert(2, key()?), Err(Error::KeyRingFull));
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::SlotTaken`] if the slot has a key, [`Error::RingFull`] if all `N` places are taken.
+    /// [`Error::SlotTaken`] if the slot has a key, [`Error::KeyRingFull`] if all `N` places are taken.
     pub fn insert(&mut self, slot: u8, key: K) -> Result<()> {
         if self.get(slot).is_some() {
             return Err(Error::SlotTaken);
         }
         if self.others.len().saturating_add(1) >= N {
-            return Err(Error::RingFull);
+            return Err(Error::KeyRingFull);
         }
-        self.others.push((slot, key)).map_err(|_| Error::RingFull)
+        self.others.push((slot, key)).map_err(|_| Error::KeyRingFull)
     }
 
     /// Makes a slot the current one; the current one becomes the previous.
@@ -125,12 +125,12 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// The slot and key that sign.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::{KeyRing, MacKey}, token::{Draft, Profile}};
+    /// # use countersign::{Error, UnixTime, key::{KeyRing, MacKey}, token::{Profile, TokenBuilder}};
     /// # let profile = Profile::new("mqtt")?;
     /// # let ring = KeyRing::<_, 2>::new(3, MacKey::new(b"an obvious test key of 32 bytes!")?);
     /// let (slot, key) = ring.current();
-    /// let draft = Draft::time(b"alice", UnixTime::from_secs(1_767_225_600)).slot(slot);
-    /// assert!(draft.mint_text_heapless::<64>(&profile, key)?.contains(".k_3."));
+    /// let builder = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).key_slot(slot);
+    /// assert!(builder.mint_text_heapless::<64>(&profile, key)?.contains(".k_3."));
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]

@@ -5,12 +5,12 @@ use super::{DeviceKeys, KeyRing, MacKey};
 /// What a token says about its key: not yet authenticated.
 ///
 /// ```
-/// use countersign::key::{KeyQuery, KeyRing, KeySource, MacKey};
+/// use countersign::key::{KeyProvider, KeyQuery, KeyRing, MacKey};
 ///
 /// let ring = KeyRing::<_, 1>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
 /// let query = KeyQuery { slot: Some(2), generation: 0, uid: b"dev-7" };
-/// assert!(ring.find(&query, &mut |_| true).is_none()); // no key in slot 2, and no other is tried
-/// assert!(ring.find(&KeyQuery { slot: None, ..query }, &mut |_| true).is_some());
+/// assert!(ring.find_key(&query, &mut |_| true).is_none()); // no key in slot 2, and no other is tried
+/// assert!(ring.find_key(&KeyQuery { slot: None, ..query }, &mut |_| true).is_some());
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +26,12 @@ pub struct KeyQuery<'a> {
 /// The key that fitted.
 ///
 /// ```
-/// use countersign::key::{KeyMatch, KeyQuery, KeySource, MacKey};
+/// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};
 ///
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// let query = |slot| KeyQuery { slot, generation: 0, uid: b"dev-7" };
-/// assert_eq!(key.find(&query(None), &mut |_| true), Some(KeyMatch { slot: 0 }));
-/// assert_eq!(key.find(&query(Some(1)), &mut |_| true), None); // a lone key is in slot 0
+/// assert_eq!(key.find_key(&query(None), &mut |_| true), Some(KeyMatch { slot: 0 }));
+/// assert_eq!(key.find_key(&query(Some(1)), &mut |_| true), None); // a lone key is in slot 0
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,121 +43,122 @@ pub struct KeyMatch {
 /// A place to look for the key of a token: one [`MacKey`], a [`KeyRing`], [`DeviceKeys`], or your own key store.
 ///
 /// ```
-/// use countersign::key::{KeyMatch, KeyQuery, KeySource, MacKey};
+/// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};
 ///
 /// /// Every device has a key of its own in a table.
 /// struct Table(Vec<(Vec<u8>, MacKey)>);
 ///
-/// impl KeySource for Table {
-///     fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+/// impl KeyProvider for Table {
+///     fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
 ///         let (_, key) = self.0.iter().find(|(uid, _)| uid == query.uid)?;
-///         (query.slot.unwrap_or(0) == 0 && fits(key)).then_some(KeyMatch { slot: 0 })
+///         (query.slot.unwrap_or(0) == 0 && matches(key)).then_some(KeyMatch { slot: 0 })
 ///     }
 ///
-///     fn per_device(&self) -> bool {
+///     fn is_per_device(&self) -> bool {
 ///         true
 ///     }
 /// }
 /// ```
-pub trait KeySource {
-    /// Offers candidate keys to `fits` until it says yes, and tells which it was.
+#[doc(alias = "resolver")]
+pub trait KeyProvider {
+    /// Offers candidate keys to `matches` until it says yes, and tells which it was.
     ///
     /// ```
-    /// # use countersign::key::{KeyMatch, KeyQuery, KeyRing, KeySource, MacKey};
+    /// # use countersign::key::{KeyMatch, KeyProvider, KeyQuery, KeyRing, MacKey};
     /// # let mut ring = KeyRing::<_, 2>::new(0, MacKey::new(b"an obvious test key of 32 bytes!")?);
     /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
     /// ring.rotate_to(1)?;
     /// // The token names no slot: the current key is offered, then the previous one.
     /// let (query, mut offers) = (KeyQuery { slot: None, generation: 0, uid: b"dev-7" }, 0);
-    /// let found = ring.find(&query, &mut |_| { offers += 1; offers == 2 });
+    /// let found = ring.find_key(&query, &mut |_| { offers += 1; offers == 2 });
     /// assert_eq!(found, Some(KeyMatch { slot: 0 }));
     /// # Ok::<(), countersign::Error>(())
     /// ```
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch>;
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch>;
 
     /// True if every uid has a key of its own that a generation can replace. Then, and only then, the revocation map's
     /// generation counts.
     ///
     /// ```
-    /// use countersign::key::{DeviceKeys, KeyRing, KeySource, MacKey, MasterKey};
+    /// use countersign::key::{DeviceKeys, KeyProvider, KeyRing, MacKey, MasterKey};
     ///
     /// let shared = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// let master = MasterKey::new(b"another obvious test key, again!")?;
-    /// assert!(!shared.per_device());
-    /// assert!(DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?.per_device());
+    /// assert!(!shared.is_per_device());
+    /// assert!(DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?.is_per_device());
     /// # Ok::<(), countersign::Error>(())
     /// ```
-    fn per_device(&self) -> bool;
+    fn is_per_device(&self) -> bool;
 }
 
 /// One key in slot 0, shared by every holder.
-impl KeySource for MacKey {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
-        (query.slot.unwrap_or(0) == 0 && fits(self)).then_some(KeyMatch { slot: 0 })
+impl KeyProvider for MacKey {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        (query.slot.unwrap_or(0) == 0 && matches(self)).then_some(KeyMatch { slot: 0 })
     }
 
-    fn per_device(&self) -> bool {
+    fn is_per_device(&self) -> bool {
         false
     }
 }
 
 /// Keys that every holder shares.
-impl<const N: usize> KeySource for KeyRing<MacKey, N> {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
-        self.candidates(query.slot).find(|(_, key)| fits(key)).map(|(slot, _)| KeyMatch { slot })
+impl<const N: usize> KeyProvider for KeyRing<MacKey, N> {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        self.candidates(query.slot).find(|(_, key)| matches(key)).map(|(slot, _)| KeyMatch { slot })
     }
 
-    fn per_device(&self) -> bool {
+    fn is_per_device(&self) -> bool {
         false
     }
 }
 
-impl<const N: usize> KeySource for DeviceKeys<'_, N> {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+impl<const N: usize> KeyProvider for DeviceKeys<'_, N> {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         self.masters
             .candidates(query.slot)
             .find(|(_, master)| {
-                let derived = master.derive(self.realm, query.uid, query.generation);
-                derived.is_ok_and(|key| fits(&key))
+                let derived = master.derive_key(self.realm, query.uid, query.generation);
+                derived.is_ok_and(|key| matches(&key))
             })
             .map(|(slot, _)| KeyMatch { slot })
     }
 
-    fn per_device(&self) -> bool {
+    fn is_per_device(&self) -> bool {
         true
     }
 }
 
-impl<K: KeySource + ?Sized> KeySource for &K {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
-        (**self).find(query, fits)
+impl<K: KeyProvider + ?Sized> KeyProvider for &K {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        (**self).find_key(query, matches)
     }
 
-    fn per_device(&self) -> bool {
-        (**self).per_device()
+    fn is_per_device(&self) -> bool {
+        (**self).is_per_device()
     }
 }
 
 /// Keys that several verifiers share.
 #[cfg(feature = "std")]
-impl<K: KeySource + ?Sized> KeySource for std::sync::Arc<K> {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
-        (**self).find(query, fits)
+impl<K: KeyProvider + ?Sized> KeyProvider for std::sync::Arc<K> {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        (**self).find_key(query, matches)
     }
 
-    fn per_device(&self) -> bool {
-        (**self).per_device()
+    fn is_per_device(&self) -> bool {
+        (**self).is_per_device()
     }
 }
 
 /// Keys that are rotated while requests come in: write to the ring, and the next request sees it.
 #[cfg(feature = "std")]
-impl<K: KeySource> KeySource for std::sync::RwLock<K> {
-    fn find(&self, query: &KeyQuery<'_>, fits: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
-        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).find(query, fits)
+impl<K: KeyProvider> KeyProvider for std::sync::RwLock<K> {
+    fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).find_key(query, matches)
     }
 
-    fn per_device(&self) -> bool {
-        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).per_device()
+    fn is_per_device(&self) -> bool {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).is_per_device()
     }
 }

@@ -1,7 +1,7 @@
 //! What the browser holds, and what of it may be kept, listed and logged.
 
+use crate::bytes::copy;
 use crate::constant_time;
-use crate::cursor::copy;
 use crate::encoding::{base64url_decode_in_place, base64url_decode_secret, base64url_encode_secret, base64url_len};
 use core::fmt;
 use zeroize::Zeroizing;
@@ -146,7 +146,7 @@ impl Credential {
     /// A new one for a user, or for nobody yet: see [`Pepper::user_tag`](super::Pepper::user_tag) and [`UserTag`].
     ///
     /// # Errors
-    /// [`Error::Signer`](crate::Error::Signer) if the system gives no random bytes.
+    /// [`Error::Random`](crate::Error::Random) if the system gives no random bytes.
     pub fn generate(tag: UserTag) -> crate::Result<Self> {
         let mut credential = Self { handle: Handle::generate(tag)?, verifier: Zeroizing::new([0; VERIFIER]) };
         fill(credential.verifier.as_mut_slice())?;
@@ -224,7 +224,7 @@ impl Credential {
 }
 
 fn fill(bytes: &mut [u8]) -> crate::Result<()> {
-    getrandom::fill(bytes).map_err(|_| crate::Error::Signer)
+    getrandom::fill(bytes).map_err(|_| crate::Error::Random)
 }
 
 impl fmt::Debug for Credential {

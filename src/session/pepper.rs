@@ -3,8 +3,9 @@
 use super::credential::{
     Credential, FORM_TOKEN_LEN, Handle, MARK, MARKED, RANDOM, SEAL, SealedVerifier, TAG, UserTag, VERIFIER,
 };
+use crate::bytes::copy;
 use crate::constant_time;
-use crate::cursor::{Sink, copy};
+use crate::cursor::Sink;
 use crate::encoding::base64url_encode_secret;
 use crate::key::MacKey;
 use core::fmt;

@@ -38,7 +38,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The number of the user's epoch in which the attempt began: for the tokens ([`Draft::epoch`](crate::token::Draft::epoch)) and JWTs
+    /// The number of the user's epoch in which the attempt began: for the tokens ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch)) and JWTs
     /// ([`EPOCH_CLAIM`]) that the login issues, so that they are refused from the next sign-out everywhere on, and not by the one before.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
@@ -49,7 +49,7 @@ impl Attempt {
 /// The private claim of a JWT that carries the number of its user's epoch.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Value};
+/// use countersign::jwt::{ClaimValue, JwtBuilder};
 /// use countersign::session::EPOCH_CLAIM;
 /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
 /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
@@ -59,9 +59,9 @@ impl Attempt {
 ///
 /// let attempt = block_on(sessions.attempt("alice"))?;
 /// // The password is checked here.
-/// let private = [(EPOCH_CLAIM, Value::Integer(attempt.epoch().try_into()?))];
+/// let private = [(EPOCH_CLAIM, ClaimValue::Int(attempt.epoch().try_into()?))];
 /// let mut out = [0; 192];
-/// let jwt = Claims::new().subject("alice").private(&private).sign(&key, &mut out)?;
+/// let jwt = JwtBuilder::new().subject("alice").private_claims(&private).sign(&key, &mut out)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub const EPOCH_CLAIM: &str = "cs_epoch";

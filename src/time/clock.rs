@@ -1,41 +1,40 @@
 //! The verifier's own clock: not set, set, or stepped back (FORMAT section 5 step 7, section 8).
 
-use super::UnixTime;
-use crate::Refusal;
+use super::{ClockError, UnixTime};
 
-/// What a verifier's clock said, and whether that can be used. Made from a [`UnixTime`] or by a [`HeldClock`].
+/// What a verifier's clock said, and whether that can be used. Made from a [`UnixTime`] or by a [`MonotonicClock`].
 ///
 /// ```
 /// use countersign::{ClockReading, UnixTime};
 ///
 /// let reading = ClockReading::from(UnixTime::from_secs(1_767_225_600));
-/// assert_eq!(reading.usable().unwrap().as_secs(), 1_767_225_600);
-/// assert!(ClockReading::from(UnixTime::from_secs(5)).usable().is_err());
+/// assert_eq!(reading.time().unwrap().as_secs(), 1_767_225_600);
+/// assert!(ClockReading::from(UnixTime::from_secs(5)).time().is_err());
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClockReading {
-    time: UnixTime,
-    fault: Option<Refusal>,
+    raw: UnixTime,
+    fault: Option<ClockError>,
 }
 
 impl ClockReading {
     /// The time to judge by.
     ///
     /// ```
-    /// use countersign::{HeldClock, Refusal, UnixTime};
+    /// use countersign::{ClockError, MonotonicClock, UnixTime};
     ///
-    /// let mut clock = HeldClock::new(60);
-    /// assert_eq!(clock.read(UnixTime::UNSET).usable(), Err(Refusal::NoClock));
-    /// assert!(clock.read(UnixTime::from_secs(1_767_225_600)).usable().is_ok());
-    /// assert_eq!(clock.read(UnixTime::from_secs(1_767_222_000)).usable(), Err(Refusal::ClockRollback));
+    /// let mut clock = MonotonicClock::new(60);
+    /// assert_eq!(clock.read(UnixTime::UNSET).time(), Err(ClockError::NotSet));
+    /// assert!(clock.read(UnixTime::from_secs(1_767_225_600)).time().is_ok());
+    /// assert_eq!(clock.read(UnixTime::from_secs(1_767_222_000)).time(), Err(ClockError::SteppedBack));
     /// ```
     ///
     /// # Errors
-    /// [`Refusal::NoClock`] outside 1 000 000 001 to 9 999 999 999, [`Refusal::ClockRollback`] from a [`HeldClock`]
+    /// [`ClockError::NotSet`] outside 1 000 000 001 to 9 999 999 999, [`ClockError::SteppedBack`] from a [`MonotonicClock`]
     /// that stepped back further than its hold.
-    pub fn usable(self) -> Result<UnixTime, Refusal> {
+    pub fn time(self) -> Result<UnixTime, ClockError> {
         match self.fault {
-            None => Ok(self.time),
+            None => Ok(self.raw),
             Some(fault) => Err(fault),
         }
     }
@@ -46,54 +45,54 @@ impl ClockReading {
     /// use countersign::{ClockReading, UnixTime};
     ///
     /// let zero = UnixTime::from_secs(0);
-    /// assert!(ClockReading::from(zero).usable().is_err());
-    /// assert_eq!(ClockReading::assume_set(zero).usable(), Ok(zero));
+    /// assert!(ClockReading::from(zero).time().is_err());
+    /// assert_eq!(ClockReading::assume_set(zero).time(), Ok(zero));
     /// ```
     #[must_use]
     pub const fn assume_set(time: UnixTime) -> Self {
-        Self { time, fault: None }
+        Self { raw: time, fault: None }
     }
 
     /// The time, usable or not: only for expanding a short stamp, which the MAC then confirms or refutes.
-    pub(crate) const fn time(self) -> UnixTime {
-        self.time
+    pub(crate) const fn raw(self) -> UnixTime {
+        self.raw
     }
 }
 
 impl From<UnixTime> for ClockReading {
     fn from(time: UnixTime) -> Self {
-        Self { time, fault: (!time.is_set()).then_some(Refusal::NoClock) }
+        Self { raw: time, fault: (!time.is_set()).then_some(ClockError::NotSet) }
     }
 }
 
 /// A clock that does not run backwards: it holds its highest value through small steps back and reports larger ones.
 ///
-/// Keep [`highest`](HeldClock::highest) over a restart, and a clock that was set back meanwhile is noticed too.
+/// Keep [`high_water_mark`](MonotonicClock::high_water_mark) over a restart, and a clock that was set back meanwhile is noticed too.
 ///
 /// ```
-/// use countersign::{HeldClock, Refusal, UnixTime};
+/// use countersign::{ClockError, MonotonicClock, UnixTime};
 ///
-/// let mut clock = HeldClock::new(60);
+/// let mut clock = MonotonicClock::new(60);
 /// let at = UnixTime::from_secs;
-/// assert_eq!(clock.read(at(1_767_225_600)).usable(), Ok(at(1_767_225_600)));
-/// assert_eq!(clock.read(at(1_767_225_541)).usable(), Ok(at(1_767_225_600))); // held
-/// assert_eq!(clock.read(at(1_767_225_539)).usable(), Err(Refusal::ClockRollback));
+/// assert_eq!(clock.read(at(1_767_225_600)).time(), Ok(at(1_767_225_600)));
+/// assert_eq!(clock.read(at(1_767_225_541)).time(), Ok(at(1_767_225_600))); // held
+/// assert_eq!(clock.read(at(1_767_225_539)).time(), Err(ClockError::SteppedBack));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct HeldClock {
+pub struct MonotonicClock {
     hold: u64,
     highest: Option<UnixTime>,
 }
 
-impl HeldClock {
+impl MonotonicClock {
     /// A clock that tolerates steps back of up to `hold` seconds.
     ///
     /// ```
-    /// use countersign::{HeldClock, Refusal, UnixTime};
+    /// use countersign::{ClockError, MonotonicClock, UnixTime};
     ///
-    /// let mut strict = HeldClock::new(0);
+    /// let mut strict = MonotonicClock::new(0);
     /// strict.read(UnixTime::from_secs(1_767_225_600));
-    /// assert_eq!(strict.read(UnixTime::from_secs(1_767_225_599)).usable(), Err(Refusal::ClockRollback));
+    /// assert_eq!(strict.read(UnixTime::from_secs(1_767_225_599)).time(), Err(ClockError::SteppedBack));
     /// ```
     #[must_use]
     pub const fn new(hold: u64) -> Self {
@@ -103,32 +102,32 @@ impl HeldClock {
     /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
     ///
     /// ```
-    /// use countersign::{HeldClock, Refusal, UnixTime};
+    /// use countersign::{ClockError, MonotonicClock, UnixTime};
     ///
     /// let kept = UnixTime::from_secs(1_767_225_600);
-    /// let mut clock = HeldClock::with_highest(60, kept);
+    /// let mut clock = MonotonicClock::resume_from(60, kept);
     /// let a_day_before = UnixTime::from_secs(1_767_139_200);
-    /// assert_eq!(clock.read(a_day_before).usable(), Err(Refusal::ClockRollback));
-    /// assert_eq!(HeldClock::with_highest(60, UnixTime::UNSET).highest(), None);
+    /// assert_eq!(clock.read(a_day_before).time(), Err(ClockError::SteppedBack));
+    /// assert_eq!(MonotonicClock::resume_from(60, UnixTime::UNSET).high_water_mark(), None);
     /// ```
     #[must_use]
-    pub fn with_highest(hold: u64, highest: UnixTime) -> Self {
+    pub fn resume_from(hold: u64, highest: UnixTime) -> Self {
         Self { hold, highest: highest.is_set().then_some(highest) }
     }
 
     /// The highest usable value read so far.
     ///
     /// ```
-    /// use countersign::{HeldClock, UnixTime};
+    /// use countersign::{MonotonicClock, UnixTime};
     ///
-    /// let mut clock = HeldClock::new(60);
-    /// assert_eq!(clock.highest(), None);
+    /// let mut clock = MonotonicClock::new(60);
+    /// assert_eq!(clock.high_water_mark(), None);
     /// clock.read(UnixTime::from_secs(1_767_225_600));
     /// clock.read(UnixTime::from_secs(1_767_225_590));
-    /// assert_eq!(clock.highest(), Some(UnixTime::from_secs(1_767_225_600)));
+    /// assert_eq!(clock.high_water_mark(), Some(UnixTime::from_secs(1_767_225_600)));
     /// ```
     #[must_use]
-    pub const fn highest(&self) -> Option<UnixTime> {
+    pub const fn high_water_mark(&self) -> Option<UnixTime> {
         self.highest
     }
 
@@ -140,9 +139,9 @@ impl HeldClock {
     /// Takes what the raw clock says now.
     ///
     /// ```
-    /// use countersign::{HeldClock, UnixTime};
+    /// use countersign::{MonotonicClock, UnixTime};
     ///
-    /// let mut clock = HeldClock::new(60);
+    /// let mut clock = MonotonicClock::new(60);
     /// let before = clock.read(UnixTime::from_secs(1_767_225_600));
     /// // Ten seconds back is within the hold: time stands still instead.
     /// assert_eq!(clock.read(UnixTime::from_secs(1_767_225_590)), before);
@@ -154,6 +153,6 @@ impl HeldClock {
         let highest = self.highest.map_or(raw, |highest| highest.max(raw));
         self.highest = Some(highest);
         let back = highest.as_secs().saturating_sub(raw.as_secs());
-        ClockReading { time: highest, fault: (back > self.hold).then_some(Refusal::ClockRollback) }
+        ClockReading { raw: highest, fault: (back > self.hold).then_some(ClockError::SteppedBack) }
     }
 }

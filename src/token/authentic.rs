@@ -1,8 +1,8 @@
-//! Tokens whose sign is good: [`Authentic`] before the policy, [`Verified`] after it.
+//! Tokens whose sign is good: [`AuthenticToken`] before the policy, [`VerifiedToken`] after it.
 
+use super::fields::Fields;
 use super::reserved::ClockQuality;
-use super::unverified::Unverified;
-use super::{Kind, Params};
+use super::{Params, TokenKind};
 use crate::UnixTime;
 use crate::encoding::decimal;
 use core::fmt;
@@ -11,138 +11,138 @@ use core::ops::Deref;
 /// A token that a key holder did sign. Whether it is fresh, current and allowed has not been asked.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// // Of the year 2001, and authentic all the same: a policy has to refuse it.
-/// let old = Draft::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
-/// let token = Unverified::parse_binary(&old, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+/// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
+/// let token = UnverifiedToken::parse_binary(&old, None)?.authenticate(&profile, &key, Channel::NONE)?;
 /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_000_000_001)));
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub struct Authentic<'a> {
-    pub(super) token: Unverified<'a>,
+pub struct AuthenticToken<'a> {
+    pub(super) fields: Fields<'a>,
     pub(super) uid: &'a [u8],
 }
 
-impl<'a> Authentic<'a> {
+impl<'a> AuthenticToken<'a> {
     /// What it is for.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
-    /// use countersign::token::Kind;
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
+    /// use countersign::token::TokenKind;
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let binary = Draft::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
-    /// assert_eq!(token.kind(), Kind::Sequence); // no age: ask for its counter
-    /// # Ok::<(), countersign::Error>(())
+    /// # let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
+    /// assert_eq!(token.kind(), TokenKind::Sequence); // no age: ask for its counter
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.token.kind
+    pub const fn kind(&self) -> TokenKind {
+        self.fields.kind
     }
 
     /// Who it is for, 1 to 64 bytes.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // Detached: the uid was not sent, the channel named it, and the sign confirms it.
-    /// let binary = Draft::sequence(b"dev-7", 42).detached().mint_binary_heapless::<64>(&profile, &key)?;
-    /// let mqtt = Carrier { uid: Some(b"dev-7"), bind: b"" };
-    /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, mqtt).unwrap();
+    /// let binary = TokenBuilder::sequence(b"dev-7", 42).detached().mint_binary_heapless::<64>(&profile, &key)?;
+    /// let mqtt = Channel { uid: Some(b"dev-7"), binding: b"" };
+    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, mqtt)?;
     /// assert_eq!(token.uid(), b"dev-7");
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn uid(&self) -> &'a [u8] {
         self.uid
     }
 
-    /// When it was made; `None` for a Sequence token. See [`counter`](Authentic::counter).
+    /// When it was made; `None` for a Sequence token. See [`counter`](AuthenticToken::counter).
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
-        self.token.kind.has_time().then_some(UnixTime::from_secs(self.token.stamp))
+        self.fields.kind.has_time().then_some(UnixTime::from_secs(self.fields.stamp))
     }
 
     /// The counter of a Sequence token.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let binary = Draft::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
-    /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
+    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!((token.counter(), token.issued_at()), (Some(42), None));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn counter(&self) -> Option<u64> {
-        (!self.token.kind.has_time()).then_some(self.token.stamp)
+        (!self.fields.kind.has_time()).then_some(self.fields.stamp)
     }
 
     /// All params, reserved ones included.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let draft = Draft::sequence(b"dev-7", 42).slot(0);
-    /// # let binary = draft.params(&[("fw", b"1.2.3")]).mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// # let builder = TokenBuilder::sequence(b"dev-7", 42).key_slot(0);
+    /// # let binary = builder.params(&[("fw", b"1.2.3")]).mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice()));
     /// assert_eq!(token.params().get("k"), Some(b"0".as_slice())); // a number travels as its digits
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn params(&self) -> Params<'a> {
-        self.token.params
+        self.fields.params
     }
 
     /// The nonce (`n`), if it carries one.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).nonce(b"boot 41");
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.nonce(), Some(b"boot 41".as_slice()));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn nonce(&self) -> Option<&'a [u8]> {
-        self.token.params.get("n")
+        self.fields.params.get("n")
     }
 
     /// The sequence number inside a Time or Answer token (`s`), if it carries one.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).sequence_number(42);
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.sequence_number(), Some(42));
     /// assert_eq!(token.counter(), None); // that is a Sequence token's
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn sequence_number(&self) -> Option<u64> {
-        self.token.reserved.sequence
+        self.fields.reserved.sequence
     }
 
     /// The number of the user's epoch that it was issued in (`e`), if it carries one. One of another form than a shortest decimal is none.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
-    /// let text = Draft::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
+    /// let text = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
     /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
     /// # let mut scratch = [0; 64];
-    /// # let token = Unverified::parse_text(text.as_bytes(), &mut scratch)?;
-    /// # let token = token.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// # let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?;
+    /// # let token = token.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.epoch(), Some(3));
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
@@ -152,57 +152,61 @@ impl<'a> Authentic<'a> {
     /// What the holder says of its clock (`q`), if it says anything.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, ClockQuality, Draft, Profile, Unverified}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, ClockQuality, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
-    /// let draft = Draft::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// let builder = TokenBuilder::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert!(token.clock_quality() < Some(ClockQuality::Network)); // a guess, the device says
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn clock_quality(&self) -> Option<ClockQuality> {
-        self.token.reserved.quality
+        self.fields.reserved.quality
     }
 
-    /// The sign, a token's identity: what replay tables, deny lists and caches key on (FORMAT section 4).
+    /// The sign, which is its HMAC tag and its identity: what replay tables, deny lists and caches key on (FORMAT section 4).
     /// Do not log it.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified, transcode}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken, transcode}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let text = draft.mint_text_heapless::<64>(&profile, &key)?;
+    /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// let binary = transcode::text_to_binary_heapless::<64>(text.as_bytes())?;
     /// # let mut scratch = [0; 64];
-    /// let one = Unverified::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Carrier::NONE);
-    /// let other = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE);
+    /// let one = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Channel::NONE);
+    /// let other = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE);
     /// assert_eq!(one.unwrap().sign(), other.unwrap().sign()); // two forms, one token
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "tag")]
+    #[doc(alias = "hmac")]
+    #[doc(alias = "mac")]
+    #[doc(alias = "signature")]
     #[must_use]
     pub const fn sign(&self) -> &'a [u8] {
-        self.token.sign
+        self.fields.sign
     }
 }
 
 /// Shows everything but the sign and the nonce-like rest of the params.
-impl fmt::Debug for Authentic<'_> {
+impl fmt::Debug for AuthenticToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authentic")
-            .field("kind", &self.token.kind)
+        f.debug_struct("AuthenticToken")
+            .field("kind", &self.fields.kind)
             .field("uid", &format_args!("{}", self.uid.escape_ascii()))
-            .field("stamp", &self.token.stamp)
-            .field("params", &self.token.params.len())
+            .field("stamp", &self.fields.stamp)
+            .field("params", &self.fields.params.len())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(feature = "defmt")]
-impl defmt::Format for Authentic<'_> {
+impl defmt::Format for AuthenticToken<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        let (kind, stamp, params) = (self.token.kind, self.token.stamp, self.token.params.len());
+        let (kind, stamp, params) = (self.fields.kind, self.fields.stamp, self.fields.params.len());
         defmt::write!(f, "{} uid={=[u8]:a} stamp={=u64} params={=usize}", kind, self.uid, stamp, params);
     }
 }
@@ -214,74 +218,74 @@ impl defmt::Format for Authentic<'_> {
 /// at all, and is safe only where the server refuses counters that it has seen.
 ///
 /// ```
-/// # use countersign::{UnixTime, Window, key::MacKey, token::{Carrier, Draft, Profile, Verifier}};
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// use countersign::token::Verified;
+/// use countersign::token::VerifiedToken;
 ///
 /// /// Takes no token that a verifier has not admitted.
-/// fn greet(token: &Verified<'_>) -> String {
+/// fn greet(token: &VerifiedToken<'_>) -> String {
 ///     format!("hello {}", token.uid().escape_ascii())
 /// }
-/// let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-/// let binary = Draft::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
-/// let token = verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap();
+/// let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
+/// let binary = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
+/// let token = verifier.verify_binary(&binary, Channel::NONE, now).unwrap();
 /// assert_eq!(greet(&token), "hello dev-7");
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Verified<'a> {
-    pub(super) token: Authentic<'a>,
+pub struct VerifiedToken<'a> {
+    pub(super) token: AuthenticToken<'a>,
     pub(super) slot: u8,
     pub(super) generation: u32,
 }
 
-impl Verified<'_> {
+impl VerifiedToken<'_> {
     /// The slot of the key that fitted.
     ///
     /// ```
-    /// # use countersign::{UnixTime, Window, key::{KeyRing, MacKey}, token::{Carrier, Draft, Profile, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::{KeyRing, MacKey}, token::{Channel, Profile, TokenBuilder, Verifier}};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let old = || MacKey::new(b"an obvious test key of 32 bytes!");
     /// # let mut ring = KeyRing::<_, 2>::new(0, old()?);
     /// # ring.insert(1, MacKey::new(b"another obvious test key, again!")?)?;
     /// ring.rotate_to(1)?;
-    /// let binary = Draft::time(b"alice", now).mint_binary_heapless::<64>(&profile, &old()?)?;
-    /// let verifier = Verifier::new(profile, ring, Window { max_age: 300, skew_future: 60 });
-    /// let token = verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap();
-    /// assert_eq!(token.slot(), 0); // somebody still signs with the old key
+    /// let binary = TokenBuilder::time(b"alice", now).mint_binary_heapless::<64>(&profile, &old()?)?;
+    /// let verifier = Verifier::new(profile, ring, TimeWindow { max_age: 300, max_future_skew: 60 });
+    /// let token = verifier.verify_binary(&binary, Channel::NONE, now).unwrap();
+    /// assert_eq!(token.key_slot(), 0); // somebody still signs with the old key
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
-    pub const fn slot(&self) -> u8 {
+    pub const fn key_slot(&self) -> u8 {
         self.slot
     }
 
     /// The generation of the key that fitted; 0 where keys have none.
     ///
     /// ```
-    /// # use countersign::{UnixTime, Window, key::{DeviceKeys, KeyRing, MasterKey}};
-    /// # use countersign::token::{Carrier, Draft, Profile, Verifier};
+    /// # use countersign::{TimeWindow, UnixTime, key::{DeviceKeys, KeyRing, MasterKey}};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, Verifier};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
-    /// let second_key = master.derive("acme", b"dev-7", 1)?;
-    /// let binary = Draft::time(b"dev-7", now).generation(1).mint_binary_heapless::<64>(&profile, &second_key)?;
+    /// let second_key = master.derive_key("acme", b"dev-7", 1)?;
+    /// let binary = TokenBuilder::time(b"dev-7", now).key_generation(1).mint_binary_heapless::<64>(&profile, &second_key)?;
     /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
-    /// let verifier = Verifier::new(profile, keys, Window { max_age: 300, skew_future: 60 });
-    /// assert_eq!(verifier.verify_binary(&binary, Carrier::NONE, now.into()).unwrap().generation(), 1);
+    /// let verifier = Verifier::new(profile, keys, TimeWindow { max_age: 300, max_future_skew: 60 });
+    /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now).unwrap().key_generation(), 1);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
-    pub const fn generation(&self) -> u32 {
+    pub const fn key_generation(&self) -> u32 {
         self.generation
     }
 }
 
-impl<'a> Deref for Verified<'a> {
-    type Target = Authentic<'a>;
+impl<'a> Deref for VerifiedToken<'a> {
+    type Target = AuthenticToken<'a>;
 
-    fn deref(&self) -> &Authentic<'a> {
+    fn deref(&self) -> &AuthenticToken<'a> {
         &self.token
     }
 }

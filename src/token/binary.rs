@@ -1,9 +1,9 @@
 //! The binary form: `b0 . [len8(uid)] . stamp . [count . (len8(key) . len8(value))*] . sign` (FORMAT section 4).
 
+use super::fields::Fields;
 use super::params::{ParamCheck, Params, WireParams, split_len8};
 use super::reserved::Reserved;
-use super::unverified::Unverified;
-use super::{Kind, MAX_BINARY, short_stamp};
+use super::{TokenKind, limits::MAX_BINARY_LEN, short_stamp};
 use crate::cursor::{Cursor, Sink};
 use crate::rules::{MAX_PARAMS, check_uid};
 use crate::{Error, Result, UnixTime};
@@ -19,7 +19,7 @@ const SHORT: u8 = 0b001;
 
 /// Writes the parts of a token that has a binary form. `uid` is empty when detached.
 pub(super) fn write(
-    kind: Kind,
+    kind: TokenKind,
     uid: &[u8],
     stamp: u64,
     short: bool,
@@ -46,17 +46,17 @@ pub(super) fn write(
 }
 
 /// Reads a binary token strictly, borrowing from it. `now` expands a short stamp.
-pub(super) fn parse(bytes: &[u8], now: Option<UnixTime>) -> Result<Unverified<'_>> {
-    if bytes.len() > MAX_BINARY {
+pub(super) fn parse(bytes: &[u8], now: Option<UnixTime>) -> Result<Fields<'_>> {
+    if bytes.len() > MAX_BINARY_LEN {
         return Err(Error::Malformed);
     }
     let (first, rest) = bytes.split_first().ok_or(Error::Malformed)?;
     let has = |bit: u8| first & bit != 0;
     let kind = match (first & MARK_MASK, (first & KIND_MASK) >> KIND_SHIFT) {
-        (MARK, 0) => Kind::Time,
-        (MARK, 1) => Kind::Answer,
-        (MARK, 2) => Kind::Sequence,
-        (MARK, 3) => Kind::TimeReply,
+        (MARK, 0) => TokenKind::Time,
+        (MARK, 1) => TokenKind::Answer,
+        (MARK, 2) => TokenKind::Sequence,
+        (MARK, 3) => TokenKind::TimeReply,
         _ => return Err(Error::Malformed),
     };
     let (uid, rest) = if has(DETACHED) { (&[][..], rest) } else { split_uid(rest)? };
@@ -64,7 +64,7 @@ pub(super) fn parse(bytes: &[u8], now: Option<UnixTime>) -> Result<Unverified<'_
     kind.check_stamp(stamp).map_err(|_| Error::Malformed)?;
     let (params, reserved, sign) =
         if has(PARAMS) { split_params(rest)? } else { (Params::default(), Reserved::default(), rest) };
-    Unverified::new(kind, uid, stamp, params, sign, reserved)
+    Fields::new(kind, uid, stamp, params, sign, reserved)
 }
 
 fn split_uid(rest: &[u8]) -> Result<(&[u8], &[u8])> {
@@ -78,12 +78,12 @@ fn split_stamp(rest: &[u8]) -> Result<(u64, &[u8])> {
     Ok((u64::from_be_bytes([0, 0, 0, *a, *b, *c, *d, *e]), rest))
 }
 
-fn split_short_stamp(kind: Kind, rest: &[u8], now: Option<UnixTime>) -> Result<(u64, &[u8])> {
+fn split_short_stamp(kind: TokenKind, rest: &[u8], now: Option<UnixTime>) -> Result<(u64, &[u8])> {
     let (low, rest) = rest.split_first_chunk().ok_or(Error::Malformed)?;
-    if !matches!(kind, Kind::Time | Kind::Answer) {
+    if !matches!(kind, TokenKind::Time | TokenKind::Answer) {
         return Err(Error::Malformed);
     }
-    let now = now.ok_or(Error::ClockNeeded)?;
+    let now = now.ok_or(Error::MissingClock)?;
     let stamp = short_stamp::expand(now, u16::from_be_bytes(*low)).ok_or(Error::Malformed)?;
     Ok((stamp.as_secs(), rest))
 }

@@ -2,8 +2,8 @@
 //!
 //! ```
 //! use countersign::key::MacKey;
-//! use countersign::token::{Carrier, MAX_FIELDS, Profile, Verifier, challenge};
-//! use countersign::{UnixTime, Window};
+//! use countersign::token::{Channel, Profile, Verifier, challenge, limits::MAX_SCRATCH_LEN};
+//! use countersign::{TimeWindow, UnixTime};
 //!
 //! let device_key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 //! let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
@@ -11,23 +11,23 @@
 //!
 //! // The server asks and keeps nothing.
 //! let mut question = [0; challenge::CHALLENGE_LEN];
-//! let question = challenge::make(&profile, &challenge_key, b"dev-7", now, &mut question)?;
+//! let question = challenge::issue(&profile, &challenge_key, b"dev-7", now, &mut question)?;
 //!
 //! // The device answers with its own key.
 //! let mut answer = [0; 80];
-//! let answer = challenge::answer(question.as_bytes(), b"dev-7")?.mint_text(&profile, &device_key, &mut answer)?;
+//! let answer = challenge::respond(question.as_bytes(), b"dev-7")?.mint_text(&profile, &device_key, &mut answer)?;
 //!
 //! // The server recognises its own question in the answer.
-//! let verifier = Verifier::new(profile, &device_key, Window { max_age: 300, skew_future: 60 })
-//!     .accepting_answers(&challenge_key);
-//! assert!(verifier.verify_text(answer.as_bytes(), Carrier::NONE, now.into(), &mut [0; MAX_FIELDS]).is_ok());
+//! let verifier = Verifier::new(profile, &device_key, TimeWindow { max_age: 300, max_future_skew: 60 })
+//!     .with_challenge_key(&challenge_key);
+//! assert!(verifier.verify_text(answer.as_bytes(), Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN]).is_ok());
 //! # Ok::<(), countersign::Error>(())
 //! ```
 
+use super::fields::Fields;
 use super::mac_input::MacInput;
 use super::params::WireParams;
-use super::unverified::Unverified;
-use super::{Draft, Kind, Params, Profile, SignLen, text};
+use super::{Params, Profile, SignLen, TokenBuilder, TokenKind, text};
 use crate::key::MacKey;
 use crate::{Error, Result, UnixTime};
 
@@ -46,45 +46,45 @@ pub const CHALLENGE_LEN: usize = 33;
 /// # let (challenge_key, profile) = (MacKey::new(b"the server's own obvious testkey")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
 /// let mut out = [0; challenge::CHALLENGE_LEN];
-/// assert!(challenge::make(&profile, &challenge_key, b"dev-7", now, &mut out)?.starts_with("cs1q_.1767225600."));
-/// let without_a_clock = challenge::make(&profile, &challenge_key, b"dev-7", UnixTime::from_secs(5), &mut out);
+/// assert!(challenge::issue(&profile, &challenge_key, b"dev-7", now, &mut out)?.starts_with("cs1q_.1767225600."));
+/// let without_a_clock = challenge::issue(&profile, &challenge_key, b"dev-7", UnixTime::from_secs(5), &mut out);
 /// assert_eq!(without_a_clock, Err(Error::StampRange));
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Errors
 /// [`Error::StampRange`] if the server's clock is not set, [`Error::UidLength`], [`Error::BufferTooSmall`].
-pub fn make<'b>(
+pub fn issue<'b>(
     profile: &Profile<'_>,
     challenge_key: &MacKey,
     uid: &[u8],
     now: UnixTime,
     out: &'b mut [u8],
 ) -> Result<&'b str> {
-    Draft::challenge(uid, now).mint_text(&profile.with_sign_len(SignLen::N8), challenge_key, out)
+    TokenBuilder::challenge(uid, now).mint_text(&profile.with_sign_len(SignLen::N8), challenge_key, out)
 }
 
-/// [`make`] into a string of its own.
+/// [`issue`] into a string of its own.
 ///
 /// ```
 /// # use countersign::{UnixTime, key::MacKey, token::{Profile, challenge}};
 /// # let (challenge_key, profile) = (MacKey::new(b"the server's own obvious testkey")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// let for_one = challenge::make_heapless(&profile, &challenge_key, b"dev-7", now)?;
-/// let for_another = challenge::make_heapless(&profile, &challenge_key, b"dev-8", now)?;
+/// let for_one = challenge::issue_heapless(&profile, &challenge_key, b"dev-7", now)?;
+/// let for_another = challenge::issue_heapless(&profile, &challenge_key, b"dev-8", now)?;
 /// assert_ne!(for_one, for_another); // the uid is not sent, but signed
 /// # Ok::<(), countersign::Error>(())
 /// ```
 ///
 /// # Errors
-/// As [`make`].
-pub fn make_heapless(
+/// As [`issue`].
+pub fn issue_heapless(
     profile: &Profile<'_>,
     challenge_key: &MacKey,
     uid: &[u8],
     now: UnixTime,
 ) -> Result<heapless::String<CHALLENGE_LEN>> {
-    Draft::challenge(uid, now).mint_text_heapless(&profile.with_sign_len(SignLen::N8), challenge_key)
+    TokenBuilder::challenge(uid, now).mint_text_heapless(&profile.with_sign_len(SignLen::N8), challenge_key)
 }
 
 /// Reads a challenge and drafts the device's Answer to it. The challenge itself proves nothing to the device: draw no
@@ -94,40 +94,35 @@ pub fn make_heapless(
 /// # use countersign::{Error, key::MacKey, token::{Profile, challenge}};
 /// # let (device_key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let question = b"cs1q_.1767225600.b74aaa7f3622d9cf";
-/// let answer = challenge::answer(question, b"dev-7")?.mint_text_heapless::<80>(&profile, &device_key)?;
+/// let answer = challenge::respond(question, b"dev-7")?.mint_text_heapless::<80>(&profile, &device_key)?;
 /// assert!(answer.starts_with("cs1c_dev-7.1767225600.c_"));
-/// assert_eq!(challenge::answer(answer.as_bytes(), b"dev-7").unwrap_err(), Error::Malformed);
+/// assert_eq!(challenge::respond(answer.as_bytes(), b"dev-7").unwrap_err(), Error::Malformed);
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Errors
 /// [`Error::Malformed`] unless the input is a challenge.
-pub fn answer<'a>(challenge: &[u8], uid: &'a [u8]) -> Result<Draft<'a>> {
+pub fn respond<'a>(challenge: &[u8], uid: &'a [u8]) -> Result<TokenBuilder<'a>> {
     if challenge.len() != CHALLENGE_LEN {
         return Err(Error::Malformed);
     }
     let mut scratch = [0; CHALLENGE_LEN];
     let question = text::parse(challenge, &mut scratch)?;
     match (question.kind, question.sign.try_into()) {
-        (Kind::Challenge, Ok(proof)) => Ok(Draft::answer(uid, question.stamp, proof)),
+        (TokenKind::Challenge, Ok(proof)) => Ok(TokenBuilder::answer(uid, question.stamp, proof)),
         _ => Err(Error::Malformed),
     }
 }
 
 /// Recomputes the challenge that an Answer claims to answer, and compares its proof in constant time.
-pub(super) fn is_answered_by(
-    answer: &Unverified<'_>,
-    uid: &[u8],
-    profile: &Profile<'_>,
-    challenge_key: &MacKey,
-) -> bool {
+pub(super) fn is_answered_by(answer: &Fields<'_>, uid: &[u8], profile: &Profile<'_>, challenge_key: &MacKey) -> bool {
     let Some(proof) = answer.params.get("c") else { return false };
     let question = MacInput {
-        kind: Kind::Challenge,
+        kind: TokenKind::Challenge,
         uid,
         stamp: answer.stamp,
         params: WireParams::Parsed(Params::default()),
-        bind: &[],
+        binding: &[],
     };
     question.has_sign(&profile.with_sign_len(SignLen::N8), challenge_key, proof)
 }

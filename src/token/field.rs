@@ -1,11 +1,12 @@
 //! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
 
-use crate::cursor::{Cursor, Sink, copy};
+use crate::bytes::copy;
+use crate::cursor::{Cursor, Sink};
 use crate::encoding::{base64url_decode_in_place, base64url_decoded_len, base64url_encode, base64url_len};
-use crate::rules::MAX_UID;
+use crate::rules::MAX_UID_LEN;
 
 /// Bytes of the longest field: a uid, and as many a param value.
-const MAX_FIELD: usize = MAX_UID;
+const MAX_FIELD: usize = MAX_UID_LEN;
 
 /// True if `bytes` stand for themselves: not empty, letters, digits, `_` and `-` only, no `-` in front.
 fn is_literal(bytes: &[u8]) -> bool {

@@ -5,19 +5,19 @@ use crate::{Result, rules};
 /// The kind of a token (FORMAT section 1). It is part of the MAC: a token of one kind is never valid as another.
 ///
 /// ```
-/// use countersign::token::{Kind, Unverified};
+/// use countersign::token::{TokenKind, UnverifiedToken};
 ///
 /// let mut scratch = [0; 64];
-/// let question = Unverified::parse_text(b"cs1q_.1767225600.b74aaa7f3622d9cf", &mut scratch)?;
-/// assert_eq!(question.kind(), Kind::Challenge);
-/// # Ok::<(), countersign::Error>(())
+/// let question = UnverifiedToken::parse_text(b"cs1q_.1767225600.b74aaa7f3622d9cf", &mut scratch)?;
+/// assert_eq!(question.kind(), TokenKind::Challenge);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Kind {
+pub enum TokenKind {
     /// A holder's token with the time it was made.
     Time,
-    /// A holder's answer to a [`Challenge`](Kind::Challenge).
+    /// A holder's answer to a [`Challenge`](TokenKind::Challenge).
     Answer,
     /// A holder's token with a counter in place of the time.
     Sequence,
@@ -27,7 +27,7 @@ pub enum Kind {
     Challenge,
 }
 
-impl Kind {
+impl TokenKind {
     /// The byte that stands for the kind in the MAC input and, up to 3, in the binary form.
     pub(crate) const fn code(self) -> u8 {
         match self {
@@ -80,13 +80,15 @@ impl Kind {
     }
 }
 
-/// How many bytes of HMAC-SHA-256 a sign keeps: N, fixed by configuration, never by the token (FORMAT section 1).
+/// How many bytes of HMAC-SHA-256 a sign keeps, the length of the HMAC tag: N, fixed by configuration, never by the token (FORMAT section 1).
 ///
 /// ```
 /// use countersign::token::SignLen;
 ///
 /// assert_eq!(SignLen::default().bytes(), 16);
 /// ```
+#[doc(alias = "TagLen")]
+#[doc(alias = "tag_len")]
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SignLen {

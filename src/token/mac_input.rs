@@ -2,7 +2,7 @@
 //! distinct M.
 
 use super::params::WireParams;
-use super::{Kind, Profile};
+use super::{Profile, TokenKind};
 use crate::cursor::{Cursor, Sink};
 use crate::key::{MacKey, Tag};
 use crate::{Error, Result};
@@ -11,11 +11,11 @@ use crate::{Error, Result};
 const FIXED_LEN: usize = 6 + 8 + 1 + 3;
 
 pub(super) struct MacInput<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) uid: &'a [u8],
     pub(super) stamp: u64,
     pub(super) params: WireParams<'a>,
-    pub(super) bind: &'a [u8],
+    pub(super) binding: &'a [u8],
 }
 
 impl MacInput<'_> {
@@ -47,13 +47,13 @@ impl MacInput<'_> {
         sink.put(&self.stamp.to_be_bytes());
         sink.put(&[self.params.count()]);
         self.params.put(sink);
-        sink.put_len8(self.bind);
+        sink.put_len8(self.binding);
     }
 
     fn check_len(&self, profile: &Profile<'_>) -> Result<()> {
-        let parts = [profile.purpose().len(), self.uid.len(), self.params.len(), self.bind.len()];
+        let parts = [profile.purpose().len(), self.uid.len(), self.params.len(), self.binding.len()];
         // Each part has a limit, and they make 770 bytes together.
-        let (length, cap) = (parts.into_iter().fold(FIXED_LEN, usize::wrapping_add), profile.max_mac_input());
+        let (length, cap) = (parts.into_iter().fold(FIXED_LEN, usize::wrapping_add), profile.max_mac_input_len());
         if length > cap { Err(Error::MacInputTooLong { length, cap }) } else { Ok(()) }
     }
 }
@@ -61,7 +61,7 @@ impl MacInput<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{MAX_MAC_INPUT, Params, SignLen};
+    use crate::token::{Params, SignLen, limits::MAX_MAC_INPUT_LEN};
     use serde_json::Value;
     use std::string::String;
     use std::vec::Vec;
@@ -85,11 +85,11 @@ mod tests {
         for case in cases.filter(|case| case["op"] == "mac_input") {
             let fields = &case["fields"];
             let kind = match fields["kind"].as_str().unwrap() {
-                "Time" => Kind::Time,
-                "Answer" => Kind::Answer,
-                "Sequence" => Kind::Sequence,
-                "TimeReply" => Kind::TimeReply,
-                _ => Kind::Challenge,
+                "Time" => TokenKind::Time,
+                "Answer" => TokenKind::Answer,
+                "Sequence" => TokenKind::Sequence,
+                "TimeReply" => TokenKind::TimeReply,
+                _ => TokenKind::Challenge,
             };
             let sign_len = SignLen::from_bytes(fields["n"].as_u64().unwrap().try_into().unwrap()).unwrap();
             let profile = Profile::new(fields["purpose"].as_str().unwrap()).unwrap().with_sign_len(sign_len);
@@ -102,14 +102,16 @@ mod tests {
                 wire.extend(value);
             }
             let params = Params::from_checked(pairs.len().try_into().unwrap(), &wire);
-            let (uid, bind) = (unhex(&fields["uid"]), unhex(&fields["bind"]));
+            let (uid, binding) = (unhex(&fields["uid"]), unhex(&fields["bind"]));
             let stamp = fields["stamp"].as_u64().unwrap();
-            let input = MacInput { kind, uid: &uid, stamp, params: WireParams::Parsed(params), bind: &bind };
+            let input = MacInput { kind, uid: &uid, stamp, params: WireParams::Parsed(params), binding: &binding };
             let m = case["expect"]["m"].as_str().unwrap();
-            assert!(input.write(&profile.with_max_mac_input(m.len() / 2), &mut [0; MAX_MAC_INPUT]).is_ok());
-            assert!(input.write(&profile.with_max_mac_input(m.len() / 2 - 1), &mut [0; MAX_MAC_INPUT]).is_err());
+            assert!(input.write(&profile.with_max_mac_input_len(m.len() / 2), &mut [0; MAX_MAC_INPUT_LEN]).is_ok());
+            assert!(
+                input.write(&profile.with_max_mac_input_len(m.len() / 2 - 1), &mut [0; MAX_MAC_INPUT_LEN]).is_err()
+            );
             assert_eq!(
-                hex(input.write(&profile, &mut [0; MAX_MAC_INPUT]).unwrap()),
+                hex(input.write(&profile, &mut [0; MAX_MAC_INPUT_LEN]).unwrap()),
                 case["expect"]["m"].as_str().unwrap()
             );
             let mut tag = Tag::default();

@@ -2,27 +2,27 @@
 
 use super::reserved::Reserved;
 use crate::cursor::Sink;
-use crate::rules::{MAX_PARAM_VALUE, MAX_PARAMS, is_param_key, param_rank};
+use crate::rules::{MAX_PARAM_VALUE_LEN, MAX_PARAMS, is_param_key, param_rank};
 use crate::{Error, Result};
 use core::fmt;
 
 /// A token's params: small fixed facts that save the verifier a database look-up.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile, Unverified}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder, UnverifiedToken}};
 /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// # let pairs = [("fw", b"1.2.3".as_slice()), ("site", b"berlin")];
 /// # let mut out = [0; 128];
-/// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
-/// # let binary = draft.mint_binary(&Profile::new("mqtt")?, &key, &mut out)?;
+/// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
+/// # let binary = builder.mint_binary(&Profile::new("mqtt")?, &key, &mut out)?;
 /// # let profile = Profile::new("mqtt")?;
-/// # let authentic = Unverified::parse_binary(binary, None)?.authenticate(&profile, &key, Default::default()).unwrap();
+/// # let authentic = UnverifiedToken::parse_binary(binary, None)?.authenticate(&profile, &key, Default::default())?;
 /// let params = authentic.params();
 /// assert_eq!(params.get("site"), Some(b"berlin".as_slice()));
 /// for (key, value) in params {
 ///     println!("{key} is {} bytes", value.len());
 /// }
-/// # Ok::<(), countersign::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Params<'a> {
@@ -50,13 +50,13 @@ impl<'a> Params<'a> {
     /// How many there are, reserved ones included.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let binary = draft.params(&[("fw", b"1.2.3")]).slot(2).mint_binary_heapless::<64>(&profile, &key)?;
-    /// let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let binary = builder.params(&[("fw", b"1.2.3")]).key_slot(2).mint_binary_heapless::<64>(&profile, &key)?;
+    /// let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.params().len(), 2); // `fw` and `k`
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
@@ -78,14 +78,14 @@ impl<'a> Params<'a> {
     /// The value of a key.
     ///
     /// ```
-    /// # use countersign::{key::MacKey, token::{Carrier, Profile, Unverified}};
+    /// # use countersign::{key::MacKey, token::{Channel, Profile, UnverifiedToken}};
     /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// # let text = b"cs1_dev-0123456789ab.1767225600.fw_-MS4yLjM.334d630337a0f5b72cd0988bb70b8db4";
     /// # let (profile, mut scratch) = (Profile::new("fleet/login")?, [0; 96]);
-    /// # let token = Unverified::parse_text(text, &mut scratch)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// # let token = UnverifiedToken::parse_text(text, &mut scratch)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert_eq!(token.params().get("fw"), Some(b"1.2.3".as_slice())); // the bytes, not their spelling `-MS4yLjM`
     /// assert_eq!(token.params().get("site"), None);
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a [u8]> {
@@ -95,14 +95,14 @@ impl<'a> Params<'a> {
     /// All pairs in ascending order of their keys.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Carrier, Draft, Profile, Unverified}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let pairs = [("site", b"berlin".as_slice()), ("fw", b"1.2.3")];
-    /// # let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
-    /// # let binary = draft.mint_binary_heapless::<64>(&profile, &key)?;
-    /// # let token = Unverified::parse_binary(&binary, None)?.authenticate(&profile, &key, Carrier::NONE).unwrap();
+    /// # let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).params(&pairs);
+    /// # let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
+    /// # let token = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE)?;
     /// assert!(token.params().iter().map(|(key, _)| key).eq(["fw", "site"])); // sorted, however they were drafted
-    /// # Ok::<(), countersign::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn iter(&self) -> ParamsIter<'a> {
@@ -164,7 +164,7 @@ pub(super) fn split_len8(wire: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(*len))
 }
 
-/// Params on their way into a MAC input or the binary form: of a parsed token, or of a draft in order of their keys.
+/// Params on their way into a MAC input or the binary form: of a parsed token, or of a builder in order of their keys.
 ///
 /// An enum and no trait, so that minting and verifying share the code for M.
 #[derive(Clone, Copy)]
@@ -221,7 +221,8 @@ impl ParamCheck {
     pub(super) fn next(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let rank = param_rank(key);
         let in_order = self.last < rank;
-        if !in_order || !is_param_key(key) || value.len() > MAX_PARAM_VALUE || usize::from(self.count) >= MAX_PARAMS {
+        if !in_order || !is_param_key(key) || value.len() > MAX_PARAM_VALUE_LEN || usize::from(self.count) >= MAX_PARAMS
+        {
             return Err(Error::Malformed);
         }
         self.last = rank;

@@ -1,6 +1,6 @@
 //! What both sides know and never send.
 
-use super::{MAX_MAC_INPUT, SignLen};
+use super::{SignLen, limits::MAX_MAC_INPUT_LEN};
 use crate::Result;
 use crate::rules;
 use core::fmt;
@@ -19,23 +19,23 @@ use core::fmt;
 pub struct Profile<'a> {
     purpose: &'a str,
     sign_len: SignLen,
-    max_mac_input: usize,
+    max_mac_input_len: usize,
 }
 
 impl<'a> Profile<'a> {
     /// A profile for one purpose, with a sign of 16 bytes. A token for one purpose is never valid for another.
     ///
     /// ```
-    /// # use countersign::{Error, Refusal, UnixTime, Window, key::MacKey};
-    /// # use countersign::token::{Carrier, Draft, MAX_FIELDS, Profile, Verifier};
+    /// # use countersign::{Error, TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier, limits::MAX_SCRATCH_LEN};
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
-    /// # let window = Window { max_age: 300, skew_future: 60 };
+    /// # let window = TimeWindow { max_age: 300, max_future_skew: 60 };
     /// let (login, reset) = (Profile::new("shop/login")?, Profile::new("shop/reset")?);
-    /// let text = Draft::time(b"alice", now).mint_text_heapless::<64>(&login, &key)?;
+    /// let text = TokenBuilder::time(b"alice", now).mint_text_heapless::<64>(&login, &key)?;
     /// let elsewhere = Verifier::new(reset, &key, window);
-    /// let verdict = elsewhere.verify_text(text.as_bytes(), Carrier::NONE, now.into(), &mut [0; MAX_FIELDS]).err();
-    /// assert_eq!(verdict, Some(Refusal::Invalid));
-    /// assert_eq!(Profile::new("Shop Login"), Err(Error::Name));
+    /// let verdict = elsewhere.verify_text(text.as_bytes(), Channel::NONE, now, &mut [0; MAX_SCRATCH_LEN]).err();
+    /// assert_eq!(verdict, Some(TokenError::Invalid));
+    /// assert_eq!(Profile::new("Shop Login"), Err(Error::InvalidName));
     /// # Ok::<(), Error>(())
     /// ```
     ///
@@ -50,10 +50,10 @@ impl<'a> Profile<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Name`](crate::Error::Name) unless the purpose is 1 to 32 bytes of `[a-z0-9._/-]`.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) unless the purpose is 1 to 32 bytes of `[a-z0-9._/-]`.
     pub const fn new(purpose: &'a str) -> Result<Self> {
         match rules::check_name(purpose) {
-            Ok(()) => Ok(Self { purpose, sign_len: SignLen::N16, max_mac_input: MAX_MAC_INPUT }),
+            Ok(()) => Ok(Self { purpose, sign_len: SignLen::N16, max_mac_input_len: MAX_MAC_INPUT_LEN }),
             Err(error) => Err(error),
         }
     }
@@ -61,11 +61,11 @@ impl<'a> Profile<'a> {
     /// Another length of the sign.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile, SignLen}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, SignLen, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let long = draft.mint_text_heapless::<64>(&profile, &key)?;
-    /// let short = draft.mint_text_heapless::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let long = builder.mint_text_heapless::<64>(&profile, &key)?;
+    /// let short = builder.mint_text_heapless::<64>(&profile.with_sign_len(SignLen::N8), &key)?;
     /// assert_eq!((long.len(), short.len()), (53, 37));
     /// assert!(!long.starts_with(short.as_str())); // the length is signed too: a long sign cut short is no short sign
     /// # Ok::<(), countersign::Error>(())
@@ -79,18 +79,18 @@ impl<'a> Profile<'a> {
     /// A lower cap of the MAC input, in bytes, for one-shot hardware. Beyond it minting and verifying refuse.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
-    /// let one_shot = Profile::new("mqtt")?.with_max_mac_input(64);
-    /// let draft = Draft::time(b"dev-0123456789ab", now);
-    /// assert!(draft.mint_text_heapless::<64>(&one_shot, &key).is_ok());
-    /// let bound = draft.bind(b"a request hash of 32 bytes in it").mint_text_heapless::<64>(&one_shot, &key);
+    /// let one_shot = Profile::new("mqtt")?.with_max_mac_input_len(64);
+    /// let builder = TokenBuilder::time(b"dev-0123456789ab", now);
+    /// assert!(builder.mint_text_heapless::<64>(&one_shot, &key).is_ok());
+    /// let bound = builder.binding(b"a request hash of 32 bytes in it").mint_text_heapless::<64>(&one_shot, &key);
     /// assert_eq!(bound, Err(Error::MacInputTooLong { length: 70, cap: 64 }));
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]
-    pub const fn with_max_mac_input(mut self, cap: usize) -> Self {
-        self.max_mac_input = cap;
+    pub const fn with_max_mac_input_len(mut self, cap: usize) -> Self {
+        self.max_mac_input_len = cap;
         self
     }
 
@@ -121,56 +121,59 @@ impl<'a> Profile<'a> {
     /// The cap of the MAC input, in bytes.
     ///
     /// ```
-    /// use countersign::token::{MAX_MAC_INPUT, Profile};
+    /// use countersign::token::{Profile, limits::MAX_MAC_INPUT_LEN};
     ///
-    /// assert_eq!(Profile::new("mqtt")?.max_mac_input(), MAX_MAC_INPUT);
+    /// assert_eq!(Profile::new("mqtt")?.max_mac_input_len(), MAX_MAC_INPUT_LEN);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
-    pub const fn max_mac_input(&self) -> usize {
-        self.max_mac_input
+    pub const fn max_mac_input_len(&self) -> usize {
+        self.max_mac_input_len
     }
 }
 
 /// What the channel says that carried a token: an MQTT user name or client id, a URL path, a request hash.
 ///
 /// ```
-/// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Draft, Profile, Verifier}};
-/// use countersign::token::Carrier;
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Profile, TokenBuilder, TokenError, Verifier}};
+/// use countersign::token::Channel;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// # let now = UnixTime::from_secs(1_767_225_600);
-/// # let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
-/// let detached = Draft::time(b"dev-7", now).detached().mint_binary_heapless::<22>(&profile, &key)?;
-/// let mqtt = Carrier { uid: Some(b"dev-7"), bind: b"" };
-/// assert!(verifier.verify_binary(&detached, mqtt, now.into()).is_ok());
-/// assert_eq!(verifier.verify_binary(&detached, Carrier::NONE, now.into()), Err(Refusal::Invalid));
+/// # let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
+/// let detached = TokenBuilder::time(b"dev-7", now).detached().mint_binary_heapless::<22>(&profile, &key)?;
+/// let mqtt = Channel { uid: Some(b"dev-7"), binding: b"" };
+/// assert!(verifier.verify_binary(&detached, mqtt, now).is_ok());
+/// assert_eq!(verifier.verify_binary(&detached, Channel::NONE, now), Err(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "carrier")]
+#[doc(alias = "context")]
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct Carrier<'a> {
+pub struct Channel<'a> {
     /// Who the channel says it is, 1 to 64 bytes. An attached uid must equal it; a detached token needs it.
     pub uid: Option<&'a [u8]>,
     /// Context that both sides know, 0 to 64 bytes; empty when none was agreed.
-    pub bind: &'a [u8],
+    #[doc(alias = "bind")]
+    pub binding: &'a [u8],
 }
 
-/// Shows the uid alone: a bind may be the sign of another token.
-impl fmt::Debug for Carrier<'_> {
+/// Shows the uid alone: a binding may be the sign of another token.
+impl fmt::Debug for Channel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uid = self.uid.unwrap_or_default().escape_ascii();
-        f.debug_struct("Carrier").field("uid", &format_args!("{uid}")).finish_non_exhaustive()
+        f.debug_struct("Channel").field("uid", &format_args!("{uid}")).finish_non_exhaustive()
     }
 }
 
-impl Carrier<'_> {
+impl Channel<'_> {
     /// A channel that says nothing: only attached tokens pass.
     ///
     /// ```
-    /// use countersign::token::Carrier;
+    /// use countersign::token::Channel;
     ///
-    /// assert_eq!(Carrier::NONE, Carrier { uid: None, bind: b"" });
-    /// assert_eq!(Carrier::NONE, Carrier::default());
+    /// assert_eq!(Channel::NONE, Channel { uid: None, binding: b"" });
+    /// assert_eq!(Channel::NONE, Channel::default());
     /// ```
-    pub const NONE: Self = Self { uid: None, bind: &[] };
+    pub const NONE: Self = Self { uid: None, binding: &[] };
 }

@@ -10,12 +10,12 @@ pub(super) const PROOF_LEN: usize = 8;
 /// How much a holder trusts the clock that it stamps with: the param `q`.
 ///
 /// ```
-/// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
+/// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
 /// use countersign::token::ClockQuality;
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-/// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).clock_quality(ClockQuality::Network);
-/// assert!(draft.mint_text_heapless::<64>(&profile, &key)?.contains(".q_2."));
+/// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).clock_quality(ClockQuality::Network);
+/// assert!(builder.mint_text_heapless::<64>(&profile, &key)?.contains(".q_2."));
 /// assert!(ClockQuality::Network > ClockQuality::Floor); // ascending: a policy can ask for at least one of them
 /// # Ok::<(), countersign::Error>(())
 /// ```

@@ -1,18 +1,21 @@
 //! The text form: `prefix field(uid) "." stamp *( "." key "_" field(value) ) "." sign` (FORMAT section 3).
 
 use super::field;
+use super::fields::Fields;
 use super::params::{ParamCheck, Params};
-use super::unverified::Unverified;
-use super::{Kind, MAX_FIELDS, MAX_TEXT};
+use super::{
+    TokenKind,
+    limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+};
 use crate::cursor::{Cursor, Sink};
 use crate::encoding::decimal::{self, Decimal};
 use crate::encoding::{hex_decode, hex_encode};
-use crate::rules::MAX_UID;
+use crate::rules::MAX_UID_LEN;
 use crate::{Error, Result};
 
 /// Writes the parts of a token. `uid` is empty when detached.
 pub(super) fn write<'p>(
-    kind: Kind,
+    kind: TokenKind,
     uid: &[u8],
     stamp: u64,
     params: impl Iterator<Item = (&'p str, &'p [u8])>,
@@ -38,19 +41,19 @@ pub(super) fn write<'p>(
 /// Scratch for a text of up to `text_len` characters: decoded fields are never longer than their text, nor than all
 /// limits together.
 pub(super) const fn scratch_len(text_len: usize) -> usize {
-    if text_len < MAX_FIELDS { text_len } else { MAX_FIELDS }
+    if text_len < MAX_SCRATCH_LEN { text_len } else { MAX_SCRATCH_LEN }
 }
 
 /// Reads a text strictly; uid, params and sign end up decoded in `scratch`, one behind the other.
-pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Unverified<'b>> {
-    if text.len() > MAX_TEXT {
+pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Fields<'b>> {
+    if text.len() > MAX_TEXT_LEN {
         return Err(Error::Malformed);
     }
     let needed = scratch_len(text.len());
     if scratch.len() < needed {
         return Err(Error::BufferTooSmall { needed });
     }
-    let (kind, mut rest) = Kind::strip_prefix(text).ok_or(Error::Malformed)?;
+    let (kind, mut rest) = TokenKind::strip_prefix(text).ok_or(Error::Malformed)?;
     let uid = cut_before(&mut rest, b'.').ok_or(Error::Malformed)?;
     let stamp = cut_before(&mut rest, b'.').ok_or(Error::Malformed)?;
     let mut cursor = Cursor::new(scratch);
@@ -69,13 +72,13 @@ pub(super) fn parse<'b>(text: &[u8], scratch: &'b mut [u8]) -> Result<Unverified
     let fields: &'b [u8] = cursor.finish()?;
     let (uid, rest) = fields.split_at_checked(uid_len).ok_or(Error::Malformed)?;
     let (wire, sign) = rest.split_at_checked(params_len).ok_or(Error::Malformed)?;
-    Unverified::new(kind, uid, stamp, Params::from_checked(params.count, wire), sign, params.reserved)
+    Fields::new(kind, uid, stamp, Params::from_checked(params.count, wire), sign, params.reserved)
 }
 
 fn read_uid(segment: &[u8], cursor: &mut Cursor<'_>) -> Result<usize> {
     let len = field::decoded_len(segment);
     let place = cursor.claim(len).ok_or(Error::Malformed)?;
-    if len <= MAX_UID && field::read(segment, place) { Ok(len) } else { Err(Error::Malformed) }
+    if len <= MAX_UID_LEN && field::read(segment, place) { Ok(len) } else { Err(Error::Malformed) }
 }
 
 /// One `key_value`. The first `_` ends the key.

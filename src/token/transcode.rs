@@ -11,7 +11,11 @@
 //! ```
 
 use super::params::WireParams;
-use super::{Kind, MAX_BINARY, MAX_FIELDS, MAX_TEXT, binary, text};
+use super::{
+    TokenKind, binary,
+    limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+    text,
+};
 use crate::cursor::Cursor;
 use crate::{Error, Result, UnixTime};
 
@@ -28,12 +32,12 @@ use crate::{Error, Result, UnixTime};
 /// ```
 ///
 /// # Errors
-/// [`Error::Malformed`], [`Error::NoBinaryForm`] for a Challenge, [`Error::BufferTooSmall`]; [`MAX_BINARY`] always
+/// [`Error::Malformed`], [`Error::NoBinaryForm`] for a Challenge, [`Error::BufferTooSmall`]; [`MAX_BINARY_LEN`] always
 /// suffices.
 pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
-    let mut scratch = [0; MAX_FIELDS];
+    let mut scratch = [0; MAX_SCRATCH_LEN];
     let token = text::parse(text, &mut scratch)?;
-    if token.kind == Kind::Challenge {
+    if token.kind == TokenKind::Challenge {
         return Err(Error::NoBinaryForm);
     }
     let mut cursor = Cursor::new(out);
@@ -52,19 +56,19 @@ pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
 /// Rewrites a binary token as text. A short stamp is expanded by `now`. Nothing is verified.
 ///
 /// ```
-/// use countersign::{Error, UnixTime, token::{MAX_TEXT, transcode}};
+/// use countersign::{Error, UnixTime, token::{limits::MAX_TEXT_LEN, transcode}};
 ///
 /// // Detached, N = 8, and only the low two bytes of the stamp.
 /// let radio = [0xa3, 0xb9, 0x00, 0x65, 0x7d, 0xed, 0xb1, 0x31, 0x70, 0x9d, 0xf8];
-/// let (now, mut out) = (UnixTime::from_secs(1_767_225_777), [0; MAX_TEXT]);
+/// let (now, mut out) = (UnixTime::from_secs(1_767_225_777), [0; MAX_TEXT_LEN]);
 /// assert_eq!(transcode::binary_to_text(&radio, Some(now), &mut out)?, "cs1_.1767225600.657dedb131709df8");
-/// assert_eq!(transcode::binary_to_text(&radio, None, &mut out), Err(Error::ClockNeeded));
+/// assert_eq!(transcode::binary_to_text(&radio, None, &mut out), Err(Error::MissingClock));
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::Malformed`], [`Error::ClockNeeded`] for a short stamp without `now`, [`Error::BufferTooSmall`];
-/// [`MAX_TEXT`] always suffices.
+/// [`Error::Malformed`], [`Error::MissingClock`] for a short stamp without `now`, [`Error::BufferTooSmall`];
+/// [`MAX_TEXT_LEN`] always suffices.
 pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]) -> Result<&'b str> {
     let token = binary::parse(bytes, now)?;
     let mut cursor = Cursor::new(out);
@@ -87,7 +91,7 @@ pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]
 /// # Errors
 /// As [`text_to_binary`].
 pub fn text_to_binary_heapless<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> {
-    let mut out = [0; MAX_BINARY];
+    let mut out = [0; MAX_BINARY_LEN];
     let binary = text_to_binary(text, &mut out)?;
     heapless::Vec::from_slice(binary).map_err(|_| Error::BufferTooSmall { needed: binary.len() })
 }
@@ -106,7 +110,7 @@ pub fn text_to_binary_heapless<const N: usize>(text: &[u8]) -> Result<heapless::
 /// # Errors
 /// As [`binary_to_text`].
 pub fn binary_to_text_heapless<const N: usize>(bytes: &[u8], now: Option<UnixTime>) -> Result<heapless::String<N>> {
-    let mut out = [0; MAX_TEXT];
+    let mut out = [0; MAX_TEXT_LEN];
     let text = binary_to_text(bytes, now, &mut out)?;
     text.try_into().map_err(|_| Error::BufferTooSmall { needed: text.len() })
 }

@@ -1,7 +1,7 @@
 //! The verified token, or the claims of a JWT, as an argument of an axum handler.
 
-use crate::jwt::VerifiedClaims;
-use crate::token::VerifiedToken;
+use crate::jwt::OwnedJwt;
+use crate::token::OwnedToken;
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -43,18 +43,17 @@ impl IntoResponse for FilterMissing {
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use countersign::Refusal;
-/// use countersign::token::VerifiedToken;
-/// use countersign::web::BearerLayer;
+/// use countersign::token::OwnedToken;
+/// use countersign::web::{AuthError, BearerLayer};
 ///
-/// async fn me(token: VerifiedToken) -> String {
-///     String::from_utf8_lossy(token.get().uid()).into_owned()
+/// async fn me(token: OwnedToken) -> String {
+///     String::from_utf8_lossy(token.as_verified().uid()).into_owned()
 /// }
 ///
-/// # let authenticator = |_: &[u8], _: &http::request::Parts| Err::<VerifiedToken, _>(Refusal::Invalid);
+/// # let authenticator = |_: &[u8], _: &http::request::Parts| Err::<OwnedToken, _>(AuthError::invalid());
 /// let app: Router = Router::new().route("/api/me", get(me)).route_layer(BearerLayer::new(authenticator));
 /// ```
-impl<S: Sync> FromRequestParts<S> for VerifiedToken {
+impl<S: Sync> FromRequestParts<S> for OwnedToken {
     type Rejection = FilterMissing;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, FilterMissing> {
@@ -63,7 +62,7 @@ impl<S: Sync> FromRequestParts<S> for VerifiedToken {
 }
 
 /// The same for the claims of a JWT.
-impl<S: Sync> FromRequestParts<S> for VerifiedClaims {
+impl<S: Sync> FromRequestParts<S> for OwnedJwt {
     type Rejection = FilterMissing;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, FilterMissing> {

@@ -2,7 +2,7 @@
 
 use super::preflight::is_preflight;
 use super::{Authenticate, Bearer, bearer, problem};
-use crate::Refusal;
+use crate::token::TokenError;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use http::header::AUTHORIZATION;
@@ -26,18 +26,17 @@ use tower_service::Service;
 /// Anybody can send what looks like a preflight, and so reach what answers `OPTIONS`, and nothing else: let nothing happen there but the answer to it. An
 /// extractor of the identity fails there with `FilterMissing`.
 ///
-/// The [`Refusal`] of a token is in the response's extensions, for a log outside of this layer. Works with every tower
+/// The [`AuthError`](super::AuthError) of a token, with its cause, is in the response's extensions, for a log outside of this layer. Works with every tower
 /// service; one whose response body is not made from a `&'static str` needs [`with_body`](BearerLayer::with_body).
 ///
 /// ```
-/// use countersign::Refusal;
-/// use countersign::web::BearerLayer;
+/// use countersign::web::{AuthError, BearerLayer};
 /// use http::{Request, Response, StatusCode};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
-/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(Refusal::Invalid) };
+/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(AuthError::invalid()) };
 /// let service = ServiceBuilder::new().layer(BearerLayer::new(open_sesame)).service(service_fn(
 ///     async |request: Request<()>| {
 ///         let name = request.extensions().get::<&str>().copied().unwrap_or_default();
@@ -56,26 +55,27 @@ use tower_service::Service;
 ///
 /// ```
 /// use countersign::key::MacKey;
-/// use countersign::token::{Profile, VerifiedToken, Verifier};
-/// use countersign::web::{BearerLayer, TokenAuthenticator};
-/// use countersign::{HeldClock, Refusal, Window};
+/// use countersign::token::{OwnedToken, Profile, Verifier};
+/// use countersign::web::{AuthError, AuthErrorKind, BearerLayer, TokenAuthenticator};
+/// use countersign::{MonotonicClock, TimeWindow};
 /// use http::{Request, Response, StatusCode};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
-/// let verifier = Verifier::new(Profile::new("shop/api")?, key, Window { max_age: 300, skew_future: 60 });
+/// let verifier = Verifier::new(Profile::new("shop/api")?, key, TimeWindow { max_age: 300, max_future_skew: 60 });
 /// let handler = service_fn(async |request: Request<()>| {
-///     let known = request.extensions().get::<VerifiedToken>().is_some();
+///     let known = request.extensions().get::<OwnedToken>().is_some();
 ///     Ok::<_, std::convert::Infallible>(Response::new(if known { "welcome" } else { "never sent" }))
 /// });
-/// let service = BearerLayer::new(TokenAuthenticator::new(verifier, HeldClock::new(60))).layer(handler);
+/// let service = BearerLayer::new(TokenAuthenticator::new(verifier, MonotonicClock::new(60))).layer(handler);
 ///
 /// let request = Request::get("/").header("authorization", "Bearer cs1_forged").body(()).unwrap();
 /// # runtime.block_on(async {
 /// let response = service.oneshot(request).await.unwrap();
 /// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-/// assert_eq!(response.extensions().get(), Some(&Refusal::Invalid)); // for the log, never sent
+/// let error = response.extensions().get::<AuthError>().unwrap(); // for the log, with its source; never sent
+/// assert_eq!(error.kind(), AuthErrorKind::Invalid);
 /// # });
 /// # Ok::<(), countersign::Error>(())
 /// ```
@@ -117,14 +117,14 @@ impl<A: Authenticate> BearerLayer<A> {
     /// Makes the bodies of the filter's own answers with `body`, for a service whose response body is of another type.
     ///
     /// ```
-    /// use countersign::Refusal;
+    /// use countersign::web::AuthError;
     /// use countersign::web::BearerLayer;
     /// use http_body_util::combinators::BoxBody;
     /// use http_body_util::{BodyExt, Full};
     ///
     /// type Body = BoxBody<axum::body::Bytes, std::convert::Infallible>;
     ///
-    /// let nobody = |_: &[u8], _: &http::request::Parts| Err::<(), _>(Refusal::Invalid);
+    /// let nobody = |_: &[u8], _: &http::request::Parts| Err::<(), _>(AuthError::invalid());
     /// let filter = BearerLayer::new(nobody).with_body(|text| -> Body { Full::from(text).boxed() });
     /// ```
     #[must_use]
@@ -185,11 +185,11 @@ where
                 return ResponseFuture::admitted(self.inner.call(Request::from_parts(parts, body)));
             }
             Bearer::Missing => return ResponseFuture::refused(problem::missing(), &self.body),
-            Bearer::Malformed => Err(Refusal::Invalid),
+            Bearer::Malformed => Err(TokenError::Invalid.into()),
             Bearer::Token(token) => self.authenticator.authenticate(token, &parts),
         };
         match outcome {
-            Err(refusal) => ResponseFuture::refused(problem::refused(refusal), &self.body),
+            Err(error) => ResponseFuture::refused(problem::refused(error), &self.body),
             Ok(identity) => {
                 if let Some(value) = parts.headers.get_mut(AUTHORIZATION) {
                     // So that a handler that logs its headers does not log the token.

@@ -1,8 +1,8 @@
 //! What a refused peer is told: a challenge (RFC 6750 section 3) and a problem document (RFC 9457).
 
+use super::auth_error::{AuthError, AuthErrorKind};
 use super::sign_in_page::SignInPage;
 use super::step_up::Required;
-use crate::Refusal;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use std::format;
@@ -30,21 +30,25 @@ pub(super) fn missing() -> Response<&'static str> {
     problem.into_response()
 }
 
-/// A credential that was refused. The reason itself goes into the response's extensions, for the operator's log, and
+/// A credential that was refused. The error itself goes into the response's extensions, for the operator's log, and
 /// not on the wire.
-pub(super) fn refused(refusal: Refusal) -> Response<&'static str> {
-    let problem = if refusal.is_expired() {
-        let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);
-        Problem { status: StatusCode::UNAUTHORIZED, header, body: EXPIRED }
-    } else if refusal.is_verifier_fault() {
-        let header = (RETRY_AFTER, HeaderValue::from_static("30"));
-        Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: UNAVAILABLE }
-    } else {
-        let header = challenge(r#"Bearer error="invalid_token", error_description="The token is not valid""#);
-        Problem { status: StatusCode::UNAUTHORIZED, header, body: NOT_VALID }
+pub(super) fn refused(error: AuthError) -> Response<&'static str> {
+    let problem = match error.kind() {
+        AuthErrorKind::Expired => {
+            let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);
+            Problem { status: StatusCode::UNAUTHORIZED, header, body: EXPIRED }
+        }
+        AuthErrorKind::Unavailable => {
+            let header = (RETRY_AFTER, HeaderValue::from_static("30"));
+            Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: UNAVAILABLE }
+        }
+        AuthErrorKind::Invalid => {
+            let header = challenge(r#"Bearer error="invalid_token", error_description="The token is not valid""#);
+            Problem { status: StatusCode::UNAUTHORIZED, header, body: NOT_VALID }
+        }
     };
     let mut response = problem.into_response();
-    response.extensions_mut().insert(refusal);
+    response.extensions_mut().insert(error);
     response
 }
 

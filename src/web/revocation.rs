@@ -4,10 +4,10 @@ use super::preflight::is_preflight;
 use super::session_filter::{Filter, Spent};
 use super::session_slot::SessionSlot;
 use super::{FromText, MakeBody, problem};
-use crate::jwt::VerifiedClaims;
+use crate::UnixTime;
+use crate::jwt::OwnedJwt;
 use crate::session::EPOCH_CLAIM;
-use crate::token::VerifiedToken;
-use crate::{Refusal, UnixTime};
+use crate::token::{OwnedToken, TokenError};
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::{Pin, pin};
@@ -35,31 +35,31 @@ pub trait Issued {
     }
 }
 
-impl Issued for VerifiedToken {
+impl Issued for OwnedToken {
     fn user(&self) -> Option<Vec<u8>> {
-        Some(self.get().uid().into())
+        Some(self.as_verified().uid().into())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
-        self.get().issued_at()
+        self.as_verified().issued_at()
     }
 
     fn epoch(&self) -> Option<u64> {
-        self.get().epoch()
+        self.as_verified().epoch()
     }
 }
 
-impl Issued for VerifiedClaims {
+impl Issued for OwnedJwt {
     fn user(&self) -> Option<Vec<u8>> {
-        self.get().subject().map(|subject| subject.to_string().into_bytes())
+        self.claims().subject().map(|subject| subject.to_string().into_bytes())
     }
 
     fn issued_at(&self) -> Option<UnixTime> {
-        self.get().issued_in()
+        self.claims().issued_in()
     }
 
     fn epoch(&self) -> Option<u64> {
-        self.get().json(EPOCH_CLAIM)?.parse().ok()
+        self.claims().get_json(EPOCH_CLAIM)?.parse().ok()
     }
 }
 
@@ -84,7 +84,7 @@ impl core::error::Error for IdentityMissing {}
 
 /// Refuses a token or JWT that was issued before its user was signed out everywhere ([`Sessions::end_all`](crate::session::Sessions::end_all)).
 ///
-/// One that carries the number of its user's epoch ([`Draft::epoch`](crate::token::Draft::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
+/// One that carries the number of its user's epoch ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
 /// follows at once issues one that counts. One without is judged by its time, to the safe side: it counts if it was issued after the second of the
 /// revocation by more than the skew of the verifiers. One that names no user is refused, and so is one that is older than a store keeps what it knows of
 /// revocations: [`Lifetimes::credentials`](crate::session::Lifetimes::credentials) is the longest life of any. One that does not say when it was issued
@@ -183,7 +183,7 @@ where
                 return Ok(problem::internal(IdentityMissing).map(|text| body.make_body(text)));
             };
             let Some(user) = &holder.user else {
-                return Ok(problem::refused(Refusal::Invalid).map(|text| body.make_body(text)));
+                return Ok(problem::refused(TokenError::Invalid.into()).map(|text| body.make_body(text)));
             };
             let own = Spent::default();
             let spent = slot.as_ref().map_or(&own, SessionSlot::spent);
@@ -195,7 +195,7 @@ where
                     let forgotten = |issued_at| filter.sessions.epoch_until(issued_at) <= now;
                     let is_revoked = holder.issued_at.is_some_and(forgotten)
                         || epoch.has_revoked(holder.epoch, holder.issued_at, skew, now);
-                    is_revoked.then(|| problem::refused(Refusal::Revoked))
+                    is_revoked.then(|| problem::refused(TokenError::Revoked.into()))
                 }
             };
             if let Some(answer) = answer {

@@ -185,7 +185,7 @@ impl<B> SessionLayer<B> {
 
     /// The filter that refuses tokens and JWTs of a user who was signed out everywhere: put it behind the
     /// [`BearerLayer`](super::BearerLayer) whose identity is `I`. `skew` is how many seconds ahead of the clock its authenticator lets a credential
-    /// be: the `skew_future` of a [`Window`](crate::Window), the leeway of a [`Policy`](crate::jwt::Policy).
+    /// be: the `max_future_skew` of a [`TimeWindow`](crate::TimeWindow), the leeway of a [`Policy`](crate::jwt::Policy).
     #[must_use]
     pub fn revoking<I>(&self, skew: u64) -> RevocationLayer<I, B>
     where

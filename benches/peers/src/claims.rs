@@ -1,6 +1,6 @@
 //! The claims that everybody signs and verifies.
 
-use countersign::jwt::Value;
+use countersign::jwt::ClaimValue;
 use serde::{Deserialize, Serialize};
 
 pub const KEY: &[u8; 32] = b"an obvious test key of 32 bytes!";
@@ -21,23 +21,23 @@ pub fn ends() -> u64 {
 }
 
 /// Registered claims, borrowed: for this crate.
-pub fn registered() -> countersign::jwt::Claims<'static> {
+pub fn registered() -> countersign::jwt::JwtBuilder<'static> {
     use countersign::UnixTime;
-    let claims = countersign::jwt::Claims::new().issuer(ISSUER).subject(SUBJECT).audience(&[AUDIENCE]).jwt_id(ID);
+    let claims = countersign::jwt::JwtBuilder::new().issuer(ISSUER).subject(SUBJECT).audience(&[AUDIENCE]).jwt_id(ID);
     claims.expires_at(UnixTime::from_secs(ends())).issued_at(UnixTime::from_secs(NOW))
 }
 
 /// Nine private claims, without serde.
-pub const PRIVATE: &[(&str, Value<'static>)] = &[
-    ("name", Value::Text("Ada Lovelace")),
-    ("email", Value::Text("ada@example.org")),
-    ("tenant", Value::Text("tenant-00042")),
-    ("scope", Value::Text("openid profile email offline_access")),
-    ("locale", Value::Text("en-GB")),
-    ("device", Value::Text("dev-0123456789ab")),
-    ("note", Value::Text(TEXT)),
-    ("roles", Value::Texts(ROLES)),
-    ("groups", Value::Texts(GROUPS)),
+pub const PRIVATE: &[(&str, ClaimValue<'static>)] = &[
+    ("name", ClaimValue::Str("Ada Lovelace")),
+    ("email", ClaimValue::Str("ada@example.org")),
+    ("tenant", ClaimValue::Str("tenant-00042")),
+    ("scope", ClaimValue::Str("openid profile email offline_access")),
+    ("locale", ClaimValue::Str("en-GB")),
+    ("device", ClaimValue::Str("dev-0123456789ab")),
+    ("note", ClaimValue::Str(TEXT)),
+    ("roles", ClaimValue::StrList(ROLES)),
+    ("groups", ClaimValue::StrList(GROUPS)),
 ];
 
 /// The registered claims as a struct, owned: what peers read into.
@@ -89,7 +89,7 @@ impl BigPrivate {
     pub fn new() -> Self {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
         let text = |name: &str| match PRIVATE.iter().find(|(found, _)| *found == name) {
-            Some((_, Value::Text(text))) => (*text).to_owned(),
+            Some((_, ClaimValue::Str(text))) => (*text).to_owned(),
             _ => String::new(),
         };
         let [name, email, tenant, scope] = ["name", "email", "tenant", "scope"].map(text);

@@ -5,7 +5,7 @@ use crate::claims::{
     AUDIENCE, Big, BigPrivate, BigRef, ISSUER, KEY, NOW, Nothing, PRIVATE, Small, SmallRef, Timeless, registered,
 };
 use countersign::UnixTime;
-use countersign::jwt::{Claims, Hs256Key, Policy, Sign, Unverified};
+use countersign::jwt::{JwtBuilder, Hs256Key, Policy, SigningKey, UnverifiedJwt};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ pub fn tables() -> Vec<Table> {
     let key = Hs256Key::new(KEY).unwrap();
     let small: &str = Box::leak(registered().sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
     let big: &str =
-        Box::leak(registered().private(PRIVATE).sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
+        Box::leak(registered().private_claims(PRIVATE).sign(&key, &mut [0; 4096]).unwrap().to_owned().into_boxed_str());
     vec![
         ("verify, 150 bytes of claims", verify(small, READ_SMALL, peers_verify::<Small, Nothing>(small))),
         ("verify, 1 KiB of claims", verify(big, READ_BIG, peers_verify::<Big, BigPrivate>(big))),
@@ -29,7 +29,7 @@ pub fn tables() -> Vec<Table> {
         ),
         (
             "encode, 1 KiB of claims",
-            encode(big, registered().private(PRIVATE), BigRef::new(), peers_encode(big_owned(), BigPrivate::new())),
+            encode(big, registered().private_claims(PRIVATE), BigRef::new(), peers_encode(big_owned(), BigPrivate::new())),
         ),
         ("verify, ES256", es256(small)),
         ("verify, EdDSA", eddsa(small)),
@@ -65,8 +65,8 @@ const READ_BIG: [Read; 2] = [
     |token, key, scratch| verified(token, key, scratch).claims().deserialize_no_alloc::<BigRef<'_>>().unwrap().iat,
 ];
 
-fn verified<'b>(token: &str, key: &Hs256Key, scratch: &'b mut [u8]) -> countersign::jwt::Verified<'b> {
-    let token = Unverified::parse(token.as_bytes()).unwrap();
+fn verified<'b>(token: &str, key: &Hs256Key, scratch: &'b mut [u8]) -> countersign::jwt::VerifiedJwt<'b> {
+    let token = UnverifiedJwt::parse(token.as_bytes()).unwrap();
     token.authenticate(key, scratch).unwrap().check(&POLICY, UnixTime::from_secs(NOW)).unwrap()
 }
 
@@ -76,7 +76,7 @@ fn verify(token: &'static str, [serde_json, core]: [Read; 2], peers: Vec<Contend
     let own = [
         raw(token),
         Contender::new("countersign, registered claims", move || {
-            verified(token, &key, &mut scratch).claims().has(countersign::jwt::Claim::JwtId)
+            verified(token, &key, &mut scratch).claims().contains(countersign::jwt::RegisteredClaim::JwtId)
         }),
         Contender::new("countersign, into a serde struct", move || {
             serde_json(token, &serde_json_key, &mut serde_json_scratch)
@@ -88,7 +88,7 @@ fn verify(token: &'static str, [serde_json, core]: [Read; 2], peers: Vec<Contend
 
 fn encode(
     token: &'static str,
-    claims: Claims<'static>,
+    claims: JwtBuilder<'static>,
     typed: impl Serialize + 'static,
     peers: Vec<Contender>,
 ) -> Vec<Contender> {
@@ -98,7 +98,7 @@ fn encode(
         raw(token),
         Contender::new("countersign, without serde", move || claims.sign(&key, &mut out).unwrap().len()),
         Contender::new("countersign, from a serde struct", move || {
-            Claims::new().sign_with(&typed, &typed_key, &mut typed_out).unwrap().len()
+            JwtBuilder::new().sign_with_claims(&typed, &typed_key, &mut typed_out).unwrap().len()
         }),
     ];
     own.into_iter().chain(peers).collect()
@@ -196,7 +196,7 @@ fn es256(token: &'static str) -> Vec<Contender> {
     vec![
         Contender::new("p256 alone", move || raw_key.verify(message, &signature).unwrap()),
         Contender::new("countersign", move || {
-            Unverified::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()
+            UnverifiedJwt::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()
         }),
     ]
 }
@@ -212,12 +212,12 @@ fn eddsa(token: &'static str) -> Vec<Contender> {
     vec![
         Contender::new("ed25519-dalek alone, strict", move || raw_key.verify_strict(message, &signature).unwrap()),
         Contender::new("countersign", move || {
-            Unverified::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()
+            UnverifiedJwt::parse(token.as_bytes()).unwrap().authenticate(&key, &mut scratch).is_ok()
         }),
     ]
 }
 
-fn resigned(key: &impl Sign, _: &str) -> String {
+fn resigned(key: &impl SigningKey, _: &str) -> String {
     registered().sign(key, &mut [0; 4096]).unwrap().to_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::claims::{AUDIENCE, ISSUER, KEY};
 use countersign::UnixTime;
-use countersign::jwt::{Hs256Key, Policy, Sign, Unverified};
+use countersign::jwt::{Hs256Key, Policy, SigningKey, UnverifiedJwt};
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde_json::Value;
 
@@ -80,7 +80,7 @@ fn respelled(token: &str) -> String {
 fn countersign(token: &str) -> bool {
     let policy = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
     let mut scratch = vec![0; token.len()];
-    let token = Unverified::parse(token.as_bytes()).and_then(|token| {
+    let token = UnverifiedJwt::parse(token.as_bytes()).and_then(|token| {
         let authentic = token.authenticate(&Hs256Key::new(KEY).unwrap(), &mut scratch);
         Ok(authentic.is_ok_and(|authentic| authentic.check(&policy, UnixTime::now()).is_ok()))
     });

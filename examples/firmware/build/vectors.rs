@@ -57,7 +57,7 @@ fn token(case: &Value) -> Option<String> {
     }
     let is_admitted = case["expect"].get("reject").is_none();
     Some(format!(
-        "TokenCase {{ purpose: {:?}, bind: &{:?}, sign_len: {}, uid: {}, now: {}, max_age: {}, skew_future: {}, key: {:?}, input: {:?}, is_admitted: {is_admitted} }}",
+        "TokenCase {{ purpose: {:?}, binding: &{:?}, sign_len: {}, uid: {}, now: {}, max_age: {}, max_future_skew: {}, key: {:?}, input: {:?}, is_admitted: {is_admitted} }}",
         spec["purpose"].as_str()?,
         hex(spec["bind"].as_str()?)?,
         spec["n"],

@@ -3,10 +3,10 @@
 use crate::identity::{BUILT_AT, FIRMWARE, JWT_KEY, TOKEN_KEY, UID};
 use crate::{Fault, attempt, http};
 use board::Uart;
-use countersign::jwt::{Claims, Hs256Key, Policy, Value, authenticate_in_place, max_token_len};
+use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, ClaimValue, authenticate_in_place, max_jwt_len};
 use countersign::key::MacKey;
-use countersign::token::{Carrier, Draft, Kind, Profile, SignLen, Unverified, max_text_len};
-use countersign::{Refusal, UnixTime};
+use countersign::token::{Channel, TokenBuilder, TokenKind, Profile, SignLen, TokenError, UnverifiedToken, limits::max_text_len};
+use countersign::UnixTime;
 
 /// What device and backend have agreed on.
 const PURPOSE: &str = "demo/device";
@@ -16,10 +16,10 @@ const BACKEND: &str = "countersign-demo";
 /// Room for the longest token of this device, with the version of its firmware and the number of the attempt.
 const TOKEN_LEN: usize = max_text_len(UID.len(), &[(2, FIRMWARE.len()), (1, 4)], SignLen::N16);
 /// Room for its statement: who, for whom, which firmware, when.
-const STATEMENT_LEN: usize = max_token_len(
+const STATEMENT_LEN: usize = max_jwt_len(
     &[(3, UID.len()), (3, AUDIENCE.len()), (2, FIRMWARE.len())],
     2,
-    <Hs256Key as countersign::jwt::Algorithm>::SIGNATURE_LEN,
+    <Hs256Key as countersign::jwt::JwsAlgorithm>::SIGNATURE_LEN,
 );
 /// Room for the longest body of an answer.
 const BODY_LEN: usize = 512;
@@ -46,8 +46,8 @@ impl Backend {
     pub(crate) fn ask_the_time(&mut self) -> Result<UnixTime, Fault> {
         let (mut token, mut fields, mut body) = ([0; TOKEN_LEN], [0; TOKEN_LEN], [0; BODY_LEN]);
         let attempt = attempt::next()?.to_be_bytes();
-        let draft = Draft::time(UID.as_bytes(), UnixTime::UNSET).nonce(&attempt);
-        let token = draft.mint_text_bytes(&self.profile, &self.token_key, &mut token)?;
+        let builder = TokenBuilder::time(UID.as_bytes(), UnixTime::UNSET).nonce(&attempt);
+        let token = builder.mint_text_bytes(&self.profile, &self.token_key, &mut token)?;
         let path = ["POST /device/", UID, "/time"];
         let answer = http::request(&mut self.uart, &path, token, b"", &mut body)?;
         if answer.status != 200 {
@@ -55,15 +55,15 @@ impl Backend {
         }
         // Bound to the sign that was sent: an answer of yesterday fits no token of today.
         let sent =
-            Unverified::parse_text(token, &mut fields)?.authenticate(&self.profile, &self.token_key, Carrier::NONE)?;
+            UnverifiedToken::parse_text(token, &mut fields)?.authenticate(&self.profile, &self.token_key, Channel::NONE)?;
         let mut scratch = [0; BODY_LEN];
-        let reply = Unverified::parse_text(body.get(..answer.len).unwrap_or_default(), &mut scratch)?;
-        let carrier = Carrier { uid: Some(UID.as_bytes()), bind: sent.sign() };
-        let reply = reply.authenticate(&self.profile, &self.token_key, carrier)?;
+        let reply = UnverifiedToken::parse_text(body.get(..answer.len).unwrap_or_default(), &mut scratch)?;
+        let channel = Channel { uid: Some(UID.as_bytes()), binding: sent.sign() };
+        let reply = reply.authenticate(&self.profile, &self.token_key, channel)?;
         match reply.issued_at() {
             // Before it was built, nobody spoke with this device.
-            Some(time) if reply.kind() == Kind::TimeReply && time.as_secs() >= BUILT_AT => Ok(time),
-            _ => Err(Refusal::Invalid.into()),
+            Some(time) if reply.kind() == TokenKind::TimeReply && time.as_secs() >= BUILT_AT => Ok(time),
+            _ => Err(TokenError::Invalid.into()),
         }
     }
 
@@ -78,7 +78,7 @@ impl Backend {
         }
         let reply = body.get_mut(..answer.len).ok_or(Fault::Http)?;
         let sent =
-            Unverified::parse_text(token, &mut fields)?.authenticate(&self.profile, &self.token_key, Carrier::NONE)?;
+            UnverifiedToken::parse_text(token, &mut fields)?.authenticate(&self.profile, &self.token_key, Channel::NONE)?;
 
         // One character changed on the way, in a copy: this device is not to be lied to either.
         let mut changed = [0; BODY_LEN];
@@ -89,15 +89,15 @@ impl Backend {
         }
         match authenticate_in_place(&self.jwt_key, changed) {
             Ok(_) => return Err(Fault::Admitted),
-            Err(refusal) => defmt::info!("the answer with one character changed: {}", refusal),
+            Err(error) => defmt::info!("the answer with one character changed: {}", error),
         }
 
-        let verified = authenticate_in_place(&self.jwt_key, reply)?.check(&POLICY, now).map_err(Refusal::from)?;
+        let verified = authenticate_in_place(&self.jwt_key, reply)?.check(&POLICY, now).map_err(JwtError::from)?;
         let mut sign = [0; 32];
         let answers_this_token =
-            verified.claims().text("answers").is_some_and(|answers| answers == hex(sent.sign(), &mut sign));
+            verified.claims().get_str("answers").is_some_and(|answers| answers == hex(sent.sign(), &mut sign));
         if !answers_this_token {
-            return Err(Refusal::Invalid.into());
+            return Err(JwtError::Invalid.into());
         }
         defmt::info!("the backend is the backend: its JWT is for this device and about this token");
         Ok(())
@@ -128,16 +128,16 @@ impl Backend {
 
     fn token<'b>(&self, stamp: UnixTime, out: &'b mut [u8]) -> Result<&'b [u8], Fault> {
         let params = [("fw", FIRMWARE.as_bytes())];
-        let draft = Draft::time(UID.as_bytes(), stamp).params(&params);
-        Ok(draft.mint_text_bytes(&self.profile, &self.token_key, out)?)
+        let builder = TokenBuilder::time(UID.as_bytes(), stamp).params(&params);
+        Ok(builder.mint_text_bytes(&self.profile, &self.token_key, out)?)
     }
 
     /// A token in the header, a statement in the body.
     fn present(&mut self, token: &[u8], now: UnixTime, body: &mut [u8]) -> Result<http::Answer, Fault> {
-        let (private, mut statement) = ([("fw", Value::Text(FIRMWARE))], [0; STATEMENT_LEN]);
+        let (private, mut statement) = ([("fw", ClaimValue::Str(FIRMWARE))], [0; STATEMENT_LEN]);
         let expires_at = UnixTime::from_secs(now.as_secs().saturating_add(60));
-        let claims = Claims::new().issuer(UID).audience(&[AUDIENCE]).issued_at(now).expires_at(expires_at);
-        let statement = claims.private(&private).sign(&self.jwt_key, &mut statement)?;
+        let claims = JwtBuilder::new().issuer(UID).audience(&[AUDIENCE]).issued_at(now).expires_at(expires_at);
+        let statement = claims.private_claims(&private).sign(&self.jwt_key, &mut statement)?;
         http::request(&mut self.uart, &["POST /api/device"], token, statement.as_bytes(), body)
     }
 }

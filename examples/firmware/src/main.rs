@@ -19,6 +19,8 @@ mod vectors;
 
 use backend::Backend;
 use board::{Uart, entry};
+use countersign::jwt::JwtError;
+use countersign::token::TokenError;
 
 #[entry]
 fn main() -> ! {
@@ -45,8 +47,10 @@ fn converse() -> Result<(), Fault> {
 pub(crate) enum Fault {
     /// Something could not be built.
     Own(countersign::Error),
-    /// What the backend has signed is not to be believed.
-    Backend(countersign::Refusal),
+    /// A token of the backend is not to be believed.
+    Token(TokenError),
+    /// Nor is a JWT.
+    Jwt(JwtError),
     /// An answer that was not expected here.
     Status(u16),
     /// No HTTP, or longer than there is room for, or not there in time.
@@ -65,8 +69,14 @@ impl From<countersign::Error> for Fault {
     }
 }
 
-impl From<countersign::Refusal> for Fault {
-    fn from(refusal: countersign::Refusal) -> Self {
-        Self::Backend(refusal)
+impl From<TokenError> for Fault {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<JwtError> for Fault {
+    fn from(error: JwtError) -> Self {
+        Self::Jwt(error)
     }
 }

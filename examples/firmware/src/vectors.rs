@@ -3,17 +3,17 @@
 use crate::Fault;
 use countersign::jwt::{Hs256Key, Policy, authenticate_in_place};
 use countersign::key::MacKey;
-use countersign::token::{Carrier, MAX_FIELDS, Profile, SignLen, Verifier};
-use countersign::{ClockReading, UnixTime, Window};
+use countersign::token::{Channel, limits::MAX_SCRATCH_LEN, Profile, SignLen, Verifier};
+use countersign::{ClockReading, UnixTime, TimeWindow};
 
 pub(crate) struct TokenCase {
     purpose: &'static str,
-    bind: &'static [u8],
+    binding: &'static [u8],
     sign_len: u8,
     uid: Option<&'static [u8]>,
     now: u64,
     max_age: u64,
-    skew_future: u64,
+    max_future_skew: u64,
     key: [u8; 32],
     input: &'static str,
     is_admitted: bool,
@@ -64,17 +64,17 @@ fn token_is_admitted(case: &TokenCase) -> Result<bool, Fault> {
         _ => SignLen::N32,
     };
     let (profile, key) = (Profile::new(case.purpose)?.with_sign_len(sign_len), MacKey::new(&case.key)?);
-    let verifier = Verifier::new(profile, key, Window { max_age: case.max_age, skew_future: case.skew_future });
-    let carrier = Carrier { uid: case.uid, bind: case.bind };
-    let now = UnixTime::from_secs(case.now).into();
-    Ok(verifier.verify_text(case.input.as_bytes(), carrier, now, &mut [0; MAX_FIELDS]).is_ok())
+    let verifier = Verifier::new(profile, key, TimeWindow { max_age: case.max_age, max_future_skew: case.max_future_skew });
+    let channel = Channel { uid: case.uid, binding: case.binding };
+    let now = UnixTime::from_secs(case.now);
+    Ok(verifier.verify_text(case.input.as_bytes(), channel, now, &mut [0; MAX_SCRATCH_LEN]).is_ok())
 }
 
 fn jwt_is_admitted(case: &JwtCase) -> Result<bool, Fault> {
-    let mut policy = Policy::new(case.leeway).without_expiration();
+    let mut policy = Policy::new(case.leeway).allow_missing_exp();
     policy = case.issuer.map_or(policy, |issuer| policy.issuer(issuer));
     policy = case.subject.map_or(policy, |subject| policy.subject(subject));
-    policy = case.audience.map_or(policy.any_audience(), |audience| policy.audience(audience));
+    policy = case.audience.map_or(policy.allow_any_audience(), |audience| policy.audience(audience));
     let (mut buffer, key) = ([0; 640], Hs256Key::new(case.key)?);
     let token = buffer.get_mut(..case.token.len()).ok_or(Fault::Http)?;
     token.copy_from_slice(case.token.as_bytes());

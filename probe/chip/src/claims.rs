@@ -1,7 +1,7 @@
 //! What is signed: 150 bytes of claims, those of the comparison with the peers; and a token of one uid.
 
 use countersign::UnixTime;
-use countersign::jwt::Claims;
+use countersign::jwt::JwtBuilder;
 
 /// An obvious test key.
 pub const KEY: &[u8; 32] = b"an obvious test key of 32 bytes!";
@@ -24,7 +24,7 @@ pub const UID: &[u8] = b"dev-0123456789ab";
 
 /// The registered claims of the JWT.
 #[must_use]
-pub fn registered() -> Claims<'static> {
-    let claims = Claims::new().issuer(ISSUER).subject(SUBJECT).audience(&[AUDIENCE]).jwt_id(ID);
+pub fn registered() -> JwtBuilder<'static> {
+    let claims = JwtBuilder::new().issuer(ISSUER).subject(SUBJECT).audience(&[AUDIENCE]).jwt_id(ID);
     claims.expires_at(EXPIRES_AT).issued_at(NOW)
 }

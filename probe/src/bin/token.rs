@@ -4,8 +4,8 @@
 
 use core::hint::black_box;
 use countersign::key::{DeviceKeys, KeyRing, MasterKey};
-use countersign::token::{Carrier, Draft, MAX_BINARY, MAX_FIELDS, MAX_TEXT, Profile, Verifier, transcode};
-use countersign::{Refusal, Result, UnixTime, Window};
+use countersign::token::{TokenError, Channel, TokenBuilder, limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
+use countersign::{Result, UnixTime, TimeWindow};
 use probe as _;
 
 #[unsafe(no_mangle)]
@@ -18,24 +18,24 @@ extern "C" fn main() -> i32 {
 }
 
 /// The device's part and the server's part, on inputs that the compiler cannot see through.
-fn sign_in() -> Result<Result<i32, Refusal>> {
+fn sign_in() -> Result<Result<i32, TokenError>> {
     let (master, uid, params) =
         black_box((&b"an obvious test key of 32 bytes!"[..], &b"dev-7"[..], [("fw", &b"1.2.3"[..])]));
     let (profile, now) = (Profile::new(black_box("mqtt"))?, UnixTime::from_secs(black_box(1_767_225_600)));
-    let key = MasterKey::new(master)?.derive(black_box("acme"), uid, 0)?;
-    let draft = Draft::time(uid, now).params(&params);
-    let (mut text, mut binary, mut other) = ([0; MAX_TEXT], [0; MAX_BINARY], [0; MAX_TEXT]);
-    let text = draft.mint_text(&profile, &key, &mut text)?;
-    let binary = draft.detached().short().mint_binary(&profile, &key, &mut binary)?;
+    let key = MasterKey::new(master)?.derive_key(black_box("acme"), uid, 0)?;
+    let builder = TokenBuilder::time(uid, now).params(&params);
+    let (mut text, mut binary, mut other) = ([0; MAX_TEXT_LEN], [0; MAX_BINARY_LEN], [0; MAX_TEXT_LEN]);
+    let text = builder.mint_text(&profile, &key, &mut text)?;
+    let binary = builder.detached().short_stamp().mint_binary(&profile, &key, &mut binary)?;
     black_box(transcode::binary_to_text(binary, Some(now), &mut other)?);
 
     let masters = KeyRing::<_, 2>::new(0, MasterKey::new(master)?);
-    let window = Window { max_age: black_box(300), skew_future: black_box(60) };
+    let window = TimeWindow { max_age: black_box(300), max_future_skew: black_box(60) };
     let verifier = Verifier::new(profile, DeviceKeys::new(masters, black_box("acme"))?, window);
-    let carrier = Carrier { uid: Some(uid), bind: black_box(&[]) };
-    let mut scratch = [0; MAX_FIELDS];
-    let verified = verifier.verify_text(text.as_bytes(), carrier, now.into(), &mut scratch);
+    let channel = Channel { uid: Some(uid), binding: black_box(&[]) };
+    let mut scratch = [0; MAX_SCRATCH_LEN];
+    let verified = verifier.verify_text(text.as_bytes(), channel, now, &mut scratch);
     let params = verified.map(|token| token.params().len());
-    let verified = verifier.verify_binary(binary, carrier, now.into()).map(|token| token.uid().len());
+    let verified = verifier.verify_binary(binary, channel, now).map(|token| token.uid().len());
     Ok(params.and_then(|params| verified.map(|uid| i32::from(black_box(params == 1 && uid == 5)))))
 }

@@ -3,7 +3,7 @@
 //! A line for each says how many bytes of the secret were found: `name dropped N forgotten N`.
 
 use countersign::jwt::{Hs256Key, Hs512Key};
-use countersign::key::{MacKey, MasterKey, SecretBytes};
+use countersign::key::{MacKey, MasterKey, KeyBytes};
 use countersign::session::{Credential, Pepper};
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -22,7 +22,7 @@ fn main() {
     look("Hs256Key", &[], || Hs256Key::new(KEY).unwrap());
     look("Hs512Key", &[], || Hs512Key::new(&[*KEY, *KEY].concat()).unwrap());
     // The others hold the bytes themselves, a credential beside its handle, which is public.
-    look("SecretBytes", KEY, || SecretBytes::new(KEY).unwrap());
+    look("KeyBytes", KEY, || KeyBytes::new(KEY).unwrap());
     look("Credential", KEY, || Credential::parse(COOKIE.as_bytes()).unwrap());
 }
 

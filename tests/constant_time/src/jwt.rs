@@ -4,9 +4,10 @@ use crate::keys::{KEY, OTHER_KEY};
 use crate::memcheck::secret;
 use crate::{Operation, verdicts};
 use countersign::jwt::{
-    Claims, Hs256Key, Hs384Key, Hs512Key, KeyRing, Policy, Sign, Unverified, Validity, Verify, authenticate_in_place,
+    JwtBuilder, Hs256Key, Hs384Key, Hs512Key, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
 };
-use countersign::{Refusal, UnixTime};
+use countersign::UnixTime;
+use countersign::jwt::JwtError;
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const POLICY: Policy<'_> = Policy::new(0);
@@ -36,9 +37,9 @@ pub const OPERATIONS: &[Operation] = &[
     ("a JWT is refused, wrong in the middle of its signature", verdicts(PREPARED + 1), || refuse(20)),
     ("a JWT is refused, wrong at the end of its signature", verdicts(PREPARED + 1), || refuse(41)),
     ("a JWT of the second key of a ring is accepted", verdicts(2 * PREPARED + 2), || {
-        let mut ring = KeyRing::<2>::new();
-        ring.insert("first", secret_hs256(OTHER_KEY), Validity::ALWAYS).unwrap();
-        ring.insert("second", secret_hs256(KEY), Validity::ALWAYS).unwrap();
+        let mut ring = KeySet::<2>::new();
+        ring.insert("first", secret_hs256(OTHER_KEY), ValidityPeriod::ALWAYS).unwrap();
+        ring.insert("second", secret_hs256(KEY), ValidityPeriod::ALWAYS).unwrap();
         assert!(ring.verify(&signed(&hs256(KEY)), &POLICY, NOW, &mut [0; 256]).is_ok());
     }),
 ];
@@ -52,18 +53,18 @@ fn secret_hs256(key: &[u8]) -> Hs256Key {
     Hs256Key::new(&secret(key)).unwrap()
 }
 
-fn signed(key: &impl Sign) -> Vec<u8> {
-    let claims = Claims::new().subject("alice").expires_at(UnixTime::from_secs(NOW.as_secs() + 600));
+fn signed(key: &impl SigningKey) -> Vec<u8> {
+    let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(NOW.as_secs() + 600));
     claims.sign(key, &mut [0; 256]).unwrap().as_bytes().to_vec()
 }
 
-fn verify(key: &impl Verify, text: &[u8]) -> Result<(), Refusal> {
+fn verify(key: &impl VerifyingKey, text: &[u8]) -> Result<(), JwtError> {
     let mut scratch = [0; 256];
-    let token = Unverified::parse(text).unwrap().authenticate(key, &mut scratch)?;
-    token.check(&POLICY, NOW).map(|_| ()).map_err(Refusal::from)
+    let token = UnverifiedJwt::parse(text).unwrap().authenticate(key, &mut scratch)?;
+    token.check(&POLICY, NOW).map(|_| ()).map_err(JwtError::from)
 }
 
-fn accept(signing: &impl Sign, verifying: &impl Verify) {
+fn accept(signing: &impl SigningKey, verifying: &impl VerifyingKey) {
     assert_eq!(verify(verifying, &signed(signing)), Ok(()));
 }
 
@@ -72,5 +73,5 @@ fn refuse(place: usize) {
     let mut text = signed(&hs256(KEY));
     let place = text.len() - 43 + place;
     text[place] = if text[place] == b'A' { b'B' } else { b'A' };
-    assert_eq!(verify(&secret_hs256(KEY), &text), Err(Refusal::Invalid));
+    assert_eq!(verify(&secret_hs256(KEY), &text), Err(JwtError::Invalid));
 }

@@ -4,7 +4,7 @@ use crate::memcheck::{hide, secret};
 use crate::{Operation, verdicts};
 use countersign::Error;
 use countersign::jwt::{Hs256Key, Hs384Key, Hs512Key};
-use countersign::key::{MacKey, MasterKey, SecretBytes};
+use countersign::key::{MacKey, MasterKey, KeyBytes};
 use countersign::session::Pepper;
 use std::hint::black_box;
 
@@ -19,7 +19,7 @@ pub const OPERATIONS: &[Operation] = &[
         assert_eq!(MacKey::new(&secret(&[7; 32])).unwrap_err(), Error::KeyRepeated);
     }),
     ("a master key is prepared", verdicts(1), || _ = black_box(MasterKey::new(&secret(KEY)).unwrap())),
-    ("secret bytes are kept", verdicts(1), || _ = black_box(SecretBytes::new(&secret(KEY)).unwrap())),
+    ("secret bytes are kept", verdicts(1), || _ = black_box(KeyBytes::new(&secret(KEY)).unwrap())),
     ("a pepper is prepared", verdicts(1), || _ = black_box(Pepper::new(&secret(KEY)).unwrap())),
     // A text of another kind of key is asked for eight times over.
     ("a key of HS256 is prepared", verdicts(8), || _ = black_box(Hs256Key::new(&secret(KEY)).unwrap())),
@@ -34,15 +34,15 @@ pub const OPERATIONS: &[Operation] = &[
     ("a key text is read", verdicts(2).and_reports(2), || {
         let mut line = *b"csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82";
         hide(&mut line[HEAD..]);
-        assert_eq!(MacKey::from_text(&line).unwrap().0, 0);
+        assert_eq!(MacKey::from_key_text(&line).unwrap().0, 0);
     }),
     ("a mistyped key text is refused", verdicts(1).and_reports(2), || {
         let mut line = *b"csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f83";
         hide(&mut line[HEAD..]);
-        assert_eq!(MacKey::from_text(&line).unwrap_err(), Error::KeyTextCheck);
+        assert_eq!(MacKey::from_key_text(&line).unwrap_err(), Error::KeyTextChecksum);
     }),
     ("the key of a device is derived", verdicts(2), || {
         let master = MasterKey::new(&secret(KEY)).unwrap();
-        _ = black_box(master.derive("acme", b"dev-7", 0).unwrap());
+        _ = black_box(master.derive_key("acme", b"dev-7", 0).unwrap());
     }),
 ];

@@ -7,10 +7,10 @@ use board::{Console, entry, ticks};
 use chip::claims::{KEY, NOW, PURPOSE};
 use chip::{JWT, TOKEN, line};
 use core::hint::black_box;
-use countersign::Window;
+use countersign::TimeWindow;
 use countersign::jwt::{Hs256Key, authenticate_in_place};
 use countersign::key::MacKey;
-use countersign::token::{Carrier, MAX_FIELDS, Profile, Verifier};
+use countersign::token::{Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier};
 
 /// The fewest and the most instructions, and of how many places.
 struct Range {
@@ -69,14 +69,14 @@ fn other(character: u8) -> u8 {
 /// Every character of the sign of a token.
 fn token() -> Option<Range> {
     let (key, profile) = (MacKey::new(black_box(KEY)).ok()?, Profile::new(PURPOSE).ok()?);
-    let verifier = Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 });
+    let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
     Range::of(TOKEN.len() - 32..TOKEN.len(), |place| {
-        let (mut text, mut scratch) = ([0; TOKEN.len()], [0; MAX_FIELDS]);
+        let (mut text, mut scratch) = ([0; TOKEN.len()], [0; MAX_SCRATCH_LEN]);
         text.copy_from_slice(TOKEN.as_bytes());
         let character = text.get_mut(place)?;
         *character = if character.is_ascii_digit() { b'0' + b'9' - *character } else { other(*character) };
         let (instructions, refused) = ticks::instructions(|| {
-            verifier.verify_text(black_box(&text), Carrier::NONE, NOW.into(), &mut scratch).is_err()
+            verifier.verify_text(black_box(&text), Channel::NONE, NOW, &mut scratch).is_err()
         });
         refused.then_some(instructions)
     })

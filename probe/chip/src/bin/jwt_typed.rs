@@ -6,7 +6,7 @@ use board::entry;
 use chip::claims::{AUDIENCE, EXPIRES_AT, ID, ISSUER, KEY, NOW, SUBJECT};
 use chip::{JWT, counted, report};
 use core::hint::black_box;
-use countersign::jwt::{Claims, Hs256Key, Policy, authenticate_in_place};
+use countersign::jwt::{JwtBuilder, Hs256Key, Policy, authenticate_in_place};
 use serde::{Deserialize, Serialize};
 
 const POLICY: Policy<'_> = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
@@ -28,7 +28,7 @@ fn main() -> ! {
         let (exp, iat) = (EXPIRES_AT.as_secs(), NOW.as_secs());
         let typed = black_box(Typed { iss: ISSUER, sub: SUBJECT, jti: ID, aud: AUDIENCE, exp, iat });
         counted(|| {
-            Claims::new().sign_with(&typed, &key, &mut token).ok()?;
+            JwtBuilder::new().sign_with_claims(&typed, &key, &mut token).ok()?;
             let verified = authenticate_in_place(&key, &mut token).ok()?.check(&POLICY, black_box(NOW)).ok()?;
             let read: Typed<'_> = verified.claims().deserialize_no_alloc().ok()?;
             (read.sub == SUBJECT && read.exp > read.iat).then_some(())

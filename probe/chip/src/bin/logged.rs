@@ -6,8 +6,7 @@ use board::entry;
 use chip::claims::{AUDIENCE, ISSUER, KEY, NOW, SUBJECT};
 use chip::{JWT, counted, report};
 use core::hint::black_box;
-use countersign::Refusal;
-use countersign::jwt::{Hs256Key, Policy, authenticate_in_place};
+use countersign::jwt::{JwtError, Hs256Key, Policy, authenticate_in_place};
 
 const POLICY: Policy<'_> = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
 
@@ -19,7 +18,7 @@ fn main() -> ! {
         counted(|| {
             let authentic = authenticate_in_place(&key, &mut token);
             let verified = authentic.and_then(|token| Ok(token.check(&POLICY, black_box(NOW))?));
-            match verified.map_err(Refusal::from) {
+            match verified.map_err(JwtError::from) {
                 Ok(verified) => (verified.claims().subject()? == SUBJECT).then_some(()),
                 Err(refusal) => {
                     defmt::warn!("refused: {}", refusal);

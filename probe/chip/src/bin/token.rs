@@ -6,9 +6,9 @@ use board::entry;
 use chip::claims::{KEY, NOW, PURPOSE, UID};
 use chip::{TOKEN, counted, report};
 use core::hint::black_box;
-use countersign::Window;
+use countersign::TimeWindow;
 use countersign::key::MacKey;
-use countersign::token::{Carrier, Draft, Profile, SignLen, Verifier, max_text_len};
+use countersign::token::{Channel, TokenBuilder, Profile, SignLen, Verifier, limits::max_text_len};
 
 #[entry]
 fn main() -> ! {
@@ -18,9 +18,9 @@ fn main() -> ! {
         let mut scratch = [0; TOKEN.len()];
         counted(|| {
             let verifier =
-                Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 }).with_max_text(TOKEN.len());
-            let token = Draft::time(black_box(UID), black_box(NOW)).mint_text_bytes(&profile, &key, &mut out).ok()?;
-            let verified = verifier.verify_text(token, Carrier::NONE, NOW.into(), &mut scratch).ok()?;
+                Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_max_text_len(TOKEN.len());
+            let token = TokenBuilder::time(black_box(UID), black_box(NOW)).mint_text_bytes(&profile, &key, &mut out).ok()?;
+            let verified = verifier.verify_text(token, Channel::NONE, NOW, &mut scratch).ok()?;
             (verified.uid() == UID).then_some(())
         })
     })

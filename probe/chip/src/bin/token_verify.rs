@@ -6,9 +6,9 @@ use board::entry;
 use chip::claims::{KEY, NOW, PURPOSE, UID};
 use chip::{TOKEN, counted, report};
 use core::hint::black_box;
-use countersign::Window;
+use countersign::TimeWindow;
 use countersign::key::MacKey;
-use countersign::token::{Carrier, Profile, Verifier};
+use countersign::token::{Channel, Profile, Verifier};
 
 #[entry]
 fn main() -> ! {
@@ -17,9 +17,9 @@ fn main() -> ! {
         let mut scratch = [0; TOKEN.len()];
         counted(|| {
             let verifier =
-                Verifier::new(profile, &key, Window { max_age: 300, skew_future: 60 }).with_max_text(TOKEN.len());
+                Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_max_text_len(TOKEN.len());
             let token = black_box(TOKEN).as_bytes();
-            let verified = verifier.verify_text(token, Carrier::NONE, black_box(NOW).into(), &mut scratch).ok()?;
+            let verified = verifier.verify_text(token, Channel::NONE, black_box(NOW), &mut scratch).ok()?;
             (verified.uid() == UID).then_some(())
         })
     })

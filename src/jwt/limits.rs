@@ -2,6 +2,9 @@
 
 use crate::encoding::base64url_len;
 
+/// Characters of the longest header that is read before the signature is known to be good.
+pub(super) const MAX_HEADER: usize = 2048;
+
 /// Characters of `{"alg":"…","typ":"JWT"}` in base64url, for every algorithm here.
 const HEADER: usize = 36;
 
@@ -15,22 +18,22 @@ const DATE: usize = 20;
 /// parameters come on top.
 ///
 /// ```
-/// use countersign::jwt::{Algorithm, Claims, Hs256Key, max_token_len};
+/// use countersign::jwt::{Hs256Key, JwsAlgorithm, JwtBuilder, max_jwt_len};
 /// use countersign::UnixTime;
 ///
-/// const ROOM: usize = max_token_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
+/// const ROOM: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
 /// static FIRMWARE: &str = "1.2.3";
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let private = [("fw", countersign::jwt::Value::Text(FIRMWARE))];
-/// let claims = Claims::new().subject("dev-0123456789ab").private(&private);
+/// let private = [("fw", countersign::jwt::ClaimValue::Str(FIRMWARE))];
+/// let claims = JwtBuilder::new().subject("dev-0123456789ab").private_claims(&private);
 /// let claims = claims.issued_at(UnixTime::from_secs(u64::MAX)).expires_at(UnixTime::from_secs(u64::MAX));
 /// let token = claims.sign_heapless::<ROOM, _>(&key)?;
 /// assert_eq!(token.len(), ROOM);
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[must_use]
-pub const fn max_token_len(texts: &[(usize, usize)], dates: usize, signature: usize) -> usize {
+pub const fn max_jwt_len(texts: &[(usize, usize)], dates: usize, signature: usize) -> usize {
     // The braces, and for each member its quotes, colon and comma; one comma less than members.
     let mut json = 2usize.saturating_add(dates.saturating_mul(3 + 4 + DATE));
     let mut rest = texts;

@@ -1,17 +1,20 @@
-//! Claims before they are signed.
+//! A JWT before it is signed.
 
-use super::Sign;
+use super::SigningKey;
 use super::algorithm::{MAX_SIGNATURE, OwnHeader};
+#[cfg(feature = "serde")]
+use super::claims::fault_of;
 use super::claims::is_registered;
-use super::compact::MAX_TOKEN;
 use super::header::is_standard_parameter;
-use super::ring::MAX_HEADER;
-use super::value::{Value, put_texts};
-use crate::cursor::{Cursor, copy};
+use super::json::Json;
+use super::limits::MAX_HEADER;
+use super::unverified::MAX_JWT_LEN;
+use super::value::{ClaimValue, put_texts};
+use crate::bytes::copy;
+use crate::cursor::Cursor;
 use crate::encoding::decimal::Decimal;
 use crate::encoding::{base64url_encode, base64url_encode_in_place, base64url_len};
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::Json;
 use crate::{Error, Result, UnixTime};
 #[cfg(feature = "serde")]
 use serde::Serialize;
@@ -22,21 +25,25 @@ const MAX_PRIVATE: usize = 64;
 /// Header parameters of the application's own.
 const MAX_OWN_PARAMETERS: usize = 16;
 
-/// The claims and header parameters of a token to be signed. Registered claims need no serde; a setter replaces what was set before.
+/// Builds a JWT: its claims and header parameters, then [`sign`](JwtBuilder::sign). Registered claims need no serde; a setter replaces what was set before.
 ///
 /// ```
-/// use countersign::jwt::{Claims, Hs256Key};
+/// use countersign::jwt::{Hs256Key, JwtBuilder};
 /// use countersign::UnixTime;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 128];
-/// let claims = Claims::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
 /// let token = claims.sign(&key, &mut out)?;
 /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6MTc2NzIyOTIwMH0."));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "encode")]
+#[doc(alias = "jwt")]
+#[doc(alias = "sign")]
+#[doc(alias = "claims")]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Claims<'a> {
+pub struct JwtBuilder<'a> {
     issuer: Option<&'a str>,
     subject: Option<&'a str>,
     audience: &'a [&'a str],
@@ -44,14 +51,14 @@ pub struct Claims<'a> {
     not_before: Option<UnixTime>,
     issued_at: Option<UnixTime>,
     jwt_id: Option<&'a str>,
-    private: &'a [(&'a str, Value<'a>)],
+    private: &'a [(&'a str, ClaimValue<'a>)],
     typ: Option<&'a str>,
     kid: Option<&'a str>,
     cty: Option<&'a str>,
     parameters: &'a [(&'a str, &'a str)],
 }
 
-impl<'a> Claims<'a> {
+impl<'a> JwtBuilder<'a> {
     /// No claims yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -72,6 +79,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `iss`: who issues the token.
+    #[doc(alias = "iss")]
     #[must_use]
     pub const fn issuer(mut self, issuer: &'a str) -> Self {
         self.issuer = Some(issuer);
@@ -79,6 +87,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `sub`: whom it is about.
+    #[doc(alias = "sub")]
     #[must_use]
     pub const fn subject(mut self, subject: &'a str) -> Self {
         self.subject = Some(subject);
@@ -86,6 +95,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `aud`: a string if it is one, else an array; absent if it is none.
+    #[doc(alias = "aud")]
     #[must_use]
     pub const fn audience(mut self, audience: &'a [&'a str]) -> Self {
         self.audience = audience;
@@ -93,6 +103,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `exp`: from when on it is not accepted.
+    #[doc(alias = "exp")]
     #[must_use]
     pub const fn expires_at(mut self, time: UnixTime) -> Self {
         self.expires_at = Some(time);
@@ -100,6 +111,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `nbf`: before when it is not accepted.
+    #[doc(alias = "nbf")]
     #[must_use]
     pub const fn not_before(mut self, time: UnixTime) -> Self {
         self.not_before = Some(time);
@@ -107,6 +119,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `iat`: when it is issued.
+    #[doc(alias = "iat")]
     #[must_use]
     pub const fn issued_at(mut self, time: UnixTime) -> Self {
         self.issued_at = Some(time);
@@ -114,6 +127,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `jti`: its own name, which no other token has.
+    #[doc(alias = "jti")]
     #[must_use]
     pub const fn jwt_id(mut self, id: &'a str) -> Self {
         self.jwt_id = Some(id);
@@ -122,7 +136,7 @@ impl<'a> Claims<'a> {
 
     /// Up to 64 claims of your own, without serde; not those that have a setter.
     #[must_use]
-    pub const fn private(mut self, claims: &'a [(&'a str, Value<'a>)]) -> Self {
+    pub const fn private_claims(mut self, claims: &'a [(&'a str, ClaimValue<'a>)]) -> Self {
         self.private = claims;
         self
     }
@@ -135,6 +149,7 @@ impl<'a> Claims<'a> {
     }
 
     /// The header parameter `kid`: which key signs.
+    #[doc(alias = "kid")]
     #[must_use]
     pub const fn key_id(mut self, kid: &'a str) -> Self {
         self.kid = Some(kid);
@@ -142,6 +157,7 @@ impl<'a> Claims<'a> {
     }
 
     /// The header parameter `cty`: the media type of the payload.
+    #[doc(alias = "cty")]
     #[must_use]
     pub const fn content_type(mut self, cty: &'a str) -> Self {
         self.cty = Some(cty);
@@ -158,34 +174,41 @@ impl<'a> Claims<'a> {
     /// Signs the registered claims and writes the token into `out`; returns the used part.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::Claim`] for a name that is there
+    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::InvalidClaims`] for a name that is there
     /// twice or has a setter; [`Error::TokenTooLong`]; or the signer's own.
-    pub fn sign<'b, K: Sign>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
+    #[doc(alias = "encode")]
+    pub fn sign<'b, K: SigningKey>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
         self.sign_payload(key, out, |json| self.put_claims(json))
     }
 
     /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
     ///
-    /// A registered claim of the struct is written as the struct has it: of a wrong type, every verifier will refuse it.
+    /// A registered claim of the struct is refused where every verifier would refuse it: `nbf: null`, a date as a string, a negative one.
     /// A claim that is there twice is refused, a number that is not finite, and more claims than a verifier reads: 128, the registered
     /// ones included. Numbers with a fraction cost a microcontroller dearly.
     ///
     /// # Errors
-    /// As [`sign`](Claims::sign); [`Error::Claim`] with the name of the claim and what is wrong, if `private` is no struct or map, repeats a
+    /// As [`sign`](JwtBuilder::sign); [`Error::InvalidClaims`] with the name of the claim and what is wrong, if `private` is no struct or map, repeats a
     /// claim, or holds what JSON cannot say.
+    #[doc(alias = "serialize")]
     #[cfg(feature = "serde")]
-    pub fn sign_with<'b, K: Sign>(&self, private: &impl Serialize, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
+    pub fn sign_with_claims<'b, K: SigningKey>(
+        &self,
+        private: &impl Serialize,
+        key: &K,
+        out: &'b mut [u8],
+    ) -> Result<&'b str> {
         self.sign_payload(key, out, |json| {
             self.put_claims(json)?;
-            Ok(json.claims(private)?)
+            Ok(json.claims(private, fault_of)?)
         })
     }
 
-    /// [`sign`](Claims::sign) into a string of its own.
+    /// [`sign`](JwtBuilder::sign) into a string of its own.
     ///
     /// # Errors
-    /// As [`sign`](Claims::sign).
-    pub fn sign_heapless<const N: usize, K: Sign>(&self, key: &K) -> Result<heapless::String<N>> {
+    /// As [`sign`](JwtBuilder::sign).
+    pub fn sign_heapless<const N: usize, K: SigningKey>(&self, key: &K) -> Result<heapless::String<N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
         bytes.resize_default(N).map_err(|_| Error::BufferTooSmall { needed: N })?;
         let len = self.sign(key, &mut bytes)?.len();
@@ -193,7 +216,7 @@ impl<'a> Claims<'a> {
         heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
     }
 
-    fn sign_payload<'b, K: Sign>(
+    fn sign_payload<'b, K: SigningKey>(
         &self,
         key: &K,
         out: &'b mut [u8],
@@ -202,7 +225,7 @@ impl<'a> Claims<'a> {
         const { assert!(K::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
         let signed_len = self.put_signed_part(OwnHeader::<K>::TEXT, K::ALG, out, payload)?;
         let needed = signed_len.saturating_add(1).saturating_add(base64url_len(K::SIGNATURE_LEN));
-        check_len(needed, MAX_TOKEN)?;
+        check_len(needed, MAX_JWT_LEN)?;
         let token = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
 
         let (message, rest) = token.split_at_mut_checked(signed_len).ok_or(Error::Malformed)?;

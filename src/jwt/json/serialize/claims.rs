@@ -3,17 +3,18 @@
 use super::Json;
 use super::value::{Text, refuse, refuse_scalars};
 use crate::error::{ClaimError, ClaimFault};
-use crate::json::members::KeySet;
-use crate::json::walk::{members, quoted_len};
-use crate::json::{MAX_CLAIMS, PRIVATE};
+use crate::jwt::json::limits::{MAX_CLAIMS, PRIVATE};
+use crate::jwt::json::members::KeyFilter;
+use crate::jwt::json::walk::{members, quoted_len};
 use core::fmt;
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeMap, SerializeStruct, Serializer};
 
 impl Json<'_> {
-    /// Writes the members of a struct or map into the object that is open, the only thing in the buffer.
-    pub(crate) fn claims(&mut self, value: &impl Serialize) -> Result<(), ClaimError> {
-        let mut names = KeySet::up_to(MAX_CLAIMS);
+    /// Writes the members of a struct or map into the object that is open, the only thing in the buffer. `fault_of` judges each name without its
+    /// quotes, and its value.
+    pub(crate) fn claims(&mut self, value: &impl Serialize, fault_of: FaultOf) -> Result<(), ClaimError> {
+        let mut names = KeyFilter::up_to(MAX_CLAIMS);
         let written = self.cursor.written(0).and_then(|text| core::str::from_utf8(text).ok());
         let text = written.unwrap_or_default();
         let mut start = 1usize;
@@ -22,16 +23,20 @@ impl Json<'_> {
             // A colon and a comma.
             start = start.saturating_add(name.len()).saturating_add(value.len()).saturating_add(2);
         }
-        value.serialize(Claims { json: self, names: &mut names, last: 0 })
+        value.serialize(Claims { json: self, names: &mut names, last: 0, fault_of })
     }
 }
+
+/// What is wrong with a member that was written.
+pub(crate) type FaultOf = fn(name: &[u8], value: &[u8]) -> Option<ClaimFault>;
 
 /// Writes a struct or map without its brackets; refuses every other value, and a name that is there twice.
 pub(crate) struct Claims<'j, 'b> {
     json: &'j mut Json<'b>,
-    names: &'j mut KeySet,
+    names: &'j mut KeyFilter,
     /// Where the latest name begins.
     last: usize,
+    fault_of: FaultOf,
 }
 
 impl Claims<'_, '_> {
@@ -45,7 +50,16 @@ impl Claims<'_, '_> {
     }
 
     fn value<V: Serialize + ?Sized>(&mut self, value: &V) -> Result<(), ClaimError> {
-        value.serialize(&mut *self.json).map_err(|fault| self.error(fault))
+        value.serialize(&mut *self.json).map_err(|fault| self.error(fault))?;
+        self.fault().map_or(Ok(()), |fault| Err(self.error(fault)))
+    }
+
+    /// What is wrong with the latest member, if it did fit into the buffer.
+    fn fault(&self) -> Option<ClaimFault> {
+        let member = self.json.cursor.written(self.last)?;
+        let (name, value) = member.split_at_checked(quoted_len(member))?;
+        let ([_, name @ .., _], [_colon, value @ ..]) = (name, value) else { return None };
+        (self.fault_of)(name, value)
     }
 
     /// About the latest name.

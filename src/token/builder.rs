@@ -3,7 +3,11 @@
 use super::mac_input::MacInput;
 use super::params::WireParams;
 use super::reserved::{ClockQuality, PROOF_LEN};
-use super::{Kind, MAX_BINARY, MAX_TEXT, Profile, binary, text};
+use super::{
+    Profile, TokenKind, binary,
+    limits::{MAX_BINARY_LEN, MAX_TEXT_LEN},
+    text,
+};
 use crate::cursor::Cursor;
 use crate::encoding::decimal::Decimal;
 use crate::key::{MacKey, Tag};
@@ -12,29 +16,32 @@ use crate::{Error, Result, UnixTime};
 use core::cmp::Ordering;
 use core::{fmt, mem};
 
-/// What a token will say. Fill it in, then mint it as text or binary.
+/// Builds a token: say what it is to say, then mint it as text or binary.
 ///
 /// Minting checks every limit and cuts nothing: the first that is missed is the error.
 ///
 /// ```
 /// use countersign::UnixTime;
 /// use countersign::key::MacKey;
-/// use countersign::token::{Draft, Profile};
+/// use countersign::token::{Profile, TokenBuilder};
 ///
 /// let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 64];
-/// let text = Draft::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600))
+/// let text = TokenBuilder::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600))
 ///     .mint_text(&Profile::new("mqtt")?, &key, &mut out)?;
 /// assert!(text.starts_with("cs1_dev-0123456789ab.1767225600."));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "mint")]
+#[doc(alias = "sign")]
+#[doc(alias = "encode")]
 #[derive(Clone, Copy)]
-pub struct Draft<'a> {
-    kind: Kind,
+pub struct TokenBuilder<'a> {
+    kind: TokenKind,
     uid: &'a [u8],
     stamp: u64,
     params: &'a [(&'a str, &'a [u8])],
-    bind: &'a [u8],
+    binding: &'a [u8],
     detached: bool,
     short: bool,
     slot: Option<u8>,
@@ -46,14 +53,14 @@ pub struct Draft<'a> {
     proof: Option<[u8; PROOF_LEN]>,
 }
 
-impl<'a> Draft<'a> {
-    const fn new(kind: Kind, uid: &'a [u8], stamp: u64) -> Self {
+impl<'a> TokenBuilder<'a> {
+    const fn new(kind: TokenKind, uid: &'a [u8], stamp: u64) -> Self {
         Self {
             kind,
             uid,
             stamp,
             params: &[],
-            bind: &[],
+            binding: &[],
             detached: false,
             short: false,
             slot: None,
@@ -67,45 +74,45 @@ impl<'a> Draft<'a> {
     }
 
     /// A token for `uid` (1 to 64 bytes) made at `stamp`; [`UnixTime::UNSET`] when the clock is not set.
-    /// See [`Draft`].
+    /// See [`TokenBuilder`].
     #[must_use]
     pub const fn time(uid: &'a [u8], stamp: UnixTime) -> Self {
-        Self::new(Kind::Time, uid, stamp.as_secs())
+        Self::new(TokenKind::Time, uid, stamp.as_secs())
     }
 
     /// A token for `uid` with a counter of 0 to 2^40 − 1 in place of the time.
-    /// See [`Verifier::accepting_sequence`](super::Verifier::accepting_sequence).
+    /// See [`Verifier::with_sequence_tokens`](super::Verifier::with_sequence_tokens).
     #[must_use]
     pub const fn sequence(uid: &'a [u8], counter: u64) -> Self {
-        Self::new(Kind::Sequence, uid, counter)
+        Self::new(TokenKind::Sequence, uid, counter)
     }
 
     /// A verifier's time for `uid`, always detached. Bind it to the sign that was refused (FORMAT section 7).
-    /// See [`Unverified::authenticate`](super::Unverified::authenticate).
+    /// See [`UnverifiedToken::authenticate`](super::UnverifiedToken::authenticate).
     #[must_use]
     pub const fn time_reply(uid: &'a [u8], stamp: UnixTime) -> Self {
-        Self::new(Kind::TimeReply, uid, stamp.as_secs()).detached()
+        Self::new(TokenKind::TimeReply, uid, stamp.as_secs()).detached()
     }
 
     pub(super) const fn answer(uid: &'a [u8], stamp: u64, proof: [u8; PROOF_LEN]) -> Self {
-        let mut draft = Self::new(Kind::Answer, uid, stamp);
-        draft.proof = Some(proof);
-        draft
+        let mut builder = Self::new(TokenKind::Answer, uid, stamp);
+        builder.proof = Some(proof);
+        builder
     }
 
     pub(super) const fn challenge(uid: &'a [u8], stamp: UnixTime) -> Self {
-        Self::new(Kind::Challenge, uid, stamp.as_secs()).detached()
+        Self::new(TokenKind::Challenge, uid, stamp.as_secs()).detached()
     }
 
     /// Up to 8 params (reserved ones included) in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes.
     ///
     /// ```
-    /// # use countersign::{Error, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{Error, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = Draft::sequence(b"dev-7", 42);
-    /// let text = draft.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
+    /// let builder = TokenBuilder::sequence(b"dev-7", 42);
+    /// let text = builder.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
     /// assert!(text.starts_with("cs1s_dev-7.42.fw_7.site_berlin."));
-    /// let reserved = draft.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `slot`
+    /// let reserved = builder.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `key_slot`
     /// assert_eq!(reserved, Err(Error::ParamKey));
     /// # Ok::<(), Error>(())
     /// ```
@@ -117,14 +124,15 @@ impl<'a> Draft<'a> {
 
     /// Context of 0 to 64 bytes that the verifier knows too and that is not sent.
     /// See [`Verifier::verify_binary`](super::Verifier::verify_binary).
+    #[doc(alias = "bind")]
     #[must_use]
-    pub const fn bind(mut self, bind: &'a [u8]) -> Self {
-        self.bind = bind;
+    pub const fn binding(mut self, binding: &'a [u8]) -> Self {
+        self.binding = binding;
         self
     }
 
     /// Leaves the uid out of the token: the channel names it.
-    /// See [`short`](Draft::short) and [`Carrier`](super::Carrier).
+    /// See [`short_stamp`](TokenBuilder::short_stamp) and [`Channel`](super::Channel).
     #[must_use]
     pub const fn detached(mut self) -> Self {
         self.detached = true;
@@ -135,30 +143,30 @@ impl<'a> Draft<'a> {
     /// last start.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile, SignLen}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, SignLen, TokenBuilder}};
     /// # let key = MacKey::new(b"an obvious test key of 32 bytes!")?;
     /// let radio = Profile::new("mqtt")?.with_sign_len(SignLen::N8);
-    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short();
-    /// assert_eq!(draft.mint_binary_heapless::<11>(&radio, &key)?.len(), 11);
-    /// assert_eq!(draft.mint_text_heapless::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).detached().short_stamp();
+    /// assert_eq!(builder.mint_binary_heapless::<11>(&radio, &key)?.len(), 11);
+    /// assert_eq!(builder.mint_text_heapless::<64>(&radio, &key), Err(Error::ShortStamp)); // a text is never short
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]
-    pub const fn short(mut self) -> Self {
+    pub const fn short_stamp(mut self) -> Self {
         self.short = true;
         self
     }
 
     /// Names the slot of the key (`k`). See [`KeyRing::current`](crate::key::KeyRing::current).
     #[must_use]
-    pub const fn slot(mut self, slot: u8) -> Self {
+    pub const fn key_slot(mut self, slot: u8) -> Self {
         self.slot = Some(slot);
         self
     }
 
-    /// Names the generation of the key (`g`). See [`Verified::generation`](super::Verified::generation).
+    /// Names the generation of the key (`g`). See [`VerifiedToken::key_generation`](super::VerifiedToken::key_generation).
     #[must_use]
-    pub const fn generation(mut self, generation: u32) -> Self {
+    pub const fn key_generation(mut self, generation: u32) -> Self {
         self.generation = Some(generation);
         self
     }
@@ -166,10 +174,10 @@ impl<'a> Draft<'a> {
     /// Makes two tokens of one second differ (`n`, 0 to 64 bytes).
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let mint = |nonce: &[u8]| draft.nonce(nonce).mint_binary_heapless::<64>(&profile, &key);
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let mint = |nonce: &[u8]| builder.nonce(nonce).mint_binary_heapless::<64>(&profile, &key);
     /// assert_ne!(mint(b"41")?, mint(b"42")?);
     /// # Ok::<(), countersign::Error>(())
     /// ```
@@ -180,7 +188,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Carries a sequence number of 0 to 2^40 − 1 inside a Time or Answer token (`s`).
-    /// See [`Authentic::sequence_number`](super::Authentic::sequence_number).
+    /// See [`AuthenticToken::sequence_number`](super::AuthenticToken::sequence_number).
     #[must_use]
     pub const fn sequence_number(mut self, number: u64) -> Self {
         self.sequence = Some(number);
@@ -188,7 +196,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Carries the number of the user's epoch (`e`), as the login knows it: whoever is signed out everywhere later is refused by it.
-    /// See [`Authentic::epoch`](super::Authentic::epoch).
+    /// See [`AuthenticToken::epoch`](super::AuthenticToken::epoch).
     #[must_use]
     pub const fn epoch(mut self, number: u64) -> Self {
         self.epoch = Some(number);
@@ -202,29 +210,31 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// Signs the draft and writes it as text into `out`; returns the used part. See [`Draft`].
+    /// Signs the token and writes it as text into `out`; returns the used part. See [`TokenBuilder`].
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the draft
+    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the token
     /// misses.
+    #[doc(alias = "encode")]
+    #[doc(alias = "sign")]
     pub fn mint_text<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b str> {
         core::str::from_utf8(self.mint_text_bytes(profile, key, out)?).map_err(|_| Error::Malformed)
     }
 
-    /// [`mint_text`](Draft::mint_text) as bytes, for what sends them on: a program that has no other use for `str` saves half a kilobyte.
+    /// [`mint_text`](TokenBuilder::mint_text) as bytes, for what sends them on: a program that has no other use for `str` saves half a kilobyte.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let (mut out, mut same) = ([0; 64], [0; 64]);
-    /// let draft = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
-    /// let bytes = draft.mint_text_bytes(&profile, &key, &mut out)?;
-    /// assert_eq!(bytes, draft.mint_text(&profile, &key, &mut same)?.as_bytes());
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let bytes = builder.mint_text_bytes(&profile, &key, &mut out)?;
+    /// assert_eq!(bytes, builder.mint_text(&profile, &key, &mut same)?.as_bytes());
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](Draft::mint_text).
+    /// As [`mint_text`](TokenBuilder::mint_text).
     pub fn mint_text_bytes<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b [u8]> {
         if self.short {
             return Err(Error::ShortStamp);
@@ -236,22 +246,25 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Signs the draft and writes it in binary form into `out`; returns the used part.
+    /// Signs the token and writes it in binary form into `out`; returns the used part.
     ///
     /// ```
-    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let draft = Draft::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600));
-    /// assert_eq!(draft.mint_binary(&profile, &key, &mut [0; 39])?.len(), 39);
-    /// assert_eq!(draft.mint_binary(&profile, &key, &mut [0; 38]), Err(Error::BufferTooSmall { needed: 39 }));
+    /// let builder = TokenBuilder::time(b"dev-0123456789ab", UnixTime::from_secs(1_767_225_600));
+    /// assert_eq!(builder.mint_binary(&profile, &key, &mut [0; 39])?.len(), 39);
+    /// assert_eq!(builder.mint_binary(&profile, &key, &mut [0; 38]), Err(Error::BufferTooSmall { needed: 39 }));
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](Draft::mint_text); [`Error::ShortStamp`] where none is
+    /// As [`mint_text`](TokenBuilder::mint_text); [`Error::ShortStamp`] where none is
     /// allowed.
+    #[doc(alias = "encode")]
+    #[doc(alias = "sign")]
     pub fn mint_binary<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b [u8]> {
-        let can_be_short = matches!(self.kind, Kind::Time | Kind::Answer) && self.stamp != UnixTime::UNSET.as_secs();
+        let can_be_short =
+            matches!(self.kind, TokenKind::Time | TokenKind::Answer) && self.stamp != UnixTime::UNSET.as_secs();
         if self.short && !can_be_short {
             return Err(Error::ShortStamp);
         }
@@ -262,41 +275,41 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// [`mint_text`](Draft::mint_text) into a string of its own.
+    /// [`mint_text`](TokenBuilder::mint_text) into a string of its own.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Draft, Profile}};
+    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let text = Draft::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
+    /// let text = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
     /// assert_eq!(text.len(), 53);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](Draft::mint_text); a string of [`MAX_TEXT`] always suffices.
+    /// As [`mint_text`](TokenBuilder::mint_text); a string of [`MAX_TEXT_LEN`] always suffices.
     pub fn mint_text_heapless<const N: usize>(
         &self,
         profile: &Profile<'_>,
         key: &MacKey,
     ) -> Result<heapless::String<N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
-        bytes.resize_default(N.min(MAX_TEXT)).map_err(|_| Error::BufferTooSmall { needed: MAX_TEXT })?;
+        bytes.resize_default(N.min(MAX_TEXT_LEN)).map_err(|_| Error::BufferTooSmall { needed: MAX_TEXT_LEN })?;
         let len = self.mint_text(profile, key, &mut bytes)?.len();
         bytes.truncate(len);
         heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
     }
 
-    /// [`mint_binary`](Draft::mint_binary) into a vector of its own. See [`short`](Draft::short).
+    /// [`mint_binary`](TokenBuilder::mint_binary) into a vector of its own. See [`short_stamp`](TokenBuilder::short_stamp).
     ///
     /// # Errors
-    /// As [`mint_binary`](Draft::mint_binary); a vector of [`MAX_BINARY`] always suffices.
+    /// As [`mint_binary`](TokenBuilder::mint_binary); a vector of [`MAX_BINARY_LEN`] always suffices.
     pub fn mint_binary_heapless<const N: usize>(
         &self,
         profile: &Profile<'_>,
         key: &MacKey,
     ) -> Result<heapless::Vec<u8, N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
-        bytes.resize_default(N.min(MAX_BINARY)).map_err(|_| Error::BufferTooSmall { needed: MAX_BINARY })?;
+        bytes.resize_default(N.min(MAX_BINARY_LEN)).map_err(|_| Error::BufferTooSmall { needed: MAX_BINARY_LEN })?;
         let len = self.mint_binary(profile, key, &mut bytes)?.len();
         bytes.truncate(len);
         Ok(bytes)
@@ -306,16 +319,16 @@ impl<'a> Draft<'a> {
     /// itself.
     ///
     /// ```
-    /// use countersign::token::{Draft, MAX_MAC_INPUT, Profile};
+    /// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};
     ///
-    /// let mut out = [0; MAX_MAC_INPUT];
-    /// let m = Draft::sequence(b"dev-7", 42).mac_input(&Profile::new("mqtt")?, &mut out)?;
+    /// let mut out = [0; MAX_MAC_INPUT_LEN];
+    /// let m = TokenBuilder::sequence(b"dev-7", 42).mac_input(&Profile::new("mqtt")?, &mut out)?;
     /// assert_eq!(m, b"CSv1\x02\x10\x04mqtt\x05dev-7\0\0\0\0\0\0\0\x2a\0\0"); // HMAC-SHA-256 of it, cut to 0x10 bytes
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](Draft::mint_text); a buffer of [`MAX_MAC_INPUT`](super::MAX_MAC_INPUT) always suffices.
+    /// As [`mint_text`](TokenBuilder::mint_text); a buffer of [`MAX_MAC_INPUT_LEN`](super::limits::MAX_MAC_INPUT_LEN) always suffices.
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
         self.check()?;
         let (mut numbers, mut params) = (Numbers::default(), ParamList(heapless::Vec::new()));
@@ -328,7 +341,7 @@ impl<'a> Draft<'a> {
     }
 
     fn mac_input_of<'p>(&'p self, params: &'p ParamList<'p>) -> MacInput<'p> {
-        MacInput { kind: self.kind, uid: self.uid, stamp: self.stamp, params: params.wire(), bind: self.bind }
+        MacInput { kind: self.kind, uid: self.uid, stamp: self.stamp, params: params.wire(), binding: self.binding }
     }
 
     /// Checks, signs, and hands params and sign to the form that writes them.
@@ -351,7 +364,7 @@ impl<'a> Draft<'a> {
     /// A challenge is made by [`challenge`](super::challenge) alone, which gives it its form.
     fn check(&self) -> Result<()> {
         rules::check_uid(self.uid)?;
-        rules::check_bind(self.bind)?;
+        rules::check_binding(self.binding)?;
         self.kind.check_stamp(self.stamp)?;
         if self.kind.is_verifiers() && self.stamp == UnixTime::UNSET.as_secs() {
             return Err(Error::StampRange);
@@ -395,18 +408,18 @@ impl<'a> Draft<'a> {
             numbers.sequence = Decimal::new(sequence);
             list.insert("s", numbers.sequence.as_bytes())?;
         }
-        let has_two_counters = self.kind == Kind::Sequence && self.sequence.is_some();
+        let has_two_counters = self.kind == TokenKind::Sequence && self.sequence.is_some();
         if has_two_counters || (self.kind.is_verifiers() && !list.0.is_empty()) {
-            return Err(Error::ParamRefused);
+            return Err(Error::ParamNotAllowed);
         }
         Ok(())
     }
 }
 
-/// Shows nothing that the holder may not want in a log: not the bind, the nonce, the values of params.
-impl fmt::Debug for Draft<'_> {
+/// Shows nothing that the holder may not want in a log: not the binding, the nonce, the values of params.
+impl fmt::Debug for TokenBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Draft")
+        f.debug_struct("TokenBuilder")
             .field("kind", &self.kind)
             .field("uid", &format_args!("{}", self.uid.escape_ascii()))
             .field("stamp", &self.stamp)
@@ -423,7 +436,7 @@ struct Numbers {
     sequence: Decimal,
 }
 
-/// Params of a draft in ascending order of their keys.
+/// Params of a token to be in ascending order of their keys.
 struct ParamList<'p>(heapless::Vec<(&'p str, &'p [u8]), MAX_PARAMS>);
 
 impl<'p> ParamList<'p> {
@@ -438,7 +451,7 @@ impl<'p> ParamList<'p> {
         for place in &mut self.0 {
             match rules::param_rank(place.0.as_bytes()).cmp(&rules::param_rank(param.0.as_bytes())) {
                 Ordering::Less => {}
-                Ordering::Equal => return Err(Error::ParamRefused),
+                Ordering::Equal => return Err(Error::DuplicateParam),
                 Ordering::Greater => mem::swap(place, &mut param),
             }
         }

@@ -6,34 +6,10 @@
 //! the members lie that a JWT needs is noted on the way.
 
 mod escape;
-mod members;
-mod serialize;
-mod text;
-#[cfg(feature = "serde")]
-pub(crate) mod typed;
-mod walk;
 
-pub(crate) use members::{Members, Shape, word};
-pub(crate) use serialize::Json;
-pub use text::Text;
-pub(crate) use walk::{elements, list, member};
-
+use super::limits::{MAX_DEPTH, MAX_LEN};
+use super::members::{KeyFilter, Members, Shape, has_key};
 use crate::scan;
-use members::{KeySet, has_key};
-
-/// Claims of a token: members of the top object.
-pub(crate) const MAX_CLAIMS: u32 = 128;
-
-/// How names of claims and of structs begin that have a meaning inside of `serde_json`: a `Value` would take the string under one of them for a
-/// number, or for JSON that the scanner has not seen.
-#[cfg(feature = "serde")]
-const PRIVATE: &str = "$serde_json::private::";
-
-/// Levels of nesting, the top object included: one bit each in the stack.
-const MAX_DEPTH: u32 = 16;
-
-/// Offsets are 16 bits wide: no document of a JWT in this crate is longer.
-pub(crate) const MAX_LEN: usize = 65_535;
 
 /// A normalised object and the places of its members.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +36,7 @@ pub(crate) fn normalise<'b>(buf: &'b mut [u8], shape: &Shape) -> Option<Object<'
     if buf.len() > MAX_LEN {
         return None;
     }
-    let (keys, members) = (KeySet::up_to(shape.max_keys), Members::default());
+    let (keys, members) = (KeyFilter::up_to(shape.max_keys), Members::default());
     let mut scanner = Scanner { buf, names: shape, kept: 0, write: 0, stack: BOTTOM, keys, current: None, members };
     scanner.document()?;
     let Scanner { buf, write, members, .. } = scanner;
@@ -87,7 +63,7 @@ struct Scanner<'b, 's> {
     write: usize,
     /// One bit a level, the innermost lowest: set for an object.
     stack: u32,
-    keys: KeySet,
+    keys: KeyFilter,
     /// The member of the top object whose value is being read, and where the value starts in the output.
     current: Option<(usize, usize)>,
     members: Members,
@@ -305,6 +281,7 @@ const fn next(at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::members::word;
     use super::*;
     use std::string::{String, ToString};
     use std::vec::Vec;
@@ -421,7 +398,7 @@ mod tests {
     #[test]
     fn names_are_compared_where_they_start() {
         let name = |i: usize| std::format!("\"aaaaaaaa{i:03}bbbbbbbb\"");
-        let (mut set, mut text) = (KeySet::up_to(128), Vec::from(*b"{"));
+        let (mut set, mut text) = (KeyFilter::up_to(128), Vec::from(*b"{"));
         for i in 0..100 {
             assert!(set.add(&text, name(i).as_bytes()).is_ok());
             text.extend(name(i).as_bytes());

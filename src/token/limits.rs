@@ -2,59 +2,65 @@
 
 use super::SignLen;
 use crate::encoding::base64url_len;
-use crate::rules::{MAX_BIND, MAX_NAME, MAX_PARAM_KEY, MAX_PARAM_VALUE, MAX_PARAMS, MAX_UID};
+pub use crate::rules::{
+    MAX_BINDING_LEN, MAX_COUNTER, MAX_NAME_LEN, MAX_PARAM_KEY_LEN, MAX_PARAM_VALUE_LEN, MAX_PARAMS, MAX_UID_LEN,
+};
 
 /// Characters of the longest token text.
 ///
 /// ```
-/// use countersign::token::{MAX_TEXT, SignLen, max_text_len};
+/// use countersign::token::{SignLen, limits::{MAX_TEXT_LEN, max_text_len}};
 ///
-/// assert_eq!(MAX_TEXT, 947);
+/// assert_eq!(MAX_TEXT_LEN, 947);
 /// // A Sequence token: one character more for its prefix and three for its counter.
-/// assert_eq!(MAX_TEXT, max_text_len(64, &[(8, 64); 8], SignLen::N32) + 1 + 3);
+/// assert_eq!(MAX_TEXT_LEN, max_text_len(64, &[(8, 64); 8], SignLen::N32) + 1 + 3);
 /// ```
-pub const MAX_TEXT: usize = 5 + max_field_len(MAX_UID) + 1 + 13 + MAX_PARAMS * MAX_TEXT_PARAM + 1 + 64;
+pub const MAX_TEXT_LEN: usize = 5 + max_field_len(MAX_UID_LEN) + 1 + 13 + MAX_PARAMS * MAX_TEXT_PARAM + 1 + 64;
 
 /// Bytes of the longest binary token.
 ///
 /// ```
-/// use countersign::token::{MAX_BINARY, SignLen, max_binary_len};
+/// use countersign::token::{SignLen, limits::{MAX_BINARY_LEN, max_binary_len}};
 ///
-/// assert_eq!(MAX_BINARY, 696);
-/// assert_eq!(MAX_BINARY, max_binary_len(64, &[(8, 64); 8], SignLen::N32));
+/// assert_eq!(MAX_BINARY_LEN, 696);
+/// assert_eq!(MAX_BINARY_LEN, max_binary_len(64, &[(8, 64); 8], SignLen::N32));
 /// ```
-pub const MAX_BINARY: usize = 1 + 1 + MAX_UID + 5 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 32;
+pub const MAX_BINARY_LEN: usize = 1 + 1 + MAX_UID_LEN + 5 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
 /// Bytes of the decoded fields of the longest text: the scratch that
 /// [`Verifier::verify_text`](super::Verifier::verify_text) needs when nothing lowers its cap.
 ///
 /// ```
-/// # use countersign::{Refusal, UnixTime, Window, key::MacKey, token::{Carrier, MAX_FIELDS, Profile, Verifier}};
+/// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier}};
+/// use countersign::token::limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN};
+///
 /// # let (key, now) = (MacKey::new(b"an obvious test key of 32 bytes!")?, UnixTime::from_secs(1_767_225_600));
-/// # let verifier = Verifier::new(Profile::new("mqtt")?, &key, Window { max_age: 300, skew_future: 60 });
-/// let mut scratch = [0; MAX_FIELDS - 1];
-/// let verdict = verifier.verify_text(b"cs1_whatever", Carrier::NONE, now.into(), &mut scratch);
-/// assert_eq!(verdict, Err(Refusal::ScratchTooSmall { needed: MAX_FIELDS }));
+/// # let verifier = Verifier::new(Profile::new("mqtt")?, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
+/// let longest = [b'x'; MAX_TEXT_LEN];
+/// let verdict = |scratch: &mut [u8]| verifier.verify_text(&longest, Channel::NONE, now, scratch).err();
+/// assert_eq!(verdict(&mut [0; MAX_SCRATCH_LEN - 1]), Some(TokenError::TooLong { needed: MAX_SCRATCH_LEN }));
+/// assert_eq!(verdict(&mut [0; MAX_SCRATCH_LEN]), Some(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub const MAX_FIELDS: usize = MAX_UID + MAX_PARAMS * MAX_WIRE_PARAM + 32;
+pub const MAX_SCRATCH_LEN: usize = MAX_UID_LEN + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
 /// Bytes of the longest MAC input (FORMAT section 2).
 ///
 /// ```
-/// use countersign::token::{Draft, MAX_MAC_INPUT, Profile};
+/// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};
 ///
-/// let m = Draft::sequence(b"dev-7", 1).mac_input(&Profile::new("mqtt")?, &mut [0; MAX_MAC_INPUT])?.len();
-/// assert_eq!((m, MAX_MAC_INPUT), (27, 770));
+/// let m = TokenBuilder::sequence(b"dev-7", 1).mac_input(&Profile::new("mqtt")?, &mut [0; MAX_MAC_INPUT_LEN])?.len();
+/// assert_eq!((m, MAX_MAC_INPUT_LEN), (27, 770));
 /// # Ok::<(), countersign::Error>(())
 /// ```
-pub const MAX_MAC_INPUT: usize = 6 + 1 + MAX_NAME + 1 + MAX_UID + 8 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 1 + MAX_BIND;
+pub const MAX_MAC_INPUT_LEN: usize =
+    6 + 1 + MAX_NAME_LEN + 1 + MAX_UID_LEN + 8 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 1 + MAX_BINDING_LEN;
 
-const MAX_TEXT_PARAM: usize = 1 + MAX_PARAM_KEY + 1 + max_field_len(MAX_PARAM_VALUE);
-const MAX_WIRE_PARAM: usize = 1 + MAX_PARAM_KEY + 1 + MAX_PARAM_VALUE;
+const MAX_TEXT_PARAM: usize = 1 + MAX_PARAM_KEY_LEN + 1 + max_field_len(MAX_PARAM_VALUE_LEN);
+const MAX_WIRE_PARAM: usize = 1 + MAX_PARAM_KEY_LEN + 1 + MAX_PARAM_VALUE_LEN;
 
 // FORMAT sections 2, 3 and 4 name these figures.
-const _: () = assert!(MAX_TEXT == 947 && MAX_BINARY == 696 && MAX_MAC_INPUT == 770);
+const _: () = assert!(MAX_TEXT_LEN == 947 && MAX_BINARY_LEN == 696 && MAX_MAC_INPUT_LEN == 770);
 
 /// Characters of a field of `n` bytes in its longer spelling.
 const fn max_field_len(n: usize) -> usize {
@@ -71,7 +77,7 @@ const fn max_field_len(n: usize) -> usize {
 /// more, a counter up to three. Reserved params count like any: `k` is `(1, 3)`, `g` is `(1, 10)`.
 ///
 /// ```
-/// use countersign::token::{SignLen, max_text_len};
+/// use countersign::token::{SignLen, limits::max_text_len};
 ///
 /// const ROOM: usize = max_text_len(16, &[(2, 5)], SignLen::N16);
 /// let buffer = [0u8; ROOM];
@@ -95,7 +101,7 @@ pub const fn max_text_len(uid: usize, params: &[(usize, usize)], sign_len: SignL
 /// Exact, but for a short stamp, which saves three bytes.
 ///
 /// ```
-/// use countersign::token::{SignLen, max_binary_len};
+/// use countersign::token::{SignLen, limits::max_binary_len};
 ///
 /// assert_eq!(max_binary_len(16, &[], SignLen::N16), 39);
 /// assert_eq!(max_binary_len(0, &[], SignLen::N16), 22);

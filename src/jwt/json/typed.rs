@@ -7,7 +7,7 @@ mod claim;
 mod guard;
 mod key;
 
-use super::PRIVATE;
+use super::limits::PRIVATE;
 use super::walk::{end_of_value, quoted_len};
 use crate::error::{ClaimError, ClaimFault};
 use crate::scan;
@@ -84,7 +84,7 @@ fn fault_of_core(error: serde_json_core::de::Error, fault: &Cell<Option<ClaimFau
 
 /// What a library or a type has refused.
 fn fault_of(fault: &Cell<Option<ClaimFault>>) -> ClaimFault {
-    fault.get().filter(|fault| Some(*fault) != NOT_READ).unwrap_or(ClaimFault::Unfit)
+    fault.get().filter(|fault| Some(*fault) != NOT_READ).unwrap_or(ClaimFault::Rejected)
 }
 
 // Why: with its feature `custom-error-messages`, which another package may switch on, serde-json-core panics at a message of more than 64 bytes.
@@ -133,7 +133,7 @@ impl core::error::Error for Failed<'_> {}
 
 impl de::Error for Failed<'_> {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self { name: "", fault: ClaimFault::Unfit }
+        Self { name: "", fault: ClaimFault::Rejected }
     }
 
     fn missing_field(name: &'static str) -> Self {
@@ -230,7 +230,7 @@ impl<'b, L: Library> MapAccess<'b> for &mut Members<'b, L> {
         let key = self.take();
         self.name = key.text.get(1..key.text.len().saturating_sub(1)).unwrap_or_default();
         if self.name.starts_with(PRIVATE) {
-            return Err(Failed { name: self.name, fault: ClaimFault::Unfit });
+            return Err(Failed { name: self.name, fault: ClaimFault::Rejected });
         }
         let key = match key.plain {
             Some(name) => seed.deserialize(Key(BorrowedStrDeserializer::new(name))),

@@ -53,7 +53,7 @@ impl Members {
 }
 
 /// The keys seen so far, as a Bloom filter of 256 bits: a key with an unset bit is new, any other is compared with those before it.
-pub(super) struct KeySet {
+pub(super) struct KeyFilter {
     words: [u32; 8],
     /// How many more there may be: comparing takes time.
     room: u32,
@@ -67,7 +67,7 @@ pub(super) struct KeySet {
 #[cfg(feature = "std")]
 const MAX_KEYS: usize = 128;
 
-impl KeySet {
+impl KeyFilter {
     pub(super) const fn up_to(max_keys: u32) -> Self {
         Self {
             words: [0; 8],

@@ -1,6 +1,6 @@
 //! Walking over normalised text: no white space, no surprises.
 
-use super::Text;
+use super::text::JsonStr;
 use crate::scan;
 
 /// The values between the brackets of a normalised array.
@@ -30,7 +30,7 @@ pub(super) fn members(inner: &str) -> impl Iterator<Item = (&str, &str)> + Clone
 
 /// The value of the member of this name, of a normalised object.
 pub(crate) fn member<'b>(object: &'b str, name: &str) -> Option<&'b str> {
-    let is_it = |key: &str| Text::of_value(key).is_some_and(|key| key == name);
+    let is_it = |key: &str| JsonStr::of_value(key).is_some_and(|key| key == name);
     let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     members(inner).find(|(key, _)| is_it(key)).map(|(_, value)| value)
 }

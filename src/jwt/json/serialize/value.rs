@@ -3,7 +3,7 @@
 use super::Json;
 use crate::encoding::decimal::Decimal;
 use crate::error::ClaimFault;
-use crate::json::{MAX_DEPTH, PRIVATE};
+use crate::jwt::json::limits::{MAX_DEPTH, PRIVATE};
 use core::fmt::{self, Write};
 use serde::Serialize;
 use serde::ser::{
@@ -38,7 +38,7 @@ impl<'b> Json<'b> {
     /// Writes a number with a fraction: its shortest digits are JSON, unless it is none.
     fn float(&mut self, is_finite: bool, digits: fmt::Arguments<'_>) -> Done {
         is_finite.then_some(()).ok_or(ClaimFault::NotFinite)?;
-        Escaped(self).write_fmt(digits).map_err(|fmt::Error| ClaimFault::Unfit)
+        Escaped(self).write_fmt(digits).map_err(|fmt::Error| ClaimFault::Rejected)
     }
 
     /// Opens an array or object that `closing` ends.
@@ -244,7 +244,7 @@ impl<'j, 'b> Serializer for &'j mut Json<'b> {
     /// What types such as dates and addresses do: their text is never whole in memory.
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Done {
         self.put(b"\"");
-        write!(Escaped(self), "{value}").map_err(|fmt::Error| ClaimFault::Unfit)?;
+        write!(Escaped(self), "{value}").map_err(|fmt::Error| ClaimFault::Rejected)?;
         self.put(b"\"");
         Ok(())
     }

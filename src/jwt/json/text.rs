@@ -4,28 +4,28 @@ use crate::scan;
 use crate::shown::Shown;
 use core::fmt;
 
-/// A string claim. Nearly always its characters stand in the token as they are, and [`as_str`](Text::as_str) borrows them; a quote, a
-/// backslash or a control character is escaped there and resolved by [`chars`](Text::chars), by comparison and by `Display`.
+/// A string claim. Nearly always its characters stand in the token as they are, and [`to_str`](JsonStr::to_str) borrows them; a quote, a
+/// backslash or a control character is escaped there and resolved by [`chars`](JsonStr::chars), by comparison and by `Display`.
 ///
 /// ```
-/// # use countersign::jwt::{Claims, Hs256Key, Unverified};
+/// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let mut out = [0; 256];
-/// let token = Claims::new().subject("a \"quoted\" name").sign(&key, &mut out)?;
+/// let token = JwtBuilder::new().subject("a \"quoted\" name").sign(&key, &mut out)?;
 /// # let mut scratch = [0; 256];
-/// let authentic = Unverified::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
+/// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let subject = authentic.unchecked_claims().subject().unwrap();
 /// assert_eq!(subject, "a \"quoted\" name");
-/// assert_eq!(subject.as_str(), None);
+/// assert_eq!(subject.to_str(), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Text<'b> {
+pub struct JsonStr<'b> {
     /// Between the quotes, normalised.
     raw: &'b str,
 }
 
-impl<'b> Text<'b> {
+impl<'b> JsonStr<'b> {
     /// The string that a normalised value is; `None` for a value of another type.
     pub(crate) fn of_value(value: &'b str) -> Option<Self> {
         match value.as_bytes() {
@@ -36,7 +36,7 @@ impl<'b> Text<'b> {
 
     /// The string itself, unless a quote, a backslash or a control character is in it.
     #[must_use]
-    pub fn as_str(&self) -> Option<&'b str> {
+    pub fn to_str(&self) -> Option<&'b str> {
         scan::find(self.raw.as_bytes(), b'\\').is_none().then_some(self.raw)
     }
 
@@ -97,39 +97,39 @@ const fn meaning(letter: u8) -> u8 {
     }
 }
 
-impl PartialEq<str> for Text<'_> {
+impl PartialEq<str> for JsonStr<'_> {
     fn eq(&self, other: &str) -> bool {
-        match self.as_str() {
+        match self.to_str() {
             Some(text) => text == other,
             None => self.means(other.as_bytes()),
         }
     }
 }
 
-impl PartialEq<&str> for Text<'_> {
+impl PartialEq<&str> for JsonStr<'_> {
     fn eq(&self, other: &&str) -> bool {
         self == *other
     }
 }
 
-impl PartialEq for Text<'_> {
+impl PartialEq for JsonStr<'_> {
     fn eq(&self, other: &Self) -> bool {
         // One spelling, so equal text is equal meaning.
         self.raw == other.raw
     }
 }
 
-impl Eq for Text<'_> {}
+impl Eq for JsonStr<'_> {}
 
 /// The string itself, whatever is in it: what goes into a log, write by `Debug`.
-impl fmt::Display for Text<'_> {
+impl fmt::Display for JsonStr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.chars().try_for_each(|character| fmt::Write::write_char(f, character))
     }
 }
 
 /// As in JSON, without what would leave the line of a log or turn it around.
-impl fmt::Debug for Text<'_> {
+impl fmt::Debug for JsonStr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", Shown(self.raw))
     }

@@ -1,0 +1,392 @@
+//! Several keys of several algorithms, each pinned to its own: for servers.
+
+use super::authentic::{AuthenticJws, AuthenticJwt, VerifiedJwt};
+use super::claims::Claims;
+use super::error::JwtError;
+use super::header::Header;
+use super::limits::MAX_HEADER;
+use super::unverified::UnverifiedJwt;
+#[cfg(feature = "eddsa")]
+use super::{EdDsaSigningKey, EdDsaVerifyingKey};
+#[cfg(feature = "es256")]
+use super::{Es256SigningKey, Es256VerifyingKey};
+use super::{Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, JwtBuilder, Policy};
+use crate::bytes::copy;
+use crate::shown::Shown;
+use crate::{ClockError, ClockReading, Error, Result, UnixTime};
+use core::fmt;
+
+/// Bytes of the longest key id.
+pub(super) const MAX_KID: usize = 64;
+
+/// A key with its algorithm. Signing keys verify too.
+///
+/// ```
+/// use countersign::jwt::{Hs384Key, JwtKey};
+///
+/// let key = JwtKey::from(Hs384Key::new(&[*b"a test key of 24 bytes!!", *b"another 24 bytes of it!!"].concat())?);
+/// assert_eq!(key.alg(), "HS384");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[doc(alias = "jwk")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JwtKey {
+    /// HS256
+    Hs256(Hs256Key),
+    /// HS384
+    Hs384(Hs384Key),
+    /// HS512
+    Hs512(Hs512Key),
+    /// ES256, for verifying
+    #[cfg(feature = "es256")]
+    Es256(Es256VerifyingKey),
+    /// ES256, for both
+    #[cfg(feature = "es256")]
+    Es256Signing(Es256SigningKey),
+    /// EdDSA, for verifying
+    #[cfg(feature = "eddsa")]
+    EdDsa(EdDsaVerifyingKey),
+    /// EdDSA, for both
+    #[cfg(feature = "eddsa")]
+    EdDsaSigning(EdDsaSigningKey),
+}
+
+/// Does the same with the key of every algorithm.
+macro_rules! with_verifier {
+    ($jwt_key:expr, $key:ident => $do:expr) => {
+        match $jwt_key {
+            JwtKey::Hs256($key) => $do,
+            JwtKey::Hs384($key) => $do,
+            JwtKey::Hs512($key) => $do,
+            #[cfg(feature = "es256")]
+            JwtKey::Es256($key) => $do,
+            #[cfg(feature = "es256")]
+            JwtKey::Es256Signing($key) => $do,
+            #[cfg(feature = "eddsa")]
+            JwtKey::EdDsa($key) => $do,
+            #[cfg(feature = "eddsa")]
+            JwtKey::EdDsaSigning($key) => $do,
+        }
+    };
+}
+
+/// Does the same with every key that can sign.
+macro_rules! with_signer {
+    ($jwt_key:expr, $key:ident => $do:expr) => {
+        match $jwt_key {
+            JwtKey::Hs256($key) => $do,
+            JwtKey::Hs384($key) => $do,
+            JwtKey::Hs512($key) => $do,
+            #[cfg(feature = "es256")]
+            JwtKey::Es256Signing($key) => $do,
+            #[cfg(feature = "eddsa")]
+            JwtKey::EdDsaSigning($key) => $do,
+            #[cfg(any(feature = "es256", feature = "eddsa"))]
+            _ => Err(Error::NoSigningKey),
+        }
+    };
+}
+
+fn alg_of<K: JwsAlgorithm>(_: &K) -> &'static str {
+    K::ALG
+}
+
+impl JwtKey {
+    /// The one algorithm that it is for.
+    #[must_use]
+    pub fn alg(&self) -> &'static str {
+        with_verifier!(self, key => alg_of(key))
+    }
+
+    /// [`Error::NoSigningKey`] for a key that only verifies.
+    fn check_signs(&self) -> Result<()> {
+        with_signer!(self, _key => Ok(()))
+    }
+}
+
+macro_rules! from_key {
+    ($($type:ty => $make:expr;)*) => {$(
+        impl From<$type> for JwtKey {
+            fn from(key: $type) -> Self {
+                let make: fn($type) -> Self = $make;
+                make(key)
+            }
+        }
+    )*};
+}
+
+from_key! {
+    Hs256Key => Self::Hs256;
+    Hs384Key => Self::Hs384;
+    Hs512Key => Self::Hs512;
+}
+
+#[cfg(feature = "es256")]
+from_key! {
+    Es256VerifyingKey => Self::Es256;
+    Es256SigningKey => Self::Es256Signing;
+}
+
+#[cfg(feature = "eddsa")]
+from_key! {
+    EdDsaVerifyingKey => Self::EdDsa;
+    EdDsaSigningKey => Self::EdDsaSigning;
+}
+
+/// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeySet::set_signing_key`].
+///
+/// ```
+/// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, KeySet, Policy, ValidityPeriod};
+/// use countersign::{ClockError, UnixTime};
+///
+/// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
+/// let mut keys = KeySet::<1>::new();
+/// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, january)?;
+/// keys.set_signing_key("2026-01")?;
+/// let mut out = [0; 192];
+/// let token = keys.sign(&JwtBuilder::new().expires_at(UnixTime::from_secs(1_800_000_000)), &mut out)?;
+/// let at = |now| keys.verify(token.as_bytes(), &Policy::new(0), UnixTime::from_secs(now), &mut [0; 192]).err();
+/// assert_eq!(at(1_769_903_999), None);
+/// assert_eq!(at(1_769_904_000), Some(JwtError::Invalid));
+/// assert_eq!(at(0), Some(JwtError::Clock(ClockError::NotSet)));
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ValidityPeriod {
+    /// The first second.
+    pub from: UnixTime,
+    /// The first second after.
+    pub until: UnixTime,
+}
+
+impl ValidityPeriod {
+    /// From the beginning to the end of time.
+    pub const ALWAYS: Self = Self { from: UnixTime::from_secs(0), until: UnixTime::from_secs(u64::MAX) };
+
+    /// False if the time is outside; a clock that cannot be used does not tell.
+    fn may_contain(self, now: ClockReading) -> bool {
+        now.time().is_err() || (self.from <= now.raw() && now.raw() < self.until)
+    }
+
+    /// A clock is not asked for a key that never begins or ends.
+    fn check_clock(self, now: ClockReading) -> Result<(), ClockError> {
+        if self == Self::ALWAYS { Ok(()) } else { now.time().map(drop) }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    kid: heapless::String<MAX_KID>,
+    key: JwtKey,
+    validity: ValidityPeriod,
+}
+
+/// Up to `N` keys by key id: not [`key::KeyRing`](crate::key::KeyRing), which holds token keys by slot. The algorithm belongs to the key: a header that names another is refused before anything else.
+///
+/// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
+///
+/// ```
+/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, ValidityPeriod};
+/// use countersign::UnixTime;
+///
+/// let mut keys = KeySet::<2>::new();
+/// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
+/// keys.insert("2026-02", Hs256Key::new(b"another obvious test key, again!")?, ValidityPeriod::ALWAYS)?;
+/// keys.set_signing_key("2026-02")?;
+///
+/// let now = UnixTime::from_secs(1_767_225_600);
+/// let mut out = [0; 192];
+/// let token = keys.sign(&JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)), &mut out)?;
+/// let mut scratch = [0; 192];
+/// let verified = keys.verify(token.as_bytes(), &Policy::new(30), now, &mut scratch).unwrap();
+/// assert_eq!(verified.key_id().unwrap(), "2026-02");
+/// # Ok::<(), countersign::Error>(())
+/// ```
+#[doc(alias = "jwks")]
+#[doc(alias = "keyring")]
+#[doc(alias = "kid")]
+#[derive(Debug, Default)]
+pub struct KeySet<const N: usize> {
+    entries: heapless::Vec<Entry, N>,
+    signing: Option<usize>,
+}
+
+impl<const N: usize> KeySet<N> {
+    /// An empty set: it verifies nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { entries: heapless::Vec::new(), signing: None }
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKeyId`] unless the id is 1 to 64 bytes; [`Error::KeyIdTaken`] if a key of the set has it; [`Error::KeyRingFull`].
+    pub fn insert(&mut self, kid: &str, key: impl Into<JwtKey>, validity: ValidityPeriod) -> Result<()> {
+        let name = heapless::String::try_from(kid).map_err(|_| Error::InvalidKeyId)?;
+        if kid.is_empty() {
+            return Err(Error::InvalidKeyId);
+        }
+        if self.entries.iter().any(|entry| entry.kid == kid) {
+            return Err(Error::KeyIdTaken);
+        }
+        self.entries.push(Entry { kid: name, key: key.into(), validity }).map_err(|_| Error::KeyRingFull)
+    }
+
+    /// Chooses the key that signs from now on: its id and itself at once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKeyId`] if the set does not have it; [`Error::NoSigningKey`] if it can only verify.
+    pub fn set_signing_key(&mut self, kid: &str) -> Result<()> {
+        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::UnknownKeyId)?;
+        self.entries.get(index).ok_or(Error::UnknownKeyId)?.key.check_signs()?;
+        self.signing = Some(index);
+        Ok(())
+    }
+
+    /// Drops a key for good; if it was the one that signs, none does.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKeyId`] if the set does not have it.
+    pub fn remove(&mut self, kid: &str) -> Result<()> {
+        let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::UnknownKeyId)?;
+        // Dropped where it lies: moved out, it would leave its bytes behind.
+        let last = self.entries.len().saturating_sub(1);
+        self.entries.swap(index, last);
+        self.entries.truncate(last);
+        self.signing = match self.signing {
+            Some(signing) if signing == index => None,
+            Some(signing) if signing == last => Some(index),
+            other => other,
+        };
+        Ok(())
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Signs with the chosen key and names it in the header.
+    ///
+    /// # Errors
+    /// [`Error::NoSigningKey`] if no key that can sign was chosen; else as [`JwtBuilder::sign`].
+    #[doc(alias = "encode")]
+    pub fn sign<'b>(&self, claims: &JwtBuilder<'_>, out: &'b mut [u8]) -> Result<&'b str> {
+        let (kid, key) = self.signing_key()?;
+        let claims = claims.key_id(kid);
+        with_signer!(key, key => claims.sign(key, out))
+    }
+
+    /// [`sign`](KeySet::sign) together with the claims of a struct or map, as [`JwtBuilder::sign_with_claims`].
+    ///
+    /// # Errors
+    /// [`Error::NoSigningKey`] if no key that can sign was chosen; else as [`JwtBuilder::sign_with_claims`].
+    #[cfg(feature = "serde")]
+    pub fn sign_with_claims<'b>(
+        &self,
+        claims: &JwtBuilder<'_>,
+        private: &impl serde::Serialize,
+        out: &'b mut [u8],
+    ) -> Result<&'b str> {
+        let (kid, key) = self.signing_key()?;
+        let claims = claims.key_id(kid);
+        with_signer!(key, key => claims.sign_with_claims(private, key, out))
+    }
+
+    /// The key that signs and its id, chosen together.
+    fn signing_key(&self) -> Result<(&str, &JwtKey)> {
+        let entry = self.signing.and_then(|index| self.entries.get(index)).ok_or(Error::NoSigningKey)?;
+        Ok((&entry.kid, &entry.key))
+    }
+
+    /// Verifies a token and makes every check of a policy.
+    ///
+    /// # Errors
+    /// [`JwtError`]; use [`authenticate`](KeySet::authenticate) to tell an expired token that is otherwise in order.
+    #[doc(alias = "decode")]
+    pub fn verify<'b>(
+        &self,
+        token: &[u8],
+        policy: &Policy<'_>,
+        now: impl Into<ClockReading>,
+        scratch: &'b mut [u8],
+    ) -> Result<VerifiedJwt<'b>, JwtError> {
+        let token = UnverifiedJwt::parse(token)?;
+        let now = now.into();
+        Ok(self.authenticate(&token, now, scratch)?.check(policy, now)?)
+    }
+
+    /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
+    ///
+    /// # Errors
+    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`JwtError::Clock`]
+    /// if the key has a [`ValidityPeriod`] and `now` is no usable time.
+    pub fn authenticate<'b>(
+        &self,
+        token: &UnverifiedJwt<'_>,
+        now: impl Into<ClockReading>,
+        scratch: &'b mut [u8],
+    ) -> Result<AuthenticJwt<'b>, JwtError> {
+        let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
+        let claims = Claims::decode(payload).ok_or(JwtError::Invalid)?;
+        Ok(AuthenticJwt { header, claims })
+    }
+
+    /// Verifies a signature over bytes that are no claims; see [`UnverifiedJwt::authenticate_jws`].
+    ///
+    /// # Errors
+    /// As [`authenticate`](KeySet::authenticate).
+    pub fn authenticate_jws<'b>(
+        &self,
+        token: &UnverifiedJwt<'_>,
+        with_known_crit: &[&str],
+        now: impl Into<ClockReading>,
+        scratch: &'b mut [u8],
+    ) -> Result<AuthenticJws<'b>, JwtError> {
+        let (header, payload) = self.authentic_parts(token, now.into(), scratch)?;
+        AuthenticJws::decode(header, payload, with_known_crit).ok_or(JwtError::Invalid)
+    }
+
+    /// The header, read, and the payload, still as text, of a token that a key of the set has signed.
+    fn authentic_parts<'b>(
+        &self,
+        token: &UnverifiedJwt<'_>,
+        now: ClockReading,
+        scratch: &'b mut [u8],
+    ) -> Result<(Header<'b>, &'b mut [u8]), JwtError> {
+        if token.header().len() > MAX_HEADER {
+            return Err(JwtError::Invalid);
+        }
+        let (header, payload) = token.split_scratch(scratch)?;
+        copy(token.header(), header);
+        copy(token.payload(), payload);
+        let header = Header::read(header).ok_or(JwtError::Invalid)?;
+        let signer = self.entries.iter().find(|entry| entry.has_signed(token, &header, now));
+        // The signature first: who forges learns nothing about this clock.
+        signer.ok_or(JwtError::Invalid)?.validity.check_clock(now)?;
+        Ok((header, payload))
+    }
+}
+
+impl Entry {
+    fn has_signed(&self, token: &UnverifiedJwt<'_>, header: &Header<'_>, now: ClockReading) -> bool {
+        let is_named = header.key_id().is_none_or(|kid| kid == self.kid.as_str());
+        let fits = is_named && header.alg_is(self.key.alg()) && self.validity.may_contain(now);
+        fits && with_verifier!(&self.key, key => token.is_signed_by(key))
+    }
+}
+
+impl<const N: usize> fmt::Display for KeySet<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entries.iter().try_for_each(|entry| writeln!(f, "{} {}", Shown(&entry.kid), entry.key.alg()))
+    }
+}

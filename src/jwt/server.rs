@@ -1,0 +1,146 @@
+//! The short path of a server: strings in and out, in one call.
+
+use super::builder::JwtBuilder;
+use super::error::JwtError;
+use super::key_set::KeySet;
+use super::owned::OwnedJwt;
+use super::policy::Policy;
+use super::unverified::UnverifiedJwt;
+use super::{SigningKey, VerifyingKey};
+use crate::{ClockReading, Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::string::String;
+use std::vec::Vec;
+
+/// Signs into a string: a key of its own, or the [`KeySet`] with the key that was chosen.
+///
+/// ```
+/// use countersign::UnixTime;
+/// use countersign::jwt::{Hs256Key, Policy, SignJwt, VerifyJwt};
+///
+/// #[derive(Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+/// struct Access {
+///     sub: String,
+///     exp: u64,
+///     roles: Vec<String>,
+/// }
+///
+/// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// let access = Access { sub: "alice".into(), exp: 1_767_229_200, roles: vec!["admin".into()] };
+/// let token = key.sign_claims(&access)?;
+/// let read: Access = key.verify_claims(&token, &Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
+/// assert_eq!(read, access);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait SignJwt {
+    /// Signs what a builder says: registered claims, private ones, header parameters.
+    ///
+    /// # Errors
+    /// As [`JwtBuilder::sign`], but for the buffer: there is always room.
+    #[doc(alias = "encode")]
+    #[doc(alias = "sign_to_string")]
+    fn sign_jwt(&self, builder: &JwtBuilder<'_>) -> Result<String>;
+
+    /// Signs the claims of a struct or map, under a plain header.
+    ///
+    /// # Errors
+    /// As [`JwtBuilder::sign_with_claims`], but for the buffer: there is always room.
+    #[doc(alias = "encode")]
+    #[doc(alias = "sign_to_string")]
+    fn sign_claims(&self, claims: &impl Serialize) -> Result<String>;
+}
+
+/// Verifies a string in one call, signature and policy: by a key of its own, or by a [`KeySet`].
+///
+/// ```
+/// use countersign::UnixTime;
+/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, SignJwt, ValidityPeriod, VerifyJwt};
+///
+/// const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example");
+///
+/// let mut keys = KeySet::<4>::new();
+/// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
+/// keys.set_signing_key("2026-01")?;
+/// let expires_at = UnixTime::from_secs(1_767_229_200);
+/// let token = keys.sign_jwt(&JwtBuilder::new().issuer("https://issuer.example").expires_at(expires_at))?;
+/// let jwt = keys.verify_jwt(&token, &POLICY, UnixTime::from_secs(1_767_225_600))?;
+/// assert_eq!(jwt.header().key_id().unwrap(), "2026-01");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait VerifyJwt {
+    /// Verifies signature and policy; the result owns header and claims.
+    ///
+    /// # Errors
+    /// [`JwtError`]
+    #[doc(alias = "decode")]
+    fn verify_jwt(&self, token: &str, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<OwnedJwt, JwtError>;
+
+    /// Verifies signature and policy, and reads the claims into a type of yours.
+    ///
+    /// # Errors
+    /// [`JwtError`]; [`JwtError::Claims`] with the name of the claim that does not have the shape of its field.
+    #[doc(alias = "decode")]
+    fn verify_claims<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        policy: &Policy<'_>,
+        now: impl Into<ClockReading>,
+    ) -> Result<T, JwtError> {
+        Ok(self.verify_jwt(token, policy, now)?.claims().deserialize()?)
+    }
+}
+
+impl<K: SigningKey> SignJwt for K {
+    fn sign_jwt(&self, builder: &JwtBuilder<'_>) -> Result<String> {
+        into_string(|out| builder.sign(self, out).map(str::len))
+    }
+
+    fn sign_claims(&self, claims: &impl Serialize) -> Result<String> {
+        into_string(|out| JwtBuilder::new().sign_with_claims(claims, self, out).map(str::len))
+    }
+}
+
+impl<const N: usize> SignJwt for KeySet<N> {
+    fn sign_jwt(&self, builder: &JwtBuilder<'_>) -> Result<String> {
+        into_string(|out| self.sign(builder, out).map(str::len))
+    }
+
+    fn sign_claims(&self, claims: &impl Serialize) -> Result<String> {
+        into_string(|out| self.sign_with_claims(&JwtBuilder::new(), claims, out).map(str::len))
+    }
+}
+
+impl<K: VerifyingKey> VerifyJwt for K {
+    fn verify_jwt(&self, token: &str, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<OwnedJwt, JwtError> {
+        let token = UnverifiedJwt::parse(token.as_bytes())?;
+        let mut scratch = std::vec![0; token.scratch_len()];
+        Ok(token.authenticate(self, &mut scratch)?.check(policy, now)?.into())
+    }
+}
+
+impl<const N: usize> VerifyJwt for KeySet<N> {
+    fn verify_jwt(&self, token: &str, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<OwnedJwt, JwtError> {
+        let token = UnverifiedJwt::parse(token.as_bytes())?;
+        let mut scratch = std::vec![0; token.scratch_len()];
+        let now = now.into();
+        Ok(self.authenticate(&token, now, &mut scratch)?.check(policy, now)?.into())
+    }
+}
+
+/// Room for nearly every token at once.
+const FIRST: usize = 1024;
+
+/// What `sign` writes, of which it returns the length. It is asked again with the room that it needs, which it tells before it signs.
+fn into_string(sign: impl Fn(&mut [u8]) -> Result<usize>) -> Result<String> {
+    let mut out: Vec<u8> = std::vec![0; FIRST];
+    let len = match sign(&mut out) {
+        Err(Error::BufferTooSmall { needed }) => {
+            out.resize(needed, 0);
+            sign(&mut out)?
+        }
+        outcome => outcome?,
+    };
+    out.truncate(len);
+    String::from_utf8(out).map_err(|_| Error::Malformed)
+}
