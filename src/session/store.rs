@@ -280,7 +280,7 @@ pub trait SessionStore: Send + Sync {
     /// user's is a [`Swapped::Conflict`]. Returns the epoch, whose time never goes back.
     ///
     /// The store keeps the epoch until `keep_until`, the longest of all that it was given, and then lets go of it: the caller names a time at which nothing
-    /// lives any more that is older. Its number is higher than that of each
+    /// lives any more that is older. A store that is shared does so by the clock of its server. Its number is higher than that of each
     /// epoch of the user before, those that have left among them: see [`Epoch::next`].
     ///
     /// # Errors

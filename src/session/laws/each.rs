@@ -236,8 +236,8 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         ensure(sooner == first.next(after(1)), "a second revocation did not begin the next epoch")?;
         self.store.sweep(after(1999), usize::MAX).await?;
         ensure(self.store.epoch(old.tag()).await? == sooner, "an epoch left before its time")?;
-        // One that lets go by itself does so when it is time, and not when it is told the time.
-        if self.store.capabilities().expires_by_itself {
+        // A server lets go of it when it is time by its own clock, and not when it is told the time.
+        if self.store.capabilities().is_shared {
             return Ok(());
         }
         let of_epoch = Deadlines { idle: after(9000), absolute: after(9000) };
