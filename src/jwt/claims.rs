@@ -27,7 +27,7 @@ pub(super) fn is_registered(name: &str) -> bool {
 #[cfg(feature = "serde")]
 pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
     use RegisteredClaim::{Audience as Aud, ExpirationTime, IssuedAt, Issuer, JwtId, NotBefore, Subject};
-    let claim = RegisteredClaim::ALL.into_iter().find(|claim| claim.name().as_bytes() == name)?;
+    let claim = *RegisteredClaim::ALL.get(CLAIMS.place(name)?)?;
     let value = core::str::from_utf8(value).ok()?;
     let (is_fine, fault) = match claim {
         Issuer | Subject | JwtId => (JsonStr::of_value(value).is_some(), ClaimFault::ExpectedString),

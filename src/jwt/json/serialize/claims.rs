@@ -23,7 +23,7 @@ impl Json<'_> {
             // A colon and a comma.
             start = start.saturating_add(name.len()).saturating_add(value.len()).saturating_add(2);
         }
-        value.serialize(Claims { json: self, names: &mut names, last: 0, fault_of })
+        value.serialize(Claims { json: self, names: &mut names, last: 0, value: 0, fault_of })
     }
 }
 
@@ -36,6 +36,8 @@ pub(crate) struct Claims<'j, 'b> {
     names: &'j mut KeyFilter,
     /// Where the latest name begins.
     last: usize,
+    /// Where its value does.
+    value: usize,
     fault_of: FaultOf,
 }
 
@@ -44,6 +46,7 @@ impl Claims<'_, '_> {
     fn name<K: Serialize + ?Sized>(&mut self, name: &K) -> Result<(), ClaimError> {
         self.last = self.json.len().saturating_add(usize::from(!self.json.is_first));
         name.serialize(Text { json: self.json, is_key: true }).map_err(|fault| ClaimError::new("", fault))?;
+        self.value = self.json.len();
         let Some(text) = self.json.cursor.written(0) else { return Ok(()) };
         let Some((before, [name @ .., _colon])) = text.split_at_checked(self.last) else { return Ok(()) };
         self.names.add(before, name).map_err(|fault| self.error(fault))
@@ -57,8 +60,8 @@ impl Claims<'_, '_> {
     /// What is wrong with the latest member, if it did fit into the buffer.
     fn fault(&self) -> Option<ClaimFault> {
         let member = self.json.cursor.written(self.last)?;
-        let (name, value) = member.split_at_checked(quoted_len(member))?;
-        let ([_, name @ .., _], [_colon, value @ ..]) = (name, value) else { return None };
+        let (name, value) = member.split_at_checked(self.value.saturating_sub(self.last))?;
+        let [_quote, name @ .., _, _colon] = name else { return None };
         (self.fault_of)(name, value)
     }
 
