@@ -8,7 +8,8 @@ use std::time::Instant;
 const LONG: &str = "COUNTERSIGN_SOAK";
 
 /// Programs of tests that have a long form, and what that shows.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
+    ("browser_model", "a browser: every order of three requests, and a million of four"),
     ("session_laws", "races in memory and in the file"),
     ("session_load", "one user, or a million strangers, beside everybody else: Redis and the file"),
     ("cluster_redis", "races on Redis, and primaries that are killed"),
