@@ -5,8 +5,8 @@
 //! ```text
 //! prefix:{tag}selector   string       a session, or the pointer in the place of one that was rotated: see `record`
 //! prefix:{tag}x          sorted set   the index of the user's sessions: each twice, by its selector and by its deadline
-//! prefix:{tag}e          string       the user's epoch: its number, when it began, and the first one whose sessions are not removed yet
-//! prefix:{tag}g7         sorted set   what was the index when the seventh epoch began, until the sessions in it are removed
+//! prefix:{tag}e          string       the user's epoch: its number, when it began, until when it is kept, and the names of what follows
+//! prefix:{tag}g<number>  sorted set   what was the index when that epoch began, until the sessions in it are removed
 //! ```
 //!
 //! The deadlines that count are in the value and are compared with the caller's time, and so is the epoch: the server's own expiry only cleans up,
