@@ -34,6 +34,8 @@ mod preflight;
 #[cfg(feature = "tower")]
 mod problem;
 #[cfg(feature = "tower")]
+mod required;
+#[cfg(feature = "tower")]
 mod revocation;
 #[cfg(feature = "tower")]
 mod session_cookie;
@@ -67,6 +69,8 @@ pub use layer::{BearerLayer, BearerService, FromText, MakeBody, ResponseFuture};
 #[cfg(feature = "tower")]
 pub use origin::OriginError;
 #[cfg(feature = "tower")]
+pub use required::Required;
+#[cfg(feature = "tower")]
 pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
 #[cfg(feature = "tower")]
 pub use session_cookie::{SessionCookie, SessionCookieError};
@@ -80,4 +84,4 @@ pub use set_cookie::{
 #[cfg(feature = "tower")]
 pub use sign_in_page::local_path;
 #[cfg(feature = "tower")]
-pub use step_up::{Required, StepUp};
+pub use step_up::StepUp;

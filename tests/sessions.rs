@@ -410,7 +410,9 @@ async fn a_record_that_is_too_large_says_by_how_much_and_changes_nothing() {
     let sessions = sessions();
     let mut session = saved(&sessions).await;
     session.insert("big", &"x".repeat(MAX_RECORD)).unwrap();
-    let Err(SessionError::TooLarge { by }) = sessions.save(&mut session, NOW).await else { panic!("it was saved") };
+    let Err(SessionError::TooLarge { by, max: MAX_RECORD }) = sessions.save(&mut session, NOW).await else {
+        panic!("it was saved")
+    };
     session.insert("big", &"x".repeat(MAX_RECORD - by)).unwrap();
     sessions.save(&mut session, NOW).await.unwrap();
     assert!(session.get::<u64>("big").is_err() && session.get::<u64>("small").unwrap().is_none());
@@ -1002,7 +1004,7 @@ async fn no_secret_is_shown() {
         pepper().seal(&credential),
         sessions.store(),
         sessions.events(),
-        SessionError::TooLarge { by: 1 },
+        SessionError::TooLarge { by: 1, max: 2 },
     );
     let verifier = verifier_of(&cookie);
     let leaks = |shown: &str| {

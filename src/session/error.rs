@@ -15,6 +15,8 @@ pub enum SessionError {
     TooLarge {
         /// Bytes too many.
         by: usize,
+        /// Bytes allowed.
+        max: usize,
     },
     /// A value that cannot be JSON, or is not of the type asked for.
     Data,
@@ -34,8 +36,8 @@ impl fmt::Display for SessionError {
         match self {
             Self::Gone => f.write_str("the session has ended"),
             Self::Revoked => f.write_str("the user was signed out everywhere"),
-            Self::TooLarge { by } => {
-                write!(f, "the session's data is {by} bytes longer than the {} allowed", super::MAX_RECORD)
+            Self::TooLarge { by, max } => {
+                write!(f, "the session's data is {by} bytes longer than the {max} allowed: keep less in it")
             }
             Self::Data => f.write_str("a value of the session cannot be JSON, or is of another type"),
             Self::Withheld => {

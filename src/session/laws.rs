@@ -15,19 +15,19 @@
 //! # });
 //! ```
 
+mod bench;
 mod each;
 mod lineage;
 
 use super::credential::Credential;
-use super::store::{Content, Created, Deadlines, Kind, SessionStore, StoreError, Swapped};
-use crate::UnixTime;
+use super::store::{Content, Created, Kind, SessionStore, StoreError, Swapped};
+pub use bench::Broken;
+use bench::{Bench, DEADLINES, KEPT, NOW, Verdict, after, ensure};
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
-use each::Bench;
-use std::string::String;
 use std::sync::Arc;
 use std::time::Instant;
 use std::vec::Vec;
@@ -112,32 +112,6 @@ impl fmt::Display for Law {
         })
     }
 }
-
-/// How a law was broken.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Broken(String);
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl core::error::Error for Broken {}
-
-impl From<StoreError> for Broken {
-    fn from(error: StoreError) -> Self {
-        Self(format!("{error}"))
-    }
-}
-
-impl From<crate::Error> for Broken {
-    fn from(error: crate::Error) -> Self {
-        Self(format!("{error}"))
-    }
-}
-
-type Verdict = Result<(), Broken>;
 
 /// Puts a store to every law.
 pub async fn check<S: SessionStore + fmt::Debug>(store: &S) -> Vec<(Law, Verdict)> {
@@ -276,21 +250,4 @@ async fn within<T>(deadline: Duration, name: &str, call: impl Future<Output = T>
         Poll::Pending
     });
     ensure(is_answered.await, &format!("{name} did not end within {deadline:?}"))
-}
-
-const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
-
-fn after(seconds: u64) -> UnixTime {
-    UnixTime::from_secs(NOW.as_secs().saturating_add(seconds))
-}
-
-/// Idle after 100 seconds, over after 1000.
-const DEADLINES: Deadlines =
-    Deadlines { idle: UnixTime::from_secs(1_700_000_100), absolute: UnixTime::from_secs(1_700_001_000) };
-
-/// Until when epochs are kept.
-const KEPT: UnixTime = UnixTime::from_secs(1_700_002_000);
-
-fn ensure(holds: bool, otherwise: &str) -> Verdict {
-    if holds { Ok(()) } else { Err(Broken(otherwise.into())) }
 }

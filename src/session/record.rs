@@ -227,7 +227,7 @@ impl Record {
         bytes.extend_from_slice(label.as_bytes());
         data.encode(&mut bytes)?;
         match bytes.len().checked_sub(MAX_RECORD) {
-            Some(by) if by > 0 => Err(SessionError::TooLarge { by }),
+            Some(by) if by > 0 => Err(SessionError::TooLarge { by, max: MAX_RECORD }),
             _ => Ok(bytes.into()),
         }
     }

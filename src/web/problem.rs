@@ -1,8 +1,8 @@
 //! What a refused peer is told: a challenge (RFC 6750 section 3) and a problem document (RFC 9457).
 
 use super::auth_error::{AuthError, AuthErrorKind};
+use super::required::Required;
 use super::sign_in_page::SignInPage;
-use super::step_up::Required;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use std::format;

@@ -1,5 +1,6 @@
 //! Pages for which it is not enough to be signed in: to a level, or a short while ago.
 
+use super::required::Required;
 use super::sign_in_page::SignInPage;
 use super::{OpenSession, problem};
 use crate::session::SessionError;
@@ -7,24 +8,6 @@ use core::fmt;
 use core::time::Duration;
 use http::Response;
 use std::string::String;
-
-/// What a sign-in is to be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Required {
-    /// To this level, or a higher one.
-    Level(u8),
-    /// So long ago, or less.
-    Recent(Duration),
-}
-
-impl fmt::Display for Required {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Level(level) => write!(f, "a sign-in to level {level} is needed"),
-            Self::Recent(age) => write!(f, "a sign-in at most {} seconds ago is needed", age.as_secs()),
-        }
-    }
-}
 
 /// Nobody is signed in as it takes: made by [`OpenSession::require_level`] and [`OpenSession::require_recent`].
 ///

@@ -1,8 +1,8 @@
 //! One test for every law.
 
-use super::{Broken, DEADLINES, KEPT, NOW, Verdict, after, ensure};
+use super::bench::{Bench, Broken, DEADLINES, KEPT, NOW, Verdict, after, ensure};
 use crate::UnixTime;
-use crate::session::credential::{Credential, Handle, UserTag};
+use crate::session::credential::{Credential, UserTag};
 use crate::session::store::{Content, Created, Deadlines, Epoch, Kind, SessionStore, Swapped};
 use core::fmt;
 use core::future::Future;
@@ -11,38 +11,7 @@ use core::task::{Context, Poll, Waker};
 use std::format;
 use std::vec::Vec;
 
-/// A store under test, with one kind of sessions.
-pub(super) struct Bench<'s, S> {
-    pub(super) store: &'s S,
-    pub(super) kind: Kind,
-}
-
 impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
-    pub(super) fn content(&self, text: &str) -> Content {
-        Content { kind: self.kind, deadlines: DEADLINES, epoch: 0, bytes: text.as_bytes().into() }
-    }
-
-    pub(super) fn handle() -> Result<Handle, Broken> {
-        Ok(Credential::generate_anonymous()?.handle())
-    }
-
-    /// A new session, and its version.
-    pub(super) async fn session(&self, text: &str) -> Result<(Handle, u64), Broken> {
-        let handle = Self::handle()?;
-        match self.store.create(handle, self.content(text), NOW).await? {
-            Created::Done(version) => Ok((handle, version)),
-            other => Err(Broken(format!("a new session was not made: {other:?}"))),
-        }
-    }
-
-    pub(super) async fn text(&self, handle: Handle, now: UnixTime) -> Result<Option<Vec<u8>>, Broken> {
-        Ok(self.store.load(handle, now).await?.map(|entry| entry.content.bytes.to_vec()))
-    }
-
-    pub(super) async fn is_over(&self, handle: Handle, how: &str) -> Verdict {
-        ensure(self.text(handle, NOW).await?.is_none(), &format!("{how}: it can be read"))
-    }
-
     pub(super) async fn create_does_not_overwrite(&self) -> Verdict {
         let (handle, version) = self.session("first").await?;
         for kind in [Kind::Anonymous, Kind::SignedIn] {

@@ -1,7 +1,6 @@
 //! The law of what has come of a session.
 
-use super::each::Bench;
-use super::{Broken, DEADLINES, NOW, Verdict, after, ensure};
+use super::bench::{Bench, Broken, DEADLINES, NOW, Verdict, after, ensure};
 use crate::session::credential::Handle;
 use crate::session::store::{Content, Created, Deadlines, SessionStore, Swapped};
 use core::fmt;
