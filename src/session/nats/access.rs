@@ -3,7 +3,7 @@
 use super::bucket::{Bucket, Said};
 use super::known::{Known, MARGIN};
 use super::message::{Change, Key, Place, Value};
-use super::{NatsOptions, life_of};
+use super::options::NatsOptions;
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::names::new_version;
@@ -170,7 +170,7 @@ impl Access {
     /// must have heard of it.
     pub(super) fn change_at(&self, key: Key, over: u64, value: Value, now: UnixTime) -> Change {
         let stays = |until: UnixTime| until.as_secs().saturating_sub(now.as_secs()).saturating_add(MARGIN).min(LONGEST);
-        let leaves_after = value.until().map_or_else(|| life_of(&self.options).as_secs(), stays);
+        let leaves_after = value.until().map_or_else(|| self.options.life().as_secs(), stays);
         Change { key, over, value: Some(value), leaves_after: Some(leaves_after) }
     }
 

@@ -1,8 +1,9 @@
 //! The bucket of JetStream: reads, the feed, and writes that the server takes or refuses by the revision that they are over.
 
 use super::message::{Change, Key, Place, Value};
+use super::options::NatsOptions;
+use super::server::NatsError;
 use super::server::{can_be_trusted, config_of, is_new_enough, room_of, why_of};
-use super::{NatsError, NatsOptions};
 use crate::session::names::new_version;
 use crate::session::store::StoreError;
 use async_nats::Client;

@@ -2,7 +2,6 @@
 
 use super::access::Access;
 use super::known::Known;
-use super::life_of;
 use crate::session::store::StoreError;
 use core::time::Duration;
 use futures_util::StreamExt;
@@ -104,7 +103,7 @@ impl Access {
         // Why one feed for what is there and what follows: of two, each may be on another server of the cluster, and one of those be behind.
         // What was asked of a server that is gone is never answered.
         let mut feed = timeout(BEGINNING, self.bucket.feed()).await.map_err(|_| StoreError::Unavailable)??;
-        let (life, mut since) = (life_of(&self.options), Instant::now());
+        let (life, mut since) = (self.options.life(), Instant::now());
         // On another connection, or of another bucket, something may have been missed.
         while self.bucket.connects() == connects && self.known.borrow().generation == generation {
             if let Ok(message) = timeout(PULSE, feed.next()).await {

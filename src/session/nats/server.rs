@@ -1,6 +1,6 @@
 //! How the servers of NATS are reached, which are new enough, how the bucket has to be, and what is wrong with them.
 
-use super::NatsOptions;
+use super::options::NatsOptions;
 use crate::session::names::{NAME, is_name};
 use crate::shown::Shown;
 use async_nats::connection::State;

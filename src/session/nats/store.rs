@@ -1,292 +1,117 @@
-//! The calls of a store. All but reads of what this server knows are writes over a revision, which others may be faster with.
+//! The store on NATS: how it begins, and whether it can be used.
 
-use super::NatsStore;
-use super::access::{ASKED, ATTEMPTS, Access, Tried};
-use super::message::{Change, Key, Place, Value};
-use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::names::new_version;
-use crate::session::store::{
-    Capabilities, Content, Created, Durability, Entry, Epoch, Kind, MAX_LINE, SessionStore, StoreError, Swapped,
-};
-use core::ops::ControlFlow;
-use core::time::Duration;
-use futures_util::{StreamExt, stream};
-use std::vec::Vec;
-use tokio::time::timeout;
+use super::access::Access;
+use super::bucket::Bucket;
+use super::options::NatsOptions;
+use super::server::{self, NatsError};
+use crate::session::store::StoreError;
+use core::fmt;
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
-/// How long a request waits for what its client has seen elsewhere.
-const MOMENT: Duration = Duration::from_millis(200);
+/// A store on NATS JetStream (nats-server 2.12 or newer; an older one is refused), replicated to every server of the application.
+///
+/// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
+/// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once this server has heard of it;
+/// NATS syncs its files every two minutes unless it is told to sync before it answers (`sync_interval: always`, as in `examples/cluster/nats.conf`):
+/// without that, a loss of power everywhere at once may undo the last writes, logouts too.
+///
+/// A session that has ended leaves a marker of two hundred bytes for ten times [`NatsOptions::staleness`]. One that was rotated leaves a pointer, so that
+/// ending it ends what it has become; that leaves with it.
+///
+/// ```no_run
+/// use countersign::session::{NatsOptions, NatsStore};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// let store = NatsStore::connect(["nats://10.0.0.1:4222"], NatsOptions::default()).await?;
+/// # Ok::<(), countersign::session::NatsError>(())
+/// # }).unwrap();
+/// ```
+pub struct NatsStore {
+    pub(super) access: Arc<Access>,
+    /// What listens and beats; it ends with this.
+    _tasks: JoinSet<()>,
+}
 
-/// Sessions that a sweep removes at the same time.
-const SWEPT_AT_ONCE: usize = 32;
-
-impl SessionStore for NatsStore {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
-        let access = &*self.access;
-        let making = async {
-            if !access.is_of_epoch(handle, &content).await? {
-                return Ok(Created::Revoked);
-            }
-            access.has_room(content.kind, handle.tag())?;
-            let entry = Entry { version: new_version()?, content };
-            let value = Value::Session { entry: entry.clone(), parent: None };
-            let Some(revision) = access.write(&[access.change(handle, 0, value, now)]).await? else {
-                return Ok(Created::Exists);
-            };
-            if access.is_admitted(handle, &entry, revision).await? {
-                return Ok(Created::Done(entry.version));
-            }
-            // The user was revoked before it was written: it has never counted.
-            let _ = access.write(&[access.change(handle, revision, Value::Over, now)]).await;
-            Ok(Created::Revoked)
-        };
-        access.in_time(making).await
+impl NatsStore {
+    /// Opens the bucket, or makes it, and waits until all of it has been heard. `nats://user:password@host:port` signs in (`%40` for an
+    /// `@` in the password, RFC 3986 section 2.1), `tls://host:port` asks for TLS, by the roots that the system trusts.
+    ///
+    /// # Errors
+    /// [`NatsError`]
+    pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
+        server::can_be_met(&options)?;
+        let client = server::client_of(urls.into_iter().collect(), &options).await?;
+        Self::with_client(client, options).await
     }
 
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
-        let access = &*self.access;
-        let load = |place: Option<Place>, _| async move {
-            Ok(match access.live(handle, place.as_ref(), now).await? {
-                Some(entry) => Tried::Done(Some(entry.clone())),
-                None => Tried::without(place.as_ref(), None),
+    /// The same with a client of your own, for what an address does not say: credentials in a file, a key, roots of your own.
+    ///
+    /// # Errors
+    /// [`NatsError`]
+    pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
+        server::can_be_met(&options)?;
+        let access = Arc::new(Access::new(Bucket::open(client, &options).await?, options));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&access).listen());
+        tasks.spawn(Arc::clone(&access).send_beats());
+        let store = Self { access, _tasks: tasks };
+        if !store.access.has_heard_all().await {
+            store.can_write().await?;
+            return Err(NatsError::of(&"its feed says nothing"));
+        }
+        Ok(store)
+    }
+
+    /// True while the feed runs, and reads are local.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.access.is_fresh()
+    }
+
+    /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::answer`]: for the log or a page of health of
+    /// whoever runs it, as every call is a mere [`StoreError::Unavailable`] when it cannot.
+    ///
+    /// ```no_run
+    /// # async fn health(store: &countersign::session::NatsStore) -> (u16, String) {
+    /// match store.check().await {
+    ///     Ok(()) => (200, "ok".to_owned()),
+    ///     Err(error) => (503, error.to_string()), // NATS cannot be used: none of its servers can be reached
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NatsError`]
+    pub async fn check(&self) -> Result<(), NatsError> {
+        self.access.bucket.check(&self.access.options).await?;
+        self.can_write().await
+    }
+
+    async fn can_write(&self) -> Result<(), NatsError> {
+        let beaten = self.access.beat().await;
+        beaten.map(drop).map_err(|error| {
+            NatsError::of(&match error {
+                StoreError::Full => "the bucket is full to the brim, and takes no writes",
+                _ => "the bucket takes no writes: do most of its servers run?",
             })
-        };
-        access.in_time(access.with(handle, load)).await
+        })
     }
 
-    async fn compare_and_swap(
-        &self,
-        handle: Handle,
-        version: u64,
-        content: Content,
-        now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
-        self.access.in_time(self.access.swap(handle, version, content, false, now)).await
-    }
-
-    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
-        let touch = |entry: &Entry| {
-            let touched = entry.touched(idle);
-            (Some(touched).filter(|touched| touched.content.deadlines != entry.content.deadlines), true)
-        };
-        self.access.in_time(self.access.change_live(handle, now, false, touch)).await
-    }
-
-    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
-        let (access, mut at) = (&*self.access, handle);
-        let deleting = async {
-            for _ in 0..=MAX_LINE {
-                let delete = |place: Option<Place>, _| async move {
-                    Ok(match place {
-                        Some(place) if access.live(at, Some(&place), now).await?.is_some() => {
-                            let is_ended = access.end(at, &place, now).await?;
-                            if is_ended { Tried::Done(ControlFlow::Break(true)) } else { Tried::Late }
-                        }
-                        Some(Place { value: Value::Pointer { to, .. }, .. }) => Tried::Done(ControlFlow::Continue(to)),
-                        place => Tried::without(place.as_ref(), ControlFlow::Break(false)),
-                    })
-                };
-                match access.with(at, delete).await? {
-                    ControlFlow::Break(is_ended) => return Ok(is_ended),
-                    ControlFlow::Continue(to) => at = to,
-                }
-            }
-            Err(StoreError::Unavailable)
-        };
-        access.in_time(deleting).await
-    }
-
-    /// One batch of the new session and of the pointer to it, over what was read of both and of the epoch.
-    async fn rotate(
-        &self,
-        old: Handle,
-        version: u64,
-        new: Handle,
-        content: Content,
-        now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
-        let access = &*self.access;
-        if old == new {
-            return access.in_time(access.swap(old, version, content, true, now)).await;
-        }
-        let entry = &Entry { version: new_version()?, content };
-        let Content { kind, epoch, deadlines, .. } = &entry.content;
-        let rotate = |place: Option<Place>, is_asked| async move {
-            let place = place.as_ref();
-            let least = if is_asked { ASKED } else { 0 };
-            let (of_new, new_epoch) = access.epoch(new.tag(), least).await?;
-            let (of_old, old_epoch) = access.epoch(old.tag(), least).await?;
-            let live = place.and_then(|place| place.session(now)).filter(|entry| entry.is_of(old_epoch));
-            let (Some(before), Some(Place { revision, value })) = (live, place) else {
-                return Ok(Tried::without(place, Swapped::Gone));
-            };
-            if *kind == Kind::SignedIn && new_epoch.number > *epoch {
-                return Ok(Tried::Nothing(Swapped::Gone));
-            }
-            if before.version != version {
-                return Ok(Tried::Nothing(Swapped::Conflict));
-            }
-            access.has_room(*kind, new.tag())?;
-            // And if the epochs are still those.
-            let epochs = [(*kind, new.tag(), of_new), (before.content.kind, old.tag(), of_old)];
-            let of_users = epochs.into_iter().filter(|(kind, ..)| *kind == Kind::SignedIn);
-            let guards = of_users.map(|(_, tag, over)| Change::guard(tag, over));
-            let (parent, before) = (value.parent(), before.content.deadlines.absolute);
-            let session = Value::Session { entry: entry.clone(), parent: Some(old) };
-            let pointer = Value::Pointer { to: new, until: deadlines.absolute.max(before), parent };
-            // The session first: whoever has heard of one of them only finds where the pointer leads.
-            let both = [access.change(new, 0, session, now), access.change(old, *revision, pointer, now)];
-            let mut changes: Vec<_> = both.into_iter().chain(guards).collect();
-            changes.dedup_by_key(|change| change.key);
-            if access.write(&changes).await?.is_some() {
-                if deadlines.absolute > before {
-                    access.lead(parent, Some(deadlines.absolute), now).await;
-                }
-                return Ok(Tried::Done(Swapped::Done(entry.version)));
-            }
-            let is_taken = access.find(Key::Session(new), ASKED).await?.0.is_some();
-            Ok(if is_taken { Tried::Done(Swapped::Gone) } else { Tried::Late })
-        };
-        access.in_time(access.with(old, rotate)).await
-    }
-
-    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
-        let look = |place: Option<Place>, _| async move {
-            Ok(match place {
-                Some(Place { value: Value::Pointer { to, until, .. }, .. }) => Tried::Done((now < until).then_some(to)),
-                place => Tried::without(place.as_ref(), None),
-            })
-        };
-        self.access.in_time(self.access.with(handle, look)).await
-    }
-
-    async fn list_by_user(
-        &self,
-        tag: UserTag,
-        after: Option<Handle>,
-        limit: usize,
-        now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
-        // A list is as good as this copy.
-        let list = self.access.believed(|known| known.list(tag, after, limit, now));
-        list.ok_or(StoreError::Unavailable)
-    }
-
-    /// From here on all others are over; sweeping tidies up. The epoch is one write, or one batch with the session that goes on.
-    async fn revoke_user(
-        &self,
-        tag: UserTag,
-        except: Option<Handle>,
-        keep_until: UnixTime,
-        now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
-        let (access, except) = (&*self.access, except.filter(|except| except.tag() == tag));
-        let revoking = async {
-            for _ in 0..ATTEMPTS {
-                let place = access.find(Key::Epoch(tag), ASKED).await?.0;
-                let (over, before) = Place::epoch(place.as_ref());
-                let keep_until =
-                    place.and_then(|place| place.value.until()).max(Some(keep_until)).unwrap_or(keep_until);
-                let (epoch, mut changes) = (before.next(now), Vec::new());
-                if let Some(handle) = except
-                    && let (Some(Place { revision, value: Value::Session { mut entry, parent } }), _) =
-                        access.find(Key::Session(handle), ASKED).await?
-                    && entry.is_live(now)
-                    && entry.is_of(before)
-                {
-                    entry.content.epoch = epoch.number;
-                    changes.push(access.change(handle, revision, Value::Session { entry, parent }, now));
-                }
-                // The epoch after it: a copy that has heard of one of them only finds that it lives.
-                changes.push(access.change_at(Key::Epoch(tag), over, Value::Epoch { epoch, keep_until }, now));
-                if access.write(&changes).await?.is_some() {
-                    return Ok(epoch);
-                }
-            }
-            Err(StoreError::Unavailable)
-        };
-        access.in_time(revoking).await
-    }
-
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
-        Ok(self.access.in_time(self.access.epoch(tag, 0)).await?.1)
-    }
-
-    /// Removes what is over from the bucket and from this copy. Every server of the application has to call it, for the sake of its own memory; what
-    /// nobody sweeps leaves the bucket some minutes after its absolute deadline.
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        let (access, mut swept, mut after) = (&*self.access, 0usize, None);
-        // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
-        while swept < limit && access.is_fresh() && access.known.borrow().can_bury(access.bucket.room) {
-            let mut dead = Vec::new();
-            access.known.send_modify(|known| (dead, after) = known.look(after, now));
-            dead.truncate(limit.saturating_sub(swept));
-            // True for a session that was not removed already, and does not live after all.
-            let bury = |(handle, place): (Handle, Place)| async move {
-                let is_session = matches!(place.value, Value::Session { .. });
-                Ok(access.in_time(access.end(handle, &place, now)).await? && is_session)
-            };
-            let mut ends = stream::iter(dead).map(bury).buffer_unordered(SWEPT_AT_ONCE);
-            while let Some(is_swept) = ends.next().await {
-                swept = swept.saturating_add(usize::from(is_swept?));
-            }
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(swept)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            survives_restart: true,
-            is_shared: true,
-            expires_by_itself: false,
-            durability: Durability::Accepted,
-        }
-    }
-
-    fn position(&self) -> Option<u64> {
-        let known = self.access.known.borrow();
-        Some(known.written.max(known.heard)).filter(|position| *position > 0)
-    }
-
-    /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
-    /// reached, and must lock nobody out.
-    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
-        let Access { bucket, options, .. } = &*self.access;
-        let moment = MOMENT.min(options.answer);
-        if timeout(moment, self.access.has_heard(position)).await.is_ok() {
-            return Ok(true);
-        }
-        // Only the bucket knows whether this server is behind, or the position is of none that there is.
-        Ok(!matches!(timeout(moment, bucket.last()).await, Ok(Ok(last)) if last < position))
+    /// Waits until this copy has heard of everything that was written before the call, wherever.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if that takes longer than an answer may.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        // A message of its own, behind all others: what is heard in order has heard those, too.
+        self.access.in_time(self.access.hear_beat()).await?;
+        if self.is_fresh() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 }
 
-impl Access {
-    /// Another session content in the place of this version; `is_rotation` if kind, epoch and both deadlines come with it.
-    async fn swap(
-        &self,
-        handle: Handle,
-        version: u64,
-        content: Content,
-        is_rotation: bool,
-        now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
-        let (is_of_epoch, next) = (self.is_of_epoch(handle, &content).await?, new_version()?);
-        let swap = |entry: &Entry| {
-            // Why the session's own, too: one that goes on through a revocation has been written by that in the meantime.
-            let is_of_another = entry.content.kind == Kind::SignedIn && entry.content.epoch != content.epoch;
-            let refused = if is_rotation { Swapped::Gone } else { Swapped::Conflict };
-            match entry.version == version {
-                false => (None, Swapped::Conflict),
-                true if !is_of_epoch || is_of_another => (None, refused),
-                true if is_rotation => (Some(Entry { version: next, content: content.clone() }), Swapped::Done(next)),
-                true => (Some(entry.successor(next, content.clone())), Swapped::Done(next)),
-            }
-        };
-        self.change_live(handle, now, Swapped::Gone, swap).await
+impl fmt::Debug for NatsStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsStore").field("options", &self.access.options).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,10 @@
 //! How sessions end: one, with what it was rotated into and what leads to it.
 
-use super::RedisStore;
 use super::connection::{Answer, Call, Server};
 use super::record::{bytes_of, handle_of, list_of, number, said, selector, version};
-use super::scripts::{DELETE, RELATE};
+use super::relate::relate;
+use super::scripts::DELETE;
+use super::store::RedisStore;
 use crate::UnixTime;
 use crate::session::credential::Handle;
 use crate::session::store::{MAX_LINE, StoreError};
@@ -98,24 +99,4 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         relate(&self.server, child, parent, lasts, now, until).await
     }
-}
-
-/// Goes from a session to all that leads to it, and lets that last until then, or ends it with the session.
-pub(super) async fn relate(
-    server: &Server,
-    child: Handle,
-    parent: Option<Handle>,
-    lasts: Option<UnixTime>,
-    now: UnixTime,
-    until: Instant,
-) -> Result<(), StoreError> {
-    let (mut child, mut parent) = (child, parent);
-    for _ in 0..MAX_LINE {
-        let Some(pointer) = parent else { break };
-        let args = [number(now), child.as_bytes().to_vec(), lasts.map(number).unwrap_or_default()];
-        let call = Call { script: &RELATE, keys: &[server.keys.session(pointer)], args: &args };
-        parent = bytes_of(&server.run(call, until).await?.value).and_then(handle_of);
-        child = pointer;
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The names of keys. All that one application writes begins with its prefix.
 
-use super::RedisError;
+use super::error::RedisError;
 use super::record::selector;
 use crate::encoding::base64url_encode;
 use crate::session::credential::{Handle, UserTag};

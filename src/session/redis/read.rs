@@ -1,7 +1,7 @@
 //! What is read: a session, and the list of a user's. For that the index says which of them live, and these are read, a few at a time.
 
-use super::RedisStore;
 use super::record::{SLACK, behind, bytes_of, entry_of, epoch_of, list_of, member};
+use super::store::RedisStore;
 use crate::UnixTime;
 use crate::session::credential::{Handle, UserTag};
 use crate::session::store::{Entry, Kind, StoreError};
@@ -12,9 +12,6 @@ use tokio::time::{Instant, timeout_at};
 /// Members of an index, and sessions, that one question is about: it holds up everybody for so long.
 const MEMBERS: usize = 64;
 const SESSIONS: usize = 32;
-
-/// Questions for lists that are under way at once: a call of anybody else waits behind so many, and not behind as many as there are lists.
-pub(super) const QUESTIONS: usize = 1;
 
 /// How far a list has come.
 struct Place {

@@ -1,9 +1,9 @@
 //! How sessions are rotated: in place, within one slot of a cluster, or from one to another.
 
-use super::RedisStore;
 use super::end::IS_AWAITED;
 use super::record::{digits, number, selector, swapped, value, version};
 use super::scripts::{POINT, REPLACE, ROTATE, Script};
+use super::store::RedisStore;
 use crate::UnixTime;
 use crate::session::credential::Handle;
 use crate::session::names::new_version;

@@ -1,8 +1,8 @@
 //! What is done for no call, a little at a time: sessions that a revocation has ended are removed, and what has run out leaves the index.
 
 use super::connection::{Call, Server};
-use super::end::relate;
 use super::record::{bytes_of, digits, handle_in, handle_of, list_of, number};
+use super::relate::relate;
 use super::scripts::TIDY;
 use crate::UnixTime;
 use crate::session::credential::UserTag;

@@ -1,7 +1,8 @@
 //! One connection for many calls: made when it is needed, made anew when it is of no use, and spared while the server is away.
 
+use super::connected::{Connection, Made};
 use super::errand::Errand;
-use super::servers::{Connection, Made, Servers};
+use super::servers::Servers;
 use crate::session::redis::RedisOptions;
 use crate::session::store::StoreError;
 use core::future::Future;

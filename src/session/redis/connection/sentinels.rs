@@ -1,7 +1,7 @@
 //! Which server is the primary: what most of the sentinels say, for as long as that is believed.
 
+use super::connected::{Address, connect};
 use super::errand::Errand;
-use super::servers::connect;
 use crate::session::redis::RedisOptions;
 use crate::session::redis::record::said;
 use core::time::Duration;
@@ -15,9 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-
-/// Host and port.
-pub(super) type Address = Arc<(String, u16)>;
 
 /// All sentinels that are named, and what most of them agree on. One alone may be on the side of a primary that is none any more.
 pub(in crate::session::redis) struct Sentinels {

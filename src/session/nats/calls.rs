@@ -1,0 +1,292 @@
+//! The calls of a store. All but reads of what this server knows are writes over a revision, which others may be faster with.
+
+use super::access::{ASKED, ATTEMPTS, Access, Tried};
+use super::message::{Change, Key, Place, Value};
+use super::store::NatsStore;
+use crate::UnixTime;
+use crate::session::credential::{Handle, UserTag};
+use crate::session::names::new_version;
+use crate::session::store::{
+    Capabilities, Content, Created, Durability, Entry, Epoch, Kind, MAX_LINE, SessionStore, StoreError, Swapped,
+};
+use core::ops::ControlFlow;
+use core::time::Duration;
+use futures_util::{StreamExt, stream};
+use std::vec::Vec;
+use tokio::time::timeout;
+
+/// How long a request waits for what its client has seen elsewhere.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// Sessions that a sweep removes at the same time.
+const SWEPT_AT_ONCE: usize = 32;
+
+impl SessionStore for NatsStore {
+    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+        let access = &*self.access;
+        let making = async {
+            if !access.is_of_epoch(handle, &content).await? {
+                return Ok(Created::Revoked);
+            }
+            access.has_room(content.kind, handle.tag())?;
+            let entry = Entry { version: new_version()?, content };
+            let value = Value::Session { entry: entry.clone(), parent: None };
+            let Some(revision) = access.write(&[access.change(handle, 0, value, now)]).await? else {
+                return Ok(Created::Exists);
+            };
+            if access.is_admitted(handle, &entry, revision).await? {
+                return Ok(Created::Done(entry.version));
+            }
+            // The user was revoked before it was written: it has never counted.
+            let _ = access.write(&[access.change(handle, revision, Value::Over, now)]).await;
+            Ok(Created::Revoked)
+        };
+        access.in_time(making).await
+    }
+
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+        let access = &*self.access;
+        let load = |place: Option<Place>, _| async move {
+            Ok(match access.live(handle, place.as_ref(), now).await? {
+                Some(entry) => Tried::Done(Some(entry.clone())),
+                None => Tried::without(place.as_ref(), None),
+            })
+        };
+        access.in_time(access.with(handle, load)).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        self.access.in_time(self.access.swap(handle, version, content, false, now)).await
+    }
+
+    async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        let touch = |entry: &Entry| {
+            let touched = entry.touched(idle);
+            (Some(touched).filter(|touched| touched.content.deadlines != entry.content.deadlines), true)
+        };
+        self.access.in_time(self.access.change_live(handle, now, false, touch)).await
+    }
+
+    async fn delete(&self, handle: Handle, now: UnixTime) -> Result<bool, StoreError> {
+        let (access, mut at) = (&*self.access, handle);
+        let deleting = async {
+            for _ in 0..=MAX_LINE {
+                let delete = |place: Option<Place>, _| async move {
+                    Ok(match place {
+                        Some(place) if access.live(at, Some(&place), now).await?.is_some() => {
+                            let is_ended = access.end(at, &place, now).await?;
+                            if is_ended { Tried::Done(ControlFlow::Break(true)) } else { Tried::Late }
+                        }
+                        Some(Place { value: Value::Pointer { to, .. }, .. }) => Tried::Done(ControlFlow::Continue(to)),
+                        place => Tried::without(place.as_ref(), ControlFlow::Break(false)),
+                    })
+                };
+                match access.with(at, delete).await? {
+                    ControlFlow::Break(is_ended) => return Ok(is_ended),
+                    ControlFlow::Continue(to) => at = to,
+                }
+            }
+            Err(StoreError::Unavailable)
+        };
+        access.in_time(deleting).await
+    }
+
+    /// One batch of the new session and of the pointer to it, over what was read of both and of the epoch.
+    async fn rotate(
+        &self,
+        old: Handle,
+        version: u64,
+        new: Handle,
+        content: Content,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        let access = &*self.access;
+        if old == new {
+            return access.in_time(access.swap(old, version, content, true, now)).await;
+        }
+        let entry = &Entry { version: new_version()?, content };
+        let Content { kind, epoch, deadlines, .. } = &entry.content;
+        let rotate = |place: Option<Place>, is_asked| async move {
+            let place = place.as_ref();
+            let least = if is_asked { ASKED } else { 0 };
+            let (of_new, new_epoch) = access.epoch(new.tag(), least).await?;
+            let (of_old, old_epoch) = access.epoch(old.tag(), least).await?;
+            let live = place.and_then(|place| place.session(now)).filter(|entry| entry.is_of(old_epoch));
+            let (Some(before), Some(Place { revision, value })) = (live, place) else {
+                return Ok(Tried::without(place, Swapped::Gone));
+            };
+            if *kind == Kind::SignedIn && new_epoch.number > *epoch {
+                return Ok(Tried::Nothing(Swapped::Gone));
+            }
+            if before.version != version {
+                return Ok(Tried::Nothing(Swapped::Conflict));
+            }
+            access.has_room(*kind, new.tag())?;
+            // And if the epochs are still those.
+            let epochs = [(*kind, new.tag(), of_new), (before.content.kind, old.tag(), of_old)];
+            let of_users = epochs.into_iter().filter(|(kind, ..)| *kind == Kind::SignedIn);
+            let guards = of_users.map(|(_, tag, over)| Change::guard(tag, over));
+            let (parent, before) = (value.parent(), before.content.deadlines.absolute);
+            let session = Value::Session { entry: entry.clone(), parent: Some(old) };
+            let pointer = Value::Pointer { to: new, until: deadlines.absolute.max(before), parent };
+            // The session first: whoever has heard of one of them only finds where the pointer leads.
+            let both = [access.change(new, 0, session, now), access.change(old, *revision, pointer, now)];
+            let mut changes: Vec<_> = both.into_iter().chain(guards).collect();
+            changes.dedup_by_key(|change| change.key);
+            if access.write(&changes).await?.is_some() {
+                if deadlines.absolute > before {
+                    access.lead(parent, Some(deadlines.absolute), now).await;
+                }
+                return Ok(Tried::Done(Swapped::Done(entry.version)));
+            }
+            let is_taken = access.find(Key::Session(new), ASKED).await?.0.is_some();
+            Ok(if is_taken { Tried::Done(Swapped::Gone) } else { Tried::Late })
+        };
+        access.in_time(access.with(old, rotate)).await
+    }
+
+    async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
+        let look = |place: Option<Place>, _| async move {
+            Ok(match place {
+                Some(Place { value: Value::Pointer { to, until, .. }, .. }) => Tried::Done((now < until).then_some(to)),
+                place => Tried::without(place.as_ref(), None),
+            })
+        };
+        self.access.in_time(self.access.with(handle, look)).await
+    }
+
+    async fn list_by_user(
+        &self,
+        tag: UserTag,
+        after: Option<Handle>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+        // A list is as good as this copy.
+        let list = self.access.believed(|known| known.list(tag, after, limit, now));
+        list.ok_or(StoreError::Unavailable)
+    }
+
+    /// From here on all others are over; sweeping tidies up. The epoch is one write, or one batch with the session that goes on.
+    async fn revoke_user(
+        &self,
+        tag: UserTag,
+        except: Option<Handle>,
+        keep_until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Epoch, StoreError> {
+        let (access, except) = (&*self.access, except.filter(|except| except.tag() == tag));
+        let revoking = async {
+            for _ in 0..ATTEMPTS {
+                let place = access.find(Key::Epoch(tag), ASKED).await?.0;
+                let (over, before) = Place::epoch(place.as_ref());
+                let keep_until =
+                    place.and_then(|place| place.value.until()).max(Some(keep_until)).unwrap_or(keep_until);
+                let (epoch, mut changes) = (before.next(now), Vec::new());
+                if let Some(handle) = except
+                    && let (Some(Place { revision, value: Value::Session { mut entry, parent } }), _) =
+                        access.find(Key::Session(handle), ASKED).await?
+                    && entry.is_live(now)
+                    && entry.is_of(before)
+                {
+                    entry.content.epoch = epoch.number;
+                    changes.push(access.change(handle, revision, Value::Session { entry, parent }, now));
+                }
+                // The epoch after it: a copy that has heard of one of them only finds that it lives.
+                changes.push(access.change_at(Key::Epoch(tag), over, Value::Epoch { epoch, keep_until }, now));
+                if access.write(&changes).await?.is_some() {
+                    return Ok(epoch);
+                }
+            }
+            Err(StoreError::Unavailable)
+        };
+        access.in_time(revoking).await
+    }
+
+    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+        Ok(self.access.in_time(self.access.epoch(tag, 0)).await?.1)
+    }
+
+    /// Removes what is over from the bucket and from this copy. Every server of the application has to call it, for the sake of its own memory; what
+    /// nobody sweeps leaves the bucket some minutes after its absolute deadline.
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let (access, mut swept, mut after) = (&*self.access, 0usize, None);
+        // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
+        while swept < limit && access.is_fresh() && access.known.borrow().can_bury(access.bucket.room) {
+            let mut dead = Vec::new();
+            access.known.send_modify(|known| (dead, after) = known.look(after, now));
+            dead.truncate(limit.saturating_sub(swept));
+            // True for a session that was not removed already, and does not live after all.
+            let bury = |(handle, place): (Handle, Place)| async move {
+                let is_session = matches!(place.value, Value::Session { .. });
+                Ok(access.in_time(access.end(handle, &place, now)).await? && is_session)
+            };
+            let mut ends = stream::iter(dead).map(bury).buffer_unordered(SWEPT_AT_ONCE);
+            while let Some(is_swept) = ends.next().await {
+                swept = swept.saturating_add(usize::from(is_swept?));
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(swept)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            survives_restart: true,
+            is_shared: true,
+            expires_by_itself: false,
+            durability: Durability::Accepted,
+        }
+    }
+
+    fn position(&self) -> Option<u64> {
+        let known = self.access.known.borrow();
+        Some(known.written.max(known.heard)).filter(|position| *position > 0)
+    }
+
+    /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
+    /// reached, and must lock nobody out.
+    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
+        let Access { bucket, options, .. } = &*self.access;
+        let moment = MOMENT.min(options.answer);
+        if timeout(moment, self.access.has_heard(position)).await.is_ok() {
+            return Ok(true);
+        }
+        // Only the bucket knows whether this server is behind, or the position is of none that there is.
+        Ok(!matches!(timeout(moment, bucket.last()).await, Ok(Ok(last)) if last < position))
+    }
+}
+
+impl Access {
+    /// Another session content in the place of this version; `is_rotation` if kind, epoch and both deadlines come with it.
+    async fn swap(
+        &self,
+        handle: Handle,
+        version: u64,
+        content: Content,
+        is_rotation: bool,
+        now: UnixTime,
+    ) -> Result<Swapped, StoreError> {
+        let (is_of_epoch, next) = (self.is_of_epoch(handle, &content).await?, new_version()?);
+        let swap = |entry: &Entry| {
+            // Why the session's own, too: one that goes on through a revocation has been written by that in the meantime.
+            let is_of_another = entry.content.kind == Kind::SignedIn && entry.content.epoch != content.epoch;
+            let refused = if is_rotation { Swapped::Gone } else { Swapped::Conflict };
+            match entry.version == version {
+                false => (None, Swapped::Conflict),
+                true if !is_of_epoch || is_of_another => (None, refused),
+                true if is_rotation => (Some(Entry { version: next, content: content.clone() }), Swapped::Done(next)),
+                true => (Some(entry.successor(next, content.clone())), Swapped::Done(next)),
+            }
+        };
+        self.change_live(handle, now, Swapped::Gone, swap).await
+    }
+}
