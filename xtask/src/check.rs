@@ -1,5 +1,6 @@
-//! Format, lints, docs, licences and the size of the dependency tree.
+//! Arrows between files, format, lints, docs, licences and the size of the dependency tree.
 
+use crate::arrows;
 use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
 use crate::tools;
 use serde_json::Value;
@@ -10,6 +11,7 @@ const CORE_CRATES: usize = 25;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::rust_components()?;
+    arrows::check(tally)?;
     for manifest in [
         "Cargo.toml",
         "probe/Cargo.toml",

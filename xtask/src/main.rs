@@ -1,5 +1,6 @@
 //! `cargo xtask`: every check of this project, for people and for CI.
 
+mod arrows;
 mod bench;
 mod boards;
 mod browser;

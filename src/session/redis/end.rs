@@ -1,6 +1,6 @@
 //! How sessions end: one, with what it was rotated into and what leads to it.
 
-use super::connection::{Answer, Call, Server};
+use super::connection::Answer;
 use super::record::{bytes_of, handle_of, list_of, number, said, selector, version};
 use super::relate::relate;
 use super::scripts::DELETE;
