@@ -35,7 +35,7 @@ mod sign_in;
 mod store;
 mod twins;
 
-pub use credential::{CREDENTIAL_LEN, Credential, Handle, SealedVerifier, UserTag};
+pub use credential::{CREDENTIAL_LEN, Credential, Handle, InvalidHandle, SealedVerifier, UserTag};
 #[cfg(feature = "tower")]
 pub(crate) use current::Making;
 pub use current::Session;

@@ -71,7 +71,7 @@ pub use origin::OriginError;
 #[cfg(feature = "tower")]
 pub use required::Required;
 #[cfg(feature = "tower")]
-pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService};
+pub use revocation::{IdentityMissing, Issued, RevocationLayer, RevocationService, RevocationUnknown};
 #[cfg(feature = "tower")]
 pub use session_cookie::{SessionCookie, SessionCookieError};
 #[cfg(feature = "tower")]

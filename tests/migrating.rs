@@ -222,8 +222,8 @@ async fn authenticate(session: &OpenSession, name: &str) -> Result<Attempt, Sess
 }
 
 // theirs: AuthSession::login
-async fn login(session: &mut OpenSession, attempt: &Attempt) -> Result<(), SessionError> {
-    session.sign_in(attempt, 1).await
+async fn login(session: &mut OpenSession, attempt: Attempt) -> Result<(), SessionError> {
+    session.sign_in(&attempt, 1).await
 }
 
 // theirs: AuthSession::logout

@@ -227,5 +227,5 @@ fn parse(line: &str) -> Option<(Handle, Known, Micros)> {
         ["over", handle, time] => (Known::Over, handle, time),
         _ => return None,
     };
-    Some((Handle::parse(handle.as_bytes())?, known, time.parse().ok()?))
+    Some((handle.parse().ok()?, known, time.parse().ok()?))
 }

@@ -25,7 +25,8 @@ use countersign::session::{
 use countersign::token::{OwnedToken, Profile, TokenBuilder, TokenError, Verifier};
 use countersign::web::{
     AuthError, BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
-    SameSite, SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError, TokenAuthenticator,
+    RevocationUnknown, SameSite, SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError,
+    TokenAuthenticator,
 };
 use countersign::{MonotonicClock, TimeWindow, UnixTime};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -780,7 +781,14 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let long = jwt(r#"{"sub":"bob","iat":1800000000,"exp":1900000000}"#.to_owned());
     for (passed, expected) in [(LIFETIMES.absolute - 1, true), (LIFETIMES.absolute, false)] {
         clock.store(1_800_000_000 + passed, Ordering::Relaxed);
-        assert_eq!(is_in(&long).await, expected, "{passed}");
+        let (response, body) = send(&app, Method::GET, "/jwt", &[("authorization", &format!("Bearer {long}"))]).await;
+        assert_eq!(
+            (response.status() == StatusCode::OK, body.contains("token-expired")),
+            (expected, !expected),
+            "{passed}"
+        );
+        let reason = response.extensions().get().and_then(|error: &AuthError| error.source()?.downcast_ref());
+        assert_eq!(reason, (!expected).then_some(&RevocationUnknown));
     }
 }
 

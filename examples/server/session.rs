@@ -121,7 +121,7 @@ struct Device {
 
 /// Ends one of the user's own sessions.
 async fn end(SignedIn(session): SignedIn, Json(device): Json<Device>) -> Response {
-    let Some(handle) = Handle::parse(device.handle.as_bytes()) else {
+    let Ok(handle) = device.handle.parse::<Handle>() else {
         return problem(StatusCode::BAD_REQUEST, "json", "A session's name is 27 characters of base64url");
     };
     match session.end_device(handle).await {

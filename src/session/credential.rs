@@ -4,6 +4,7 @@ use crate::bytes::copy;
 use crate::constant_time;
 use crate::encoding::{base64url_decode_in_place, base64url_decode_secret, base64url_encode_secret, base64url_len};
 use core::fmt;
+use core::str::FromStr;
 use zeroize::Zeroizing;
 
 pub(super) const TAG: usize = 8;
@@ -49,7 +50,7 @@ impl UserTag {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// let credential = Credential::generate(pepper.user_tag(b"alice"))?;
 /// let shown = credential.handle().to_string();
-/// assert_eq!(Handle::parse(shown.as_bytes()), Some(credential.handle()));
+/// assert_eq!(shown.parse(), Ok(credential.handle()));
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -93,12 +94,27 @@ impl Handle {
     pub const fn from_bytes(bytes: [u8; HANDLE]) -> Self {
         Self(bytes)
     }
+}
 
-    /// Reads what `Display` shows.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
+/// Not what `Display` shows of any handle.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InvalidHandle;
+
+impl fmt::Display for InvalidHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a handle is 27 characters of base64url, as it is shown in lists and logs")
+    }
+}
+
+impl core::error::Error for InvalidHandle {}
+
+/// Reads what `Display` shows: from a route's path, a form, a log.
+impl FromStr for Handle {
+    type Err = InvalidHandle;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHandle> {
         let mut handle = [0; HANDLE];
-        base64url_decode_secret(text, &mut handle).then_some(Self(handle))
+        base64url_decode_secret(text.as_bytes(), &mut handle).then_some(Self(handle)).ok_or(InvalidHandle)
     }
 }
 

@@ -25,7 +25,8 @@ pub struct Lifetimes {
     pub absolute: u64,
     /// For how many seconds after the new verifier of a renewal was first seen the one before it still counts: for requests that were under way.
     pub grace: u64,
-    /// Seconds that a token or JWT of a user lives, at most, that a sign-out everywhere is to end as well; 0 if there is none. For so long the store
+    /// Seconds that a token or JWT of a user lives, at most and with the leeway of its verifier, that a sign-out everywhere is to end as well; 0 if there
+    /// is none. For so long the store
     /// knows of a sign-out everywhere, or for the absolute lifetime, if that is longer.
     pub credentials: u64,
 }

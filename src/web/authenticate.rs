@@ -181,7 +181,8 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
     }
 }
 
-/// A JWT [`KeySet`] and a [`Policy`] with the system clock.
+/// A JWT [`KeySet`] and a [`Policy`] with the system clock. The policy lives as long as the program: names that are read at the start are leaked once
+/// (`String::leak`), or stand in a `LazyLock`.
 ///
 /// ```
 /// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, ValidityPeriod};

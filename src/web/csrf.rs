@@ -38,7 +38,10 @@ impl fmt::Display for CrossSite {
 impl core::error::Error for CrossSite {}
 
 /// Tells the page's own requests from those of other sites, by what browsers say and scripts cannot: `Sec-Fetch-Site`, and `Origin` where that
-/// is missing.
+/// is missing. An `Origin` of the application's own counts beside any `Sec-Fetch-Site`: a sub-domain, for example.
+///
+/// With CORS, put the CORS layer outside of the filter, so that refusals carry its header too, and name the other origin here as well. It is trusted with
+/// everything then, the login included. A page of another *site* has the cookie only with `SameSite=None`.
 ///
 /// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so does what a person asked for by hand. A
 /// request with a bearer token passes where it does not say where it comes from: a client without a browser. It vouches for nothing that says that it

@@ -176,6 +176,9 @@ impl<S: Sync> OptionalFromRequestParts<S> for super::OpenSession {
 /// The session of somebody who has signed in to this level, or a higher one: everybody else gets what
 /// [`require_level`](super::OpenSession::require_level) answers.
 ///
+/// A request has one session, and so a handler one of these extractors. For a level that is not old either, ask for the other thing in it:
+/// `session.require_recent(…)?`.
+///
 /// ```
 /// use axum::{Router, routing::post};
 /// use countersign::web::AtLevel;

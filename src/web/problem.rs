@@ -62,10 +62,13 @@ const NOT_WRITTEN: &str =
     r#"{"type":"urn:countersign:problem:session","title":"The session could not be read or written","status":500}"#;
 const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title":"Sessions are not available just now: try again","status":503}"#;
 
+const UNDER_WAY: &str = r#"{"type":"urn:countersign:problem:renewal-under-way","title":"A new cookie of the session is on its way to the browser, by the answer to another request: try again","status":503}"#;
+const MISTAKE: &str = r#"{"type":"urn:countersign:problem:internal","title":"The application is put together wrongly: its log says how","status":500}"#;
+
 /// A mistake of the application; what it is stands in the response's extensions.
 pub(super) fn internal(mistake: impl Clone + Send + Sync + 'static) -> Response<&'static str> {
     let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
-    let problem = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN };
+    let problem = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: MISTAKE };
     let mut response = problem.into_response();
     response.extensions_mut().insert(mistake);
     response
@@ -90,10 +93,13 @@ pub(super) fn session(error: crate::session::SessionError, page: Option<&SignInP
             let problem = Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT };
             page.map_or(problem, Problem::see_other)
         }
-        SessionError::Store(StoreError::Unavailable | StoreError::Full | StoreError::NotReplicated)
-        | SessionError::RenewalUnderWay => {
+        SessionError::Store(StoreError::Unavailable | StoreError::Full | StoreError::NotReplicated) => {
             let header = (RETRY_AFTER, HeaderValue::from_static("2"));
             Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: STORE_AWAY }
+        }
+        SessionError::RenewalUnderWay => {
+            let header = (RETRY_AFTER, HeaderValue::from_static("5"));
+            Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: UNDER_WAY }
         }
         SessionError::Withheld => Problem { status: StatusCode::FORBIDDEN, header: vary, body: WITHHELD },
         _ => Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN },

@@ -1,5 +1,6 @@
 //! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
 
+use super::auth_error::AuthError;
 use super::preflight::is_preflight;
 use super::session_filter::{Filter, Spent};
 use super::session_slot::SessionSlot;
@@ -82,6 +83,20 @@ impl fmt::Display for IdentityMissing {
 
 impl core::error::Error for IdentityMissing {}
 
+/// The credential is older than the store keeps what it knows of revocations. The source of the [`AuthError`] in the extensions of a 401.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RevocationUnknown;
+
+impl fmt::Display for RevocationUnknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the credential is older than revocations are kept: Lifetimes::credentials has to be its longest life, leeway included",
+        )
+    }
+}
+
+impl core::error::Error for RevocationUnknown {}
+
 /// Refuses a token or JWT that was issued before its user was signed out everywhere ([`Sessions::end_all`](crate::session::Sessions::end_all)).
 ///
 /// One that carries the number of its user's epoch ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
@@ -89,6 +104,29 @@ impl core::error::Error for IdentityMissing {}
 /// revocation by more than the skew of the verifiers. One that names no user is refused, and so is one that is older than a store keeps what it knows of
 /// revocations: [`Lifetimes::credentials`](crate::session::Lifetimes::credentials) is the longest life of any. One that does not say when it was issued
 /// must not live for longer either.
+///
+/// ```
+/// # use countersign::jwt::{Hs256Key, KeySet, OwnedJwt, Policy, ValidityPeriod};
+/// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
+/// # use countersign::web::{BearerLayer, CsrfGuard, JwtAuthenticator, SessionLayer};
+/// # use countersign::MonotonicClock;
+/// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+/// # let mut keys = KeySet::<1>::new();
+/// # keys.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
+/// # let jwts = JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60));
+/// // A JWT lives for an hour, and the policy has a leeway of 30 seconds.
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 3600 + 30 };
+/// let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+/// let guard = CsrfGuard::new(["https://shop.example"])?;
+/// let filter: SessionLayer = SessionLayer::new(sessions, guard, std::time::Duration::from_millis(250));
+///
+/// // The layer that is added last runs first.
+/// let api: axum::Router = axum::Router::new()
+///     .route("/api/me", axum::routing::get(async |_: OwnedJwt| "in"))
+///     .route_layer(filter.revoking::<OwnedJwt>(30))
+///     .route_layer(BearerLayer::new(jwts));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
 /// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
@@ -193,9 +231,12 @@ where
                     let now = filter.now();
                     // Why: of what is older nobody knows whether it was revoked.
                     let forgotten = |issued_at| filter.sessions.epoch_until(issued_at) <= now;
-                    let is_revoked = holder.issued_at.is_some_and(forgotten)
-                        || epoch.has_revoked(holder.epoch, holder.issued_at, skew, now);
-                    is_revoked.then(|| problem::refused(TokenError::Revoked.into()))
+                    if holder.issued_at.is_some_and(forgotten) {
+                        Some(problem::refused(AuthError::expired().with_source(RevocationUnknown)))
+                    } else {
+                        let is_revoked = epoch.has_revoked(holder.epoch, holder.issued_at, skew, now);
+                        is_revoked.then(|| problem::refused(TokenError::Revoked.into()))
+                    }
                 }
             };
             if let Some(answer) = answer {

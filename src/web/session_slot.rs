@@ -319,7 +319,10 @@ impl OpenSession {
     }
 
     /// Signs a user in, or another one, or the same to a higher level; see [`Sessions::sign_in`]. What a level means is the application's: 1 for
-    /// a password, 2 for a second factor, for example; [`Session::authenticated`] tells it.
+    /// a password, 2 for a second factor, for example; [`Session::authenticated`] tells it. The last sign-in decides: one with the password alone lowers it.
+    ///
+    /// Behind a form that was sent twice, with one cookie, a further sign-in within the grace is [`SessionError::RenewalUnderWay`], a second factor too:
+    /// the answer to the second request may still be under way, and would put the cookie of before it back.
     ///
     /// # Errors
     /// As there.

@@ -24,7 +24,7 @@ pub async fn run() {
     let written = start.elapsed();
     writer.kill().unwrap();
     writer.wait().unwrap();
-    let last = Handle::parse(line.trim().as_bytes()).unwrap();
+    let last = line.trim().parse::<Handle>().unwrap();
     let mut opened = Vec::new();
     for _ in 0..2 {
         let start = Instant::now();
