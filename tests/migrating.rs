@@ -367,7 +367,7 @@ fn app(filter: SessionLayer) -> Router {
             post(async |mut session: OpenSession| {
                 let attempt = authenticate(&session, "7").await.unwrap();
                 assert_eq!(attempt, id(&session, &User { id: 7 }).await.unwrap());
-                login(&mut session, &attempt).await.unwrap();
+                login(&mut session, attempt).await.unwrap();
                 said((user(&session), permission_required(&session)))
             }),
         )
