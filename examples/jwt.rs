@@ -9,9 +9,10 @@
 use countersign::UnixTime;
 use countersign::jwt::{
     EdDsaSigningKey, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, JwtBuilder, Policy, SigningKey,
-    UnverifiedJwt, VerifyingKey,
+    VerifyJwt, VerifyingKey,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const USAGE: &str = "usage: jwt sign|public|verify HS256|ES256|EdDSA KEY-HEX [TOKEN]";
 const ISSUER: &str = "https://issuer.example";
@@ -46,13 +47,12 @@ fn main() -> Outcome {
 
 fn sign(key: &impl SigningKey) -> Outcome {
     let now = UnixTime::now();
-    let in_five_minutes = UnixTime::from_secs(now.as_secs().saturating_add(300));
     let claims = JwtBuilder::new()
         .issuer(ISSUER)
         .audience(&[AUDIENCE])
         .subject("dev-7")
         .issued_at(now)
-        .expires_at(in_five_minutes);
+        .expires_at(now + Duration::from_secs(300));
     let sensor = Sensor { place: "Süd-Ost 🌡", degrees: -3, tags: ["a \"quoted\" tag", "plain"] };
     println!("{}", claims.sign_with_claims(&sensor, key, &mut [0; 1024])?);
     Ok(())
@@ -65,11 +65,10 @@ fn verify(key: &impl VerifyingKey, token: &str) -> Outcome {
         degrees: i16,
         tags: Vec<String>,
     }
-    let token = UnverifiedJwt::parse(token.as_bytes())?;
-    let mut scratch = vec![0; token.scratch_len()];
-    let verified = token.authenticate(key, &mut scratch)?.check(&POLICY, UnixTime::now())?;
-    let Owned { place, degrees, tags } = verified.claims().deserialize()?;
-    let subject = verified.claims().subject().ok_or("the token has no subject")?;
+    let jwt = key.verify_jwt(token, &POLICY, UnixTime::now())?;
+    let Owned { place, degrees, tags } = jwt.claims().deserialize()?;
+    let claims = jwt.claims();
+    let subject = claims.subject().ok_or("the token has no subject")?;
     println!("{subject}: {degrees} degrees in {place}, {tags:?}");
     Ok(())
 }

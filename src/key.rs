@@ -12,13 +12,13 @@ mod derive;
 mod key_bytes;
 mod key_text;
 mod mac_key;
+mod provider;
 mod ring;
-mod source;
 
 pub use derive::{DeviceKeys, MasterKey};
 pub use key_bytes::{KEY_LEN, KeyBytes};
 pub use key_text::{KeyRole, KeyText};
 pub use mac_key::MacKey;
 pub(crate) use mac_key::Tag;
+pub use provider::{KeyMatch, KeyProvider, KeyQuery};
 pub use ring::KeyRing;
-pub use source::{KeyMatch, KeyProvider, KeyQuery};

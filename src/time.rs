@@ -163,7 +163,7 @@ impl From<std::time::SystemTime> for UnixTime {
 pub struct TimeWindow {
     /// The oldest accepted age, in seconds.
     pub max_age: u64,
-    /// How many seconds ahead of the verifier a stamp may be.
+    /// How many seconds ahead of the verifier a stamp may be (`skew_future` in FORMAT section 5).
     #[doc(alias = "skew_future")]
     #[doc(alias = "leeway")]
     pub max_future_skew: u64,

@@ -43,8 +43,10 @@ mod fields;
 mod kind;
 pub mod limits;
 mod mac_input;
+mod minted_heapless;
 #[cfg(feature = "std")]
 mod owned;
+mod param_list;
 mod params;
 mod profile;
 mod reserved;

@@ -98,7 +98,7 @@ impl KeyProvider for Liar {
 }
 
 #[test]
-fn a_key_source_cannot_admit_what_no_key_has_signed() {
+fn a_key_provider_cannot_admit_what_no_key_has_signed() {
     let forged = b"cs1_root.1767225600.00000000000000000000000000000000";
     let verifier = Verifier::new(mqtt(), Liar(key()), WINDOW);
     let mut scratch = [0; MAX_SCRATCH_LEN];

@@ -15,20 +15,23 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use countersign::jwt::{Hs256Key, JwtBuilder, Policy, SignJwt, UnverifiedJwt};
 use countersign::key::MacKey;
 use countersign::token::{
-    Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, TokenError, Verifier,
+    Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, TokenError, UnverifiedToken, Verifier,
     limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
 };
 use countersign::web::{AuthError, AuthErrorKind, Authenticate, BearerLayer, TokenAuthenticator};
-use countersign::{ClockError, MonotonicClock, TimeWindow, UnixTime};
+use countersign::{ClockError, ClockReading, MonotonicClock, TimeWindow, UnixTime};
 use http_body_util::BodyExt;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -413,4 +416,52 @@ fn the_operator_keeps_a_hand_on_the_clock() {
     assert_eq!(authenticator.clock_high_water_mark(), Some(UnixTime::MAX));
     authenticator.reset_clock();
     assert_eq!(authenticator.clock_high_water_mark(), None);
+}
+
+/// All rooms of the core in one function, by `?` alone: whoever writes an authenticator need not know which of them has refused.
+#[test]
+fn an_error_of_any_room_becomes_one_of_the_web_and_keeps_its_cause() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (now, late) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW) + HOUR + HOUR);
+    let key = || MacKey::new(b"an obvious test key of 32 bytes!").unwrap();
+    let jwt_key = Hs256Key::new(b"another obvious test key, again!").unwrap();
+    let judge = |bearer: &str, reading: ClockReading| -> Result<String, AuthError> {
+        let now = reading.time()?;
+        if bearer.starts_with("cs1") {
+            let mut scratch = [0; MAX_SCRATCH_LEN];
+            let token = UnverifiedToken::parse_text(bearer.as_bytes(), &mut scratch)?;
+            token.authenticate(&Profile::new("shop/api").unwrap(), &key(), Channel::NONE)?;
+            let verifier = Verifier::new(Profile::new("shop/api").unwrap(), key(), WINDOW);
+            let mut scratch = [0; MAX_SCRATCH_LEN];
+            let token = verifier.verify_text(bearer.as_bytes(), Channel::NONE, now, &mut scratch)?;
+            return Ok(token.uid().escape_ascii().to_string());
+        }
+        let mut scratch = [0; 512];
+        let authentic = UnverifiedJwt::parse(bearer.as_bytes())?.authenticate(&jwt_key, &mut scratch)?;
+        let claims: BTreeMap<String, u64> = authentic.check(&Policy::new(0), now)?.claims().deserialize()?;
+        Ok(format!("{claims:?}"))
+    };
+    let jwt = jwt_key.sign_jwt(&JwtBuilder::new().expires_at(now + HOUR)).unwrap();
+    let with_subject = jwt_key.sign_jwt(&JwtBuilder::new().subject("a").expires_at(now + HOUR)).unwrap();
+    let token = mint(b"alice", NOW, "shop/api");
+    assert_eq!(judge(&token, now.into()).unwrap(), "alice");
+    assert!(judge(&jwt, now.into()).is_ok());
+    for (bearer, reading, kind, cause) in [
+        (token.as_str(), late, AuthErrorKind::Expired, "the token is 6900 s older than max_age allows"),
+        ("cs1_", now, AuthErrorKind::Invalid, "the token is malformed"),
+        (jwt.as_str(), late, AuthErrorKind::Expired, "fails its policy: expired (exp)"),
+        ("e30.e30.AA", now, AuthErrorKind::Invalid, "the JWT is malformed"),
+        (&with_subject, now, AuthErrorKind::Invalid, "`sub`: expected a whole number"),
+        (&jwt, UnixTime::UNSET, AuthErrorKind::Unavailable, "the clock is not set"),
+    ] {
+        let error = judge(bearer, reading.into()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{cause}");
+        // Nothing of it is in what might reach the peer.
+        assert!(error.source().unwrap().to_string().contains(cause) && !error.to_string().contains(cause), "{error:?}");
+    }
+    let of_a_directory = AuthError::unavailable().with_source(std::io::Error::other("no answer"));
+    assert_eq!(of_a_directory.source().unwrap().to_string(), "no answer");
+    // As anybody's error who boxes them.
+    let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(judge(&jwt, late.into()).unwrap_err());
+    assert!(boxed.downcast_ref::<AuthError>().is_some());
 }

@@ -60,7 +60,7 @@ impl<'b> AuthenticJwt<'b> {
         Ok(VerifiedJwt(self))
     }
 
-    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace` seconds ago (the leeway included): for a
+    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace_secs` seconds ago (the leeway included): for a
     /// refresh, once [`check`](AuthenticJwt::check) has failed. `None` for a token that has not expired.
     ///
     /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
@@ -70,7 +70,7 @@ impl<'b> AuthenticJwt<'b> {
         self,
         policy: &Policy<'_>,
         now: impl Into<ClockReading>,
-        grace: u64,
+        grace_secs: u64,
     ) -> Option<ExpiredJwt<'b>> {
         #[cfg(feature = "std")]
         if policy.missing_private(&self.claims).is_some() {
@@ -78,7 +78,7 @@ impl<'b> AuthenticJwt<'b> {
         }
         let now = now.into();
         let is_only_expired = policy.judge(&self.header, &self.claims, now).is_only_expired();
-        let is_in_grace = is_only_expired && policy.too_late_by(&self.claims, now)? <= grace;
+        let is_in_grace = is_only_expired && policy.too_late_by(&self.claims, now)? <= grace_secs;
         is_in_grace.then_some(ExpiredJwt(self))
     }
 

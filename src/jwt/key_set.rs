@@ -311,7 +311,8 @@ impl<const N: usize> KeySet<N> {
     /// Verifies a token and makes every check of a policy.
     ///
     /// # Errors
-    /// [`JwtError`]; use [`authenticate`](KeySet::authenticate) to tell an expired token that is otherwise in order.
+    /// [`JwtError::Invalid`] for everything up to the signature, [`JwtError::Policy`] with all checks that failed, [`JwtError::TooLong`] and
+    /// [`JwtError::Clock`] as [`authenticate`](KeySet::authenticate), which is the way to an expired token that is otherwise in order.
     #[doc(alias = "decode")]
     pub fn verify<'b>(
         &self,

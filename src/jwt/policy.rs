@@ -43,11 +43,11 @@ pub struct Policy<'a> {
 }
 
 impl<'a> Policy<'a> {
-    /// A policy that requires `exp`, and forgives clocks that differ by up to `leeway` seconds. There is no default.
+    /// A policy that requires `exp`, and forgives clocks that differ by up to `leeway_secs` seconds. There is no default.
     #[must_use]
-    pub const fn new(leeway: u64) -> Self {
+    pub const fn new(leeway_secs: u64) -> Self {
         Self {
-            leeway,
+            leeway: leeway_secs,
             issuer: None,
             audience: None,
             audiences: &[],
@@ -172,8 +172,8 @@ impl<'a> Policy<'a> {
     /// `iat` must be there, not in the future, and at most this many seconds ago (and the leeway).
     #[doc(alias = "iat")]
     #[must_use]
-    pub const fn max_age(mut self, seconds: u64) -> Self {
-        self.max_age = Some(seconds);
+    pub const fn max_age(mut self, secs: u64) -> Self {
+        self.max_age = Some(secs);
         self.reject_future_iat().require(RegisteredClaim::IssuedAt)
     }
 

@@ -72,14 +72,15 @@ pub trait VerifyJwt {
     /// Verifies signature and policy; the result owns header and claims.
     ///
     /// # Errors
-    /// [`JwtError`]
+    /// [`JwtError::Invalid`] for everything up to the signature, [`JwtError::Policy`] with all checks that failed, [`JwtError::Claims`] for a claim
+    /// that [`Policy::require_private`] asks for; with a [`KeySet`] [`JwtError::Clock`] if a key's validity cannot be judged.
     #[doc(alias = "decode")]
     fn verify_jwt(&self, token: &str, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<OwnedJwt, JwtError>;
 
     /// Verifies signature and policy, and reads the claims into a type of yours.
     ///
     /// # Errors
-    /// [`JwtError`]; [`JwtError::Claims`] with the name of the claim that does not have the shape of its field.
+    /// As [`verify_jwt`](VerifyJwt::verify_jwt); [`JwtError::Claims`] with the name of the claim that does not have the shape of its field, too.
     #[doc(alias = "decode")]
     fn verify_claims<T: DeserializeOwned>(
         &self,

@@ -85,7 +85,7 @@ pub struct MonotonicClock {
 }
 
 impl MonotonicClock {
-    /// A clock that tolerates steps back of up to `hold` seconds.
+    /// A clock that tolerates steps back of up to `hold_secs` seconds.
     ///
     /// ```
     /// use countersign::{ClockError, MonotonicClock, UnixTime};
@@ -95,8 +95,8 @@ impl MonotonicClock {
     /// assert_eq!(strict.read(UnixTime::from_secs(1_767_225_599)).time(), Err(ClockError::SteppedBack));
     /// ```
     #[must_use]
-    pub const fn new(hold: u64) -> Self {
-        Self { hold, highest: None }
+    pub const fn new(hold_secs: u64) -> Self {
+        Self { hold: hold_secs, highest: None }
     }
 
     /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
@@ -111,8 +111,8 @@ impl MonotonicClock {
     /// assert_eq!(MonotonicClock::resume_from(60, UnixTime::UNSET).high_water_mark(), None);
     /// ```
     #[must_use]
-    pub fn resume_from(hold: u64, highest: UnixTime) -> Self {
-        Self { hold, highest: highest.is_set().then_some(highest) }
+    pub fn resume_from(hold_secs: u64, highest: UnixTime) -> Self {
+        Self { hold: hold_secs, highest: highest.is_set().then_some(highest) }
     }
 
     /// The highest usable value read so far.

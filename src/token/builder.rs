@@ -1,20 +1,14 @@
 //! A token before it is signed.
 
 use super::mac_input::MacInput;
-use super::params::WireParams;
+use super::param_list::{Numbers, ParamList};
 use super::reserved::{ClockQuality, PROOF_LEN};
-use super::{
-    Profile, TokenKind, binary,
-    limits::{MAX_BINARY_LEN, MAX_TEXT_LEN},
-    text,
-};
+use super::{Profile, TokenKind, binary, text};
 use crate::cursor::Cursor;
 use crate::encoding::decimal::Decimal;
 use crate::key::{MacKey, Tag};
-use crate::rules::{self, MAX_PARAMS};
-use crate::{Error, Result, UnixTime};
-use core::cmp::Ordering;
-use core::{fmt, mem};
+use crate::{Error, Result, UnixTime, rules};
+use core::fmt;
 
 /// Builds a token: say what it is to say, then mint it as text or binary.
 ///
@@ -275,46 +269,6 @@ impl<'a> TokenBuilder<'a> {
         })
     }
 
-    /// [`mint_text`](TokenBuilder::mint_text) into a string of its own.
-    ///
-    /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
-    /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let text = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
-    /// assert_eq!(text.len(), 53);
-    /// # Ok::<(), countersign::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`mint_text`](TokenBuilder::mint_text); a string of [`MAX_TEXT_LEN`] always suffices.
-    pub fn mint_text_heapless<const N: usize>(
-        &self,
-        profile: &Profile<'_>,
-        key: &MacKey,
-    ) -> Result<heapless::String<N>> {
-        let mut bytes = heapless::Vec::<u8, N>::new();
-        bytes.resize_default(N.min(MAX_TEXT_LEN)).map_err(|_| Error::BufferTooSmall { needed: MAX_TEXT_LEN })?;
-        let len = self.mint_text(profile, key, &mut bytes)?.len();
-        bytes.truncate(len);
-        heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
-    }
-
-    /// [`mint_binary`](TokenBuilder::mint_binary) into a vector of its own. See [`short_stamp`](TokenBuilder::short_stamp).
-    ///
-    /// # Errors
-    /// As [`mint_binary`](TokenBuilder::mint_binary); a vector of [`MAX_BINARY_LEN`] always suffices.
-    pub fn mint_binary_heapless<const N: usize>(
-        &self,
-        profile: &Profile<'_>,
-        key: &MacKey,
-    ) -> Result<heapless::Vec<u8, N>> {
-        let mut bytes = heapless::Vec::<u8, N>::new();
-        bytes.resize_default(N.min(MAX_BINARY_LEN)).map_err(|_| Error::BufferTooSmall { needed: MAX_BINARY_LEN })?;
-        let len = self.mint_binary(profile, key, &mut bytes)?.len();
-        bytes.truncate(len);
-        Ok(bytes)
-    }
-
     /// Writes M, the bytes that a sign is the HMAC of (FORMAT section 2), for a secure element that holds the key
     /// itself.
     ///
@@ -331,7 +285,7 @@ impl<'a> TokenBuilder<'a> {
     /// As [`mint_text`](TokenBuilder::mint_text); a buffer of [`MAX_MAC_INPUT_LEN`](super::limits::MAX_MAC_INPUT_LEN) always suffices.
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
         self.check()?;
-        let (mut numbers, mut params) = (Numbers::default(), ParamList(heapless::Vec::new()));
+        let (mut numbers, mut params) = (Numbers::default(), ParamList::default());
         self.collect_params(&mut numbers, &mut params)?;
         self.mac_input_of(&params).write(profile, out)
     }
@@ -352,7 +306,7 @@ impl<'a> TokenBuilder<'a> {
         write: impl FnOnce(&ParamList<'_>, &[u8]) -> Result<T>,
     ) -> Result<T> {
         self.check()?;
-        let (mut numbers, mut params) = (Numbers::default(), ParamList(heapless::Vec::new()));
+        let (mut numbers, mut params) = (Numbers::default(), ParamList::default());
         self.collect_params(&mut numbers, &mut params)?;
         let mut tag = Tag::default();
         self.mac_input_of(&params).write_tag(profile, key, &mut tag)?;
@@ -424,37 +378,5 @@ impl fmt::Debug for TokenBuilder<'_> {
             .field("uid", &format_args!("{}", self.uid.escape_ascii()))
             .field("stamp", &self.stamp)
             .finish_non_exhaustive()
-    }
-}
-
-/// The reserved params that are numbers, as digits.
-#[derive(Default)]
-struct Numbers {
-    epoch: Decimal,
-    slot: Decimal,
-    generation: Decimal,
-    sequence: Decimal,
-}
-
-/// Params of a token to be in ascending order of their keys.
-struct ParamList<'p>(heapless::Vec<(&'p str, &'p [u8]), MAX_PARAMS>);
-
-impl<'p> ParamList<'p> {
-    fn wire(&self) -> WireParams<'_> {
-        WireParams::Drafted(&self.0)
-    }
-
-    fn insert(&mut self, key: &'p str, value: &'p [u8]) -> Result<()> {
-        rules::check_param_value(value)?;
-        // In order of the keys: each takes the place of the first greater one, which moves on.
-        let mut param = (key, value);
-        for place in &mut self.0 {
-            match rules::param_rank(place.0.as_bytes()).cmp(&rules::param_rank(param.0.as_bytes())) {
-                Ordering::Less => {}
-                Ordering::Equal => return Err(Error::DuplicateParam),
-                Ordering::Greater => mem::swap(place, &mut param),
-            }
-        }
-        self.0.push(param).map_err(|_| Error::ParamCount)
     }
 }

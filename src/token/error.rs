@@ -34,14 +34,16 @@ pub enum TokenError {
     Revoked,
     /// The verifier's own clock cannot be used (step 7).
     Clock(ClockError),
-    /// The holder says that its clock is not set (step 8).
+    /// The holder says that its clock is not set (step 8, `ClockUnset`).
     HolderClockUnset,
-    /// Older than `max_age` (step 9).
+    /// Older than `max_age` (step 9, `TooOld`).
+    #[doc(alias = "TooOld")]
     Expired {
         /// Seconds beyond the limit.
         by: u64,
     },
-    /// Further in the future than `max_future_skew` (step 9).
+    /// Further in the future than `max_future_skew` (step 9, `TooNew`).
+    #[doc(alias = "TooNew")]
     FromFuture {
         /// Seconds beyond the limit.
         by: u64,

@@ -324,7 +324,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         let named = token.reserved.generation.filter(|_| self.keys.is_per_device());
         let generation = named.unwrap_or_else(|| self.lowest_generation(uid));
         let query = KeyQuery { slot: token.reserved.slot, generation, uid };
-        // What a key source says it found counts only if a key did fit.
+        // What a key provider says it found counts only if a key did fit.
         let mut has_fitted = false;
         let found = self.keys.find_key(&query, &mut |key| {
             has_fitted = token.fits(&self.profile, key, uid, binding);

@@ -1,7 +1,7 @@
 //! Why a request was not admitted, whoever has judged its credential.
 
 use crate::ClockError;
-use crate::jwt::JwtError;
+use crate::jwt::{ClaimError, JwtError, PolicyError};
 use crate::token::TokenError;
 use core::error::Error;
 use core::fmt;
@@ -131,8 +131,14 @@ impl From<JwtError> for AuthError {
     }
 }
 
-impl From<crate::jwt::PolicyError> for AuthError {
-    fn from(error: crate::jwt::PolicyError) -> Self {
+impl From<PolicyError> for AuthError {
+    fn from(error: PolicyError) -> Self {
+        JwtError::from(error).into()
+    }
+}
+
+impl From<ClaimError> for AuthError {
+    fn from(error: ClaimError) -> Self {
         JwtError::from(error).into()
     }
 }
