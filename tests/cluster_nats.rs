@@ -197,7 +197,7 @@ async fn no_session_can_be_fixed() {
     for _ in 0..3 {
         let copy = store(&[nats.url()], &patient()).await;
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 };
+        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, tokens: 0 };
         servers.push(Sessions::new(Arc::clone(&copy), pepper, lifetimes));
         copies.push(copy);
     }
@@ -304,8 +304,7 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
     let app = async |name: &str, url: String| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let copy = DynStore::new(store(&[url], &options).await);
-        let sessions =
-            Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 });
+        let sessions = Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10, tokens: 0 });
         let visit = async |mut session: OpenSession| {
             session.update(|data| {
                 let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
@@ -1265,7 +1264,7 @@ async fn a_session_takes_little() {
     let nats = Nats::single().unwrap();
     let options = NatsOptions { max_bytes: 256 << 20, ..patient() };
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, credentials: 0 };
+    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, tokens: 0 };
     let sessions = Arc::new(Sessions::new(store(&[nats.url()], &options).await, pepper, lifetimes));
     let count = short_or_long(1000, 100_000);
     let resident = || {

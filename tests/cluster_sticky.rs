@@ -48,8 +48,7 @@ struct Node {
 impl Node {
     fn start(name: &'static str, store: DynStore) -> Self {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let sessions =
-            Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 });
+        let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
         let affinity = Affinity::new(name).unwrap();
         let filter = SessionLayer::new(sessions, CsrfGuard::new([""; 0]).unwrap(), Duration::from_secs(5));
         let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();

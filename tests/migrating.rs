@@ -162,7 +162,7 @@ fn on_session_end(filter: SessionLayer) -> Result<SessionLayer, SessionCookieErr
 
 // theirs: Expiry::OnInactivity
 fn on_inactivity() -> Lifetimes {
-    Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 }
+    Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 }
 }
 
 // theirs: MemoryStore::default

@@ -391,7 +391,7 @@ fn no_name_of_a_user_leaves_its_line() {
     let handle = Credential::generate(pepper().user_tag(b"alice")).unwrap().handle();
     assert_in_line(debugged(&Event::Theft { handle, user: Some(text.clone()) }));
     assert_in_line(debugged(&Listed { handle, label: text.clone(), created: NOW, last_seen: NOW }));
-    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
     let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper(), lifetimes);
     assert_in_line(debugged(&block_on(sessions.attempt(&text)).unwrap()));
 }

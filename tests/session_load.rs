@@ -349,7 +349,7 @@ async fn nobody_locks_others_out() {
     let sessions = Arc::new(Sessions::new(
         Arc::clone(&store),
         pepper,
-        Lifetimes { idle: 3600, absolute: 86_400, grace: 10, credentials: 0 },
+        Lifetimes { idle: 3600, absolute: 86_400, grace: 10, tokens: 0 },
     ));
     let start = Instant::now();
     often("in and out", rounds, |number| {
@@ -406,7 +406,7 @@ async fn nobody_locks_others_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_takes_little() {
     let (redis, pepper) = (Redis::single().unwrap(), || Pepper::new(b"an obvious test key of 32 bytes!").unwrap());
-    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, credentials: 0 };
+    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, tokens: 0 };
     let mut connection = cluster_kit::redis::Connection::to(&redis.server.address()).unwrap();
     let mut bytes = |script: &str| match connection.ask(&["EVAL", script, "0"]).unwrap() {
         Reply::Number(bytes) => bytes,

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, credentials: 0 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, tokens: 0 };
 
 fn after(seconds: u64) -> UnixTime {
     UnixTime::from_secs(NOW.as_secs() + seconds)
@@ -522,9 +522,9 @@ async fn a_pepper_that_is_named_twice_is_one() {
     assert!(find(&sessions, &session.cookie(), NOW).await.is_none());
 }
 
-/// A store that has forgotten gives out no number a second time; one that comes again all the same, by a clock that was ahead, admits nothing of before.
+/// A store that has forgotten gives out no number a second time.
 #[tokio::test]
-async fn a_number_that_comes_again_admits_nothing_of_before() {
+async fn no_number_comes_again() {
     let numbers = async |now| {
         let sessions = sessions();
         sessions.end_all("alice", None, now).await.unwrap();
@@ -533,17 +533,16 @@ async fn a_number_that_comes_again_admits_nothing_of_before() {
     let (before, _) = numbers(NOW).await;
     let (again, epoch) = numbers(after(1000)).await;
     assert!(before < again && epoch.has_revoked(Some(before), Some(after(1000)), 60, after(1000)));
-    assert!(epoch.has_revoked(Some(again), Some(after(900)), 60, after(1000)));
-    assert!(!epoch.has_revoked(Some(again), Some(after(1000)), 60, after(1000)));
-    assert!(!epoch.has_revoked(Some(again), Some(after(940)), 60, after(1000)), "by a clock that is behind");
+    // Also of a login on a server whose clock is behind the one that has signed out everywhere.
+    assert!(!epoch.has_revoked(Some(again), Some(after(10)), 60, after(1000)));
 }
 
 /// An epoch leaves once neither a session nor a credential can be older, by either lifetime.
 #[tokio::test]
 async fn an_epoch_leaves_when_nothing_can_be_older() {
-    for (credentials, kept) in [(0, LIFETIMES.absolute), (LIFETIMES.absolute + 50, LIFETIMES.absolute + 50)] {
+    for (tokens, kept) in [(0, LIFETIMES.absolute), (LIFETIMES.absolute + 50, LIFETIMES.absolute + 50)] {
         let store = MemoryStore::new(1 << 20, 1 << 20);
-        let sessions = Sessions::new(store, pepper(), Lifetimes { credentials, ..LIFETIMES });
+        let sessions = Sessions::new(store, pepper(), Lifetimes { tokens, ..LIFETIMES });
         let begun = sessions.end_all("alice", None, NOW).await.unwrap();
         sessions.store().sweep(after(kept - 1), 100).await.unwrap();
         assert_eq!(sessions.epoch_of(b"alice").await.unwrap(), begun);

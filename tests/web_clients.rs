@@ -106,7 +106,7 @@ async fn serve(pages: Pages) -> String {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 });
+    let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
     let filter = SessionLayer::new(sessions, CsrfGuard::new([&*origin]).unwrap(), Duration::from_secs(1));
     let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
     let app = Router::new()

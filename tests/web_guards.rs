@@ -40,7 +40,7 @@ use web_kit::send;
 const ORIGIN: &str = "https://shop.example";
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
 const DEADLINE: Duration = Duration::from_millis(100);
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
 const NOW: u64 = 1_767_225_600;
 
 fn layer() -> SessionLayer {

@@ -31,7 +31,7 @@ use web_kit::send;
 
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
 const DEADLINE: Duration = Duration::from_millis(100);
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
 
 fn sessions() -> Sessions<DynStore> {
     Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES)

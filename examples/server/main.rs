@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 const DEVICE: &str = "dev-0123456789ab";
 
 /// Short, so that somebody can watch a session end; an application has its own reasons for longer ones.
-const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10, credentials: WINDOW.max_age };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10, tokens: WINDOW.max_age };
 /// How long a request waits for the file: a synced write on a busy disk takes a while.
 const DEADLINE: Duration = Duration::from_secs(2);
 

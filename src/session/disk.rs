@@ -255,9 +255,8 @@ fn commit_group(database: &Database, budgets: Budgets, jobs: Vec<Job>) -> Result
     transaction.set_two_phase_commit(true);
     let group = {
         let mut tables = Tables::open(&transaction, budgets)?;
-        if jobs.is_empty() {
-            tables.bury(MAX_BURIED)?;
-        }
+        // Also beside calls: where these never end, what has ended would stay for good.
+        tables.bury(if jobs.is_empty() { MAX_BURIED } else { MAX_BURIED / 8 })?;
         let answers = jobs.into_iter().filter_map(|job| job(&mut tables).transpose()).collect::<Result<Vec<_>, _>>()?;
         Group { answers, has_dead: tables.has_dead()? }
     };

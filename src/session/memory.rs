@@ -89,7 +89,8 @@ impl SignedIn {
             self.bytes = self.bytes.saturating_add(EPOCH);
         }
         let (epoch, until) = before.unwrap_or((Epoch::default(), keep_until));
-        let (epoch, until) = (epoch.next(now), until.max(keep_until));
+        let epoch = epoch.next(now);
+        let until = epoch.kept_until(until.max(keep_until));
         self.epochs.insert(tag, (epoch, until));
         self.epochs_by_end.insert((until, tag));
         epoch

@@ -53,7 +53,7 @@ impl Pepper {
     /// # use countersign::UnixTime;
     /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
     /// # use std::sync::Arc;
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
     /// # let (store, now) = (Arc::new(MemoryStore::new(1 << 20, 1 << 20)), UnixTime::now());
     /// let of_2026 = Pepper::new(b"an obvious test key of 32 bytes!")?;
     /// let sessions = Sessions::new(Arc::clone(&store), of_2026, lifetimes);

@@ -25,10 +25,10 @@ pub struct Lifetimes {
     pub absolute: u64,
     /// For how many seconds after the new verifier of a renewal was first seen the one before it still counts: for requests that were under way.
     pub grace: u64,
-    /// Seconds that a token or JWT of a user lives, at most and with the leeway of its verifier, that a sign-out everywhere is to end as well; 0 if there
-    /// is none. For so long the store
-    /// knows of a sign-out everywhere, or for the absolute lifetime, if that is longer.
-    pub credentials: u64,
+    /// Seconds that a token or JWT lives, at most and with the leeway of its verifier, that a sign-out everywhere is to end as well; 0 if there is none. The
+    /// store knows of a sign-out everywhere for so long, or for the absolute lifetime, if that is longer, and a `RevocationLayer` refuses what is older. All
+    /// servers of a store have the same lifetimes.
+    pub tokens: u64,
 }
 
 /// Sessions in a store, under a pepper.
@@ -40,7 +40,7 @@ pub struct Lifetimes {
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// let lifetimes = Lifetimes { idle: 1800, absolute: 12 * 3600, grace: 10, credentials: 0 };
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 12 * 3600, grace: 10, tokens: 0 };
 /// let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
 /// let now = UnixTime::now();
 ///
@@ -180,7 +180,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// Until when a sign-out everywhere is known that happens now, at least.
     pub(crate) fn epoch_until(&self, now: UnixTime) -> UnixTime {
-        after(now, self.lifetimes.absolute.max(self.lifetimes.credentials))
+        after(now, self.lifetimes.absolute.max(self.lifetimes.tokens))
     }
 
     pub(super) fn deadlines(&self, now: UnixTime) -> Deadlines {
@@ -498,7 +498,7 @@ impl<S: SessionStore> Sessions<S> {
     /// # use countersign::UnixTime;
     /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
     /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
     /// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
     /// # let now = UnixTime::now();
     /// for device in ["a phone", "a laptop", "a watch"] {

@@ -53,7 +53,9 @@ impl Attempt {
 /// use countersign::session::EPOCH_CLAIM;
 /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
 /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+/// # use std::time::Duration;
+/// # let now = countersign::UnixTime::now();
+/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 3630 };
 /// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
 /// # let key = countersign::jwt::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 ///
@@ -61,7 +63,8 @@ impl Attempt {
 /// // The password is checked here.
 /// let private = [(EPOCH_CLAIM, ClaimValue::Int(attempt.epoch().try_into()?))];
 /// let mut out = [0; 192];
-/// let jwt = JwtBuilder::new().subject("alice").private_claims(&private).sign(&key, &mut out)?;
+/// let jwt = JwtBuilder::new().subject("alice").issued_at(now).expires_at(now + Duration::from_secs(3600)).private_claims(&private);
+/// let jwt = jwt.sign(&key, &mut out)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub const EPOCH_CLAIM: &str = "cs_epoch";
@@ -208,7 +211,8 @@ impl<S: SessionStore> Sessions<S> {
             }
             let mut joined = Session::of_entry(credential, record, entry);
             joined.make_again(&session.changes);
-            if joined.epoch() != attempt.of_session {
+            let is_of_another = joined.epoch() != attempt.of_session;
+            if is_of_another && self.store.epoch(handle.tag()).await?.number > attempt.of_session {
                 return Err(SessionError::Revoked);
             }
             joined.record.sent_again = Some(now);

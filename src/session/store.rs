@@ -299,7 +299,8 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`], as every call.
     fn epoch(&self, tag: UserTag) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
 
-    /// Removes up to `limit` sessions that are over; how many it was. May run beside everything else. Users' sessions first.
+    /// Removes up to `limit` sessions and epochs that are over; how many it was. May run beside everything else. Users' sessions first. What is removed by a
+    /// clock that is ahead is gone: give it the clock that sessions go by.
     ///
     /// # Errors
     /// [`StoreError`], as every call.
@@ -354,6 +355,22 @@ impl Epoch {
         Self { number: self.number.saturating_add(1).max(now.as_secs()), at: self.at.max(Some(now)) }
     }
 
+    /// Until when it is kept, where this is asked for: longer, if its number has run ahead of the clock, so that the one that comes when it has left is
+    /// higher.
+    ///
+    /// ```
+    /// use countersign::UnixTime;
+    /// use countersign::session::Epoch;
+    ///
+    /// let (noon, one) = (UnixTime::from_secs(1_767_268_800), UnixTime::from_secs(1_767_272_400));
+    /// assert_eq!(Epoch::default().next(noon).kept_until(one), one);
+    /// assert_eq!(Epoch::default().next(one).kept_until(noon).as_secs(), one.as_secs() + 1);
+    /// ```
+    #[must_use]
+    pub fn kept_until(self, keep_until: UnixTime) -> UnixTime {
+        keep_until.max(UnixTime::from_secs(self.number.saturating_add(1)))
+    }
+
     /// The epoch of a user whose sessions are under two peppers: the later one.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
@@ -362,8 +379,7 @@ impl Epoch {
 
     /// True for a token or JWT that was issued before this epoch began, or may have been. `epoch` is the number that it carries
     /// ([`Attempt::epoch`](super::Attempt::epoch)). Without one, or with one of which the store knows nothing any more, the second in which it was issued
-    /// decides, to the safe side; with the number of this epoch, too, where it was issued before that began, as a store that has forgotten counts
-    /// anew. `skew` is how many seconds ahead of the clock verifiers let a credential be.
+    /// decides, to the safe side. `skew` is how many seconds ahead of the clock verifiers let a credential be.
     ///
     /// ```
     /// use countersign::UnixTime;
@@ -382,10 +398,7 @@ impl Epoch {
         let ahead = |time: UnixTime| time.as_secs().saturating_add(skew);
         match epoch {
             Some(number) if number < self.number => true,
-            // Why not where the epoch itself is ahead of the clock: that once was, and would refuse each new login.
-            Some(number) if number == self.number => {
-                at.as_secs() <= ahead(now) && issued_at.is_some_and(|issued_at| ahead(issued_at) < at.as_secs())
-            }
+            Some(number) if number == self.number => false,
             // Why `skew`: what was issued before may have a stamp that is ahead by so much, and what is ahead of the clock by more was not issued
             // since.
             _ => issued_at.is_none_or(|issued_at| issued_at.as_secs() <= ahead(at) || issued_at.as_secs() > ahead(now)),

@@ -186,7 +186,7 @@ impl Wake for Unpark {
 /// use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
 ///
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
 /// let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
 /// let mut session = sessions.begin(UnixTime::now())?;
 /// block_on(sessions.save(&mut session, UnixTime::now()))?;

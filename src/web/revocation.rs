@@ -26,8 +26,7 @@ pub trait Issued {
     /// The user, as [`Sessions::sign_in`](crate::session::Sessions::sign_in) knows it. A credential that names none is refused.
     fn user(&self) -> Option<Vec<u8>>;
 
-    /// When the credential was issued, a fraction of a second left out; one that does not say, and names no epoch, is refused once its user was ever
-    /// signed out everywhere.
+    /// When the credential was issued, a fraction of a second left out; one that does not say is refused, unless it names the epoch that the store has.
     fn issued_at(&self) -> Option<UnixTime>;
 
     /// The number of the user's epoch that it was issued in ([`Attempt::epoch`](crate::session::Attempt::epoch)), if it carries one.
@@ -83,14 +82,14 @@ impl fmt::Display for IdentityMissing {
 
 impl core::error::Error for IdentityMissing {}
 
-/// The credential is older than the store keeps what it knows of revocations. The source of the [`AuthError`] in the extensions of a 401.
+/// The credential does not say how old it is, or is older than the store keeps what it knows of revocations. The source of the [`AuthError`] in the extensions of a 401.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RevocationUnknown;
 
 impl fmt::Display for RevocationUnknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the credential is older than revocations are kept: Lifetimes::credentials has to be its longest life, leeway included",
+            "the credential does not say how old it is, or is older than revocations are kept: Lifetimes::tokens has to be its longest life, leeway included",
         )
     }
 }
@@ -102,8 +101,8 @@ impl core::error::Error for RevocationUnknown {}
 /// One that carries the number of its user's epoch ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
 /// follows at once issues one that counts. One without is judged by its time, to the safe side: it counts if it was issued after the second of the
 /// revocation by more than the skew of the verifiers. One that names no user is refused, and so is one that is older than a store keeps what it knows of
-/// revocations: [`Lifetimes::credentials`](crate::session::Lifetimes::credentials) is the longest life of any. One that does not say when it was issued
-/// must not live for longer either.
+/// revocations: [`Lifetimes::tokens`](crate::session::Lifetimes::tokens) is the longest life of any. One that does not say when it was issued
+/// is refused, unless it carries the number of the epoch that the store has.
 ///
 /// ```
 /// # use countersign::jwt::{Hs256Key, KeySet, OwnedJwt, Policy, ValidityPeriod};
@@ -115,7 +114,7 @@ impl core::error::Error for RevocationUnknown {}
 /// # keys.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
 /// # let jwts = JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60));
 /// // A JWT lives for an hour, and the policy has a leeway of 30 seconds.
-/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 3600 + 30 };
+/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 3600 + 30 };
 /// let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
 /// let guard = CsrfGuard::new(["https://shop.example"])?;
 /// let filter: SessionLayer = SessionLayer::new(sessions, guard, std::time::Duration::from_millis(250));
@@ -229,9 +228,13 @@ where
                 Err(error) => Some(problem::session(error, None)),
                 Ok(epoch) => {
                     let now = filter.now();
-                    // Why: of what is older nobody knows whether it was revoked.
-                    let forgotten = |issued_at| filter.sessions.epoch_until(issued_at) <= now;
-                    if holder.issued_at.is_some_and(forgotten) {
+                    // Why: of what is older nobody knows whether it was revoked, nor of what does not say how old it is; unless it is of the epoch that the
+                    // store has.
+                    let is_late = |issued_at: UnixTime| {
+                        filter.sessions.epoch_until(issued_at).as_secs() <= now.as_secs().saturating_add(skew)
+                    };
+                    let is_of_epoch = epoch.at.is_some() && holder.epoch == Some(epoch.number);
+                    if holder.issued_at.map_or(!is_of_epoch, is_late) {
                         Some(problem::refused(AuthError::expired().with_source(RevocationUnknown)))
                     } else {
                         let is_revoked = epoch.has_revoked(holder.epoch, holder.issued_at, skew, now);

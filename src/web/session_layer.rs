@@ -47,7 +47,7 @@ use tower_service::Service;
 /// # runtime.block_on(async {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
-/// let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 });
+/// let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
 /// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"])?, Duration::from_millis(250));
 ///
 /// let service = filter.layer(service_fn(async |request: Request<()>| {
@@ -139,7 +139,7 @@ impl<B> SessionLayer<B> {
     /// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
     /// # use countersign::web::{CsrfGuard, SessionLayer};
     /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
     /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
     /// # let deadline = std::time::Duration::from_millis(250);
     /// use countersign::web::SessionCookie;
@@ -164,7 +164,7 @@ impl<B> SessionLayer<B> {
     /// # use countersign::web::{CsrfGuard, SessionLayer};
     /// # use countersign::UnixTime;
     /// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
     /// # let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
     /// # let deadline = std::time::Duration::from_millis(250);
     /// let guard = CsrfGuard::new(["https://shop.example"])?;

@@ -22,7 +22,7 @@ pub(crate) const ALICE: &str = "alice";
 pub(crate) const BOB: &str = "bob";
 const GRACE: u64 = 10;
 const NOW: u64 = 1_800_000_000;
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: GRACE, credentials: 0 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: GRACE, tokens: 0 };
 /// What the start has written; the requests write their own numbers.
 pub(crate) const AT_START: usize = 99;
 

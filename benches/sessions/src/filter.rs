@@ -25,7 +25,7 @@ pub fn ours() -> Router {
     }
     let store = DynStore::new(MemoryStore::new(64 << 20, 64 << 20));
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 });
+    let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
     let guard = CsrfGuard::new(["https://shop.example"]).unwrap();
     let filter = SessionLayer::new(sessions, guard, Duration::from_millis(250));
     Router::new().route("/read", get(read)).route("/write", post(write)).layer(filter)

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const SESSIONS: usize = 1_000_000;
 const SIGN_INS_A_MINUTE: u32 = 10_000;
 const AT_ONCE: usize = 500;
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
 
 pub async fn run(store: String, minutes: u32) {
     let folder = std::env::temp_dir().join(format!("countersign-scale-{}", std::process::id()));

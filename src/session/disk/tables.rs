@@ -358,7 +358,7 @@ impl<'t> Tables<'t> {
             None => self.weigh(Kind::SignedIn, 0, EPOCH)?,
         }
         let epoch = before.map_or_else(Epoch::default, epoch_of).next(now);
-        let until = before.map_or(0, |(_, _, until)| until).max(keep_until.as_secs());
+        let until = before.map_or(0, |(_, _, until)| until).max(epoch.kept_until(keep_until).as_secs());
         self.epochs.insert(tag.as_bytes(), (epoch.number, epoch.at.map_or(0, UnixTime::as_secs), until))?;
         self.epochs_by_end.insert((until, *tag.as_bytes()), ())?;
         Ok(epoch)

@@ -133,7 +133,12 @@ impl Access {
         if entry.content.kind == Kind::Anonymous {
             return Ok(Some(entry));
         }
-        let (_, epoch) = self.epoch(handle.tag(), entry.content.epoch).await?;
+        // A copy that has heard of the session has heard of its epoch, if there still is one.
+        let is_known = |known: &Known| {
+            known.at(Key::Session(handle)).map(|place| place.revision) == place.map(|place| place.revision)
+        };
+        let least = if self.believed(is_known) == Some(true) { 0 } else { entry.content.epoch };
+        let (_, epoch) = self.epoch(handle.tag(), least).await?;
         Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
     }
 

@@ -186,9 +186,11 @@ impl SessionStore for NatsStore {
             for _ in 0..ATTEMPTS {
                 let place = access.find(Key::Epoch(tag), ASKED).await?.0;
                 let (over, before) = Place::epoch(place.as_ref());
-                let keep_until =
-                    place.and_then(|place| place.value.until()).max(Some(keep_until)).unwrap_or(keep_until);
                 let (epoch, mut changes) = (before.next(now), Vec::new());
+                // Why of the sessions as well: it is what tells that they have ended.
+                let ended = access.known.borrow().longest_of(tag);
+                let longest = place.and_then(|place| place.value.until()).max(ended).max(Some(keep_until));
+                let keep_until = epoch.kept_until(longest.unwrap_or(keep_until));
                 if let Some(handle) = except
                     && let (Some(Place { revision, value: Value::Session { mut entry, parent } }), _) =
                         access.find(Key::Session(handle), ASKED).await?
@@ -219,8 +221,14 @@ impl SessionStore for NatsStore {
         let (access, mut swept, mut after) = (&*self.access, 0usize, None);
         // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
         while swept < limit && access.is_fresh() && access.known.borrow().can_bury(access.bucket.room) {
-            let mut dead = Vec::new();
-            access.known.send_modify(|known| (dead, after) = known.look(after, now));
+            let (mut dead, mut past) = (Vec::new(), Vec::new());
+            access.known.send_modify(|known| (dead, past, after) = known.look(after, now));
+            // Why the bucket decides: this server's clock may be ahead, and without the epoch what has ended would count again.
+            for key in past {
+                if access.in_time(access.bucket.read(key)).await?.is_none() {
+                    access.known.send_modify(|known| known.drop_key(key));
+                }
+            }
             dead.truncate(limit.saturating_sub(swept));
             // True for a session that was not removed already, and does not live after all.
             let bury = |(handle, place): (Handle, Place)| async move {
@@ -276,9 +284,15 @@ impl Access {
         now: UnixTime,
     ) -> Result<Swapped, StoreError> {
         let (is_of_epoch, next) = (self.is_of_epoch(handle, &content).await?, new_version()?);
+        let own = self.find(Key::Session(handle), 0).await?.0.and_then(|place| Some(place.session(now)?.content.epoch));
+        // Of an epoch that has left the bucket nothing is to be heard.
+        let latest = match own.filter(|own| *own > content.epoch) {
+            Some(own) if self.epoch(handle.tag(), ASKED).await?.1.number <= content.epoch => own,
+            _ => content.epoch,
+        };
         let swap = |entry: &Entry| {
             // Why the session's own, too: one that goes on through a revocation has been written by that in the meantime.
-            let is_of_another = entry.content.kind == Kind::SignedIn && entry.content.epoch != content.epoch;
+            let is_of_another = entry.content.kind == Kind::SignedIn && entry.content.epoch > latest;
             let refused = if is_rotation { Swapped::Gone } else { Swapped::Conflict };
             match entry.version == version {
                 false => (None, Swapped::Conflict),

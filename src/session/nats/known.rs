@@ -83,7 +83,7 @@ impl Known {
         self.places.insert(key, (place, bytes));
     }
 
-    fn drop_key(&mut self, key: Key) {
+    pub(super) fn drop_key(&mut self, key: Key) {
         if let Some((place, bytes)) = self.places.remove(&key) {
             let room = self.room_of(&place.value);
             *room = room.saturating_sub(bytes);
@@ -152,15 +152,17 @@ impl Known {
     }
 
     /// Looks at some of what is known behind a key: what is over by its deadlines or by the epoch of its user, or leads nowhere, and is still in the
-    /// bucket; and where to go on, if there is more. What has left the bucket by itself is forgotten.
-    pub(super) fn look(&mut self, after: Option<Key>, now: UnixTime) -> (Vec<(Handle, Place)>, Option<Key>) {
-        let (mut dead, mut past, mut last) = (Vec::new(), Vec::new(), None);
+    /// bucket; epochs that are kept no longer; and where to go on, if there is more. Sessions that have left the bucket by themselves are forgotten.
+    pub(super) fn look(&mut self, after: Option<Key>, now: UnixTime) -> (Vec<(Handle, Place)>, Vec<Key>, Option<Key>) {
+        let (mut dead, mut past, mut epochs, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
         let from = after.map_or(Unbounded, Excluded);
         for (number, (key, (place, _))) in self.places.range((from, Unbounded)).take(LOOKED_AT).enumerate() {
             last = (number.saturating_add(1) == LOOKED_AT).then_some(*key);
             let Some(until) = place.value.until() else { continue };
             if until.as_secs().saturating_add(MARGIN) <= now.as_secs() {
-                past.push(*key);
+                let is_epoch = matches!(key, Key::Epoch(_));
+                let place = if is_epoch { &mut epochs } else { &mut past };
+                place.push(*key);
                 continue;
             }
             let Key::Session(handle) = *key else { continue };
@@ -175,6 +177,11 @@ impl Known {
             }
         }
         past.into_iter().for_each(|key| self.drop_key(key));
-        (dead, last)
+        (dead, epochs, last)
+    }
+
+    /// Until when a session of this user may live.
+    pub(super) fn longest_of(&self, tag: UserTag) -> Option<UnixTime> {
+        self.of_user(tag, None).filter_map(|(_, place, _)| place.value.until()).max()
     }
 }

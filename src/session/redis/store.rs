@@ -279,7 +279,8 @@ impl SessionStore for RedisStore {
         Ok(epoch_of(&self.server.read(&key, redis::cmd("GET").arg(&key), self.deadline()).await?))
     }
 
-    /// Nothing is left to do: what has run out the server removes by itself, within ten minutes, and what a revocation has ended is removed at once.
+    /// Nothing is left to do: what has run out the server removes by itself, within ten minutes, and what a revocation has ended is removed behind it; of
+    /// more than four users at once, some of it only when it has run out.
     async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
         Ok(0)
     }

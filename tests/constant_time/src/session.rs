@@ -48,7 +48,7 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 fn sessions(store: &Arc<MemoryStore>, pepper: &[u8]) -> Sessions<Arc<MemoryStore>> {
-    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, credentials: 0 };
+    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
     Sessions::new(store.clone(), Pepper::new(pepper).unwrap(), lifetimes)
 }
 

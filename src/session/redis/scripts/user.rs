@@ -15,7 +15,8 @@ redis.call('DEL', prefix)
 local before, at, till_before, old = epoch_of(KEYS[2])
 local kept = except ~= '' and redis.call('GET', prefix .. except)
 if not is_live(kept, now, before) or not is_user(kept) then kept = nil end
-local n = before
+-- Until when what the revocation ends would live: the epoch is what tells that it has ended.
+local n, ended = before, now + math.max(math.ceil(redis.call('PTTL', KEYS[1]) / 1000) - SLACK, 0)
 if not answered or before < answered then
   n = answered or math.max(before + 1, now)
   local last, count = string.match(old, '(%w+)$'), redis.call('ZCARD', KEYS[1])
@@ -30,7 +31,7 @@ if not answered or before < answered then
     old = old .. ' ' .. name
   end
 end
-at, till = math.max(at, now), math.max(till, till_before)
+at, till = math.max(at, now), math.max(till, till_before, n + 1, ended)
 redis.call('SET', KEYS[2], string.format('%.0f %.0f %.0f', n, at, till) .. old, 'PX', ttl(till, till, now))
 if kept then
   redis.call('SETRANGE', prefix .. except, 19, struct.pack('>I6', n))
