@@ -960,6 +960,47 @@ fn keys(address: &str) -> usize {
     info["state"]["subjects"].as_object().map_or(0, |subjects| subjects.len())
 }
 
+/// An epoch stays in the bucket for as long as it is asked for, and as what it has ended could live; and in the copy until the bucket has none, whatever
+/// time a sweep is told. A session of an epoch that has left goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_epoch_leaves_when_nothing_can_be_older() {
+    let nats = Nats::single().unwrap();
+    let store = store(&[nats.url()], &patient()).await;
+    let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let stream = context.get_stream("KV_countersign").await.unwrap();
+    let after = |seconds: u64| UnixTime::from_secs(NOW.as_secs() + seconds);
+    let absolute = DEADLINES.absolute.as_secs() - NOW.as_secs();
+    let (nobody, ended) =
+        (Credential::generate_anonymous().unwrap().handle(), session(&*store, Kind::SignedIn, b"data").await);
+    for (handle, keep_until, seconds) in [
+        (nobody, after(100), 100),
+        (nobody, after(50), 100),
+        (ended, after(100), absolute),
+        (ended, after(absolute + 7), absolute + 7),
+    ] {
+        store.revoke_user(handle.tag(), None, keep_until, NOW).await.unwrap();
+        let tag: String = handle.tag().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let message = stream.get_last_raw_message_by_subject(&format!("$KV.countersign.e.{tag}")).await.unwrap();
+        // With the ten minutes that clocks may differ by.
+        assert_eq!(message.headers.get("Nats-TTL").unwrap().as_str(), format!("{}s", seconds + 600));
+    }
+    caught_up(&store).await;
+    store.sweep(after(absolute + 10_000), usize::MAX).await.unwrap();
+    assert_ne!(store.epoch(ended.tag()).await.unwrap(), Epoch::default(), "by a clock that is ahead");
+    assert!(store.load(ended, NOW).await.unwrap().is_none());
+    // As it is once the epoch has left: the session has its number, and who signs in again has none.
+    let handle = Credential::generate_anonymous().unwrap().handle();
+    let of_epoch = Content { epoch: NOW.as_secs(), ..content(Kind::SignedIn, b"data") };
+    let Ok(Created::Done(version)) = store.create(handle, of_epoch.clone(), NOW).await else {
+        panic!("it is not made")
+    };
+    let Ok(Swapped::Done(version)) = store.compare_and_swap(handle, version, of_epoch, NOW).await else {
+        panic!("it is not written")
+    };
+    let rotated = store.rotate(handle, version, handle, content(Kind::SignedIn, b"again"), NOW).await;
+    assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+}
+
 /// What has ended leaves a marker that leaves by itself, whether it was ended, swept, or is a pointer to something that was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_leaves_the_bucket() {
