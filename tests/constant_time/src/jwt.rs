@@ -12,7 +12,7 @@ use countersign::jwt::JwtError;
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const POLICY: Policy<'_> = Policy::new(0);
 /// Questions that the preparation of a key asks.
-const PREPARED: u32 = 8;
+const PREPARED: u32 = 9;
 
 pub const OPERATIONS: &[Operation] = &[
     ("a JWT of HS256 is accepted", verdicts(PREPARED + 1), || accept(&hs256(KEY), &secret_hs256(KEY))),
