@@ -1,7 +1,7 @@
 //! Any bytes as the header of a token that a key did sign: what is admitted has the key's algorithm, as serde_json reads it.
 #![no_main]
 
-use countersign::jwt::{JwsAlgorithm, Hs256Key, UnverifiedJwt};
+use countersign::jwt::{Hs256Key, JwsAlgorithm, UnverifiedJwt};
 use countersign_fuzz::{Json, KEY, signed};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Any claims: what is signed verifies and says the same; one changed character and it is refused.
 #![no_main]
 
-use countersign::jwt::{JwtBuilder, Hs256Key, Policy, UnverifiedJwt, ClaimValue};
+use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
 use countersign::{ClockReading, UnixTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -14,7 +14,8 @@ fuzz_target!(|input: Input<'_>| {
     let (issuer, subject, audience, id, exp, iat, flip, name, text, number) = input;
     let audiences = [audience, subject];
     let private = [(name, ClaimValue::Str(text)), ("number", ClaimValue::Int(number))];
-    let claims = JwtBuilder::new().issuer(issuer).subject(subject).audience(&audiences).jwt_id(id).private_claims(&private);
+    let claims =
+        JwtBuilder::new().issuer(issuer).subject(subject).audience(&audiences).jwt_id(id).private_claims(&private);
     let claims = claims.expires_at(UnixTime::from_secs(exp)).issued_at(UnixTime::from_secs(iat));
     let mut out = vec![0; 16_384];
     let Ok(token) = claims.sign(&*KEY, &mut out) else { return };

@@ -44,7 +44,9 @@ enum Kind {
 fuzz_target!(|claims: &[u8]| {
     let token = signed(br#"{"alg":"HS256","typ":"JWT"}"#, claims);
     let mut scratch = vec![0; token.len()];
-    let Ok(authentic) = UnverifiedJwt::parse(token.as_bytes()).unwrap().authenticate(&*KEY, &mut scratch) else { return };
+    let Ok(authentic) = UnverifiedJwt::parse(token.as_bytes()).unwrap().authenticate(&*KEY, &mut scratch) else {
+        return;
+    };
     let claims = authentic.unchecked_claims();
     let json = claims.as_json();
     agree(json, claims.deserialize::<All>(), claims.deserialize_no_alloc());

@@ -2,8 +2,12 @@
 #![no_main]
 
 use countersign::key::MacKey;
-use countersign::token::{Channel, TokenBuilder, limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, SignLen, Verifier, transcode};
-use countersign::{UnixTime, TimeWindow};
+use countersign::token::{
+    Channel, Profile, SignLen, TokenBuilder, Verifier,
+    limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+    transcode,
+};
+use countersign::{TimeWindow, UnixTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

@@ -2,8 +2,12 @@
 #![no_main]
 
 use countersign::key::MacKey;
-use countersign::token::{TokenError, Channel, limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
-use countersign::{Error, UnixTime, TimeWindow};
+use countersign::token::{
+    Channel, Profile, TokenError, Verifier,
+    limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+    transcode,
+};
+use countersign::{Error, TimeWindow, UnixTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

@@ -5,7 +5,7 @@ use crate::claims::{
     AUDIENCE, Big, BigPrivate, BigRef, ISSUER, KEY, NOW, Nothing, PRIVATE, Small, SmallRef, Timeless, registered,
 };
 use countersign::UnixTime;
-use countersign::jwt::{JwtBuilder, Hs256Key, Policy, SigningKey, UnverifiedJwt};
+use countersign::jwt::{Hs256Key, JwtBuilder, Policy, SigningKey, UnverifiedJwt};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +29,12 @@ pub fn tables() -> Vec<Table> {
         ),
         (
             "encode, 1 KiB of claims",
-            encode(big, registered().private_claims(PRIVATE), BigRef::new(), peers_encode(big_owned(), BigPrivate::new())),
+            encode(
+                big,
+                registered().private_claims(PRIVATE),
+                BigRef::new(),
+                peers_encode(big_owned(), BigPrivate::new()),
+            ),
         ),
         ("verify, ES256", es256(small)),
         ("verify, EdDSA", eddsa(small)),

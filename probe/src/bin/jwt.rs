@@ -3,7 +3,7 @@
 #![no_main]
 
 use core::hint::black_box;
-use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, UnverifiedJwt, ClaimValue, authenticate_in_place};
+use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt, authenticate_in_place};
 use countersign::{Result, UnixTime};
 use probe as _;
 
@@ -22,10 +22,16 @@ extern "C" fn main() -> i32 {
 fn sign_and_verify() -> Result<Result<i32, JwtError>> {
     let secret = black_box(&b"an obvious test key of 32 bytes!"[..]);
     let (key, now) = (Hs256Key::new(secret)?, UnixTime::from_secs(black_box(1_767_225_600)));
-    let private =
-        black_box([("fw", ClaimValue::Str("1.2.3")), ("n", ClaimValue::Int(-7)), ("l", ClaimValue::StrList(&["a", "b"]))]);
-    let claims =
-        JwtBuilder::new().issuer(black_box("issuer")).audience(&["api", "b"]).subject(black_box("dev-7")).private_claims(&private);
+    let private = black_box([
+        ("fw", ClaimValue::Str("1.2.3")),
+        ("n", ClaimValue::Int(-7)),
+        ("l", ClaimValue::StrList(&["a", "b"])),
+    ]);
+    let claims = JwtBuilder::new()
+        .issuer(black_box("issuer"))
+        .audience(&["api", "b"])
+        .subject(black_box("dev-7"))
+        .private_claims(&private);
     let claims = claims.issued_at(now).expires_at(UnixTime::from_secs(black_box(1_767_229_200)));
     let (mut out, mut scratch) = ([0; 512], [0; 512]);
     let token = claims.sign(&key, &mut out)?;

@@ -4,8 +4,12 @@
 
 use core::hint::black_box;
 use countersign::key::{DeviceKeys, KeyRing, MasterKey};
-use countersign::token::{TokenError, Channel, TokenBuilder, limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN}, Profile, Verifier, transcode};
-use countersign::{Result, UnixTime, TimeWindow};
+use countersign::token::{
+    Channel, Profile, TokenBuilder, TokenError, Verifier,
+    limits::{MAX_BINARY_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
+    transcode,
+};
+use countersign::{Result, TimeWindow, UnixTime};
 use probe as _;
 
 #[unsafe(no_mangle)]

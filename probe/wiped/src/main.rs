@@ -3,7 +3,7 @@
 //! A line for each says how many bytes of the secret were found: `name dropped N forgotten N`.
 
 use countersign::jwt::{Hs256Key, Hs512Key};
-use countersign::key::{MacKey, MasterKey, KeyBytes};
+use countersign::key::{KeyBytes, MacKey, MasterKey};
 use countersign::session::{Credential, Pepper};
 use std::hint::black_box;
 use std::mem::MaybeUninit;

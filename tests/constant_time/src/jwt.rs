@@ -3,11 +3,11 @@
 use crate::keys::{KEY, OTHER_KEY};
 use crate::memcheck::secret;
 use crate::{Operation, verdicts};
-use countersign::jwt::{
-    JwtBuilder, Hs256Key, Hs384Key, Hs512Key, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
-};
 use countersign::UnixTime;
-use countersign::jwt::JwtError;
+use countersign::jwt::{
+    Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtError, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod,
+    VerifyingKey, authenticate_in_place,
+};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const POLICY: Policy<'_> = Policy::new(0);

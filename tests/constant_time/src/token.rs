@@ -3,9 +3,9 @@
 use crate::keys::{KEY, OTHER_KEY};
 use crate::memcheck::secret;
 use crate::{Operation, verdicts};
-use countersign::key::{DeviceKeys, KeyRing, KeyProvider, MacKey, MasterKey};
-use countersign::token::{TokenError, Channel, TokenBuilder, limits::MAX_SCRATCH_LEN, Profile, Verifier, challenge};
-use countersign::{UnixTime, TimeWindow};
+use countersign::key::{DeviceKeys, KeyProvider, KeyRing, MacKey, MasterKey};
+use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier, challenge, limits::MAX_SCRATCH_LEN};
+use countersign::{TimeWindow, UnixTime};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
@@ -20,9 +20,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("a token is refused, wrong in the last byte of its sign", verdicts(2), || refuse(SIGN - 1)),
     ("a binary token is accepted", verdicts(2), || {
         let binary = TokenBuilder::time(UID, NOW).mint_binary_heapless::<64>(&profile(), &key()).unwrap();
-        assert!(
-            Verifier::new(profile(), secret_key(), WINDOW).verify_binary(&binary, Channel::NONE, NOW).is_ok()
-        );
+        assert!(Verifier::new(profile(), secret_key(), WINDOW).verify_binary(&binary, Channel::NONE, NOW).is_ok());
     }),
     ("a token of the second key of a ring is accepted", verdicts(4), || {
         let mut ring = KeyRing::<_, 2>::new(0, secret_key());
