@@ -54,6 +54,7 @@ impl TokenError {
     /// True if a newer token of the same holder would be admitted: the one detail that a peer may be told.
     ///
     /// ```
+    /// use countersign::token::TokenError;
     ///
     /// assert!(TokenError::Expired { by: 1 }.is_expired());
     /// assert!(!TokenError::FromFuture { by: 1 }.is_expired());
@@ -68,7 +69,7 @@ impl TokenError {
     ///
     /// ```
     /// use countersign::ClockError;
-    /// use countersign::token::{TokenError, TokenError};
+    /// use countersign::token::TokenError;
     ///
     /// assert!(TokenError::Clock(ClockError::NotSet).is_server_fault());
     /// assert!(!TokenError::Revoked.is_server_fault());
