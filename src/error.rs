@@ -159,14 +159,18 @@ impl fmt::Display for Error {
             }
             Self::KeyRepeated => f.write_str("a key of one repeated byte value is refused: use random bytes"),
             Self::KeyRingFull => f.write_str("the key ring or key set is full: remove a key or make it larger"),
-            Self::KeyTextChecksum => f.write_str("the check of the key text does not fit: it was mistyped"),
-            Self::KeyTextRole => f.write_str("a master key where a device key is wanted, or the reverse"),
+            Self::KeyTextChecksum => {
+                f.write_str("the check of the key text does not fit its other characters: it was mistyped")
+            }
+            Self::KeyTextRole => {
+                f.write_str("the key text is of a master key where a device key is wanted, or the reverse")
+            }
             Self::KeyTextSyntax => {
                 f.write_str("not a key text: csk1m_ or csk1d_, slot, _, 43 base64url characters, 6 of check")
             }
             Self::KeyTooShort { got, least } => write!(f, "the key has {got} bytes: at least {least} are needed"),
             Self::MacInputTooLong { length, cap } => {
-                write!(f, "the MAC input of {length} bytes is over the cap of {cap}")
+                write!(f, "the MAC input has {length} bytes, over the cap of {cap} that both sides share")
             }
             Self::Malformed => f.write_str("not a token of this format version"),
             Self::MissingClock => f.write_str("a short stamp needs a clock to be expanded: pass the time"),
@@ -176,19 +180,27 @@ impl fmt::Display for Error {
             Self::ParamKey => f.write_str("a param key is a letter and 1 to 7 letters or digits, all lower case"),
             Self::ParamNotAllowed => f.write_str("a token of this kind carries no params, or no sequence number"),
             Self::ParamValueLength { got } => write!(f, "a param value is 0 to 64 bytes, not {got}"),
-            Self::PrivateKey => f.write_str("not a private key of this algorithm"),
-            Self::PublicKey => f.write_str("not a public key of this algorithm, or a weak one"),
-            Self::Random => f.write_str("the system gave no random bytes"),
+            Self::PrivateKey => {
+                f.write_str("not a private key of this algorithm: its length is wrong, or its number out of range")
+            }
+            Self::PublicKey => f.write_str("not a public key of this algorithm: no point of its curve, or a weak one"),
+            Self::Random => f.write_str("the operating system gave no random bytes"),
             Self::ShortStamp => {
                 f.write_str("a short stamp is for the binary form of a Time or Answer token whose clock is set")
             }
             Self::SigningFailed => f.write_str("the device that holds the key could not sign"),
-            Self::SlotTaken => f.write_str("the key ring has a key in this slot already"),
-            Self::SlotUnknown => f.write_str("the key ring has no key in this slot, or it is the current one"),
+            Self::SlotTaken => {
+                f.write_str("the key ring has a key in this slot already: retire it, or take another slot")
+            }
+            Self::SlotUnknown => f.write_str(
+                "the key ring has no key in this slot, or it is the current one: insert it, or rotate first",
+            ),
             Self::StampRange => f.write_str("a stamp is 1000000000 to 9999999999 Unix seconds"),
-            Self::TokenTooLong { length, cap } => write!(f, "{length} characters are over the cap of {cap}"),
+            Self::TokenTooLong { length, cap } => {
+                write!(f, "the JWT or its header would have {length} characters: verifiers read {cap}")
+            }
             Self::UidLength { got } => write!(f, "a uid is 1 to 64 bytes, not {got}"),
-            Self::UnknownKeyId => f.write_str("no key of the set has this key id"),
+            Self::UnknownKeyId => f.write_str("no key of the set has this key id: insert it first"),
         }
     }
 }

@@ -11,9 +11,8 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use countersign::jwt::JwtError;
 use countersign::jwt::{
-    ClaimError, ClaimFault, ClaimValue, FailedChecks, Hs256Key, JwtBuilder, KeySet, Policy, RegisteredClaim,
+    ClaimError, ClaimFault, ClaimValue, FailedChecks, Hs256Key, JwtBuilder, JwtError, KeySet, Policy, RegisteredClaim,
     RegisteredClaims, SigningKey, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
 use countersign::{Error, UnixTime};

@@ -11,11 +11,10 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use countersign::jwt::JwtError;
 use countersign::jwt::{
     AuthenticJwt, EdDsaSigningKey, Es256SigningKey, FailedChecks, Hs256Key, Hs384Key, Hs512Key, JwksError, JwtBuilder,
-    JwtKey, KeySet, MAX_JWT_LEN, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey,
-    authenticate_in_place,
+    JwtError, JwtKey, KeySet, MAX_JWT_LEN, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod,
+    VerifyingKey, authenticate_in_place,
 };
 use countersign::{ClockReading, Error, UnixTime};
 use std::thread;

@@ -13,10 +13,9 @@
 use allocation_counter::measure;
 use core::fmt::Write;
 use core::hint::black_box;
-use countersign::jwt::JwtError;
 use countersign::jwt::{
-    ClaimValue, Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtKey, KeySet, Policy, RegisteredClaim, SigningKey,
-    UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
+    ClaimValue, Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtError, JwtKey, KeySet, Policy, RegisteredClaim,
+    SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
 };
 use countersign::{Error, UnixTime};
 use serde::{Deserialize, Serialize};

@@ -11,9 +11,8 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use countersign::jwt::JwtError;
 use countersign::jwt::{
-    ClaimFault, ClaimValue, Es256SigningKey, FailedChecks, Hs256Key, JwtBuilder, KeySet, Policy, SigningKey,
+    ClaimFault, ClaimValue, Es256SigningKey, FailedChecks, Hs256Key, JwtBuilder, JwtError, KeySet, Policy, SigningKey,
     UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
 use countersign::{ClockError, ClockReading, Error, MonotonicClock, UnixTime};

@@ -11,10 +11,9 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use countersign::jwt::JwtError;
 use countersign::jwt::{
     AuthenticJwt, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm,
-    JwtKey, KeySet, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey,
+    JwtError, JwtKey, KeySet, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey,
     authenticate_in_place,
 };
 use countersign::{ClockReading, Error, UnixTime};

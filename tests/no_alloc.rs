@@ -13,9 +13,8 @@ use allocation_counter::measure;
 use core::fmt::Write;
 use core::hint::black_box;
 use countersign::key::{DeviceKeys, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
-use countersign::token::TokenError;
 use countersign::token::{
-    Channel, Profile, SignLen, TokenBuilder, UnverifiedToken, Verifier, challenge,
+    Channel, Profile, SignLen, TokenBuilder, TokenError, UnverifiedToken, Verifier, challenge,
     limits::{MAX_BINARY_LEN, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };

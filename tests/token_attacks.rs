@@ -13,10 +13,9 @@ use core::cell::Cell;
 use countersign::key::{
     DeviceKeys, KeyBytes, KeyMatch, KeyProvider, KeyQuery, KeyRing, KeyRole, KeyText, MacKey, MasterKey,
 };
-use countersign::token::TokenError;
 use countersign::token::{
-    Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenKind, UnverifiedToken, Verifier, challenge,
-    expand_short_stamp,
+    Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenError, TokenKind, UnverifiedToken,
+    Verifier, challenge, expand_short_stamp,
     limits::{MAX_BINARY_LEN, MAX_COUNTER, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };

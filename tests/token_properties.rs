@@ -11,10 +11,9 @@
 
 use core::cell::Cell;
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
-use countersign::token::TokenError;
 use countersign::token::{
-    AuthenticToken, Channel, ClockQuality, Profile, SignLen, TokenBuilder, TokenKind, UnverifiedToken, Verifier,
-    challenge, expand_short_stamp,
+    AuthenticToken, Channel, ClockQuality, Profile, SignLen, TokenBuilder, TokenError, TokenKind, UnverifiedToken,
+    Verifier, challenge, expand_short_stamp,
     limits::{
         MAX_BINARY_LEN, MAX_COUNTER, MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN, max_binary_len, max_text_len,
     },

@@ -12,10 +12,9 @@
 use countersign::key::{
     DeviceKeys, KeyBytes, KeyMatch, KeyProvider, KeyQuery, KeyRing, KeyRole, KeyText, MacKey, MasterKey,
 };
-use countersign::token::TokenError;
 use countersign::token::{
-    AuthenticToken, Channel, ClockQuality, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, UnverifiedToken,
-    Verifier, challenge, expand_short_stamp,
+    AuthenticToken, Channel, ClockQuality, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenError,
+    UnverifiedToken, Verifier, challenge, expand_short_stamp,
     limits::{MAX_MAC_INPUT_LEN, MAX_SCRATCH_LEN, MAX_TEXT_LEN},
     transcode,
 };

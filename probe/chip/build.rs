@@ -2,7 +2,7 @@
 
 use countersign::jwt::{EdDsaSigningKey, Es256SigningKey, Hs256Key};
 use countersign::key::MacKey;
-use countersign::token::{TokenBuilder, Profile};
+use countersign::token::{Profile, TokenBuilder};
 
 #[path = "src/claims.rs"]
 mod claims;
@@ -25,7 +25,8 @@ fn main() {
     let (key, profile) = (MacKey::new(claims::KEY), Profile::new(claims::PURPOSE));
     let (key, profile) = (key.expect("a key"), profile.expect("a name"));
     let mut out = [0; 128];
-    let token = TokenBuilder::time(claims::UID, claims::NOW).mint_text(&profile, &key, &mut out).expect("there is room");
+    let token =
+        TokenBuilder::time(claims::UID, claims::NOW).mint_text(&profile, &key, &mut out).expect("there is room");
     println!("cargo:rustc-env=TOKEN={token}");
 }
 

@@ -212,7 +212,7 @@ impl defmt::Format for AuthenticToken<'_> {
 }
 
 /// A token that passed steps 1 to 10 of FORMAT section 5: authentic, current, allowed. Only a
-/// [`Verifier`](super::Verifier) makes one.
+/// [`Verifier`](super::Verifier) makes one. It reads like the [`AuthenticToken`] that it is, by `Deref`.
 ///
 /// A Time token stays a bearer token while it is fresh: whoever copies it can use it too. A Sequence token has no age
 /// at all, and is safe only where the server refuses counters that it has seen.

@@ -28,8 +28,8 @@ use core::fmt;
 pub struct UnverifiedToken<'a>(Fields<'a>);
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads the text form strictly. The decoded fields go into `scratch`, which must be as long as the text or
-    /// [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN), whichever is less.
+    /// Reads the text form strictly. The decoded fields go into `scratch`: one of
+    /// [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) has room for every token, a shorter one for every text that is no longer than itself.
     ///
     /// ```
     /// use countersign::token::{TokenError, UnverifiedToken};

@@ -175,7 +175,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Refuses longer texts, in characters, and so needs less scratch.
+    /// Refuses longer texts, in characters, and so needs less scratch: as much as the text may have characters.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
@@ -217,7 +217,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
 
     /// Verifies a token in text form. Its decoded fields go into `scratch`, from which the result borrows.
     ///
-    /// `scratch` must be as long as the cap of the text or [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN), whichever is less.
+    /// A scratch of [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) has room for every token; a shorter one for every text that is no longer
+    /// than itself.
     ///
     /// ```
     /// # use countersign::{ClockError, TimeWindow, UnixTime, key::MacKey};

@@ -3,10 +3,12 @@
 use crate::identity::{BUILT_AT, FIRMWARE, JWT_KEY, TOKEN_KEY, UID};
 use crate::{Fault, attempt, http};
 use board::Uart;
-use countersign::jwt::{JwtError, JwtBuilder, Hs256Key, Policy, ClaimValue, authenticate_in_place, max_jwt_len};
-use countersign::key::MacKey;
-use countersign::token::{Channel, TokenBuilder, TokenKind, Profile, SignLen, TokenError, UnverifiedToken, limits::max_text_len};
 use countersign::UnixTime;
+use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, JwtError, Policy, authenticate_in_place, max_jwt_len};
+use countersign::key::MacKey;
+use countersign::token::{
+    Channel, Profile, SignLen, TokenBuilder, TokenError, TokenKind, UnverifiedToken, limits::max_text_len,
+};
 
 /// What device and backend have agreed on.
 const PURPOSE: &str = "demo/device";
@@ -54,8 +56,11 @@ impl Backend {
             return Err(Fault::Status(answer.status));
         }
         // Bound to the sign that was sent: an answer of yesterday fits no token of today.
-        let sent =
-            UnverifiedToken::parse_text(token, &mut fields)?.authenticate(&self.profile, &self.token_key, Channel::NONE)?;
+        let sent = UnverifiedToken::parse_text(token, &mut fields)?.authenticate(
+            &self.profile,
+            &self.token_key,
+            Channel::NONE,
+        )?;
         let mut scratch = [0; BODY_LEN];
         let reply = UnverifiedToken::parse_text(body.get(..answer.len).unwrap_or_default(), &mut scratch)?;
         let channel = Channel { uid: Some(UID.as_bytes()), binding: sent.sign() };
@@ -77,8 +82,11 @@ impl Backend {
             return Err(Fault::Status(answer.status));
         }
         let reply = body.get_mut(..answer.len).ok_or(Fault::Http)?;
-        let sent =
-            UnverifiedToken::parse_text(token, &mut fields)?.authenticate(&self.profile, &self.token_key, Channel::NONE)?;
+        let sent = UnverifiedToken::parse_text(token, &mut fields)?.authenticate(
+            &self.profile,
+            &self.token_key,
+            Channel::NONE,
+        )?;
 
         // One character changed on the way, in a copy: this device is not to be lied to either.
         let mut changed = [0; BODY_LEN];

@@ -3,8 +3,8 @@
 use crate::Fault;
 use countersign::jwt::{Hs256Key, Policy, authenticate_in_place};
 use countersign::key::MacKey;
-use countersign::token::{Channel, limits::MAX_SCRATCH_LEN, Profile, SignLen, Verifier};
-use countersign::{ClockReading, UnixTime, TimeWindow};
+use countersign::token::{Channel, Profile, SignLen, Verifier, limits::MAX_SCRATCH_LEN};
+use countersign::{ClockReading, TimeWindow, UnixTime};
 
 pub(crate) struct TokenCase {
     purpose: &'static str,
@@ -64,7 +64,8 @@ fn token_is_admitted(case: &TokenCase) -> Result<bool, Fault> {
         _ => SignLen::N32,
     };
     let (profile, key) = (Profile::new(case.purpose)?.with_sign_len(sign_len), MacKey::new(&case.key)?);
-    let verifier = Verifier::new(profile, key, TimeWindow { max_age: case.max_age, max_future_skew: case.max_future_skew });
+    let verifier =
+        Verifier::new(profile, key, TimeWindow { max_age: case.max_age, max_future_skew: case.max_future_skew });
     let channel = Channel { uid: case.uid, binding: case.binding };
     let now = UnixTime::from_secs(case.now);
     Ok(verifier.verify_text(case.input.as_bytes(), channel, now, &mut [0; MAX_SCRATCH_LEN]).is_ok())

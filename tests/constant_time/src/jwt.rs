@@ -4,16 +4,15 @@ use crate::keys::{KEY, OTHER_KEY};
 use crate::memcheck::secret;
 use crate::{Operation, verdicts};
 use countersign::UnixTime;
-use countersign::jwt::JwtError;
 use countersign::jwt::{
-    Hs256Key, Hs384Key, Hs512Key, JwtBuilder, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey,
-    authenticate_in_place,
+    Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtError, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod,
+    VerifyingKey, authenticate_in_place,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const POLICY: Policy<'_> = Policy::new(0);
 /// Questions that the preparation of a key asks.
-const PREPARED: u32 = 8;
+const PREPARED: u32 = 9;
 
 pub const OPERATIONS: &[Operation] = &[
     ("a JWT of HS256 is accepted", verdicts(PREPARED + 1), || accept(&hs256(KEY), &secret_hs256(KEY))),

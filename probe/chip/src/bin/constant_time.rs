@@ -10,7 +10,7 @@ use core::hint::black_box;
 use countersign::TimeWindow;
 use countersign::jwt::{Hs256Key, authenticate_in_place};
 use countersign::key::MacKey;
-use countersign::token::{Channel, limits::MAX_SCRATCH_LEN, Profile, Verifier};
+use countersign::token::{Channel, Profile, Verifier, limits::MAX_SCRATCH_LEN};
 
 /// The fewest and the most instructions, and of how many places.
 struct Range {
@@ -75,9 +75,8 @@ fn token() -> Option<Range> {
         text.copy_from_slice(TOKEN.as_bytes());
         let character = text.get_mut(place)?;
         *character = if character.is_ascii_digit() { b'0' + b'9' - *character } else { other(*character) };
-        let (instructions, refused) = ticks::instructions(|| {
-            verifier.verify_text(black_box(&text), Channel::NONE, NOW, &mut scratch).is_err()
-        });
+        let (instructions, refused) =
+            ticks::instructions(|| verifier.verify_text(black_box(&text), Channel::NONE, NOW, &mut scratch).is_err());
         refused.then_some(instructions)
     })
 }
@@ -91,7 +90,13 @@ fn jwt() -> Option<Range> {
         let character = text.get_mut(place)?;
         // The last one stands for four bits: all but every fourth character are no text of anything.
         let is_last = place == JWT.len() - 1;
-        *character = if !is_last { other(*character) } else if *character == b'A' { b'E' } else { b'A' };
+        *character = if !is_last {
+            other(*character)
+        } else if *character == b'A' {
+            b'E'
+        } else {
+            b'A'
+        };
         let (instructions, refused) =
             ticks::instructions(|| authenticate_in_place(&key, black_box(&mut text)).is_err());
         refused.then_some(instructions)

@@ -16,8 +16,8 @@ fn main() -> ! {
         let (key, profile) = (MacKey::new(black_box(KEY)).ok()?, Profile::new(black_box(PURPOSE)).ok()?);
         let mut scratch = [0; TOKEN.len()];
         counted(|| {
-            let verifier =
-                Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 }).with_max_text_len(TOKEN.len());
+            let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 })
+                .with_max_text_len(TOKEN.len());
             let token = black_box(TOKEN).as_bytes();
             let verified = verifier.verify_text(token, Channel::NONE, black_box(NOW), &mut scratch).ok()?;
             (verified.uid() == UID).then_some(())
