@@ -15,8 +15,9 @@ use std::task::{Context, Poll, Waker};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 static STORE: LazyLock<DynStore> = LazyLock::new(|| DynStore::new(MemoryStore::new(1 << 16, 1 << 16)));
-static SESSIONS: LazyLock<Sessions<DynStore>> =
-    LazyLock::new(|| Sessions::new(STORE.clone(), pepper(), Lifetimes { idle: 1000, absolute: 1000, grace: 0 }));
+static SESSIONS: LazyLock<Sessions<DynStore>> = LazyLock::new(|| {
+    Sessions::new(STORE.clone(), pepper(), Lifetimes { idle: 1000, absolute: 1000, grace: 0, tokens: 0 })
+});
 
 fn pepper() -> Pepper {
     Pepper::new(b"an obvious test key of 32 bytes!").unwrap()
