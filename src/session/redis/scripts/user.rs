@@ -19,13 +19,13 @@ if not is_live(kept, now, before) or not is_user(kept) then kept = nil end
 local n, ended = before, now + math.max(math.ceil(redis.call('PTTL', KEYS[1]) / 1000) - SLACK, 0)
 if not answered or before < answered then
   n = answered or math.max(before + 1, now)
-  local last, count = string.match(old, '(%w+)$'), redis.call('ZCARD', KEYS[1])
-  if last and count <= 64 then
-    for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', prefix .. last, 0, member) end
+  local last, members = string.match(old, '(%w+)$'), redis.call('ZRANGE', KEYS[1], 0, 64)
+  if last and #members <= 64 then
+    for _, member in ipairs(members) do redis.call('ZADD', prefix .. last, 0, member) end
     local ms = redis.call('PTTL', KEYS[1])
     if redis.call('PTTL', prefix .. last) < ms then redis.call('PEXPIRE', prefix .. last, ms) end
     redis.call('UNLINK', KEYS[1])
-  elseif count > 0 then
+  elseif #members > 0 then
     local name = string.format('g%.0f', n)
     redis.call('RENAME', KEYS[1], prefix .. name)
     old = old .. ' ' .. name
