@@ -15,6 +15,7 @@ use countersign::session::{
     Swapped, UserTag,
 };
 use std::sync::Arc;
+use tokio::sync::Barrier;
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
@@ -99,9 +100,14 @@ pub(crate) async fn revivals_after<S: SessionStore + 'static>(
         let of = |number: usize| Arc::clone(&stores[(round + number) % stores.len()]);
         let handle = session(&*of(0), kind, b"data").await;
         let entry = of(0).load(handle, NOW).await.unwrap().unwrap();
+        // In every other round all begin together: else those that have to be woken first come late on a machine that is quick.
+        let start = (round % 2 == 1).then(|| Arc::new(Barrier::new(4)));
         let late = |what: usize| {
-            let (store, entry) = (of(what), entry.clone());
+            let (store, entry, start) = (of(what), entry.clone(), start.clone());
             tokio::spawn(async move {
+                if let Some(start) = start {
+                    start.wait().await;
+                }
                 // Whether it came too late; one that fails shows nothing.
                 match what {
                     0 => {
@@ -114,6 +120,9 @@ pub(crate) async fn revivals_after<S: SessionStore + 'static>(
             })
         };
         let racing = [late(0), late(1), late(2)];
+        if let Some(start) = start {
+            start.wait().await;
+        }
         assert!(of(1).delete(handle, NOW).await.unwrap());
         for task in racing {
             late_ones += usize::from(task.await.unwrap());
