@@ -132,6 +132,7 @@ impl Trial<'_> {
     fn case(&self) -> Case {
         let some = |is: &dyn Fn(&Sent) -> bool| self.sent().iter().any(is);
         let two = |is: &dyn Fn(&Sent) -> bool| self.sent().iter().filter(|sent| is(sent)).count() > 1;
+        let is_elsewhere = some(&|sent| sent.op == Op::Elsewhere);
         let desk = self.world.gate.desk();
         let is_create = |call| matches!(call, Call::Create(_));
         let asked = desk.passed.iter().filter(|passed| passed.who.is_some());
@@ -147,11 +148,12 @@ impl Trial<'_> {
             Case::TwoStrangers
         } else if made > 1 || made == 1 && self.world.plan.start == Start::StepUpLost {
             Case::TwoMade
+        } else if is_elsewhere && [ALICE, BOB].iter().all(|user| some(&|sent| sent.op == Op::SignIn(user))) {
+            Case::LeftMeanwhile
         } else if some(&Sent::is_given_up) {
             Case::AnswerLost
-        } else if some(&|sent| sent.op == Op::Elsewhere) {
-            let both = [ALICE, BOB].iter().all(|user| some(&|sent| sent.op == Op::SignIn(user)));
-            if both { Case::LeftMeanwhile } else { Case::Elsewhere }
+        } else if is_elsewhere {
+            Case::Elsewhere
         } else {
             Case::Any
         }
