@@ -75,11 +75,6 @@ impl SignedIn {
         self.epochs.get(&tag).map_or_else(Epoch::default, |(epoch, _)| *epoch)
     }
 
-    /// False for what a request writes that began before its user was revoked.
-    fn is_of_epoch(&self, tag: UserTag, content: &Content) -> bool {
-        content.epoch >= self.epoch(tag).number
-    }
-
     /// Begins a new epoch.
     fn begin_epoch(&mut self, tag: UserTag, keep_until: UnixTime, now: UnixTime) -> Epoch {
         let before = self.epochs.remove(&tag);
@@ -309,7 +304,7 @@ impl SessionStore for MemoryStore {
             return Ok(if is_new { Created::Done(version) } else { Created::Exists });
         }
         let mut signed_in = self.write();
-        if !signed_in.is_of_epoch(handle.tag(), &entry.content) {
+        if !entry.content.is_of(signed_in.epoch(handle.tag())) {
             return Ok(Created::Revoked);
         }
         let is_taken = signed_in.live(handle, now).is_some() || signed_in.pointer(handle, now).is_some();
@@ -349,7 +344,7 @@ impl SessionStore for MemoryStore {
             return Ok(swapped.unwrap_or(Swapped::Gone));
         }
         let mut signed_in = self.write();
-        let is_of_epoch = signed_in.is_of_epoch(handle.tag(), &content);
+        let is_of_epoch = content.is_of(signed_in.epoch(handle.tag()));
         match signed_in.live(handle, now) {
             None => Ok(Swapped::Gone),
             Some(entry) if entry.version != version || !is_of_epoch => Ok(Swapped::Conflict),
@@ -409,7 +404,7 @@ impl SessionStore for MemoryStore {
         let is_taken = |signed_in: &SignedIn| {
             signed_in.live(new, now).is_some() || signed_in.pointer(new, now).is_some() || self.is_anonymous(new, now)
         };
-        let is_revoked = kind == Kind::SignedIn && !signed_in.is_of_epoch(new.tag(), &entry.content);
+        let is_revoked = !entry.content.is_of(signed_in.epoch(new.tag()));
         if old != new && is_taken(&signed_in) || is_revoked {
             return Ok(Swapped::Gone);
         }

@@ -46,6 +46,13 @@ pub struct Content {
     pub bytes: Arc<[u8]>,
 }
 
+impl Content {
+    /// True unless a revocation has come since: of this epoch of its user or of a later one, or of nobody.
+    pub(super) fn is_of(&self, epoch: Epoch) -> bool {
+        self.kind == Kind::Anonymous || self.epoch >= epoch.number
+    }
+}
+
 /// Shows everything but the record.
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,10 +95,10 @@ impl Entry {
         Self { version, content }
     }
 
-    /// True unless a revocation has ended it: of this epoch of its user or of a later one, or of nobody.
+    /// True unless a revocation has ended it.
     #[cfg(any(feature = "disk", feature = "nats"))]
     pub(super) fn is_of(&self, epoch: Epoch) -> bool {
-        self.content.kind == Kind::Anonymous || self.content.epoch >= epoch.number
+        self.content.is_of(epoch)
     }
 }
 

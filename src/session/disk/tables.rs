@@ -102,7 +102,7 @@ impl<'t> Tables<'t> {
 
     /// False for what a request writes that began before its user was revoked.
     fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, redb::Error> {
-        Ok(content.kind == Kind::Anonymous || content.epoch >= self.epoch(handle.tag())?.number)
+        Ok(content.is_of(self.epoch(handle.tag())?))
     }
 
     fn next_version(&mut self) -> Result<u64, redb::Error> {

@@ -143,8 +143,7 @@ impl Access {
     }
 
     pub(super) async fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, StoreError> {
-        let Content { kind, epoch: number, .. } = content;
-        Ok(*kind == Kind::Anonymous || self.epoch(handle.tag(), *number).await?.1.number <= *number)
+        Ok(content.kind == Kind::Anonymous || content.is_of(self.epoch(handle.tag(), content.epoch).await?.1))
     }
 
     /// True if the epoch of a user admits what was just written: the copy has heard of all that was written before, or the bucket is asked.

@@ -2,8 +2,7 @@
 
 use super::message::{Change, Key, Place, Value};
 use super::options::NatsOptions;
-use super::server::NatsError;
-use super::server::{can_be_trusted, config_of, is_new_enough, room_of, why_of};
+use super::server::{NatsError, can_be_trusted, config_of, is_new_enough, room_of, why_of};
 use crate::session::names::new_version;
 use crate::session::store::StoreError;
 use async_nats::Client;

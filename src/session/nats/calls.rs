@@ -1,6 +1,7 @@
 //! The calls of a store. All but reads of what this server knows are writes over a revision, which others may be faster with.
 
 use super::access::{ASKED, ATTEMPTS, Access, Tried};
+use super::known::Looked;
 use super::message::{Change, Key, Place, Value};
 use super::store::NatsStore;
 use crate::UnixTime;
@@ -111,7 +112,7 @@ impl SessionStore for NatsStore {
             return access.in_time(access.swap(old, version, content, true, now)).await;
         }
         let entry = &Entry { version: new_version()?, content };
-        let Content { kind, epoch, deadlines, .. } = &entry.content;
+        let Content { kind, deadlines, .. } = &entry.content;
         let rotate = |place: Option<Place>, is_asked| async move {
             let place = place.as_ref();
             let least = if is_asked { ASKED } else { 0 };
@@ -121,7 +122,7 @@ impl SessionStore for NatsStore {
             let (Some(before), Some(Place { revision, value })) = (live, place) else {
                 return Ok(Tried::without(place, Swapped::Gone));
             };
-            if *kind == Kind::SignedIn && new_epoch.number > *epoch {
+            if !entry.content.is_of(new_epoch) {
                 return Ok(Tried::Nothing(Swapped::Gone));
             }
             if before.version != version {
@@ -221,12 +222,14 @@ impl SessionStore for NatsStore {
         let (access, mut swept, mut after) = (&*self.access, 0usize, None);
         // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
         while swept < limit && access.is_fresh() && access.known.borrow().can_bury(access.bucket.room) {
-            let (mut dead, mut past) = (Vec::new(), Vec::new());
-            access.known.send_modify(|known| (dead, past, after) = known.look(after, now));
+            let mut looked = Looked::default();
+            access.known.send_modify(|known| looked = known.look(after, now));
+            let Looked { mut dead, past, next } = looked;
             // Why the bucket decides: this server's clock may be ahead, and without the epoch what has ended would count again.
-            for key in past {
+            for (key, revision) in past {
                 if access.in_time(access.bucket.read(key)).await?.is_none() {
-                    access.known.send_modify(|known| known.drop_key(key));
+                    // Another one may have been heard of since.
+                    access.known.send_modify(|known| known.drop_if(key, revision));
                 }
             }
             dead.truncate(limit.saturating_sub(swept));
@@ -239,9 +242,10 @@ impl SessionStore for NatsStore {
             while let Some(is_swept) = ends.next().await {
                 swept = swept.saturating_add(usize::from(is_swept?));
             }
-            if after.is_none() {
+            if next.is_none() {
                 break;
             }
+            after = next;
         }
         Ok(swept)
     }

@@ -18,6 +18,17 @@ const LOOKED_AT: usize = 1024;
 /// How many sessions of one user may have ended a moment ago before its next sign-in waits, when room for that runs short.
 const ENDED_OF_USER: usize = 64;
 
+/// What a sweep has to do.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// What is over and still in the bucket.
+    pub(super) dead: Vec<(Handle, Place)>,
+    /// Epochs that are kept no longer, with their revisions.
+    pub(super) past: Vec<(Key, u64)>,
+    /// Where to go on, if there is more.
+    pub(super) next: Option<Key>,
+}
+
 #[derive(Default)]
 pub(super) struct Known {
     /// Sessions, pointers, and epochs, with the bytes that each takes in the bucket.
@@ -58,9 +69,7 @@ impl Known {
             && at.elapsed() >= life
         {
             self.ended.pop_front();
-            if self.at(key).is_some_and(|place| place.revision == revision) {
-                self.drop_key(key);
-            }
+            self.drop_if(key, revision);
         }
         match said {
             // No call removes an epoch: where the tools of NATS have, whoever knows it keeps it.
@@ -83,7 +92,14 @@ impl Known {
         self.places.insert(key, (place, bytes));
     }
 
-    pub(super) fn drop_key(&mut self, key: Key) {
+    /// Forgets what has this revision.
+    pub(super) fn drop_if(&mut self, key: Key, revision: u64) {
+        if self.at(key).is_some_and(|place| place.revision == revision) {
+            self.drop_key(key);
+        }
+    }
+
+    fn drop_key(&mut self, key: Key) {
         if let Some((place, bytes)) = self.places.remove(&key) {
             let room = self.room_of(&place.value);
             *room = room.saturating_sub(bytes);
@@ -153,7 +169,7 @@ impl Known {
 
     /// Looks at some of what is known behind a key: what is over by its deadlines or by the epoch of its user, or leads nowhere, and is still in the
     /// bucket; epochs that are kept no longer; and where to go on, if there is more. Sessions that have left the bucket by themselves are forgotten.
-    pub(super) fn look(&mut self, after: Option<Key>, now: UnixTime) -> (Vec<(Handle, Place)>, Vec<Key>, Option<Key>) {
+    pub(super) fn look(&mut self, after: Option<Key>, now: UnixTime) -> Looked {
         let (mut dead, mut past, mut epochs, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
         let from = after.map_or(Unbounded, Excluded);
         for (number, (key, (place, _))) in self.places.range((from, Unbounded)).take(LOOKED_AT).enumerate() {
@@ -161,8 +177,8 @@ impl Known {
             let Some(until) = place.value.until() else { continue };
             if until.as_secs().saturating_add(MARGIN) <= now.as_secs() {
                 let is_epoch = matches!(key, Key::Epoch(_));
-                let place = if is_epoch { &mut epochs } else { &mut past };
-                place.push(*key);
+                let gone = if is_epoch { &mut epochs } else { &mut past };
+                gone.push((*key, place.revision));
                 continue;
             }
             let Key::Session(handle) = *key else { continue };
@@ -176,8 +192,8 @@ impl Known {
                 dead.push((handle, place.clone()));
             }
         }
-        past.into_iter().for_each(|key| self.drop_key(key));
-        (dead, epochs, last)
+        past.into_iter().for_each(|(key, _)| self.drop_key(key));
+        Looked { dead, past: epochs, next: last }
     }
 
     /// Until when a session of this user may live.
