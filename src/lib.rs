@@ -18,11 +18,13 @@ mod scan;
 mod shown;
 mod time;
 
+pub mod cookie;
 pub mod jwt;
 pub mod key;
 #[cfg(feature = "std")]
 pub mod session;
 pub mod token;
+#[cfg(feature = "tower")]
 pub mod web;
 
 pub use error::{Error, Result};

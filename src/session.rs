@@ -1,61 +1,53 @@
-//! Sessions: the server keeps the data, the browser an opaque cookie.
+//! Sessions: the server keeps the data, and the browser holds an opaque cookie.
 //!
 //! ```text
 //! browser                     server                                   store
 //! __Host-id=<credential> ───► handle ──────────────────────────────►  record, version
-//!                             verifier ─ HMAC under the pepper ─ = ?  sealed verifier
+//!                             verifier ─ HMAC under the pepper ─ = ?  MAC of the verifier
 //! ```
 //!
-//! The rooms: [`Sessions`], which makes, finds, signs in and ends them, and [`Session`], what a request works with; [`Credential`], what the
-//! cookie carries and what of it is kept; [`SessionStore`], what a store does and never does, with [`MemoryStore`] and, by feature, one in a file
-//! and one on Redis; [`DynStore`], [`Blocking`] and [`block_on`] for other ways to call them; [`laws`], which tests any store.
+//! [`SessionManager`] starts, loads, signs in and ends sessions, and [`Session`] is one of them. The sessions are in a [`store`], in a file, in
+//! memory, on Redis or on NATS. Under tower and axum, `web::session::SessionLayer` calls the manager for each request.
+//!
+//! | module | has |
+//! |---|---|
+//! | [`store`] | the contract of a store, and the stores in memory and in a file |
+//! | `redis`, `nats` | the stores for several servers, by feature |
+//! | [`credential`] | the value of the cookie, for stores and tools of your own |
+//! | [`laws`] | tests of the contract, for a store of your own |
 
-mod credential;
-mod current;
+mod active;
+mod cookie_life;
+pub mod credential;
 mod data;
-#[cfg(feature = "disk")]
-mod disk;
 mod error;
 mod event;
+mod handle;
 pub mod laws;
-mod life;
-mod memory;
-#[cfg(any(feature = "nats", feature = "redis"))]
-mod names;
+mod lifetimes;
+mod manager;
 #[cfg(feature = "nats")]
-mod nats;
+pub mod nats;
 mod pepper;
 mod record;
 #[cfg(feature = "redis")]
-mod redis;
-#[cfg(any(feature = "disk", feature = "nats"))]
-mod row;
-mod sessions;
+pub mod redis;
 mod sign_in;
-mod store;
-mod twins;
+pub mod store;
+mod user_sessions;
 
-pub use credential::{CREDENTIAL_LEN, Credential, Handle, InvalidHandle, SealedVerifier, UserTag};
 #[cfg(feature = "tower")]
-pub(crate) use current::Making;
-pub use current::Session;
-#[cfg(feature = "disk")]
-pub use disk::{DiskStore, OpenError};
+pub(crate) use active::Making;
+pub use active::{Session, SignIn};
+pub use cookie_life::CookieLife;
 pub use error::SessionError;
-pub use event::{Event, Events};
-pub use life::CookieLife;
-pub use memory::MemoryStore;
-#[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, NatsStore};
-pub use pepper::Pepper;
-pub use record::MAX_RECORD;
-#[cfg(feature = "redis")]
-pub use redis::{RedisCheckError, RedisError, RedisOptions, RedisStore};
+pub use event::{Event, EventCounters};
+pub use handle::{Handle, InvalidHandle};
+pub use lifetimes::Lifetimes;
 #[cfg(feature = "tower")]
-pub(crate) use sessions::MAX_TRIED;
-pub use sessions::{Lifetimes, Listed, Sessions};
-pub use sign_in::{Attempt, EPOCH_CLAIM};
-pub use store::{
-    Capabilities, Content, Created, Deadlines, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
-};
-pub use twins::{Blocking, BlockingSessionStore, DynStore, FromBlocking, block_on};
+pub(crate) use manager::MAX_TRIED;
+pub use manager::SessionManager;
+pub use pepper::Pepper;
+pub use record::MAX_RECORD_LEN;
+pub use sign_in::{EPOCH_CLAIM, SignInAttempt};
+pub use user_sessions::SessionInfo;

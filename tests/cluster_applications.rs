@@ -15,11 +15,14 @@ mod races;
 use cluster_kit::nats::Nats;
 use cluster_kit::redis::{Redis, RedisCluster};
 use countersign::UnixTime;
+use countersign::session::credential::{Credential, UserHash};
 use countersign::session::laws::{self, Law};
-use countersign::session::{
-    Content, Created, Credential, Epoch, Handle, Kind, NatsOptions, NatsStore, Pepper, RedisOptions, RedisStore,
-    SessionStore, StoreError, Swapped, UserTag,
+use countersign::session::nats::{NatsOptions, NatsStore};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::{
+    CreateOutcome, RevocationEpoch, SessionContent, SessionKind, SessionStore, StoreError, SwapOutcome,
 };
+use countersign::session::{Handle, Pepper};
 use races::{KEPT, NOW, content};
 use std::time::{Duration, Instant};
 
@@ -28,30 +31,35 @@ const LATER: UnixTime = UnixTime::from_secs(1_700_010_000);
 
 fn redis_options(prefix: &str) -> RedisOptions {
     let patience = Duration::from_secs(5);
-    RedisOptions { prefix: prefix.into(), connect: patience, answer: patience, ..RedisOptions::default() }
+    RedisOptions {
+        prefix: prefix.into(),
+        connect_timeout: patience,
+        response_timeout: patience,
+        ..RedisOptions::default()
+    }
 }
 
 fn nats_options(bucket: &str) -> NatsOptions {
     NatsOptions {
         bucket: bucket.into(),
         max_bytes: 4 << 20,
-        answer: Duration::from_secs(5),
-        staleness: Duration::from_secs(4),
+        response_timeout: Duration::from_secs(5),
+        max_staleness: Duration::from_secs(4),
         ..NatsOptions::default()
     }
 }
 
-fn alice() -> UserTag {
-    Pepper::new(b"an obvious test key of 32 bytes!").unwrap().user_tag(b"alice")
+fn alice() -> UserHash {
+    Pepper::new(b"an obvious test key of 32 bytes!").unwrap().user_hash(b"alice")
 }
 
 fn of_alice() -> Handle {
     Credential::generate(alice()).unwrap().handle()
 }
 
-async fn make<S: SessionStore>(store: &S, handle: Handle, kind: Kind, whose: &str) {
+async fn make<S: SessionStore>(store: &S, handle: Handle, kind: SessionKind, whose: &str) {
     let made = store.create(handle, content(kind, whose.as_bytes()), NOW).await;
-    assert!(matches!(made, Ok(Created::Done(_))), "{whose}: {made:?}");
+    assert!(matches!(made, Ok(CreateOutcome::Done(_))), "{whose}: {made:?}");
 }
 
 async fn version<S: SessionStore>(store: &S, handle: Handle) -> u64 {
@@ -69,27 +77,27 @@ async fn are_apart<S: SessionStore>(shop: &S, forum: &S) -> Handle {
     let mut handles: Vec<_> = (0..6).map(|_| of_alice()).collect();
     handles.sort();
     for handle in &handles {
-        make(shop, *handle, Kind::SignedIn, "shop").await;
-        make(forum, *handle, Kind::SignedIn, "forum").await;
+        make(shop, *handle, SessionKind::SignedIn, "shop").await;
+        make(forum, *handle, SessionKind::SignedIn, "forum").await;
     }
     let stranger = Credential::generate_anonymous().unwrap().handle();
-    make(shop, stranger, Kind::Anonymous, "shop").await;
-    make(forum, stranger, Kind::Anonymous, "forum").await;
+    make(shop, stranger, SessionKind::Anonymous, "shop").await;
+    make(forum, stranger, SessionKind::Anonymous, "forum").await;
     let of = |whose: &str| handles.iter().map(|handle| (*handle, Vec::from(whose))).collect::<Vec<_>>();
     assert_eq!(listed(shop).await, of("shop"));
     assert_eq!(listed(forum).await, of("forum"));
 
     let foreign = version(forum, handles[0]).await;
     assert_eq!(
-        shop.compare_and_swap(handles[0], foreign, content(Kind::SignedIn, b"x"), NOW).await,
-        Ok(Swapped::Conflict)
+        shop.compare_and_swap(handles[0], foreign, content(SessionKind::SignedIn, b"x"), NOW).await,
+        Ok(SwapOutcome::Conflict)
     );
     // Both go from a session of nobody to one of the user; what ends the new one in the shop leaves no trace in the forum.
     let signed_in = of_alice();
     for (store, whose) in [(shop, "shop"), (forum, "forum")] {
-        let content = content(Kind::SignedIn, whose.as_bytes());
+        let content = content(SessionKind::SignedIn, whose.as_bytes());
         let rotated = store.rotate(stranger, version(store, stranger).await, signed_in, content, NOW).await;
-        assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+        assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "{rotated:?}");
     }
     assert_eq!(shop.delete(signed_in, NOW).await, Ok(true));
     assert_eq!(shop.delete(stranger, NOW).await, Ok(false), "the pointer has gone with it");
@@ -98,13 +106,13 @@ async fn are_apart<S: SessionStore>(shop: &S, forum: &S) -> Handle {
     assert_eq!(shop.delete(handles[1], NOW).await, Ok(true));
     assert_eq!(listed(forum).await, of("forum"));
 
-    assert_eq!(shop.revoke_user(alice(), Some(handles[0]), KEPT, NOW).await, Ok(Epoch::default().next(NOW)));
+    assert_eq!(shop.revoke_user(alice(), Some(handles[0]), KEPT, NOW).await, Ok(RevocationEpoch::default().next(NOW)));
     assert_eq!(listed(shop).await, of("shop")[..1]);
-    assert_eq!(forum.epoch(alice()).await, Ok(Epoch { number: 0, at: None }));
+    assert_eq!(forum.epoch(alice()).await, Ok(RevocationEpoch { number: 0, at: None }));
     assert_eq!(listed(forum).await, of("forum"));
     let kept = forum.load(handles[0], NOW).await.unwrap().unwrap();
     assert_eq!(kept.content.epoch, 0, "the session that the shop keeps is the shop's");
-    make(forum, of_alice(), Kind::SignedIn, "forum").await;
+    make(forum, of_alice(), SessionKind::SignedIn, "forum").await;
     handles[0]
 }
 
@@ -121,8 +129,11 @@ async fn are_apart_on_redis(shop: &RedisStore, forum: &RedisStore, keys: impl Fn
     assert_eq!((keys("cs:"), keys("")), (8, 11));
     assert_eq!(listed(forum).await.len(), 7);
     // What has run out in the shop leaves its index, and that of the forum stays as it is.
-    let later = Content { epoch: Epoch::default().next(NOW).number, ..content(Kind::SignedIn, b"shop") };
-    assert!(matches!(shop.create(of_alice(), later, NOW).await, Ok(Created::Done(_))));
+    let later = SessionContent {
+        epoch: RevocationEpoch::default().next(NOW).number,
+        ..content(SessionKind::SignedIn, b"shop")
+    };
+    assert!(matches!(shop.create(of_alice(), later, NOW).await, Ok(CreateOutcome::Done(_))));
     assert!(shop.list_by_user(alice(), None, 9, LATER).await.unwrap().is_empty());
     let start = Instant::now();
     // With the last of them the index goes.
@@ -172,8 +183,8 @@ async fn a_user_of_redis_has_one_application() {
     for (store, name) in [(forum, "cs"), (store("shop2"), "shop2"), (store("sho"), "sho")] {
         let why = store.check().await.unwrap_err().to_string();
         assert!(why.contains("NOPERM"), "{name}: {why}");
-        assert_eq!(store.load(of_alice(), NOW).await.map(drop), Err(StoreError::Unavailable), "{name}");
-        assert_eq!(store.revoke_user(alice(), None, KEPT, NOW).await, Err(StoreError::Unavailable), "{name}");
+        assert_eq!(store.load(of_alice(), NOW).await.map(drop), Err(StoreError::unavailable()), "{name}");
+        assert_eq!(store.revoke_user(alice(), None, KEPT, NOW).await, Err(StoreError::unavailable()), "{name}");
     }
 }
 
@@ -183,10 +194,10 @@ async fn strangers_of_one_application_lock_out_no_user_of_another() {
     let redis = Redis::with(&["--maxmemory", "8mb", "--maxmemory-policy", "noeviction"]).unwrap();
     let store = |prefix| RedisStore::single(&format!("redis://{}", redis.address()), redis_options(prefix)).unwrap();
     let (shop, forum) = (store("shop"), store("forum"));
-    make(&forum, of_alice(), Kind::SignedIn, "forum").await;
+    make(&forum, of_alice(), SessionKind::SignedIn, "forum").await;
     let is_full = fill(&shop).await;
     assert!(is_full, "nothing was shown");
-    make(&forum, of_alice(), Kind::SignedIn, "forum").await;
+    make(&forum, of_alice(), SessionKind::SignedIn, "forum").await;
     assert_eq!(listed(&forum).await.len(), 2);
 }
 
@@ -194,10 +205,10 @@ async fn strangers_of_one_application_lock_out_no_user_of_another() {
 async fn fill<S: SessionStore>(store: &S) -> bool {
     for _ in 0..2000 {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        match store.create(handle, content(Kind::Anonymous, &[b'x'; 8192]), NOW).await {
-            Ok(made) => assert!(matches!(made, Created::Done(_)), "{made:?}"),
+        match store.create(handle, content(SessionKind::Anonymous, &[b'x'; 8192]), NOW).await {
+            Ok(made) => assert!(matches!(made, CreateOutcome::Done(_)), "{made:?}"),
             Err(error) => {
-                assert_eq!(error, StoreError::Full);
+                assert_eq!(error, StoreError::full());
                 return true;
             }
         }
@@ -214,13 +225,13 @@ async fn two_applications_on_one_server_of_nats_are_apart() {
     let (shop, forum) = (store("shop").await, store(&NatsOptions::default().bucket).await);
     let kept = are_apart(&shop, &forum).await;
     // What is over in the shop is swept there.
-    assert!(shop.sweep(LATER, 100).await.unwrap() > 0);
+    assert!(shop.delete_expired(LATER, 100).await.unwrap() > 0);
     assert!(shop.load(kept, NOW).await.unwrap().is_none());
     assert_eq!(listed(&forum).await.len(), 7);
     // And its strangers take no room of the forum's.
     assert!(fill(&shop).await, "nothing was shown");
-    make(&forum, Credential::generate_anonymous().unwrap().handle(), Kind::Anonymous, "forum").await;
-    make(&forum, of_alice(), Kind::SignedIn, "forum").await;
+    make(&forum, Credential::generate_anonymous().unwrap().handle(), SessionKind::Anonymous, "forum").await;
+    make(&forum, of_alice(), SessionKind::SignedIn, "forum").await;
     assert_eq!(listed(&forum).await.len(), 8);
 }
 

@@ -19,12 +19,17 @@ use axum::routing::get;
 use cluster_kit::link::{Link, Mode};
 use cluster_kit::nats::{Nats, NatsCluster, OLDER, PASSWORD, REFUSED};
 use countersign::UnixTime;
+use countersign::session::credential::{Credential, UserHash};
 use countersign::session::laws::{self, Law};
-use countersign::session::{
-    Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Kind, Lifetimes, NatsOptions,
-    NatsStore, Pepper, SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
+use countersign::session::nats::{NatsOptions, NatsStore};
+use countersign::session::store::StoreErrorKind;
+use countersign::session::store::{
+    Capabilities, CreateOutcome, DynStore, RevocationEpoch, SessionContent, SessionKind, SessionStore, StoreError,
+    StoredSession, SwapOutcome,
 };
-use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionCookie, SessionLayer};
+use countersign::session::{Handle, Lifetimes, Pepper, SessionError, SessionManager};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{Affinity, CurrentSession, SessionCookie, SessionLayer};
 use http::{Request, StatusCode};
 use races::{DEADLINES, KEPT, NOW, content, count_together, outlived, revivals_after, session};
 use std::collections::BTreeMap;
@@ -34,7 +39,11 @@ use tower::ServiceExt;
 
 /// Patient, as the machine that the tests run on may be busy.
 fn patient() -> NatsOptions {
-    NatsOptions { answer: Duration::from_secs(5), staleness: Duration::from_secs(4), ..NatsOptions::default() }
+    NatsOptions {
+        response_timeout: Duration::from_secs(5),
+        max_staleness: Duration::from_secs(4),
+        ..NatsOptions::default()
+    }
 }
 
 async fn store(urls: &[String], options: &NatsOptions) -> Arc<NatsStore> {
@@ -43,7 +52,7 @@ async fn store(urls: &[String], options: &NatsOptions) -> Arc<NatsStore> {
 
 /// The bucket is kept by three servers.
 fn by_three() -> NatsOptions {
-    NatsOptions { replicas: 3, ..patient() }
+    NatsOptions { stream_replicas: 3, ..patient() }
 }
 
 /// Three servers of an application, each with a connection to a server of NATS of its own if there are three.
@@ -97,7 +106,7 @@ async fn the_user_of_the_example_is_enough() {
     obeys("nats, the user of the example", &*store(&urls, &by_three()).await).await;
     // Found and opened by those who come later.
     let later = store(&urls, &by_three()).await;
-    let handle = session(&*later, Kind::SignedIn, b"data").await;
+    let handle = session(&*later, SessionKind::SignedIn, b"data").await;
     assert!(later.load(handle, NOW).await.unwrap().is_some());
     let address = &nats.addresses()[0];
     for forbidden in ["$JS.API.STREAM.DELETE.KV_countersign", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.CREATE.other"] {
@@ -126,7 +135,7 @@ fn short_or_long(short: usize, long: usize) -> usize {
 
 async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
     let start = Instant::now();
-    assert_eq!(count_together(stores, Kind::SignedIn).await, 12_800);
+    assert_eq!(count_together(stores, SessionKind::SignedIn).await, 12_800);
     println!("{name}: 12 800 increments through three servers, {:.1?}", start.elapsed());
     assert_eq!(taken_twice(stores).await, 0);
     assert_eq!(outlived_their_logout(name, stores, short_or_long(3000, 10_000)).await, 0);
@@ -136,8 +145,8 @@ async fn lose_nothing(name: &str, stores: &[Arc<NatsStore>]) {
 async fn outlived_their_logout(name: &str, stores: &[Arc<NatsStore>], rounds: usize) -> usize {
     let start = Instant::now();
     // What a server is asked right after another one has written, it may not have heard of: it is asked once it has.
-    let heard = async |store: Arc<NatsStore>| store.catch_up().await.unwrap();
-    let revived = revivals_after(stores, Kind::SignedIn, rounds, heard).await;
+    let heard = async |store: Arc<NatsStore>| store.sync().await.unwrap();
+    let revived = revivals_after(stores, SessionKind::SignedIn, rounds, heard).await;
     println!(
         "{name}: {rounds} logouts, each against three calls of other servers: {revived} revived, {:.1?}",
         start.elapsed()
@@ -151,10 +160,10 @@ async fn taken_twice(stores: &[Arc<NatsStore>]) -> usize {
     for _ in 0..200 {
         let handle = Credential::generate_anonymous().unwrap().handle();
         let make_at_once = async || {
-            let make = |store: usize| stores[store].create(handle, content(Kind::SignedIn, b"data"), NOW);
+            let make = |store: usize| stores[store].create(handle, content(SessionKind::SignedIn, b"data"), NOW);
             let (one, two, three) = tokio::join!(make(0), make(1), make(2));
             let made = [one, two, three].map(Result::unwrap);
-            made.iter().filter(|made| matches!(made, Created::Done(_))).count()
+            made.iter().filter(|made| matches!(made, CreateOutcome::Done(_))).count()
         };
         let made = make_at_once().await;
         assert!(made > 0, "nobody got it");
@@ -197,23 +206,28 @@ async fn no_session_can_be_fixed() {
     for _ in 0..3 {
         let copy = store(&[nats.url()], &patient()).await;
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, tokens: 0 };
-        servers.push(Sessions::new(Arc::clone(&copy), pepper, lifetimes));
+        let lifetimes = Lifetimes {
+            idle: Duration::from_secs(1000),
+            absolute: Duration::from_secs(10_000),
+            renewal_grace: Duration::from_secs(10),
+            max_token_age: Duration::ZERO,
+        };
+        servers.push(SessionManager::new(Arc::clone(&copy), pepper, lifetimes));
         copies.push(copy);
     }
     for round in 0..300 {
         let of = |number: usize| &servers[(round + number) % 3];
-        let mut planted = of(0).begin(NOW).unwrap();
+        let mut planted = of(0).start(NOW).unwrap();
         of(0).save(&mut planted, NOW).await.unwrap();
-        let cookie = planted.cookie();
-        let mut victim = of(1).find([cookie.as_bytes()], NOW).await.unwrap().unwrap();
-        let attempt = of(1).attempt("alice").await.unwrap();
+        let cookie = planted.cookie_value();
+        let mut victim = of(1).load([cookie.as_bytes()], NOW).await.unwrap().unwrap();
+        let attempt = of(1).begin_sign_in("alice").await.unwrap();
         of(1).sign_in(&mut victim, &attempt, 1, NOW).await.unwrap();
-        copies[(round + 2) % 3].catch_up().await.unwrap();
-        assert!(of(2).find([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {round}");
+        copies[(round + 2) % 3].sync().await.unwrap();
+        assert!(of(2).load([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {round}");
         planted.insert("admin", &true).unwrap();
-        assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Gone));
-        let found = of(2).find([victim.cookie().as_bytes()], NOW).await.unwrap().unwrap();
+        assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Ended));
+        let found = of(2).load([victim.cookie_value().as_bytes()], NOW).await.unwrap().unwrap();
         assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("alice"), None));
     }
 }
@@ -225,15 +239,19 @@ async fn no_session_can_be_fixed() {
 async fn a_copy_that_hears_nothing_is_not_believed() {
     let nats = Nats::single().unwrap();
     let link = Link::to(&nats.address()).unwrap();
-    let options = NatsOptions { answer: Duration::from_millis(500), staleness: Duration::from_secs(1), ..patient() };
+    let options = NatsOptions {
+        response_timeout: Duration::from_millis(500),
+        max_staleness: Duration::from_secs(1),
+        ..patient()
+    };
     let behind = store(&[format!("nats://{}", link.address())], &options).await;
     let ahead = store(&[nats.url()], &options).await;
-    let handle = session(&*ahead, Kind::SignedIn, b"data").await;
-    behind.catch_up().await.unwrap();
+    let handle = session(&*ahead, SessionKind::SignedIn, b"data").await;
+    behind.sync().await.unwrap();
     assert!(behind.load(handle, NOW).await.unwrap().is_some() && behind.is_fresh());
     for mode in [Mode::Frozen, Mode::Cut] {
-        let handle = session(&*ahead, Kind::SignedIn, b"data").await;
-        behind.catch_up().await.unwrap();
+        let handle = session(&*ahead, SessionKind::SignedIn, b"data").await;
+        behind.sync().await.unwrap();
         link.set(mode).unwrap();
         let frozen = Instant::now();
         assert!(ahead.delete(handle, NOW).await.unwrap());
@@ -244,23 +262,26 @@ async fn a_copy_that_hears_nothing_is_not_believed() {
             if behind.load(handle, NOW).await.is_err() {
                 break;
             }
-            assert!(asked < options.staleness, "{mode:?}: it goes on believing after {asked:?}");
+            assert!(asked < options.max_staleness, "{mode:?}: it goes on believing after {asked:?}");
             believed = asked;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(frozen.elapsed() < options.staleness + options.answer * 2);
-        println!("{mode:?}: last believed after {believed:.2?}, bound {:?}", options.staleness);
+        assert!(frozen.elapsed() < options.max_staleness + options.response_timeout * 2);
+        println!("{mode:?}: last believed after {believed:.2?}, bound {:?}", options.max_staleness);
         assert!(!behind.is_fresh());
-        assert_eq!(behind.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable), "{mode:?}");
-        assert_eq!(behind.list_by_user(handle.tag(), None, 9, NOW).await.map(drop), Err(StoreError::Unavailable));
-        assert_eq!(behind.epoch(handle.tag()).await, Err(StoreError::Unavailable));
+        assert_eq!(behind.load(handle, NOW).await.map(drop), Err(StoreError::unavailable()), "{mode:?}");
+        assert_eq!(
+            behind.list_by_user(handle.user_hash(), None, 9, NOW).await.map(drop),
+            Err(StoreError::unavailable())
+        );
+        assert_eq!(behind.epoch(handle.user_hash()).await, Err(StoreError::unavailable()));
         link.set(Mode::Open).unwrap();
         let back = Instant::now();
         while !behind.is_fresh() || behind.load(handle, NOW).await.is_err() {
             assert!(back.elapsed() < Duration::from_secs(30), "{mode:?}: it does not come back");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        behind.catch_up().await.unwrap();
+        behind.sync().await.unwrap();
         assert!(behind.load(handle, NOW).await.unwrap().is_none(), "{mode:?}: what was ended meanwhile is over");
         println!("{mode:?}: fresh again {:.1?} after its return", back.elapsed());
     }
@@ -271,27 +292,31 @@ async fn a_copy_that_hears_nothing_is_not_believed() {
 async fn what_ended_without_a_trace_is_over_when_a_server_is_back() {
     let nats = Nats::single().unwrap();
     let link = Link::to(&nats.address()).unwrap();
-    let options = NatsOptions { answer: Duration::from_millis(500), staleness: Duration::from_secs(1), ..patient() };
+    let options = NatsOptions {
+        response_timeout: Duration::from_millis(500),
+        max_staleness: Duration::from_secs(1),
+        ..patient()
+    };
     let away = store(&[format!("nats://{}", link.address())], &options).await;
     let ahead = store(&[nats.url()], &options).await;
     for mode in [Mode::Cut, Mode::Frozen] {
-        let handle = session(&*ahead, Kind::SignedIn, b"data").await;
-        away.catch_up().await.unwrap();
+        let handle = session(&*ahead, SessionKind::SignedIn, b"data").await;
+        away.sync().await.unwrap();
         assert!(away.load(handle, NOW).await.unwrap().is_some());
         link.set(mode).unwrap();
         assert!(ahead.delete(handle, NOW).await.unwrap());
         let purged =
             nats.request("$JS.API.STREAM.PURGE.KV_countersign", r#"{"filter":"$KV.countersign.s.>"}"#).unwrap();
         assert_eq!(purged["success"], true, "{purged}");
-        tokio::time::sleep(options.staleness * 3).await;
+        tokio::time::sleep(options.max_staleness * 3).await;
         link.set(Mode::Open).unwrap();
         let back = Instant::now();
-        while !away.is_fresh() || away.catch_up().await.is_err() {
+        while !away.is_fresh() || away.sync().await.is_err() {
             assert!(back.elapsed() < Duration::from_secs(30), "{mode:?}: it does not come back");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(away.load(handle, NOW).await.unwrap().is_none(), "{mode:?}: it is there again");
-        assert!(away.list_by_user(handle.tag(), None, 9, NOW).await.unwrap().is_empty(), "{mode:?}");
+        assert!(away.list_by_user(handle.user_hash(), None, 9, NOW).await.unwrap().is_empty(), "{mode:?}");
     }
 }
 
@@ -300,20 +325,30 @@ async fn what_ended_without_a_trace_is_over_when_a_server_is_back() {
 async fn a_client_reads_what_it_has_written_on_another_server() {
     let nats = Nats::single().unwrap();
     let link = Link::to(&nats.address()).unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(3), staleness: Duration::from_secs(4), ..patient() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(3), max_staleness: Duration::from_secs(4), ..patient() };
     let app = async |name: &str, url: String| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
         let copy = DynStore::new(store(&[url], &options).await);
-        let sessions = Sessions::new(copy, pepper, Lifetimes { idle: 1000, absolute: 10_000, grace: 10, tokens: 0 });
-        let visit = async |mut session: OpenSession| {
+        let sessions = SessionManager::new(
+            copy,
+            pepper,
+            Lifetimes {
+                idle: Duration::from_secs(1000),
+                absolute: Duration::from_secs(10_000),
+                renewal_grace: Duration::from_secs(10),
+                max_token_age: Duration::ZERO,
+            },
+        );
+        let visit = async |mut session: CurrentSession| {
             session.update(|data| {
                 let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
                 data.insert("visits".to_owned(), visits.into());
             });
         };
-        let visits = async |session: OpenSession| session.get::<u64>("visits").unwrap().unwrap_or(0).to_string();
+        let visits = async |session: CurrentSession| session.get::<u64>("visits").unwrap().unwrap_or(0).to_string();
         let filter = SessionLayer::new(sessions, CsrfGuard::new(["http://shop"]).unwrap(), Duration::from_secs(3));
-        let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
+        let filter = filter.with_cookie(SessionCookie::new().with_secure(false)).unwrap();
         Router::new().route("/", get(visits).post(visit)).layer(filter.with_affinity(Affinity::new(name).unwrap()))
     };
     let (ahead, between) = (app("a", nats.url()).await, app("b", nats.url()).await);
@@ -387,7 +422,7 @@ async fn a_client_reads_what_it_has_written_on_another_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_says_what_is_wrong() {
     let mut nats = Nats::single().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), max_bytes: 100_000, ..patient() };
+    let options = NatsOptions { response_timeout: Duration::from_secs(1), max_bytes: 100_000, ..patient() };
     let store = store(&[nats.url()], &options).await;
     assert_eq!(store.check().await, Ok(()));
     let says = async |what: &str| {
@@ -433,8 +468,8 @@ impl Acknowledged {
                     let start = Instant::now();
                     while start.elapsed() < time {
                         let handle = Credential::generate_anonymous().unwrap().handle();
-                        let content = content(Kind::SignedIn, b"data");
-                        if !matches!(store.create(handle, content, NOW).await, Ok(Created::Done(_))) {
+                        let content = content(SessionKind::SignedIn, b"data");
+                        if !matches!(store.create(handle, content, NOW).await, Ok(CreateOutcome::Done(_))) {
                             continue;
                         }
                         if handle.as_bytes()[19].is_multiple_of(2) {
@@ -491,7 +526,7 @@ fn sum(a: [usize; 3], b: [usize; 3]) -> [usize; 3] {
 /// Waits until a copy knows all that was written, and with that until writes are answered.
 async fn caught_up(store: &NatsStore) {
     let start = Instant::now();
-    while store.catch_up().await.is_err() {
+    while store.sync().await.is_err() {
         assert!(start.elapsed() < Duration::from_secs(60), "a copy does not catch up");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -501,7 +536,8 @@ async fn caught_up(store: &NatsStore) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_with_the_server() {
     let mut nats = Nats::single().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..patient() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(1), max_staleness: Duration::from_secs(1), ..patient() };
     let stores = [store(&[nats.url()], &options).await, store(&[nats.url()], &options).await];
     let (mut all, mut found, mut slowest) = (Acknowledged::default(), [0; 3], Duration::ZERO);
     let kills = short_or_long(6, 20);
@@ -514,10 +550,17 @@ async fn no_acknowledged_write_is_lost_with_the_server() {
         let (written, killed) = tokio::join!(Acknowledged::written_to(&stores, Duration::from_millis(400)), killing);
         if kill == 0 {
             while stores[0].load(written.made[0], NOW).await.is_ok() {
-                assert!(killed.elapsed() < options.staleness + options.answer * 2, "it goes on answering");
+                assert!(
+                    killed.elapsed() < options.max_staleness + options.response_timeout * 2,
+                    "it goes on answering"
+                );
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            println!("without its server: reads say so after {:.1?}, bound {:?}", killed.elapsed(), options.staleness);
+            println!(
+                "without its server: reads say so after {:.1?}, bound {:?}",
+                killed.elapsed(),
+                options.max_staleness
+            );
         }
         nats.restart().unwrap();
         let restarted = Instant::now();
@@ -543,7 +586,8 @@ async fn no_acknowledged_write_is_lost_with_the_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_with_the_leader() {
     let mut nats = NatsCluster::start().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(2), ..by_three() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(2), max_staleness: Duration::from_secs(2), ..by_three() };
     let urls = nats.urls();
     let mut stores = Vec::new();
     for _ in 0..3 {
@@ -563,7 +607,7 @@ async fn no_acknowledged_write_is_lost_with_the_leader() {
         for store in &stores {
             let start = Instant::now();
             let handle = Credential::generate_anonymous().unwrap().handle();
-            while store.create(handle, content(Kind::SignedIn, b"data"), NOW).await.is_err() {
+            while store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await.is_err() {
                 assert!(start.elapsed() < Duration::from_secs(60), "no write is taken");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -608,10 +652,10 @@ async fn what_servers_read_again_brings_nothing_back() {
     let (mut ended, mut written, mut races) = (Vec::new(), Vec::new(), 0);
     for round in 0..200 {
         let of = |number: usize| &stores[(round + number) % 3];
-        let handle = session(&**of(0), Kind::SignedIn, b"data").await;
-        let Entry { version, content } = of(0).load(handle, NOW).await.unwrap().unwrap();
+        let handle = session(&**of(0), SessionKind::SignedIn, b"data").await;
+        let StoredSession { version, content } = of(0).load(handle, NOW).await.unwrap().unwrap();
         let later = UnixTime::from_secs(1_700_007_200);
-        let other = Content { bytes: b"changed".as_slice().into(), ..content.clone() };
+        let other = SessionContent { bytes: b"changed".as_slice().into(), ..content.clone() };
         let (first, second, third) = tokio::join!(
             async {
                 if round % 2 == 0 {
@@ -625,11 +669,12 @@ async fn what_servers_read_again_brings_nothing_back() {
         );
         if round % 2 == 0 {
             assert_eq!(first, Ok(None));
-            races += usize::from(second == Ok(Swapped::Gone)) + usize::from(third == Ok(false));
+            races += usize::from(second == Ok(SwapOutcome::Gone)) + usize::from(third == Ok(false));
             ended.push(handle);
         } else {
             // One of two, who have read the same, is the one who has written.
-            let who_won = [first.unwrap().unwrap(), second.unwrap()].map(|swapped| matches!(swapped, Swapped::Done(_)));
+            let who_won =
+                [first.unwrap().unwrap(), second.unwrap()].map(|swapped| matches!(swapped, SwapOutcome::Done(_)));
             assert_ne!(who_won[0], who_won[1]);
             written.push((handle, who_won[1]));
         }
@@ -680,9 +725,10 @@ async fn what_servers_read_again_brings_nothing_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_follows_a_server_that_has_lost_something() {
     let mut nats = Nats::single().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(2), ..patient() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(2), max_staleness: Duration::from_secs(2), ..patient() };
     let (ahead, behind) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
-    let handle = session(&*ahead, Kind::SignedIn, b"data").await;
+    let handle = session(&*ahead, SessionKind::SignedIn, b"data").await;
     caught_up(&behind).await;
     nats.kill();
     let folder = nats.server.folder().to_owned();
@@ -697,7 +743,7 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
         caught_up(store).await;
     }
     for _ in 0..50 {
-        session(&*behind, Kind::SignedIn, b"lost").await;
+        session(&*behind, SessionKind::SignedIn, b"lost").await;
     }
     assert_eq!(behind.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
     for store in [&ahead, &behind] {
@@ -712,7 +758,7 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
     // Within the bound the old copies may still read it.
     for store in [&ahead, &behind] {
         while !matches!(store.load(handle, NOW).await, Ok(None)) {
-            assert!(ended.elapsed() < options.staleness + options.answer * 2, "it goes on believing");
+            assert!(ended.elapsed() < options.max_staleness + options.response_timeout * 2, "it goes on believing");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -720,7 +766,7 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
     for store in [&ahead, &behind] {
         caught_up(store).await;
         assert!(store.load(handle, NOW).await.unwrap().is_none());
-        let handle = session(&**store, Kind::SignedIn, b"data").await;
+        let handle = session(&**store, SessionKind::SignedIn, b"data").await;
         assert_eq!(store.delete(handle, NOW).await, Ok(true));
     }
 }
@@ -730,14 +776,15 @@ async fn a_copy_follows_a_server_that_has_lost_something() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_cut_off_with_the_leader_says_so() {
     let mut nats = NatsCluster::start_behind_links().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(1), max_staleness: Duration::from_secs(1), ..by_three() };
     let urls = nats.urls();
     let first = store(&urls, &options).await;
     let leader = nats.leader_of("KV_countersign").unwrap();
     let (minority, others) = (&urls[leader..=leader], [&urls[..leader], &urls[leader + 1..]].concat());
     let (cut_off, ahead) = (store(minority, &options).await, store(&others, &options).await);
-    let handle = session(&*ahead, Kind::SignedIn, b"data").await;
-    cut_off.catch_up().await.unwrap();
+    let handle = session(&*ahead, SessionKind::SignedIn, b"data").await;
+    cut_off.sync().await.unwrap();
     assert!(cut_off.load(handle, NOW).await.unwrap().is_some());
 
     nats.isolate(leader, Mode::Cut).unwrap();
@@ -747,9 +794,9 @@ async fn who_is_cut_off_with_the_leader_says_so() {
     while ended.is_none_or(|at: Instant| at.elapsed() < Duration::from_secs(5)) {
         let asked = parted.elapsed();
         let answer = cut_off.load(handle, NOW).await;
-        if asked > options.staleness + options.answer {
+        if asked > options.max_staleness + options.response_timeout {
             let is_read = answer.map(|found| found.is_some());
-            assert_eq!(is_read, Err(StoreError::Unavailable), "{asked:?} after it was cut off, ended {ended:?}");
+            assert_eq!(is_read, Err(StoreError::unavailable()), "{asked:?} after it was cut off, ended {ended:?}");
         }
         if ended.is_none() && ahead.delete(handle, NOW).await == Ok(true) {
             ended = Some(Instant::now());
@@ -761,7 +808,7 @@ async fn who_is_cut_off_with_the_leader_says_so() {
     for (who, store) in [("cut off", &cut_off), ("ahead", &ahead), ("first", &first)] {
         caught_up(store).await;
         assert!(store.load(handle, NOW).await.unwrap().is_none(), "{who}");
-        let handle = session(&**store, Kind::SignedIn, b"data").await;
+        let handle = session(&**store, SessionKind::SignedIn, b"data").await;
         assert!(store.load(handle, NOW).await.unwrap().is_some(), "{who}");
     }
 }
@@ -770,14 +817,15 @@ async fn who_is_cut_off_with_the_leader_says_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_most_servers_reads_say_so() {
     let mut nats = NatsCluster::start().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(1), max_staleness: Duration::from_secs(1), ..by_three() };
     let urls = nats.urls();
     let first = store(&urls, &options).await;
     let leader = nats.leader_of("KV_countersign").unwrap();
     let others = [&urls[..leader], &urls[leader + 1..]].concat();
     let (left, away) = (store(&urls[leader..=leader], &options).await, store(&others, &options).await);
-    let over = session(&*away, Kind::SignedIn, b"data").await;
-    let handle = session(&*away, Kind::SignedIn, b"data").await;
+    let over = session(&*away, SessionKind::SignedIn, b"data").await;
+    let handle = session(&*away, SessionKind::SignedIn, b"data").await;
     assert_eq!(away.delete(over, NOW).await, Ok(true));
     for store in [&left, &away, &first] {
         caught_up(store).await;
@@ -794,11 +842,14 @@ async fn without_most_servers_reads_say_so() {
             if store.load(handle, NOW).await.is_err() {
                 break;
             }
-            assert!(asked < options.staleness + options.answer, "it goes on answering after {asked:?}");
+            assert!(asked < options.max_staleness + options.response_timeout, "it goes on answering after {asked:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(store.epoch(handle.tag()).await, Err(StoreError::Unavailable));
-        assert_eq!(store.list_by_user(handle.tag(), None, 9, NOW).await.map(drop), Err(StoreError::Unavailable));
+        assert_eq!(store.epoch(handle.user_hash()).await, Err(StoreError::unavailable()));
+        assert_eq!(
+            store.list_by_user(handle.user_hash(), None, 9, NOW).await.map(drop),
+            Err(StoreError::unavailable())
+        );
     }
     println!("two of three killed: reads say so after {:.1?}", killed.elapsed());
     let [left_says, away_says] = [left.check().await, away.check().await].map(|said| said.unwrap_err().to_string());
@@ -821,14 +872,17 @@ async fn without_most_servers_reads_say_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
     let mut nats = NatsCluster::start().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(1), max_staleness: Duration::from_secs(1), ..by_three() };
     let urls = nats.urls();
     let running = [store(&urls, &options).await, store(&urls, &options).await];
-    let live = session(&*running[0], Kind::SignedIn, b"data").await;
-    let over =
-        [session(&*running[0], Kind::SignedIn, b"data").await, session(&*running[0], Kind::SignedIn, b"data").await];
+    let live = session(&*running[0], SessionKind::SignedIn, b"data").await;
+    let over = [
+        session(&*running[0], SessionKind::SignedIn, b"data").await,
+        session(&*running[0], SessionKind::SignedIn, b"data").await,
+    ];
     assert_eq!(running[0].delete(over[0], NOW).await, Ok(true));
-    running[0].revoke_user(over[1].tag(), None, KEPT, NOW).await.unwrap();
+    running[0].revoke_user(over[1].user_hash(), None, KEPT, NOW).await.unwrap();
     for store in &running {
         caught_up(store).await;
         assert!(store.load(live, NOW).await.unwrap().is_some());
@@ -836,9 +890,9 @@ async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
 
     // The new one will not be as far for long.
     for _ in 0..1000 {
-        running[0].catch_up().await.unwrap();
+        running[0].sync().await.unwrap();
     }
-    let far = running[0].position().unwrap();
+    let far = running[0].replication_position().unwrap();
     nats.request("$JS.API.STREAM.DELETE.KV_countersign", "").unwrap();
     let gone = Instant::now();
     while gone.elapsed() < Duration::from_secs(4) {
@@ -847,28 +901,28 @@ async fn a_bucket_that_is_gone_is_made_by_the_next_server() {
             for handle in over {
                 assert!(!matches!(store.load(handle, NOW).await, Ok(Some(_))), "a logout is undone");
             }
-            let (answer, user) = (store.load(live, NOW).await, store.epoch(over[1].tag()).await);
-            if asked > options.staleness + options.answer {
-                assert_eq!(answer.map(drop), Err(StoreError::Unavailable), "after {asked:?}");
-                assert_eq!(user, Err(StoreError::Unavailable), "after {asked:?}");
+            let (answer, user) = (store.load(live, NOW).await, store.epoch(over[1].user_hash()).await);
+            if asked > options.max_staleness + options.response_timeout {
+                assert_eq!(answer.map(drop), Err(StoreError::unavailable()), "after {asked:?}");
+                assert_eq!(user, Err(StoreError::unavailable()), "after {asked:?}");
             }
         }
     }
     for store in &running {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        let made = store.create(handle, content(Kind::SignedIn, b"data"), NOW).await;
-        assert_eq!(made.map(drop), Err(StoreError::Unavailable));
+        let made = store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await;
+        assert_eq!(made.map(drop), Err(StoreError::unavailable()));
     }
 
     let made = Instant::now();
     let started = store(&urls, &options).await;
     for store in [&running[0], &running[1], &started] {
         caught_up(store).await;
-        assert!(store.position().unwrap() < far, "nobody waits for what was in the other one");
+        assert!(store.replication_position().unwrap() < far, "nobody waits for what was in the other one");
         for handle in over.into_iter().chain([live]) {
             assert!(store.load(handle, NOW).await.unwrap().is_none());
         }
-        let handle = session(&**store, Kind::SignedIn, b"data").await;
+        let handle = session(&**store, SessionKind::SignedIn, b"data").await;
         assert!(store.load(handle, NOW).await.unwrap().is_some());
     }
     println!("the bucket is gone: all go on {:.1?} after a server is started", made.elapsed());
@@ -902,7 +956,8 @@ async fn what_is_too_old_is_refused() {
 async fn what_is_not_answered_is_looked_for() {
     let nats = Nats::single().unwrap();
     let link = Link::to(&nats.address()).unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(2), staleness: Duration::from_secs(1), ..patient() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(2), max_staleness: Duration::from_secs(1), ..patient() };
     let held = store(&[format!("nats://{}", link.address())], &options).await;
     let ahead = store(&[nats.url()], &options).await;
     let later = UnixTime::from_secs(1_700_007_200);
@@ -910,11 +965,13 @@ async fn what_is_not_answered_is_looked_for() {
     for round in 0..8 {
         // Longer than a server is waited for, and in every second round longer than a call.
         let pause = Duration::from_millis(if round % 2 == 0 { 1200 } else { 2500 });
-        let (ended, swapped) =
-            (session(&*ahead, Kind::SignedIn, b"data").await, session(&*ahead, Kind::SignedIn, b"data").await);
+        let (ended, swapped) = (
+            session(&*ahead, SessionKind::SignedIn, b"data").await,
+            session(&*ahead, SessionKind::SignedIn, b"data").await,
+        );
         caught_up(&held).await;
-        let Entry { version, content: before } = held.load(swapped, NOW).await.unwrap().unwrap();
-        let after = Content { bytes: b"changed".as_slice().into(), ..before };
+        let StoredSession { version, content: before } = held.load(swapped, NOW).await.unwrap().unwrap();
+        let after = SessionContent { bytes: b"changed".as_slice().into(), ..before };
         let made = Credential::generate_anonymous().unwrap().handle();
         link.set(Mode::OneWay).unwrap();
         let opening = async {
@@ -922,7 +979,7 @@ async fn what_is_not_answered_is_looked_for() {
             link.set(Mode::Open).unwrap();
         };
         let (create, swap, delete, ()) = tokio::join!(
-            held.create(made, content(Kind::SignedIn, b"data"), NOW),
+            held.create(made, content(SessionKind::SignedIn, b"data"), NOW),
             held.compare_and_swap(swapped, version, after, NOW),
             held.delete(ended, NOW),
             opening
@@ -930,18 +987,18 @@ async fn what_is_not_answered_is_looked_for() {
         caught_up(&ahead).await;
         let found = ahead.load(swapped, NOW).await.unwrap().unwrap();
         match &swap {
-            Ok(Swapped::Done(next)) => assert_eq!((found.version, &*found.content.bytes), (*next, &b"changed"[..])),
-            answer => assert_eq!(*answer, Err(StoreError::Unavailable)),
+            Ok(SwapOutcome::Done(next)) => assert_eq!((found.version, &*found.content.bytes), (*next, &b"changed"[..])),
+            answer => assert_eq!(*answer, Err(StoreError::unavailable())),
         }
+        let is_done = [swap.is_ok(), create.is_ok(), delete.is_ok()];
         match create {
-            Ok(Created::Done(_)) => assert!(ahead.load(made, NOW).await.unwrap().is_some()),
-            answer => assert_eq!(answer, Err(StoreError::Unavailable)),
+            Ok(CreateOutcome::Done(_)) => assert!(ahead.load(made, NOW).await.unwrap().is_some()),
+            answer => assert_eq!(answer, Err(StoreError::unavailable())),
         }
         match delete {
             Ok(true) => assert!(ahead.load(ended, NOW).await.unwrap().is_none()),
-            answer => assert_eq!(answer, Err(StoreError::Unavailable)),
+            answer => assert_eq!(answer, Err(StoreError::unavailable())),
         }
-        let is_done = [swap.is_ok(), create.is_ok(), delete.is_ok()];
         done += is_done.iter().filter(|is_done| **is_done).count();
         unknown += is_done.iter().filter(|is_done| !**is_done).count();
         caught_up(&held).await;
@@ -971,52 +1028,53 @@ async fn an_epoch_leaves_when_nothing_can_be_older() {
     let after = |seconds: u64| UnixTime::from_secs(NOW.as_secs() + seconds);
     let absolute = DEADLINES.absolute.as_secs() - NOW.as_secs();
     let (nobody, ended) =
-        (Credential::generate_anonymous().unwrap().handle(), session(&*store, Kind::SignedIn, b"data").await);
+        (Credential::generate_anonymous().unwrap().handle(), session(&*store, SessionKind::SignedIn, b"data").await);
     for (handle, keep_until, seconds) in [
         (nobody, after(100), 100),
         (nobody, after(50), 100),
         (ended, after(100), absolute),
         (ended, after(absolute + 7), absolute + 7),
     ] {
-        store.revoke_user(handle.tag(), None, keep_until, NOW).await.unwrap();
-        let tag: String = handle.tag().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        store.revoke_user(handle.user_hash(), None, keep_until, NOW).await.unwrap();
+        let tag: String = handle.user_hash().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let message = stream.get_last_raw_message_by_subject(&format!("$KV.countersign.e.{tag}")).await.unwrap();
         // With the ten minutes that clocks may differ by.
         assert_eq!(message.headers.get("Nats-TTL").unwrap().as_str(), format!("{}s", seconds + 600));
     }
     caught_up(&store).await;
-    store.sweep(after(absolute + 10_000), usize::MAX).await.unwrap();
-    assert_ne!(store.epoch(ended.tag()).await.unwrap(), Epoch::default(), "by a clock that is ahead");
+    store.delete_expired(after(absolute + 10_000), usize::MAX).await.unwrap();
+    assert_ne!(store.epoch(ended.user_hash()).await.unwrap(), RevocationEpoch::default(), "by a clock that is ahead");
     assert!(store.load(ended, NOW).await.unwrap().is_none());
     // As it is once the epoch has left: the session has its number, and who signs in again has none.
     let handle = Credential::generate_anonymous().unwrap().handle();
-    let of_epoch = Content { epoch: NOW.as_secs(), ..content(Kind::SignedIn, b"data") };
-    let Ok(Created::Done(version)) = store.create(handle, of_epoch.clone(), NOW).await else {
+    let of_epoch = SessionContent { epoch: NOW.as_secs(), ..content(SessionKind::SignedIn, b"data") };
+    let Ok(CreateOutcome::Done(version)) = store.create(handle, of_epoch.clone(), NOW).await else {
         panic!("it is not made")
     };
-    let Ok(Swapped::Done(version)) = store.compare_and_swap(handle, version, of_epoch, NOW).await else {
+    let Ok(SwapOutcome::Done(version)) = store.compare_and_swap(handle, version, of_epoch, NOW).await else {
         panic!("it is not written")
     };
-    let rotated = store.rotate(handle, version, handle, content(Kind::SignedIn, b"again"), NOW).await;
-    assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+    let rotated = store.rotate(handle, version, handle, content(SessionKind::SignedIn, b"again"), NOW).await;
+    assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "{rotated:?}");
 }
 
 /// What has ended leaves a marker that leaves by itself, whether it was ended, swept, or is a pointer to something that was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_leaves_the_bucket() {
     let nats = Nats::single().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..patient() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(1), max_staleness: Duration::from_secs(1), ..patient() };
     let stores = three_stores(&[nats.url()], &options).await;
     let mut handles = Vec::new();
     for number in 0..90 {
-        handles.push(session(&*stores[number % 3], Kind::SignedIn, b"data").await);
+        handles.push(session(&*stores[number % 3], SessionKind::SignedIn, b"data").await);
     }
     let mut rotated = Vec::new();
     for handle in &handles[60..] {
         let entry = stores[0].load(*handle, NOW).await.unwrap().unwrap();
         let new = Credential::generate_anonymous().unwrap().handle();
-        let done = stores[0].rotate(*handle, entry.version, new, content(Kind::SignedIn, b"new"), NOW).await;
-        assert!(matches!(done, Ok(Swapped::Done(_))), "{done:?}");
+        let done = stores[0].rotate(*handle, entry.version, new, content(SessionKind::SignedIn, b"new"), NOW).await;
+        assert!(matches!(done, Ok(SwapOutcome::Done(_))), "{done:?}");
         rotated.push(new);
     }
     assert_eq!(keys(&nats.address()), 120, "each that was rotated has a pointer");
@@ -1029,7 +1087,7 @@ async fn what_has_ended_leaves_the_bucket() {
     }
     let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     let stream = context.get_stream("KV_countersign").await.unwrap();
-    assert_eq!(stores[1].sweep(end, 1000).await, Ok(30));
+    assert_eq!(stores[1].delete_expired(end, 1000).await, Ok(30));
     caught_up(&stores[0]).await;
     for handle in handles.iter().chain(&rotated) {
         let (tag, selector) = handle.as_bytes().split_at(8);
@@ -1047,7 +1105,7 @@ async fn what_has_ended_leaves_the_bucket() {
             assert!(store.load(*handle, end).await.unwrap().is_none());
             assert_eq!(store.delete(*handle, end).await, Ok(false));
         }
-        assert_eq!(store.sweep(end, 1000).await, Ok(0));
+        assert_eq!(store.delete_expired(end, 1000).await, Ok(0));
     }
 }
 
@@ -1055,26 +1113,30 @@ async fn what_has_ended_leaves_the_bucket() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_leaves_nothing_to_come_back() {
     let mut nats = Nats::single().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_millis(500), ..patient() };
+    let options = NatsOptions {
+        response_timeout: Duration::from_secs(1),
+        max_staleness: Duration::from_millis(500),
+        ..patient()
+    };
     let running = store(&[nats.url()], &options).await;
     let (mut over, mut live, mut pointers) = (Vec::new(), Vec::new(), 0);
     for number in 0..60 {
-        let mut handle = session(&*running, Kind::SignedIn, b"data").await;
+        let mut handle = session(&*running, SessionKind::SignedIn, b"data").await;
         for turn in 0..number % 4 {
-            let Entry { version, content } = running.load(handle, NOW).await.unwrap().unwrap();
+            let StoredSession { version, content } = running.load(handle, NOW).await.unwrap().unwrap();
             let swapped = if turn == 2 {
                 over.push(handle);
-                let new = Credential::generate(handle.tag()).unwrap().handle();
+                let new = Credential::generate(handle.user_hash()).unwrap().handle();
                 let old = std::mem::replace(&mut handle, new);
                 running.rotate(old, version, handle, content, NOW).await
             } else {
                 running.compare_and_swap(handle, version, content, NOW).await
             };
-            assert!(matches!(swapped, Ok(Swapped::Done(_))), "{swapped:?}");
+            assert!(matches!(swapped, Ok(SwapOutcome::Done(_))), "{swapped:?}");
         }
         if number % 10 == 9 {
             let before = over.len();
-            over.retain(|old| old.tag() != handle.tag());
+            over.retain(|old| old.user_hash() != handle.user_hash());
             pointers += before - over.len();
             live.push(handle);
         } else {
@@ -1134,24 +1196,28 @@ async fn what_has_ended_leaves_nothing_to_come_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_run_out_leaves_room_everywhere() {
     let nats = Nats::single().unwrap();
-    let options = NatsOptions { max_bytes: 128 << 10, staleness: Duration::from_millis(500), ..patient() };
+    let options = NatsOptions { max_bytes: 128 << 10, max_staleness: Duration::from_millis(500), ..patient() };
     let (sweeping, other) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
-    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let tag = Credential::generate_anonymous().unwrap().handle().user_hash();
     let (mut sign_ins, mut swept) = (0, 0);
     for round in 0..12 {
         for _ in 0..20 {
-            let stranger = session(&*sweeping, Kind::Anonymous, &[b'x'; 100]).await;
+            let stranger = session(&*sweeping, SessionKind::Anonymous, &[b'x'; 100]).await;
             let version = sweeping.load(stranger, NOW).await.unwrap().unwrap().version;
             let new = Credential::generate(tag).unwrap().handle();
-            let rotated = sweeping.rotate(stranger, version, new, content(Kind::SignedIn, b"data"), NOW).await;
-            assert!(matches!(rotated, Ok(Swapped::Done(_))), "round {round}, {sign_ins} sign-ins: {rotated:?}");
+            let rotated = sweeping.rotate(stranger, version, new, content(SessionKind::SignedIn, b"data"), NOW).await;
+            assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "round {round}, {sign_ins} sign-ins: {rotated:?}");
             sign_ins += 1;
         }
-        swept += sweeping.sweep(DEADLINES.idle, 1000).await.unwrap();
+        swept += sweeping.delete_expired(DEADLINES.idle, 1000).await.unwrap();
         caught_up(&other).await;
-        let made = session(&*other, Kind::SignedIn, b"of another user").await;
+        let made = session(&*other, SessionKind::SignedIn, b"of another user").await;
         assert_eq!(other.delete(made, NOW).await, Ok(true));
-        assert_eq!(other.sweep(DEADLINES.idle, 100).await, Ok(0), "it has heard of what the other one has removed");
+        assert_eq!(
+            other.delete_expired(DEADLINES.idle, 100).await,
+            Ok(0),
+            "it has heard of what the other one has removed"
+        );
         // Until what has ended has left.
         tokio::time::sleep(if round % 3 == 2 { Duration::from_millis(6500) } else { Duration::ZERO }).await;
     }
@@ -1167,19 +1233,19 @@ async fn what_has_run_out_leaves_room_everywhere() {
 async fn one_account_does_not_take_the_room_of_all() {
     let nats = Nats::single().unwrap();
     let store = store(&[nats.url()], &NatsOptions { max_bytes: 256 << 10, ..patient() }).await;
-    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let tag = Credential::generate_anonymous().unwrap().handle().user_hash();
     let mut count = 0;
     let refused = loop {
         let handle = Credential::generate(tag).unwrap().handle();
-        match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
-            Ok(Created::Done(_)) => count += 1,
+        match store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await {
+            Ok(CreateOutcome::Done(_)) => count += 1,
             refused => break refused,
         }
     };
-    assert_eq!(refused, Err(StoreError::Full));
+    assert_eq!(refused, Err(StoreError::full()));
     let others = 100;
     for _ in 0..others {
-        session(&*store, Kind::SignedIn, b"data").await;
+        session(&*store, SessionKind::SignedIn, b"data").await;
     }
     println!("256 KiB: one account has {count} sessions and is refused, {others} others sign in");
     assert!(count > 300, "{count}");
@@ -1195,9 +1261,10 @@ async fn a_far_deadline_is_no_near_one() {
     for seconds in [100 * year, 240 * year, 280 * year, 300 * year, u64::MAX - NOW.as_secs()] {
         let handle = Credential::generate_anonymous().unwrap().handle();
         let absolute = UnixTime::from_secs(NOW.as_secs() + seconds);
-        let deadlines = countersign::session::Deadlines { absolute, ..DEADLINES };
-        let made = running.create(handle, Content { deadlines, ..content(Kind::SignedIn, b"data") }, NOW).await;
-        assert!(matches!(made, Ok(Created::Done(_))), "{seconds}: {made:?}");
+        let deadlines = countersign::session::store::Deadlines { absolute, ..DEADLINES };
+        let made =
+            running.create(handle, SessionContent { deadlines, ..content(SessionKind::SignedIn, b"data") }, NOW).await;
+        assert!(matches!(made, Ok(CreateOutcome::Done(_))), "{seconds}: {made:?}");
         handles.push(handle);
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -1214,19 +1281,19 @@ async fn what_was_revoked_is_not_rotated() {
     let link = Link::to(&nats.address()).unwrap();
     let (ahead, behind) =
         (store(&[nats.url()], &patient()).await, store(&[format!("nats://{}", link.address())], &patient()).await);
-    for kind in [Kind::SignedIn, Kind::Anonymous] {
-        let old = session(&*ahead, Kind::SignedIn, b"data").await;
+    for kind in [SessionKind::SignedIn, SessionKind::Anonymous] {
+        let old = session(&*ahead, SessionKind::SignedIn, b"data").await;
         caught_up(&behind).await;
         let version = behind.load(old, NOW).await.unwrap().unwrap().version;
         link.set(Mode::OneWay).unwrap();
-        ahead.revoke_user(old.tag(), None, KEPT, NOW).await.unwrap();
+        ahead.revoke_user(old.user_hash(), None, KEPT, NOW).await.unwrap();
         let new = Credential::generate_anonymous().unwrap().handle();
         let opening = async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             link.set(Mode::Open).unwrap();
         };
         let (rotated, ()) = tokio::join!(behind.rotate(old, version, new, content(kind, b"new"), NOW), opening);
-        assert_eq!(rotated, Ok(Swapped::Gone), "{kind:?}");
+        assert_eq!(rotated, Ok(SwapOutcome::Gone), "{kind:?}");
         caught_up(&ahead).await;
         assert!(ahead.load(new, NOW).await.unwrap().is_none(), "{kind:?}");
     }
@@ -1241,19 +1308,22 @@ async fn the_session_that_goes_on_loses_nothing() {
         (store(&[nats.url()], &patient()).await, store(&[format!("nats://{}", link.address())], &patient()).await);
     let (mut written, mut late) = (0, 0);
     for round in 0..100 {
-        let kept = session(&*ahead, Kind::SignedIn, b"data").await;
-        let other = Credential::generate(kept.tag()).unwrap().handle();
-        assert!(matches!(ahead.create(other, content(Kind::SignedIn, b"data"), NOW).await, Ok(Created::Done(_))));
+        let kept = session(&*ahead, SessionKind::SignedIn, b"data").await;
+        let other = Credential::generate(kept.user_hash()).unwrap().handle();
+        assert!(matches!(
+            ahead.create(other, content(SessionKind::SignedIn, b"data"), NOW).await,
+            Ok(CreateOutcome::Done(_))
+        ));
         caught_up(&behind).await;
-        let Entry { version, content } = behind.load(kept, NOW).await.unwrap().unwrap();
-        let later = Content { bytes: b"changed".as_slice().into(), ..content.clone() };
+        let StoredSession { version, content } = behind.load(kept, NOW).await.unwrap().unwrap();
+        let later = SessionContent { bytes: b"changed".as_slice().into(), ..content.clone() };
         // In some rounds its copy has not heard of the revocation when it writes, and in some it hears of that before it is told that it has written.
         let (is_late, is_early) = (round % 10 == 0, round % 10 == 5);
         if is_late || is_early {
             link.set(Mode::OneWay).unwrap();
         }
         if is_late {
-            ahead.revoke_user(kept.tag(), Some(kept), KEPT, NOW).await.unwrap();
+            ahead.revoke_user(kept.user_hash(), Some(kept), KEPT, NOW).await.unwrap();
         }
         let pause = async |is_long: bool, time| {
             if is_long {
@@ -1265,35 +1335,35 @@ async fn the_session_that_goes_on_loses_nothing() {
             async {
                 pause(is_early, 100).await;
                 let touch = ahead.touch(kept, UnixTime::from_secs(1_700_007_200), NOW);
-                tokio::join!(touch, ahead.revoke_user(kept.tag(), Some(kept), KEPT, NOW))
+                tokio::join!(touch, ahead.revoke_user(kept.user_hash(), Some(kept), KEPT, NOW))
             },
             async {
                 pause(is_late || is_early, 300).await;
                 link.set(Mode::Open).unwrap();
             }
         );
-        let first = Epoch::default().next(NOW);
+        let first = RevocationEpoch::default().next(NOW);
         assert_eq!((touched, epoch.unwrap()), (Ok(true), if is_late { first.next(NOW) } else { first }));
         for store in [&ahead, &behind] {
             caught_up(store).await;
             let entry = store.load(kept, NOW).await.unwrap().expect("it goes on");
             let is_changed = &*entry.content.bytes == b"changed";
             match swapped.as_ref().unwrap() {
-                Swapped::Done(next) => assert_eq!((is_changed, entry.version), (true, *next)),
-                answer => assert_eq!((is_changed, *answer), (false, Swapped::Conflict), "round {round}"),
+                SwapOutcome::Done(next) => assert_eq!((is_changed, entry.version), (true, *next)),
+                answer => assert_eq!((is_changed, *answer), (false, SwapOutcome::Conflict), "round {round}"),
             }
             assert!(store.load(other, NOW).await.unwrap().is_none(), "all others are over");
-            let listed = store.list_by_user(kept.tag(), None, 9, NOW).await.unwrap();
+            let listed = store.list_by_user(kept.user_hash(), None, 9, NOW).await.unwrap();
             assert_eq!(listed.iter().map(|(handle, _)| *handle).collect::<Vec<_>>(), [kept]);
         }
-        let is_written = matches!(swapped, Ok(Swapped::Done(_)));
+        let is_written = matches!(swapped, Ok(SwapOutcome::Done(_)));
         assert!(!(is_late && is_written), "it was read before the revocation");
         assert!(!is_early || is_written, "it was written before the revocation");
         written += usize::from(is_written);
         late += usize::from(!is_written);
         // Read again, it can be written again.
-        let Entry { version, content } = behind.load(kept, NOW).await.unwrap().unwrap();
-        assert!(matches!(behind.compare_and_swap(kept, version, content, NOW).await, Ok(Swapped::Done(_))));
+        let StoredSession { version, content } = behind.load(kept, NOW).await.unwrap().unwrap();
+        assert!(matches!(behind.compare_and_swap(kept, version, content, NOW).await, Ok(SwapOutcome::Done(_))));
     }
     println!("100 revocations against writes of the session that goes on: {written} writes before, {late} after");
     assert!(written >= 10 && late >= 10, "nothing was raced");
@@ -1305,8 +1375,13 @@ async fn a_session_takes_little() {
     let nats = Nats::single().unwrap();
     let options = NatsOptions { max_bytes: 256 << 20, ..patient() };
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, tokens: 0 };
-    let sessions = Arc::new(Sessions::new(store(&[nats.url()], &options).await, pepper, lifetimes));
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(3600),
+        absolute: Duration::from_secs(86_400),
+        renewal_grace: Duration::from_secs(10),
+        max_token_age: Duration::ZERO,
+    };
+    let sessions = Arc::new(SessionManager::new(store(&[nats.url()], &options).await, pepper, lifetimes));
     let count = short_or_long(1000, 100_000);
     let resident = || {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -1324,13 +1399,14 @@ async fn a_session_takes_little() {
                 let sessions = Arc::clone(&sessions);
                 tokio::spawn(async move {
                     for user in (task..count).step_by(16) {
-                        let mut session = sessions.begin(NOW).unwrap();
+                        let mut session = sessions.start(NOW).unwrap();
                         if is_from_stranger {
                             sessions.save(&mut session, NOW).await.unwrap();
                         }
                         session.insert("theme", "dark").unwrap();
                         session.insert("visits", &7).unwrap();
-                        let attempt = sessions.attempt(&format!("user{user:06}-{is_from_stranger}")).await.unwrap();
+                        let attempt =
+                            sessions.begin_sign_in(&format!("user{user:06}-{is_from_stranger}")).await.unwrap();
                         sessions.sign_in(&mut session, &attempt, 1, NOW).await.unwrap();
                     }
                 })
@@ -1367,18 +1443,18 @@ async fn an_end_ends_what_it_has_become() {
                 for round in (task..ROUNDS).step_by(8) {
                     let of = |number: usize| &stores[(round + number) % 3];
                     let is_in_place = round % 2 == 0;
-                    let kind = if is_in_place { Kind::SignedIn } else { Kind::Anonymous };
+                    let kind = if is_in_place { SessionKind::SignedIn } else { SessionKind::Anonymous };
                     let old = session(&**of(0), kind, b"data").await;
                     let version = of(0).load(old, NOW).await.unwrap().unwrap().version;
                     let new = if is_in_place { old } else { Credential::generate_anonymous().unwrap().handle() };
                     let (rotated, ended) = tokio::join!(
-                        of(1).rotate(old, version, new, content(Kind::SignedIn, b"new"), NOW),
+                        of(1).rotate(old, version, new, content(SessionKind::SignedIn, b"new"), NOW),
                         of(2).delete(old, NOW)
                     );
-                    rotations += usize::from(matches!(rotated.unwrap(), Swapped::Done(_)));
+                    rotations += usize::from(matches!(rotated.unwrap(), SwapOutcome::Done(_)));
                     if ended.unwrap() {
                         ends += 1;
-                        of(0).catch_up().await.unwrap();
+                        of(0).sync().await.unwrap();
                         outlived += usize::from(of(0).load(new, NOW).await.unwrap().is_some());
                     }
                 }
@@ -1397,29 +1473,29 @@ async fn an_end_ends_what_it_has_become() {
     assert_eq!(outlived, 0);
     assert!(ends > ROUNDS * 9 / 10 && rotations > ROUNDS / 20, "nothing was raced");
     // A chain: who is signed out by the first handle is so by the last.
-    let mut chain = vec![session(&*stores[0], Kind::Anonymous, b"data").await];
+    let mut chain = vec![session(&*stores[0], SessionKind::Anonymous, b"data").await];
     for number in 0..4 {
         let old = chain[number];
         let version = stores[0].load(old, NOW).await.unwrap().unwrap().version;
         let new = Credential::generate_anonymous().unwrap().handle();
-        let rotated = stores[0].rotate(old, version, new, content(Kind::SignedIn, b"new"), NOW).await;
-        assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
-        let taken = stores[0].create(old, content(Kind::SignedIn, b"again"), NOW).await;
-        assert_eq!(taken, Ok(Created::Exists), "a pointer is nobody's place");
+        let rotated = stores[0].rotate(old, version, new, content(SessionKind::SignedIn, b"new"), NOW).await;
+        assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "{rotated:?}");
+        let taken = stores[0].create(old, content(SessionKind::SignedIn, b"again"), NOW).await;
+        assert_eq!(taken, Ok(CreateOutcome::Exists), "a pointer is nobody's place");
         chain.push(new);
     }
     // The last of them lives longer than all before.
     let (last, longer) = (chain[4], UnixTime::from_secs(DEADLINES.absolute.as_secs() + 1_000_000));
     let version = stores[0].load(last, NOW).await.unwrap().unwrap().version;
-    let new = Credential::generate(last.tag()).unwrap().handle();
-    let deadlines = countersign::session::Deadlines { idle: longer, absolute: longer };
-    let content = Content { deadlines, ..content(Kind::SignedIn, b"new") };
-    assert!(matches!(stores[0].rotate(last, version, new, content, NOW).await, Ok(Swapped::Done(_))));
+    let new = Credential::generate(last.user_hash()).unwrap().handle();
+    let deadlines = countersign::session::store::Deadlines { idle: longer, absolute: longer };
+    let content = SessionContent { deadlines, ..content(SessionKind::SignedIn, b"new") };
+    assert!(matches!(stores[0].rotate(last, version, new, content, NOW).await, Ok(SwapOutcome::Done(_))));
     chain.push(new);
     let later = UnixTime::from_secs(DEADLINES.absolute.as_secs() + 1000);
     for store in &stores {
         caught_up(store).await;
-        store.sweep(later, 1000).await.unwrap();
+        store.delete_expired(later, 1000).await.unwrap();
     }
     assert_eq!(stores[2].delete(chain[0], later).await, Ok(true), "the pointers to it live as long as it does");
     for handle in chain {
@@ -1433,7 +1509,7 @@ async fn an_end_ends_what_it_has_become() {
 async fn nobody_fills_what_others_need() {
     let (strangers, sign_ins) = (short_or_long(100_000, 1_000_000), short_or_long(20_000, 200_000));
     let nats = Nats::single().unwrap();
-    let options = NatsOptions { max_bytes: 16 << 20, staleness: Duration::from_secs(2), ..patient() };
+    let options = NatsOptions { max_bytes: 16 << 20, max_staleness: Duration::from_secs(2), ..patient() };
     let (flooded, other) = (store(&[nats.url()], &options).await, store(&[nats.url()], &options).await);
     let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let signing_in = tokio::spawn({
@@ -1443,11 +1519,11 @@ async fn nobody_fills_what_others_need() {
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 let handle = Credential::generate_anonymous().unwrap().handle();
                 // It does not run out before it is ended, by any clock here.
-                let deadlines = countersign::session::Deadlines { idle: DEADLINES.absolute, ..DEADLINES };
-                let content = Content { deadlines, ..content(Kind::SignedIn, b"data") };
+                let deadlines = countersign::session::store::Deadlines { idle: DEADLINES.absolute, ..DEADLINES };
+                let content = SessionContent { deadlines, ..content(SessionKind::SignedIn, b"data") };
                 let made = other.create(handle, content, NOW).await;
                 count += 1;
-                if matches!(made, Ok(Created::Done(_))) {
+                if matches!(made, Ok(CreateOutcome::Done(_))) {
                     assert_eq!(other.delete(handle, NOW).await, Ok(true));
                 } else {
                     println!("another user is refused: {made:?}");
@@ -1466,13 +1542,13 @@ async fn nobody_fills_what_others_need() {
                 let mut refused = 0;
                 for number in 0..strangers / 16 {
                     let handle = Credential::generate_anonymous().unwrap().handle();
-                    match store.create(handle, content(Kind::Anonymous, &[b'x'; 200]), NOW).await {
+                    match store.create(handle, content(SessionKind::Anonymous, &[b'x'; 200]), NOW).await {
                         // Some of them leave by themselves.
-                        Ok(Created::Done(_)) if number % 4 == 0 => {
+                        Ok(CreateOutcome::Done(_)) if number % 4 == 0 => {
                             assert_eq!(store.delete(handle, NOW).await, Ok(true));
                         }
-                        Ok(Created::Done(_)) => {}
-                        Err(StoreError::Full) => refused += 1,
+                        Ok(CreateOutcome::Done(_)) => {}
+                        Err(error) if error.kind() == StoreErrorKind::Full => refused += 1,
                         other => panic!("{other:?}"),
                     }
                 }
@@ -1490,16 +1566,16 @@ async fn nobody_fills_what_others_need() {
     let swept = Instant::now();
     let mut sweeps = 0;
     loop {
-        match flooded.sweep(DEADLINES.idle, 500).await.unwrap() {
+        match flooded.delete_expired(DEADLINES.idle, 500).await.unwrap() {
             0 => break,
             some => sweeps += some,
         }
     }
     println!("{sweeps} swept in {:.1?}", swept.elapsed());
     // Until what says so has left.
-    tokio::time::sleep(options.staleness * 11).await;
+    tokio::time::sleep(options.max_staleness * 11).await;
     let start = Instant::now();
-    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let tag = Credential::generate_anonymous().unwrap().handle().user_hash();
     let accounts: Vec<_> = (0..8)
         .map(|_| {
             let store = Arc::clone(&flooded);
@@ -1507,9 +1583,9 @@ async fn nobody_fills_what_others_need() {
                 let mut refused = 0;
                 for _ in 0..sign_ins / 8 {
                     let handle = Credential::generate(tag).unwrap().handle();
-                    match store.create(handle, content(Kind::SignedIn, b"data"), NOW).await {
-                        Ok(Created::Done(_)) => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
-                        Err(StoreError::Full) => refused += 1,
+                    match store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await {
+                        Ok(CreateOutcome::Done(_)) => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
+                        Err(error) if error.kind() == StoreErrorKind::Full => refused += 1,
                         other => panic!("{other:?}"),
                     }
                 }
@@ -1537,7 +1613,8 @@ async fn nobody_fills_what_others_need() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_when_the_leader_is_cut_off() {
     let mut nats = NatsCluster::start_behind_links().unwrap();
-    let options = NatsOptions { answer: Duration::from_secs(1), staleness: Duration::from_secs(1), ..by_three() };
+    let options =
+        NatsOptions { response_timeout: Duration::from_secs(1), max_staleness: Duration::from_secs(1), ..by_three() };
     let urls = nats.urls();
     let first = store(&urls, &options).await;
     // Long enough for the others to choose a leader and to write.
@@ -1594,26 +1671,26 @@ impl Careless {
         format!("$KV.countersign.careless.{handle}")
     }
 
-    async fn put(&self, handle: Handle, entry: Option<&Entry>) {
+    async fn put(&self, handle: Handle, entry: Option<&StoredSession>) {
         let bytes = entry.map_or(Vec::new(), |entry| [&entry.version.to_be_bytes()[..], &entry.content.bytes].concat());
         self.context.publish(Self::subject(handle), bytes.into()).await.unwrap().await.unwrap();
     }
 
-    async fn get(&self, handle: Handle) -> Option<Entry> {
+    async fn get(&self, handle: Handle) -> Option<StoredSession> {
         let stream = self.context.get_stream_no_info("KV_countersign").await.unwrap();
         let message = stream.get_last_raw_message_by_subject(&Self::subject(handle)).await.ok()?;
         let (version, bytes) = message.payload.split_first_chunk()?;
-        Some(Entry { version: u64::from_be_bytes(*version), content: content(Kind::SignedIn, bytes) })
+        Some(StoredSession { version: u64::from_be_bytes(*version), content: content(SessionKind::SignedIn, bytes) })
     }
 }
 
 impl SessionStore for Careless {
-    async fn create(&self, handle: Handle, content: Content, _: UnixTime) -> Result<Created, StoreError> {
-        self.put(handle, Some(&Entry { version: 1, content })).await;
-        Ok(Created::Done(1))
+    async fn create(&self, handle: Handle, content: SessionContent, _: UnixTime) -> Result<CreateOutcome, StoreError> {
+        self.put(handle, Some(&StoredSession { version: 1, content })).await;
+        Ok(CreateOutcome::Done(1))
     }
 
-    async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         Ok(self.get(handle).await)
     }
 
@@ -1621,15 +1698,15 @@ impl SessionStore for Careless {
         &self,
         handle: Handle,
         version: u64,
-        content: Content,
+        content: SessionContent,
         _: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         match self.get(handle).await {
-            None => Ok(Swapped::Gone),
-            Some(found) if found.version != version => Ok(Swapped::Conflict),
+            None => Ok(SwapOutcome::Gone),
+            Some(found) if found.version != version => Ok(SwapOutcome::Conflict),
             Some(_) => {
-                self.put(handle, Some(&Entry { version: version + 1, content })).await;
-                Ok(Swapped::Done(version + 1))
+                self.put(handle, Some(&StoredSession { version: version + 1, content })).await;
+                Ok(SwapOutcome::Done(version + 1))
             }
         }
     }
@@ -1653,12 +1730,12 @@ impl SessionStore for Careless {
         old: Handle,
         _: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.create(new, content, now).await?;
         self.delete(old, now).await?;
-        Ok(Swapped::Done(1))
+        Ok(SwapOutcome::Done(1))
     }
 
     async fn rotated_to(&self, _: Handle, _: UnixTime) -> Result<Option<Handle>, StoreError> {
@@ -1667,29 +1744,29 @@ impl SessionStore for Careless {
 
     async fn list_by_user(
         &self,
-        _: UserTag,
+        _: UserHash,
         _: Option<Handle>,
         _: usize,
         _: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         Ok(Vec::new())
     }
 
     async fn revoke_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         except: Option<Handle>,
         keep_until: UnixTime,
         now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
+    ) -> Result<RevocationEpoch, StoreError> {
         self.store.revoke_user(tag, except, keep_until, now).await
     }
 
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, tag: UserHash) -> Result<RevocationEpoch, StoreError> {
         self.store.epoch(tag).await
     }
 
-    async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
+    async fn delete_expired(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
         Ok(0)
     }
 
@@ -1706,8 +1783,8 @@ async fn without_revisions_the_races_are_lost() {
     for _ in 0..3 {
         stores.push(Careless::on(&nats.url()).await);
     }
-    let counted = count_together(&stores, Kind::SignedIn).await;
-    let revived = revivals_after(&stores, Kind::SignedIn, 300, async |_| {}).await;
+    let counted = count_together(&stores, SessionKind::SignedIn).await;
+    let revived = revivals_after(&stores, SessionKind::SignedIn, 300, async |_| {}).await;
     println!("control, without revisions: {counted} of 12 800 increments, {revived} of 300 logouts undone");
     assert!(counted < 12_800 && revived > 0, "the races above show nothing: make them harder");
 }

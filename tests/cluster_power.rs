@@ -15,9 +15,11 @@ use cluster_kit::nats::{Nats, NatsCluster};
 use cluster_kit::power::{Micros, Recording, Unsynced, micros};
 use cluster_kit::process::Folder;
 use cluster_kit::redis::Redis;
-use countersign::session::{
-    Created, Credential, Handle, Kind, NatsOptions, NatsStore, RedisOptions, RedisStore, SessionStore,
-};
+use countersign::session::Handle;
+use countersign::session::credential::Credential;
+use countersign::session::nats::{NatsOptions, NatsStore};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::{CreateOutcome, SessionKind, SessionStore};
 use races::{NOW, content};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,8 +46,8 @@ async fn written_to<S: SessionStore + Send + Sync + 'static>(stores: &[Arc<S>], 
                 let mut told = Vec::new();
                 for number in 0..each {
                     let handle = Credential::generate_anonymous().unwrap().handle();
-                    let made = store.create(handle, content(Kind::SignedIn, b"data"), NOW).await;
-                    assert!(matches!(made, Ok(Created::Done(_))), "{made:?}");
+                    let made = store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await;
+                    assert!(matches!(made, Ok(CreateOutcome::Done(_))), "{made:?}");
                     let made = micros();
                     let mut ended = None;
                     if number % 2 == 0 {
@@ -115,7 +117,7 @@ impl RecordedRedis {
         let config = include_str!("../examples/cluster/redis.conf").replace("PASSWORD", "obvious-test-password");
         let config = config.replace("appendfsync always", &format!("appendfsync {often}"));
         let (mut redis, folder) = Redis::start_as(&config).unwrap();
-        let options = RedisOptions { connect: ANSWER, answer: ANSWER, ..RedisOptions::default() };
+        let options = RedisOptions { connect_timeout: ANSWER, response_timeout: ANSWER, ..RedisOptions::default() };
         let url = format!("redis://sessions:obvious-test-password@{}", redis.address());
         let store = Arc::new(RedisStore::single(&url, options).unwrap());
         let mut told = written_to(&[Arc::clone(&store)], 25).await;
@@ -168,7 +170,12 @@ async fn redis_has_on_disk_what_it_answers() {
 }
 
 async fn nats_store(url: &str, replicas: usize) -> Arc<NatsStore> {
-    let options = NatsOptions { answer: ANSWER, staleness: Duration::from_secs(4), replicas, ..NatsOptions::default() };
+    let options = NatsOptions {
+        response_timeout: ANSWER,
+        max_staleness: Duration::from_secs(4),
+        stream_replicas: replicas,
+        ..NatsOptions::default()
+    };
     Arc::new(NatsStore::connect([url], options).await.unwrap())
 }
 

@@ -19,11 +19,12 @@ use cluster_kit::process::Folder;
 use cluster_kit::redis::{Redis, RedisCluster, Reply};
 use cluster_kit::sentinel::{self as sentinels, PRIMARY_NAME, RedisWithSentinel};
 use cluster_kit::{fail, wait_for};
+use countersign::session::credential::Credential;
 use countersign::session::laws::{self, Law};
-use countersign::session::{
-    Created, Credential, Epoch, Handle, Kind, Lifetimes, Pepper, RedisOptions, RedisStore, SessionError, SessionStore,
-    Sessions, StoreError, Swapped,
-};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::StoreErrorKind;
+use countersign::session::store::{CreateOutcome, RevocationEpoch, SessionKind, SessionStore, StoreError, SwapOutcome};
+use countersign::session::{Handle, Lifetimes, Pepper, SessionError, SessionManager};
 use races::{Forgetful, KEPT, NOW, content, count, is_long, lineage, outlived, revivals, session};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,12 +37,17 @@ use tokio::sync::Notify;
 /// Patient, as the machine that the tests run on may be busy.
 fn patient() -> RedisOptions {
     let patience = Duration::from_secs(5);
-    RedisOptions { connect: patience, answer: patience, staleness: Duration::from_secs(10), ..RedisOptions::default() }
+    RedisOptions {
+        connect_timeout: patience,
+        response_timeout: patience,
+        max_primary_age: Duration::from_secs(10),
+        ..RedisOptions::default()
+    }
 }
 
 /// Less so, as a replica that is missing is waited for so long.
 fn awaiting(replicas: u32) -> RedisOptions {
-    RedisOptions { replicas, answer: Duration::from_secs(1), ..patient() }
+    RedisOptions { min_replica_acks: replicas, response_timeout: Duration::from_secs(1), ..patient() }
 }
 
 fn url(address: &str) -> String {
@@ -78,7 +84,7 @@ async fn every_way_of_redis_obeys() {
         println!("{:<40} {}", law.to_string(), words.join(" ").trim_end());
     }
     for store in &stores {
-        assert_eq!(laws::check_deadline(store, patient().answer).await, Ok(()));
+        assert_eq!(laws::check_deadline(store, patient().response_timeout).await, Ok(()));
         assert_eq!(store.check().await, Ok(()));
     }
 }
@@ -89,10 +95,10 @@ async fn three_servers_share_without_loss() {
     let stores: Vec<_> = (0..3).map(|_| Arc::new(single(&redis.address(), patient()))).collect();
     let start = Instant::now();
     let (each, logouts) = if is_long() { (200, 10_000) } else { (25, 1000) };
-    assert_eq!(count(&stores, Kind::SignedIn, each).await, 64 * each);
+    assert_eq!(count(&stores, SessionKind::SignedIn, each).await, 64 * each);
     println!("{} increments, through three servers: {:.1?}", 64 * each, start.elapsed());
     let start = Instant::now();
-    assert_eq!(revivals(&stores, Kind::SignedIn, logouts).await, 0);
+    assert_eq!(revivals(&stores, SessionKind::SignedIn, logouts).await, 0);
     println!(
         "{logouts} logouts, each against a write, a touch and a renewal of other servers: 0 revived, {:.1?}",
         start.elapsed()
@@ -127,13 +133,14 @@ async fn what_has_ended_leaves_nothing() {
         other => panic!("{other:?}"),
     };
     for round in 0..100 {
-        let (mut handle, before) = (session(&store, Kind::Anonymous, b"stranger").await, keys());
+        let (mut handle, before) = (session(&store, SessionKind::Anonymous, b"stranger").await, keys());
         let first = handle;
         for _ in 0..3 {
             let entry = store.load(handle, NOW).await.unwrap().unwrap();
             let next = Credential::generate_anonymous().unwrap().handle();
-            let rotated = store.rotate(handle, entry.version, next, content(Kind::SignedIn, b"known"), NOW).await;
-            assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+            let rotated =
+                store.rotate(handle, entry.version, next, content(SessionKind::SignedIn, b"known"), NOW).await;
+            assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "{rotated:?}");
             handle = next;
         }
         assert!(keys() > before, "a pointer stands in the place of what was rotated");
@@ -147,7 +154,7 @@ async fn what_has_ended_leaves_nothing() {
                 0
             }
             _ => {
-                store.revoke_user(handle.tag(), None, KEPT, NOW).await.unwrap();
+                store.revoke_user(handle.user_hash(), None, KEPT, NOW).await.unwrap();
                 1
             }
         };
@@ -175,10 +182,10 @@ async fn a_server_that_keeps_its_log_keeps_sessions() {
     let (mut made, mut ended, mut lost, mut revived) = (Vec::new(), Vec::new(), 0, 0);
     for kill in 0..5 {
         for number in 0..100 {
-            let handle = session(&store, Kind::SignedIn, b"data").await;
+            let handle = session(&store, SessionKind::SignedIn, b"data").await;
             match number % 4 {
                 0 => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
-                1 => assert!(store.revoke_user(handle.tag(), None, KEPT, NOW).await.is_ok()),
+                1 => assert!(store.revoke_user(handle.user_hash(), None, KEPT, NOW).await.is_ok()),
                 _ => {}
             }
             if number % 4 < 2 { ended.push(handle) } else { made.push(handle) }
@@ -215,10 +222,10 @@ async fn the_user_of_the_example_is_enough() {
     }
     let careful = single(
         &format!("{LOGIN}@{}", redis.address()),
-        RedisOptions { replicas: 1, answer: Duration::from_millis(500), ..patient() },
+        RedisOptions { min_replica_acks: 1, response_timeout: Duration::from_millis(500), ..patient() },
     );
-    let handle = session(&careful, Kind::SignedIn, b"data").await;
-    assert_eq!(careful.delete(handle, NOW).await, Err(StoreError::NotReplicated), "it may wait");
+    let handle = session(&careful, SessionKind::SignedIn, b"data").await;
+    assert_eq!(careful.delete(handle, NOW).await, Err(StoreError::not_replicated()), "it may wait");
     for forbidden in [["GET", "other"], ["GETDEL", "cs:x"], ["FLUSHALL", "SYNC"], ["ACL", "LIST"], ["KEYS", "*"]] {
         let mut connection = cluster_kit::redis::Connection::to(&redis.address()).unwrap();
         connection.ask(&["AUTH", "sessions", "obvious-test-password"]).unwrap();
@@ -226,7 +233,7 @@ async fn the_user_of_the_example_is_enough() {
         assert!(refusal.contains("NOPERM"), "{forbidden:?}: {refusal}");
     }
     let wrong = RedisStore::single(&format!("redis://sessions:wrong@{}", redis.address()), patient()).unwrap();
-    assert_eq!(wrong.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
+    assert_eq!(wrong.load(handle, NOW).await.map(drop), Err(StoreError::unavailable()));
     assert!(!format!("{wrong:?}").contains("wrong"));
     assert_eq!(store.check().await, Ok(()));
     let nobody = single(&redis.address(), patient());
@@ -297,9 +304,10 @@ async fn the_users_of_the_examples_are_enough_with_sentinels() {
     for law in Law::ALL {
         assert_eq!(laws::check_one(&store, law).await, Ok(()), "{law}");
     }
-    let [over, live] = [session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::SignedIn, b"data").await];
+    let [over, live] =
+        [session(&store, SessionKind::SignedIn, b"data").await, session(&store, SessionKind::SignedIn, b"data").await];
     assert_eq!(store.delete(over, NOW).await, Ok(true));
-    assert_eq!(wrong.load(live, NOW).await.map(drop), Err(StoreError::Unavailable));
+    assert_eq!(wrong.load(live, NOW).await.map(drop), Err(StoreError::unavailable()));
     // The second time it is one that was a replica first.
     for round in 1..=2 {
         let primary = redis.primary_address().unwrap();
@@ -322,7 +330,7 @@ async fn the_users_of_the_examples_are_enough_with_sentinels() {
         }
         assert!(store.load(live, NOW).await.unwrap().is_some() && store.load(over, NOW).await.unwrap().is_none());
         redis.heal().unwrap();
-        let another = session(&store, Kind::SignedIn, b"data").await;
+        let another = session(&store, SessionKind::SignedIn, b"data").await;
         assert_eq!(store.delete(another, NOW).await, Ok(true), "round {round}: replicas have it again");
     }
 }
@@ -333,11 +341,11 @@ async fn a_full_server_still_signs_people_out() {
     let redis = Redis::with(&["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]).unwrap();
     let store = single(&redis.address(), patient());
     let (first, second) =
-        (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::SignedIn, b"data").await);
+        (session(&store, SessionKind::SignedIn, b"data").await, session(&store, SessionKind::SignedIn, b"data").await);
     let mut strangers = 0;
     let full = loop {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        match store.create(handle, content(Kind::Anonymous, &[b'x'; 4000]), NOW).await {
+        match store.create(handle, content(SessionKind::Anonymous, &[b'x'; 4000]), NOW).await {
             Ok(_) => strangers += 1,
             Err(error) => break error,
         }
@@ -345,13 +353,13 @@ async fn a_full_server_still_signs_people_out() {
         // Its memory is looked at once in a second.
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    assert_eq!(full, StoreError::Full);
+    assert_eq!(full, StoreError::full());
     let mut known = 0;
     loop {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        match store.create(handle, content(Kind::SignedIn, &[b'x'; 4000]), NOW).await {
+        match store.create(handle, content(SessionKind::SignedIn, &[b'x'; 4000]), NOW).await {
             Ok(_) => known += 1,
-            Err(error) => break assert_eq!(error, StoreError::Full),
+            Err(error) => break assert_eq!(error, StoreError::full()),
         }
         assert!(known < 5000, "users are let in without end");
     }
@@ -359,7 +367,7 @@ async fn a_full_server_still_signs_people_out() {
     assert!(store.load(first, NOW).await.unwrap().is_some());
     assert_eq!(store.touch(first, countersign::UnixTime::from_secs(1_700_007_200), NOW).await, Ok(true));
     assert_eq!(store.delete(first, NOW).await, Ok(true));
-    assert!(store.revoke_user(second.tag(), None, KEPT, NOW).await.is_ok());
+    assert!(store.revoke_user(second.user_hash(), None, KEPT, NOW).await.is_ok());
     assert!(store.load(second, NOW).await.unwrap().is_none());
     println!("a full server: {strangers} strangers, then {known} users, then none; logouts go on");
 }
@@ -370,11 +378,11 @@ async fn a_full_server_still_signs_people_out() {
 async fn an_epoch_leaves_by_itself() {
     let redis = Redis::single().unwrap();
     let store = single(&redis.address(), patient());
-    let handle = session(&store, Kind::SignedIn, b"data").await;
-    let tag = handle.tag();
+    let handle = session(&store, SessionKind::SignedIn, b"data").await;
+    let tag = handle.user_hash();
     let after = |seconds: u64| countersign::UnixTime::from_secs(NOW.as_secs() + seconds);
     let keys = || redis.ask(&["KEYS", "*"]).unwrap().list().iter().map(|key| key.text().to_owned()).collect::<Vec<_>>();
-    let mut epoch = Epoch::default();
+    let mut epoch = RevocationEpoch::default();
     // The longest counts, that of the sessions that it ends among them; and what tidies up leaves the expiry as it is.
     for (keep_until, seconds) in [(after(100), 4200), (after(5000), 5600), (after(50), 5600)] {
         epoch = epoch.next(NOW);
@@ -389,20 +397,26 @@ async fn an_epoch_leaves_by_itself() {
         // With the slack that clocks may differ by.
         let is_right = |left: i64| (seconds * 1000 - 10_000..=seconds * 1000 + 1000).contains(&left);
         assert!(matches!(left, Reply::Number(left) if is_right(left)), "{left:?} ms");
-        let of_epoch = countersign::session::Content { epoch: epoch.number, ..content(Kind::SignedIn, b"data") };
+        let of_epoch = countersign::session::store::SessionContent {
+            epoch: epoch.number,
+            ..content(SessionKind::SignedIn, b"data")
+        };
         let next = Credential::generate(tag).unwrap().handle();
-        assert!(matches!(store.create(next, of_epoch, NOW).await, Ok(Created::Done(_))));
+        assert!(matches!(store.create(next, of_epoch, NOW).await, Ok(CreateOutcome::Done(_))));
     }
     for _ in 0..200 {
         epoch = epoch.next(NOW);
         assert_eq!(store.revoke_user(tag, None, after(100), NOW).await, Ok(epoch));
-        let of_epoch = countersign::session::Content { epoch: epoch.number, ..content(Kind::SignedIn, b"data") };
+        let of_epoch = countersign::session::store::SessionContent {
+            epoch: epoch.number,
+            ..content(SessionKind::SignedIn, b"data")
+        };
         let next = Credential::generate(tag).unwrap().handle();
-        assert!(matches!(store.create(next, of_epoch, NOW).await, Ok(Created::Done(_))));
+        assert!(matches!(store.create(next, of_epoch, NOW).await, Ok(CreateOutcome::Done(_))));
     }
     assert_eq!(store.list_by_user(tag, None, 9, NOW).await.unwrap().len(), 1);
     wait_for("all but the last session is removed", Duration::from_secs(10), || match keys().len() {
-        // Epoch, index, session.
+        // RevocationEpoch, index, session.
         3 => Ok(()),
         _ => fail(format!("{:?}", keys())),
     })
@@ -428,8 +442,8 @@ async fn a_silent_address_holds_up_nobody() {
         let handle = Credential::generate_anonymous().unwrap().handle();
         let start = Instant::now();
         while !matches!(
-            store.create(handle, content(Kind::SignedIn, b"data"), NOW).await,
-            Ok(Created::Done(_) | Created::Exists)
+            store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await,
+            Ok(CreateOutcome::Done(_) | CreateOutcome::Exists)
         ) {
             assert!(start.elapsed() < Duration::from_secs(20), "it never connects");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -451,7 +465,7 @@ async fn one_sentinel_alone_is_not_believed() {
             RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, RedisOptions::default()).unwrap();
         let handle = Credential::generate_anonymous().unwrap().handle();
         let start = Instant::now();
-        while store.create(handle, content(Kind::SignedIn, b"data"), NOW).await.is_err() {
+        while store.create(handle, content(SessionKind::SignedIn, b"data"), NOW).await.is_err() {
             assert!(start.elapsed() < Duration::from_secs(20), "it never connects");
         }
     }
@@ -462,7 +476,7 @@ async fn one_sentinel_alone_is_not_believed() {
     let urls = [&urls[0], &urls[0], &urls[1], &urls[2]].map(String::as_str);
     let store = RedisStore::sentinel(urls, PRIMARY_NAME, None, RedisOptions::default()).unwrap();
     let handle = Credential::generate_anonymous().unwrap().handle();
-    assert_eq!(store.load(handle, NOW).await.map(drop), Err(StoreError::Unavailable));
+    assert_eq!(store.load(handle, NOW).await.map(drop), Err(StoreError::unavailable()));
 }
 
 /// The bound that is stated: what the clocks of two servers differ by, here ten minutes.
@@ -481,21 +495,26 @@ async fn no_session_can_be_fixed() {
     let redis = Redis::single().unwrap();
     let servers = [0; 3].map(|_| {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let lifetimes = Lifetimes { idle: 1000, absolute: 10_000, grace: 10, tokens: 0 };
-        Sessions::new(single(&redis.address(), patient()), pepper, lifetimes)
+        let lifetimes = Lifetimes {
+            idle: Duration::from_secs(1000),
+            absolute: Duration::from_secs(10_000),
+            renewal_grace: Duration::from_secs(10),
+            max_token_age: Duration::ZERO,
+        };
+        SessionManager::new(single(&redis.address(), patient()), pepper, lifetimes)
     });
     for round in 0..1000 {
         let of = |number: usize| &servers[(round + number) % 3];
-        let mut planted = of(0).begin(NOW).unwrap();
+        let mut planted = of(0).start(NOW).unwrap();
         of(0).save(&mut planted, NOW).await.unwrap();
-        let cookie = planted.cookie();
-        let mut victim = of(1).find([cookie.as_bytes()], NOW).await.unwrap().unwrap();
-        let attempt = of(1).attempt("alice").await.unwrap();
+        let cookie = planted.cookie_value();
+        let mut victim = of(1).load([cookie.as_bytes()], NOW).await.unwrap().unwrap();
+        let attempt = of(1).begin_sign_in("alice").await.unwrap();
         of(1).sign_in(&mut victim, &attempt, 1, NOW).await.unwrap();
-        assert!(of(2).find([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {round}");
+        assert!(of(2).load([cookie.as_bytes()], NOW).await.unwrap().is_none(), "attempt {round}");
         planted.insert("admin", &true).unwrap();
-        assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Gone));
-        let found = of(2).find([victim.cookie().as_bytes()], NOW).await.unwrap().unwrap();
+        assert_eq!(of(2).save(&mut planted, NOW).await, Err(SessionError::Ended));
+        let found = of(2).load([victim.cookie_value().as_bytes()], NOW).await.unwrap().unwrap();
         assert_eq!((found.user(), found.get::<bool>("admin").unwrap()), (Some("alice"), None));
     }
 }
@@ -506,8 +525,8 @@ async fn a_server_that_says_nothing_is_unavailable_in_time() {
     let redis = Redis::single().unwrap();
     let link = Link::to(&redis.address()).unwrap();
     let answer = Duration::from_millis(250);
-    let store = Arc::new(single(&link.address(), RedisOptions { answer, ..RedisOptions::default() }));
-    let handle = session(&*store, Kind::SignedIn, b"data").await;
+    let store = Arc::new(single(&link.address(), RedisOptions { response_timeout: answer, ..RedisOptions::default() }));
+    let handle = session(&*store, SessionKind::SignedIn, b"data").await;
     for mode in [Mode::Frozen, Mode::OneWay, Mode::Cut] {
         link.set(mode).unwrap();
         assert_eq!(laws::check_deadline(&*store, answer + Duration::from_millis(100)).await, Ok(()), "{mode:?}");
@@ -521,7 +540,7 @@ async fn a_server_that_says_nothing_is_unavailable_in_time() {
         let mut times = Vec::new();
         for call in calls.collect::<Vec<_>>() {
             let (outcome, took) = call.await.unwrap();
-            assert_eq!(outcome, Err(StoreError::Unavailable));
+            assert_eq!(outcome, Err(StoreError::unavailable()));
             times.push(took);
         }
         times.sort();
@@ -540,7 +559,7 @@ async fn a_server_that_says_nothing_is_unavailable_in_time() {
 async fn a_closed_connection_costs_no_answer() {
     let redis = Redis::single().unwrap();
     let store = Arc::new(single(&redis.address(), patient()));
-    let handle = session(&*store, Kind::SignedIn, b"data").await;
+    let handle = session(&*store, SessionKind::SignedIn, b"data").await;
     let is_over = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..256)
         .map(|_| {
@@ -575,7 +594,7 @@ async fn a_closed_connection_costs_no_answer() {
 }
 
 /// Asks until it is answered: a server that has just been chosen, or a machine that is busy, may take its time.
-async fn is_live(store: &RedisStore, handle: Handle) -> bool {
+async fn is_live_at(store: &RedisStore, handle: Handle) -> bool {
     let start = Instant::now();
     loop {
         match store.load(handle, NOW).await {
@@ -658,10 +677,10 @@ async fn a_rotation_brings_back_nothing_that_others_have_ended() {
     let store = Arc::new(single(&lossy.start(redis.address()).await, patient()));
     let direct = single(&redis.address(), patient());
     // All scripts are known afterwards.
-    let first = session(&*store, Kind::SignedIn, b"data").await;
+    let first = session(&*store, SessionKind::SignedIn, b"data").await;
     assert_eq!(direct.delete(first, NOW).await, Ok(true));
 
-    let old = session(&direct, Kind::SignedIn, b"data").await;
+    let old = session(&direct, SessionKind::SignedIn, b"data").await;
     let entry = store.load(old, NOW).await.unwrap().unwrap();
     let new = Credential::generate_anonymous().unwrap().handle();
     // It makes the new one, and then ends the old one.
@@ -674,12 +693,12 @@ async fn a_rotation_brings_back_nothing_that_others_have_ended() {
     assert_eq!(direct.delete(old, NOW).await, Ok(true), "somebody else logs out");
     lossy.may_close.notify_one();
     let rotated = rotating.await.unwrap();
-    let is_back = is_live(&direct, new).await;
+    let is_back = is_live_at(&direct, new).await;
     println!("logged out in the middle of a rotation: {rotated:?}, the new session is live: {is_back}");
-    assert_eq!((rotated, is_back), (Ok(Swapped::Gone), false));
+    assert_eq!((rotated, is_back), (Ok(SwapOutcome::Gone), false));
 
     // Control: a logout whose answer was lost is one.
-    let other = session(&direct, Kind::SignedIn, b"data").await;
+    let other = session(&direct, SessionKind::SignedIn, b"data").await;
     lossy.is_done.store(true, Ordering::SeqCst);
     lossy.loses.store(1, Ordering::SeqCst);
     lossy.may_close.notify_one();
@@ -692,9 +711,9 @@ async fn a_call_of_several_questions_ends_in_time() {
     let redis = Redis::single().unwrap();
     let lossy = Arc::new(Lossy::default());
     let answer = Duration::from_millis(500);
-    let store = single(&lossy.start(redis.address()).await, RedisOptions { answer, ..patient() });
+    let store = single(&lossy.start(redis.address()).await, RedisOptions { response_timeout: answer, ..patient() });
     let (old, stranger) =
-        (session(&store, Kind::SignedIn, b"data").await, session(&store, Kind::Anonymous, b"data").await);
+        (session(&store, SessionKind::SignedIn, b"data").await, session(&store, SessionKind::Anonymous, b"data").await);
     let (entry, strange) =
         (store.load(old, NOW).await.unwrap().unwrap(), store.load(stranger, NOW).await.unwrap().unwrap());
     lossy.delay.store(300, Ordering::SeqCst);
@@ -710,7 +729,7 @@ async fn a_call_of_several_questions_ends_in_time() {
     println!(
         "300 ms for a question, {answer:?} for a call: a rotation takes {rotation:.1?}, a stranger's swap {swap:.1?}"
     );
-    assert_eq!((rotated, swapped), (Err(StoreError::Unavailable), Err(StoreError::Unavailable)));
+    assert_eq!((rotated, swapped), (Err(StoreError::unavailable()), Err(StoreError::unavailable())));
     assert!(rotation.max(swap) < answer + Duration::from_millis(300));
 }
 
@@ -721,25 +740,25 @@ async fn strangers_do_not_grow_past_their_limit() {
     let store = single(&redis.address(), patient());
     let mut strangers = Vec::new();
     for _ in 0..600 {
-        strangers.push(session(&store, Kind::Anonymous, b"small").await);
+        strangers.push(session(&store, SessionKind::Anonymous, b"small").await);
     }
     let mut grown = 0;
     let full = loop {
         let handle = strangers[grown];
         let entry = store.load(handle, NOW).await.unwrap().unwrap();
-        match store.compare_and_swap(handle, entry.version, content(Kind::Anonymous, &[b'x'; 6000]), NOW).await {
-            Ok(outcome) => assert!(matches!(outcome, Swapped::Done(_)), "{outcome:?}"),
+        match store.compare_and_swap(handle, entry.version, content(SessionKind::Anonymous, &[b'x'; 6000]), NOW).await {
+            Ok(outcome) => assert!(matches!(outcome, SwapOutcome::Done(_)), "{outcome:?}"),
             Err(error) => break error,
         }
         grown += 1;
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    assert_eq!(full, StoreError::Full);
+    assert_eq!(full, StoreError::full());
     let mut known = 0;
     while known < 20 {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        let made = store.create(handle, content(Kind::SignedIn, &[b'x'; 4000]), NOW).await;
-        assert!(matches!(made, Ok(Created::Done(_))), "after {known} users: {made:?}");
+        let made = store.create(handle, content(SessionKind::SignedIn, &[b'x'; 4000]), NOW).await;
+        assert!(matches!(made, Ok(CreateOutcome::Done(_))), "after {known} users: {made:?}");
         known += 1;
     }
     println!("600 small strangers, of whom {grown} grow until they are refused; {known} users sign in after that");
@@ -751,10 +770,10 @@ async fn strangers_do_not_grow_past_their_limit() {
     let blind = single(&format!("blind:secret@{}", redis.address()), patient());
     for _ in 0..3 {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        let outcome = blind.create(handle, content(Kind::Anonymous, b"data"), NOW).await;
-        assert_eq!(outcome, Err(StoreError::Unavailable));
+        let outcome = blind.create(handle, content(SessionKind::Anonymous, b"data"), NOW).await;
+        assert_eq!(outcome, Err(StoreError::unavailable()));
     }
-    session(&blind, Kind::SignedIn, b"data").await;
+    session(&blind, SessionKind::SignedIn, b"data").await;
 }
 
 // ---------------------------------------------------------------------------------------------- replicas
@@ -766,14 +785,14 @@ async fn a_missing_replica_turns_no_logout_off() {
     let store = Arc::new(single(&redis.address(), awaiting(1)));
     let mut handles = Vec::new();
     for _ in 0..300 {
-        handles.push(session(&*store, Kind::SignedIn, b"data").await);
+        handles.push(session(&*store, SessionKind::SignedIn, b"data").await);
     }
     let mut logouts = Vec::new();
     for (number, handle) in handles.iter().copied().enumerate() {
         let store = Arc::clone(&store);
         logouts.push(tokio::spawn(async move {
             match number % 3 {
-                0 => store.revoke_user(handle.tag(), None, KEPT, NOW).await.map(drop),
+                0 => store.revoke_user(handle.user_hash(), None, KEPT, NOW).await.map(drop),
                 _ => store.delete(handle, NOW).await.map(drop),
             }
         }));
@@ -782,19 +801,19 @@ async fn a_missing_replica_turns_no_logout_off() {
     let (mut not_replicated, mut others) = (0, Vec::new());
     for logout in logouts {
         match logout.await.unwrap() {
-            Err(StoreError::NotReplicated) => not_replicated += 1,
+            Err(error) if error.kind() == StoreErrorKind::NotReplicated => not_replicated += 1,
             other => others.push(other),
         }
     }
     let mut live = 0;
     for handle in &handles {
-        live += usize::from(is_live(&store, *handle).await);
+        live += usize::from(is_live_at(&store, *handle).await);
     }
     println!(
         "300 logouts at 100/s without the replica that is waited for: {not_replicated} NotReplicated, {live} still live"
     );
     assert_eq!((not_replicated, live), (300, 0), "{others:?}");
-    let last = session(&*store, Kind::SignedIn, b"data").await;
+    let last = session(&*store, SessionKind::SignedIn, b"data").await;
     let _replica = Redis::replica_of(&redis.address()).unwrap();
     let start = Instant::now();
     deleted(&store, last).await;
@@ -808,27 +827,33 @@ async fn a_revocation_that_is_waited_for_is_one() {
     let _replica = Redis::replica_of(&primary.address()).unwrap();
     let store = Arc::new(single(&primary.address(), awaiting(1)));
     let other = single(&primary.address(), patient());
-    let handle = session(&*store, Kind::SignedIn, b"data").await;
+    let handle = session(&*store, SessionKind::SignedIn, b"data").await;
     deleted(&store, handle).await;
-    let (tag, mut lost, mut between, mut before) = (handle.tag(), 0, 0, Epoch::default());
+    let (tag, mut lost, mut between, mut before) = (handle.user_hash(), 0, 0, RevocationEpoch::default());
     for round in 1..=500 {
         let stale = Credential::generate(tag).unwrap().handle();
-        let old = countersign::session::Content { epoch: before.number, ..content(Kind::SignedIn, b"data") };
+        let old = countersign::session::store::SessionContent {
+            epoch: before.number,
+            ..content(SessionKind::SignedIn, b"data")
+        };
         let epoch = before.next(NOW);
-        assert!(matches!(other.create(stale, old, NOW).await, Ok(Created::Done(_))));
+        assert!(matches!(other.create(stale, old, NOW).await, Ok(CreateOutcome::Done(_))));
         let revoking = tokio::spawn({
             let store = Arc::clone(&store);
             async move { store.revoke_user(tag, None, KEPT, NOW).await }
         });
         while other.epoch(tag).await.unwrap().number < epoch.number {}
         let new = Credential::generate(tag).unwrap().handle();
-        let fresh = countersign::session::Content { epoch: epoch.number, ..content(Kind::SignedIn, b"data") };
-        assert!(matches!(other.create(new, fresh, NOW).await, Ok(Created::Done(_))), "round {round}");
+        let fresh = countersign::session::store::SessionContent {
+            epoch: epoch.number,
+            ..content(SessionKind::SignedIn, b"data")
+        };
+        assert!(matches!(other.create(new, fresh, NOW).await, Ok(CreateOutcome::Done(_))), "round {round}");
         between += usize::from(!revoking.is_finished());
         assert_eq!(revoking.await.unwrap(), Ok(epoch));
         before = epoch;
-        assert!(!is_live(&other, stale).await);
-        lost += usize::from(!is_live(&other, new).await);
+        assert!(!is_live_at(&other, stale).await);
+        lost += usize::from(!is_live_at(&other, new).await);
     }
     println!(
         "500 revocations, each one epoch; of those who signed in at once, {between} before it was confirmed, {lost} are out"
@@ -844,7 +869,7 @@ async fn a_cluster_confirms_what_its_replicas_have() {
     let store = Arc::new(cluster(&redis, awaiting(1)));
     let mut handles = Vec::new();
     for _ in 0..90 {
-        handles.push(session(&*store, Kind::SignedIn, b"data").await);
+        handles.push(session(&*store, SessionKind::SignedIn, b"data").await);
     }
     for handle in handles.drain(..30) {
         deleted(&store, handle).await;
@@ -867,7 +892,7 @@ async fn a_cluster_confirms_what_its_replicas_have() {
         for logout in logouts.collect::<Vec<_>>() {
             let outcome = logout.await.unwrap();
             confirmed += usize::from(outcome.is_ok());
-            not_replicated += usize::from(outcome == Err(StoreError::NotReplicated));
+            not_replicated += usize::from(outcome == Err(StoreError::not_replicated()));
         }
     }
     is_over.store(true, Ordering::SeqCst);
@@ -910,7 +935,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
     for kill in 0..kills {
         let mut handles = Vec::new();
         for _ in 0..40 {
-            handles.push(session(&*store, Kind::SignedIn, b"data").await);
+            handles.push(session(&*store, SessionKind::SignedIn, b"data").await);
         }
         let logouts = handles.iter().enumerate().map(|(number, handle)| {
             let (store, handle) = (Arc::clone(&store), *handle);
@@ -920,7 +945,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
                 let is_out = if number % 2 == 0 {
                     store.delete(handle, NOW).await == Ok(true)
                 } else {
-                    store.revoke_user(handle.tag(), None, KEPT, NOW).await.is_ok()
+                    store.revoke_user(handle.user_hash(), None, KEPT, NOW).await.is_ok()
                 };
                 is_out.then_some(handle)
             })
@@ -936,8 +961,8 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
         // A write that is answered: the application is back.
         let handle = Credential::generate_anonymous().unwrap().handle();
         while !matches!(
-            store.create(handle, content(Kind::SignedIn, b"back"), NOW).await,
-            Ok(Created::Done(_) | Created::Exists)
+            store.create(handle, content(SessionKind::SignedIn, b"back"), NOW).await,
+            Ok(CreateOutcome::Done(_) | CreateOutcome::Exists)
         ) {
             assert!(killed.elapsed() < Duration::from_secs(30), "writes do not come back");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -945,7 +970,7 @@ async fn no_confirmed_logout_is_undone_by_a_failover() {
         slowest = slowest.max(killed.elapsed());
         confirmed += out.len();
         for handle in out {
-            undone += usize::from(is_live(&store, handle).await);
+            undone += usize::from(is_live_at(&store, handle).await);
         }
         redis.wait_for_failover(&old, Duration::from_secs(30)).unwrap();
         redis.heal().unwrap();
@@ -968,36 +993,36 @@ async fn an_unconfirmed_logout_is_undone_by_a_failover() {
     let careful = single(&primary.address(), awaiting(1));
     let mut handles = Vec::new();
     for _ in 0..20 {
-        handles.push(session(&careful, Kind::SignedIn, b"data").await);
+        handles.push(session(&careful, SessionKind::SignedIn, b"data").await);
     }
     // Through the link, and so behind all of them.
-    let behind_all = single(&primary.address(), RedisOptions { replicas: 1, ..patient() });
+    let behind_all = single(&primary.address(), RedisOptions { min_replica_acks: 1, ..patient() });
     assert_eq!(behind_all.delete(handles[19], NOW).await, Ok(true));
     link.set(Mode::Cut).unwrap();
     for handle in &handles[..10] {
         assert_eq!(careless.delete(*handle, NOW).await, Ok(true));
     }
-    assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
+    assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::not_replicated()));
     // Asked again, it is gone from the primary, and still on the replica: on a new connection, which has not written it, as well.
-    assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
+    assert_eq!(careful.delete(handles[10], NOW).await, Err(StoreError::not_replicated()));
     let again = single(&primary.address(), awaiting(1));
-    assert_eq!(again.delete(handles[10], NOW).await, Err(StoreError::NotReplicated));
-    assert_eq!(again.revoke_user(handles[11].tag(), None, KEPT, NOW).await, Err(StoreError::NotReplicated));
+    assert_eq!(again.delete(handles[10], NOW).await, Err(StoreError::not_replicated()));
+    assert_eq!(again.revoke_user(handles[11].user_hash(), None, KEPT, NOW).await, Err(StoreError::not_replicated()));
     // Who signs in gets his cookie in any case: the old one is of no use any more.
     let entry = careful.load(handles[12], NOW).await.unwrap().unwrap();
-    let renewed = Credential::generate(handles[12].tag()).unwrap().handle();
+    let renewed = Credential::generate(handles[12].user_hash()).unwrap().handle();
     let rotated = careful.rotate(handles[12], entry.version, renewed, entry.content, NOW).await;
-    assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+    assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "{rotated:?}");
     drop(primary);
     replica.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
     let promoted = single(&replica.address(), patient());
     let mut undone = 0;
     for handle in &handles[..10] {
-        undone += usize::from(is_live(&promoted, *handle).await);
+        undone += usize::from(is_live_at(&promoted, *handle).await);
     }
     println!("control, 10 logouts answered by a primary alone, which is then lost: {undone} undone");
     assert_eq!(undone, 10);
-    assert!(!is_live(&promoted, handles[19]).await, "the one that was replicated");
+    assert!(!is_live_at(&promoted, handles[19]).await, "the one that was replicated");
 }
 
 /// Asks until it is confirmed: replicas that have just come say nothing for a moment.
@@ -1014,20 +1039,20 @@ async fn deleted(store: &RedisStore, handle: Handle) {
 async fn a_primary_that_is_cut_off_confirms_nothing() {
     let mut redis = RedisWithSentinel::start_behind_links().unwrap();
     let careful = awaiting(1);
-    let ahead = sentinel(&redis, RedisOptions { replicas: 2, ..careful.clone() });
+    let ahead = sentinel(&redis, RedisOptions { min_replica_acks: 2, ..careful.clone() });
     let mut handles = Vec::new();
     for _ in 0..3 {
-        handles.push(session(&ahead, Kind::SignedIn, b"data").await);
+        handles.push(session(&ahead, SessionKind::SignedIn, b"data").await);
     }
     // Behind all of them, and on both replicas.
     deleted(&ahead, handles[2]).await;
     let (old, its_own) = redis.isolate_primary().unwrap();
     let (left, careless) =
-        (single(&its_own, careful.clone()), single(&its_own, RedisOptions { replicas: 0, ..careful.clone() }));
+        (single(&its_own, careful.clone()), single(&its_own, RedisOptions { min_replica_acks: 0, ..careful.clone() }));
     let mut refused = 0;
     for _ in 0..2 {
         let (deleted, revoked) =
-            (left.delete(handles[0], NOW).await, left.revoke_user(handles[0].tag(), None, KEPT, NOW).await);
+            (left.delete(handles[0], NOW).await, left.revoke_user(handles[0].user_hash(), None, KEPT, NOW).await);
         assert!(deleted.is_err() && revoked.is_err(), "{deleted:?}, {revoked:?}");
         refused += 2;
     }
@@ -1036,16 +1061,16 @@ async fn a_primary_that_is_cut_off_confirms_nothing() {
     let new = redis.wait_for_failover(&old, Duration::from_secs(15)).unwrap();
     let promoted = single(&new, careful);
     for handle in &handles[..2] {
-        assert!(is_live(&promoted, *handle).await, "the others know nothing of it");
+        assert!(is_live_at(&promoted, *handle).await, "the others know nothing of it");
     }
-    assert_eq!(left.delete(handles[0], NOW).await, Err(StoreError::NotReplicated));
+    assert_eq!(left.delete(handles[0], NOW).await, Err(StoreError::not_replicated()));
     println!(
         "a primary that is cut off: {refused} logouts, none confirmed; one that nobody was waited for with, undone"
     );
     redis.heal().unwrap();
     deleted(&ahead, handles[0]).await;
-    assert!(!is_live(&ahead, handles[0]).await);
-    assert!(is_live(&ahead, handles[1]).await, "what the careless one has ended");
+    assert!(!is_live_at(&ahead, handles[0]).await);
+    assert!(is_live_at(&ahead, handles[1]).await, "what the careless one has ended");
 }
 
 /// Reads a session again and again; when it was read last, and what was said at last.
@@ -1085,19 +1110,19 @@ async fn a_primary_that_is_none_any_more_is_not_believed_for_long() {
     let mut redis = RedisWithSentinel::start().unwrap();
     let links: Vec<_> = redis.sentinel_addresses().iter().map(|address| Link::to(address).unwrap()).collect();
     let (answer, staleness) = (Duration::from_millis(500), Duration::from_secs(4));
-    let options = RedisOptions { answer, staleness, ..RedisOptions::default() };
+    let options = RedisOptions { response_timeout: answer, max_primary_age: staleness, ..RedisOptions::default() };
     let behind_links = || {
         let urls: Vec<_> = links.iter().map(|link| url(&link.address())).collect();
         RedisStore::sentinel(urls.iter().map(String::as_str), PRIMARY_NAME, None, options.clone()).unwrap()
     };
     let ahead = sentinel(&redis, awaiting(2));
     let (handle, last) =
-        (session(&ahead, Kind::SignedIn, b"data").await, session(&ahead, Kind::SignedIn, b"data").await);
+        (session(&ahead, SessionKind::SignedIn, b"data").await, session(&ahead, SessionKind::SignedIn, b"data").await);
     // Behind it, and on both replicas.
     deleted(&ahead, last).await;
     let (far, near, returning) = (behind_links(), sentinel(&redis, options.clone()), behind_links());
     for store in [&far, &near, &returning] {
-        assert!(is_live(store, handle).await);
+        assert!(is_live_at(store, handle).await);
     }
     let (far, near) = (Reader::of(far, handle), Reader::of(near, handle));
     // One is left, which is not most of them, whatever it says.
@@ -1122,11 +1147,11 @@ async fn a_primary_that_is_none_any_more_is_not_believed_for_long() {
     );
     // The task that reads may have to wait for a processor.
     assert!(!far_read.is_zero() && far_read < staleness + answer + Duration::from_millis(300), "{far_read:?}");
-    assert_eq!(far_said, Err(StoreError::Unavailable));
+    assert_eq!(far_said, Err(StoreError::unavailable()));
     assert!(near_read < staleness + answer, "{near_read:?}");
     assert_eq!(near_said, Ok(false));
     for link in &links {
         link.set(Mode::Open).unwrap();
     }
-    assert!(!is_live(&returning, handle).await, "once it hears them again");
+    assert!(!is_live_at(&returning, handle).await, "once it hears them again");
 }

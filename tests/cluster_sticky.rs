@@ -22,11 +22,13 @@ use cluster_kit::process::Folder;
 use cluster_kit::redis::Redis;
 use countersign::UnixTime;
 use countersign::jwt::{Hs256Key, JwtBuilder};
-use countersign::session::{
-    DiskStore, DynStore, Lifetimes, MemoryStore, NatsOptions, NatsStore, Pepper, RedisOptions, RedisStore,
-    SessionError, Sessions,
-};
-use countersign::web::{Affinity, CsrfGuard, OpenSession, SessionCookie, SessionLayer};
+use countersign::session::nats::{NatsOptions, NatsStore};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::Budgets;
+use countersign::session::store::{DiskStore, DynStore, MemoryStore};
+use countersign::session::{Lifetimes, Pepper, SessionError, SessionManager};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{Affinity, CurrentSession, SessionCookie, SessionLayer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -48,11 +50,20 @@ struct Node {
 impl Node {
     fn start(name: &'static str, store: DynStore) -> Self {
         let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-        let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
+        let sessions = SessionManager::new(
+            store,
+            pepper,
+            Lifetimes {
+                idle: Duration::from_secs(1800),
+                absolute: Duration::from_secs(43_200),
+                renewal_grace: Duration::from_secs(10),
+                max_token_age: Duration::ZERO,
+            },
+        );
         let affinity = Affinity::new(name).unwrap();
         let filter = SessionLayer::new(sessions, CsrfGuard::new([""; 0]).unwrap(), Duration::from_secs(5));
-        let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
-        let who = async move |session: OpenSession| format!("{name} {}", session.user().unwrap_or("nobody"));
+        let filter = filter.with_cookie(SessionCookie::new().with_secure(false)).unwrap();
+        let who = async move |session: CurrentSession| format!("{name} {}", session.user().unwrap_or("nobody"));
         let app = Router::new()
             .route("/", get(who))
             .route("/in", post(sign_in))
@@ -78,8 +89,8 @@ impl Drop for Node {
     }
 }
 
-async fn sign_in(mut session: OpenSession) -> Result<String, SessionError> {
-    let attempt = session.attempt("alice").await?;
+async fn sign_in(mut session: CurrentSession) -> Result<String, SessionError> {
+    let attempt = session.begin_sign_in("alice").await?;
     session.sign_in(&attempt, 1).await.map(|()| "in".to_owned())
 }
 
@@ -186,7 +197,7 @@ async fn lose_a_node(config: &str, stores: [DynStore; 3]) -> (usize, usize) {
             assert_eq!(client.who(&address).await, (home.clone(), "alice".to_owned()), "{config}: it stays");
         }
     }
-    assert!(nodes.iter().all(|node| node.affinity.moved() == 0), "{config}: nobody has moved");
+    assert!(nodes.iter().all(|node| node.affinity.moved_count() == 0), "{config}: nobody has moved");
 
     nodes[0].kill();
     let (mut kept, mut lost) = (0, 0);
@@ -205,7 +216,8 @@ async fn lose_a_node(config: &str, stores: [DynStore; 3]) -> (usize, usize) {
 fn in_file(file: &Path) -> DynStore {
     // Until the one who had it before has let go of it.
     let store = cluster_kit::wait_for("the file is free", Duration::from_secs(10), || {
-        DiskStore::open(file, 1 << 20, 1 << 20).or_else(|error| cluster_kit::fail(error.to_string()))
+        DiskStore::open(file, Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })
+            .or_else(|error| cluster_kit::fail(error.to_string()))
     });
     DynStore::new(store.unwrap())
 }
@@ -215,11 +227,11 @@ async fn clients_stay_and_are_answered_when_their_node_is_gone() {
     let (redis, nats) = (Redis::single().unwrap(), Nats::single().unwrap());
     let (connect, answer) = (Duration::from_secs(2), Duration::from_secs(2));
     let on_redis = || {
-        let options = RedisOptions { connect, answer, ..RedisOptions::default() };
+        let options = RedisOptions { connect_timeout: connect, response_timeout: answer, ..RedisOptions::default() };
         DynStore::new(RedisStore::single(&format!("redis://{}", redis.address()), options).unwrap())
     };
     let on_nats = async || {
-        let options = NatsOptions { answer, ..NatsOptions::default() };
+        let options = NatsOptions { response_timeout: answer, ..NatsOptions::default() };
         DynStore::new(NatsStore::connect([nats.url().as_str()], options).await.unwrap())
     };
     println!("{:<28} sessions of the killed node that go on: in memory, in a file, on Redis, on NATS", "balancer");
@@ -234,7 +246,11 @@ async fn clients_stay_and_are_answered_when_their_node_is_gone() {
         let folder = Folder::new("sticky").unwrap();
         let files = NAMES.map(|name| in_file(&folder.path().join(name)));
         let own = [
-            lose_a_node(config, NAMES.map(|_| DynStore::new(MemoryStore::new(1 << 20, 1 << 20)))).await,
+            lose_a_node(
+                config,
+                NAMES.map(|_| DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }))),
+            )
+            .await,
             lose_a_node(config, files).await,
         ];
         let shared = [
@@ -272,7 +288,7 @@ async fn what_is_in_a_file_is_there_again_with_its_node() {
 /// The name in the cookie follows the client to its next node, and leaves one that drains.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cookie_names_the_node_where_the_session_is_now() {
-    let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
     let mut nodes: Vec<_> = NAMES.iter().map(|name| Node::start(name, store.clone())).collect();
     let balancer = Balancer::start("nginx-node-name.conf", &nodes);
     let address = balancer.address();
@@ -283,7 +299,7 @@ async fn the_cookie_names_the_node_where_the_session_is_now() {
     assert_eq!(named(&client), first);
     let place = NAMES.iter().position(|name| *name == first).unwrap();
 
-    nodes[place].affinity.drain(true);
+    nodes[place].affinity.set_draining(true);
     assert_eq!(client.who(&address).await.0, first, "the last answer of a node that drains");
     assert_eq!(named(&client), "");
     nodes[place].kill();
@@ -298,17 +314,17 @@ async fn the_cookie_names_the_node_where_the_session_is_now() {
     nodes[place].kill();
     let (third, user) = client.who(&address).await;
     assert_eq!((named(&client), user.as_str()), (third.clone(), "alice"));
-    let moved: u64 = nodes.iter().map(|node| node.affinity.moved()).sum();
+    let moved: u64 = nodes.iter().map(|node| node.affinity.moved_count()).sum();
     assert_eq!(moved, 1);
     assert_eq!(client.who(&address).await.0, third);
-    assert_eq!(nodes.iter().map(|node| node.affinity.moved()).sum::<u64>(), 1);
+    assert_eq!(nodes.iter().map(|node| node.affinity.moved_count()).sum::<u64>(), 1);
 }
 
 /// The balancer's own check knows no `exp`: the rules beside it do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_balancer_checks_the_expiry_of_a_jwt() {
     const KEY: &str = "an obvious test key of 32 bytes!";
-    let node = Node::start("a", DynStore::new(MemoryStore::new(1 << 20, 1 << 20)));
+    let node = Node::start("a", DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })));
     let text = include_str!("../examples/cluster/haproxy-jwt.cfg").replace("{key}", KEY).replace("{a}", &node.address);
     let haproxy = HaProxy::with(&text).unwrap();
     let (now, key) = (UnixTime::now().as_secs(), Hs256Key::new(KEY.as_bytes()).unwrap());

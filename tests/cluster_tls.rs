@@ -9,7 +9,9 @@ mod races;
 use cluster_kit::nats::Nats;
 use cluster_kit::redis::{Certificate, Redis};
 use cluster_kit::sentinel::{self, PRIMARY_NAME};
-use countersign::session::{Kind, NatsOptions, NatsStore, RedisOptions, RedisStore, SessionStore, StoreError};
+use countersign::session::nats::{NatsOptions, NatsStore};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::{SessionKind, SessionStore, StoreError};
 use races::{NOW, session};
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +31,7 @@ fn certificate() -> Certificate {
 
 fn patient() -> RedisOptions {
     let patience = Duration::from_secs(2);
-    RedisOptions { connect: patience, answer: patience, ..RedisOptions::default() }
+    RedisOptions { connect_timeout: patience, response_timeout: patience, ..RedisOptions::default() }
 }
 
 /// What this test says in a process that trusts this root.
@@ -50,15 +52,15 @@ fn is_trusted_for_its_root(test: &str, server: &str) {
 }
 
 async fn is_used(store: &impl SessionStore) {
-    let handle = session(store, Kind::SignedIn, b"data").await;
+    let handle = session(store, SessionKind::SignedIn, b"data").await;
     assert!(store.load(handle, NOW).await.unwrap().is_some());
     println!("written and read over TLS");
 }
 
 /// Nothing is said to a server that is not trusted: it cannot be told from one that does not answer.
 async fn redis_is_used(store: RedisStore) {
-    let anybody = countersign::session::Credential::generate_anonymous().unwrap().handle();
-    assert_ne!(store.load(anybody, NOW).await.map(drop), Err(StoreError::Unavailable), "not trusted");
+    let anybody = countersign::session::credential::Credential::generate_anonymous().unwrap().handle();
+    assert_ne!(store.load(anybody, NOW).await.map(drop), Err(StoreError::unavailable()), "not trusted");
     is_used(&store).await;
 }
 

@@ -9,8 +9,8 @@
 )]
 
 use countersign::UnixTime;
-use countersign::web::{
-    CookieError, MAX_COOKIE_HEADER, MAX_COOKIES, MAX_SET_COOKIE, SameSite, SetCookie, cookies, cookies_named,
+use countersign::cookie::{
+    CookieError, MAX_COOKIE_HEADER_LEN, MAX_COOKIES, MAX_SET_COOKIE_LEN, SameSite, SetCookie, cookies, cookies_named,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -68,7 +68,7 @@ fn cookies_of_other_projects_are_written_or_refused() {
                 other => panic!("{other} is not known"),
             };
         }
-        let mut out = [0; MAX_SET_COOKIE];
+        let mut out = [0; MAX_SET_COOKIE_LEN];
         let written = cookie.write(&mut out);
         let outcome = match (case["expected"].as_str().unwrap(), &written) {
             ("emit", Ok(written)) => {
@@ -126,10 +126,10 @@ fn what_is_read_is_bounded() {
     assert_eq!(cookies_named([many.as_bytes()], b"a").count(), MAX_COOKIES);
     assert_eq!(cookies(";".repeat(1 << 20).as_bytes()).count(), 0);
     // Cut where the limit is, a cookie would be another one.
-    let long = format!("a=b; id={}", "x".repeat(MAX_COOKIE_HEADER));
+    let long = format!("a=b; id={}", "x".repeat(MAX_COOKIE_HEADER_LEN));
     assert_eq!(read(long.as_bytes()), [(b"a".to_vec(), b"b".to_vec())]);
     assert_eq!(cookies("x".repeat(1 << 20).as_bytes()).count(), 0);
-    let exact = format!("id={}", "x".repeat(MAX_COOKIE_HEADER - 3));
+    let exact = format!("id={}", "x".repeat(MAX_COOKIE_HEADER_LEN - 3));
     assert_eq!(cookies(exact.as_bytes()).count(), 1);
 }
 

@@ -9,11 +9,15 @@ use axum::http::{HeaderValue, Request, StatusCode};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use countersign::UnixTime;
+use countersign::cookie::SameSite;
+use countersign::session::store::Budgets;
+use countersign::session::store::{CreateOutcome, SessionContent, SessionKind, StoredSession, SwapOutcome};
+use countersign::session::store::{Deadlines, DynStore, MemoryStore, SessionStore, StoreError};
 use countersign::session::{
-    Attempt, Content, CookieLife, Created, Deadlines, DynStore, Entry, Handle, Kind, Lifetimes, MemoryStore, Pepper,
-    Session, SessionError, SessionStore, Sessions, StoreError, Swapped,
+    CookieLife, Handle, Lifetimes, Pepper, Session, SessionError, SessionManager, SignInAttempt,
 };
-use countersign::web::{CsrfGuard, OpenSession, SameSite, SessionCookie, SessionCookieError, SessionLayer, SignedIn};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{CurrentSession, SessionCookie, SessionCookieError, SessionLayer, SignedInSession};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,96 +31,96 @@ const PAGE: &str = "https://shop.example";
 
 // theirs: session: Session
 fn extracted() -> MethodRouter {
-    get(|session: OpenSession| async move { session.handle().to_string() })
+    get(|session: CurrentSession| async move { session.handle().to_string() })
 }
 
 // theirs: Session::new
-fn begun(sessions: &Sessions<DynStore>) -> Result<Session, SessionError> {
-    sessions.begin(UnixTime::now())
+fn begun(sessions: &SessionManager<DynStore>) -> Result<Session, SessionError> {
+    sessions.start(UnixTime::now())
 }
 
 // theirs: Session::insert
-fn inserted(session: &mut OpenSession) -> Result<(), SessionError> {
+fn inserted(session: &mut CurrentSession) -> Result<(), SessionError> {
     session.insert("cart", &["apples"])
 }
 
 // theirs: Session::insert_value
-fn value_inserted(session: &mut OpenSession) -> Result<(), SessionError> {
+fn value_inserted(session: &mut CurrentSession) -> Result<(), SessionError> {
     session.insert("cart", &json!(["apples"]))
 }
 
 // theirs: Session::get
-fn got(session: &OpenSession) -> Result<Option<Vec<String>>, SessionError> {
+fn got(session: &CurrentSession) -> Result<Option<Vec<String>>, SessionError> {
     session.get::<Vec<String>>("cart")
 }
 
 // theirs: Session::get_value
-fn value_got(session: &OpenSession) -> Result<Option<Value>, SessionError> {
+fn value_got(session: &CurrentSession) -> Result<Option<Value>, SessionError> {
     session.get::<Value>("cart")
 }
 
 // theirs: Session::remove
-fn removed(session: &mut OpenSession) -> Result<Option<Vec<String>>, SessionError> {
-    session.take::<Vec<String>>("cart")
+fn removed(session: &mut CurrentSession) -> Result<Option<Vec<String>>, SessionError> {
+    session.remove::<Vec<String>>("cart")
 }
 
 // theirs: Session::remove_value
-fn value_removed(session: &mut OpenSession) -> Result<Option<Value>, SessionError> {
-    session.take::<Value>("cart")
+fn value_removed(session: &mut CurrentSession) -> Result<Option<Value>, SessionError> {
+    session.remove::<Value>("cart")
 }
 
 // theirs: Session::clear
-fn cleared(session: &mut OpenSession) {
+fn cleared(session: &mut CurrentSession) {
     session.update(BTreeMap::clear);
 }
 
 // theirs: Session::id
-fn named(session: &OpenSession) -> Handle {
+fn named(session: &CurrentSession) -> Handle {
     session.handle()
 }
 
 // theirs: Session::expiry_date
-fn expiring_at(session: &OpenSession) -> UnixTime {
+fn expiring_at(session: &CurrentSession) -> UnixTime {
     session.deadlines().idle
 }
 
 // theirs: Session::expiry_age
-fn expiring_in(session: &OpenSession) -> u64 {
+fn expiring_in(session: &CurrentSession) -> u64 {
     session.deadlines().idle.as_secs().saturating_sub(UnixTime::now().as_secs())
 }
 
 // theirs: Session::is_modified
-fn modified(session: &OpenSession) -> bool {
-    session.has_changed()
+fn modified(session: &CurrentSession) -> bool {
+    session.is_modified()
 }
 
 // theirs: Session::save
-async fn saved(sessions: &Sessions<DynStore>, session: &mut Session) -> Result<(), SessionError> {
+async fn saved(sessions: &SessionManager<DynStore>, session: &mut Session) -> Result<(), SessionError> {
     sessions.save(session, UnixTime::now()).await
 }
 
 // theirs: Session::load
-async fn loaded(sessions: &Sessions<DynStore>, cookie: &str) -> Result<Option<Session>, SessionError> {
-    sessions.find([cookie.as_bytes()], UnixTime::now()).await
+async fn loaded(sessions: &SessionManager<DynStore>, cookie: &str) -> Result<Option<Session>, SessionError> {
+    sessions.load([cookie.as_bytes()], UnixTime::now()).await
 }
 
 // theirs: Session::delete
-async fn deleted(sessions: &Sessions<DynStore>, handle: Handle) -> Result<bool, SessionError> {
-    sessions.end(handle, UnixTime::now()).await
+async fn deleted(sessions: &SessionManager<DynStore>, handle: Handle) -> Result<bool, SessionError> {
+    sessions.end_session(handle, UnixTime::now()).await
 }
 
 // theirs: Session::flush
-async fn flushed(session: OpenSession) -> Result<(), SessionError> {
+async fn flushed(session: CurrentSession) -> Result<(), SessionError> {
     session.sign_out().await
 }
 
 // theirs: Session::cycle_id
-async fn cycled(session: &mut OpenSession) -> Result<(), SessionError> {
+async fn cycled(session: &mut CurrentSession) -> Result<(), SessionError> {
     session.renew().await
 }
 
 // theirs: SessionManagerLayer::new
-fn filter(sessions: Sessions<DynStore>, guard: CsrfGuard) -> SessionLayer {
+fn filter(sessions: SessionManager<DynStore>, guard: CsrfGuard) -> SessionLayer {
     SessionLayer::new(sessions, guard, Duration::from_millis(250))
 }
 
@@ -131,13 +135,13 @@ fn with_same_site(filter: SessionLayer) -> Result<SessionLayer, SessionCookieErr
 }
 
 // theirs: SessionManagerLayer::with_expiry
-fn with_expiry(store: DynStore, pepper: Pepper, lifetimes: Lifetimes) -> Sessions<DynStore> {
-    Sessions::new(store, pepper, lifetimes)
+fn with_expiry(store: DynStore, pepper: Pepper, lifetimes: Lifetimes) -> SessionManager<DynStore> {
+    SessionManager::new(store, pepper, lifetimes)
 }
 
 // theirs: SessionManagerLayer::with_secure(false)
 fn with_secure(filter: SessionLayer) -> Result<SessionLayer, SessionCookieError> {
-    filter.with_cookie(SessionCookie::new().without_tls())
+    filter.with_cookie(SessionCookie::new().with_secure(false))
 }
 
 // theirs: SessionManagerLayer::with_path
@@ -162,21 +166,26 @@ fn on_session_end(filter: SessionLayer) -> Result<SessionLayer, SessionCookieErr
 
 // theirs: Expiry::OnInactivity
 fn on_inactivity() -> Lifetimes {
-    Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 }
+    Lifetimes {
+        idle: Duration::from_secs(1800),
+        absolute: Duration::from_secs(43_200),
+        renewal_grace: Duration::from_secs(10),
+        max_token_age: Duration::ZERO,
+    }
 }
 
 // theirs: MemoryStore::default
 fn store() -> DynStore {
-    DynStore::new(MemoryStore::new(1 << 20, 64 << 20))
+    DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 64 << 20 }))
 }
 
 // theirs: SessionStore::create
 async fn store_create(
     store: &impl SessionStore,
     handle: Handle,
-    content: Content,
+    content: SessionContent,
     now: UnixTime,
-) -> Result<Created, StoreError> {
+) -> Result<CreateOutcome, StoreError> {
     store.create(handle, content, now).await
 }
 
@@ -185,14 +194,18 @@ async fn store_save(
     store: &impl SessionStore,
     handle: Handle,
     version: u64,
-    content: Content,
+    content: SessionContent,
     now: UnixTime,
-) -> Result<Swapped, StoreError> {
+) -> Result<SwapOutcome, StoreError> {
     store.compare_and_swap(handle, version, content, now).await
 }
 
 // theirs: SessionStore::load
-async fn store_load(store: &impl SessionStore, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+async fn store_load(
+    store: &impl SessionStore,
+    handle: Handle,
+    now: UnixTime,
+) -> Result<Option<StoredSession>, StoreError> {
     store.load(handle, now).await
 }
 
@@ -203,56 +216,56 @@ async fn store_delete(store: &impl SessionStore, handle: Handle, now: UnixTime) 
 
 // theirs: ExpiredDeletion::delete_expired
 async fn delete_expired(store: &impl SessionStore) -> Result<usize, StoreError> {
-    store.sweep(UnixTime::now(), 1000).await
+    store.delete_expired(UnixTime::now(), 1000).await
 }
 
 // theirs: auth_session: AuthSession<Backend>
 fn greeting() -> MethodRouter {
-    get(|session: OpenSession| async move { session.user().unwrap_or("stranger").to_owned() })
+    get(|session: CurrentSession| async move { session.user().unwrap_or("stranger").to_owned() })
 }
 
 // theirs: AuthSession::user
-fn user(session: &OpenSession) -> Option<&str> {
+fn user(session: &CurrentSession) -> Option<&str> {
     session.user()
 }
 
 // theirs: AuthSession::authenticate
-async fn authenticate(session: &OpenSession, name: &str) -> Result<Attempt, SessionError> {
-    session.attempt(name).await
+async fn authenticate(session: &CurrentSession, name: &str) -> Result<SignInAttempt, SessionError> {
+    session.begin_sign_in(name).await
 }
 
 // theirs: AuthSession::login
-async fn login(session: &mut OpenSession, attempt: Attempt) -> Result<(), SessionError> {
+async fn login(session: &mut CurrentSession, attempt: SignInAttempt) -> Result<(), SessionError> {
     session.sign_in(&attempt, 1).await
 }
 
 // theirs: AuthSession::logout
-async fn logout(session: OpenSession) -> Result<(), SessionError> {
+async fn logout(session: CurrentSession) -> Result<(), SessionError> {
     session.sign_out().await
 }
 
 // theirs: AuthUser::id
-async fn id(session: &OpenSession, user: &User) -> Result<Attempt, SessionError> {
-    session.attempt(&user.id.to_string()).await
+async fn id(session: &CurrentSession, user: &User) -> Result<SignInAttempt, SessionError> {
+    session.begin_sign_in(&user.id.to_string()).await
 }
 
 // theirs: AuthUser::session_auth_hash
-async fn session_auth_hash(session: &OpenSession) -> Result<(), SessionError> {
+async fn session_auth_hash(session: &CurrentSession) -> Result<(), SessionError> {
     session.sign_out_elsewhere().await
 }
 
 // theirs: login_required!(Backend)
 fn login_required() -> MethodRouter {
-    get(|SignedIn(session): SignedIn| async move { session.user().unwrap_or_default().to_owned() })
+    get(|SignedInSession(session): SignedInSession| async move { session.user().unwrap_or_default().to_owned() })
 }
 
 // theirs: login_required!(Backend, login_url = "/login")
 fn login_url(filter: SessionLayer) -> SessionLayer {
-    filter.signing_in_at(HeaderValue::from_static("/login"))
+    filter.with_login_page(HeaderValue::from_static("/login"))
 }
 
 // theirs: permission_required!(Backend, "write")
-fn permission_required(session: &OpenSession) -> bool {
+fn permission_required(session: &CurrentSession) -> bool {
     session.user().is_some_and(|user| may(user, "write"))
 }
 
@@ -319,7 +332,7 @@ fn what_has_no_counterpart_has_a_reason() {
     }
 }
 
-fn sessions() -> Sessions<DynStore> {
+fn sessions() -> SessionManager<DynStore> {
     with_expiry(store(), with_signed().unwrap(), on_inactivity())
 }
 
@@ -338,7 +351,7 @@ fn app(filter: SessionLayer) -> Router {
     let app = app
         .route(
             "/insert",
-            post(async |mut session: OpenSession| {
+            post(async |mut session: CurrentSession| {
                 inserted(&mut session).unwrap();
                 let first = got(&session).unwrap();
                 value_inserted(&mut session).unwrap();
@@ -347,7 +360,7 @@ fn app(filter: SessionLayer) -> Router {
         )
         .route(
             "/take",
-            post(async |mut session: OpenSession| {
+            post(async |mut session: CurrentSession| {
                 let taken = (removed(&mut session).unwrap(), value_removed(&mut session).unwrap());
                 inserted(&mut session).unwrap();
                 cleared(&mut session);
@@ -356,7 +369,7 @@ fn app(filter: SessionLayer) -> Router {
         )
         .route(
             "/times",
-            post(async |mut session: OpenSession| {
+            post(async |mut session: CurrentSession| {
                 inserted(&mut session).unwrap();
                 let (at, within) = (expiring_at(&session), expiring_in(&session));
                 said((at > UnixTime::now(), (1700..=1800).contains(&within), named(&session).to_string()))
@@ -364,17 +377,17 @@ fn app(filter: SessionLayer) -> Router {
         )
         .route(
             "/login",
-            post(async |mut session: OpenSession| {
+            post(async |mut session: CurrentSession| {
                 let attempt = authenticate(&session, "7").await.unwrap();
                 assert_eq!(attempt, id(&session, &User { id: 7 }).await.unwrap());
                 login(&mut session, attempt).await.unwrap();
                 said((user(&session), permission_required(&session)))
             }),
         )
-        .route("/elsewhere", post(async |session: OpenSession| session_auth_hash(&session).await))
-        .route("/cycle", post(async |mut session: OpenSession| cycled(&mut session).await))
-        .route("/logout", post(async |session: OpenSession| logout(session).await))
-        .route("/flush", post(async |session: OpenSession| flushed(session).await));
+        .route("/elsewhere", post(async |session: CurrentSession| session_auth_hash(&session).await))
+        .route("/cycle", post(async |mut session: CurrentSession| cycled(&mut session).await))
+        .route("/logout", post(async |session: CurrentSession| logout(session).await))
+        .route("/flush", post(async |session: CurrentSession| flushed(session).await));
     built(app, filter)
 }
 
@@ -473,30 +486,31 @@ async fn outside_of_a_request() {
     let mut session = begun(&sessions).unwrap();
     session.insert("cart", &["apples"]).unwrap();
     saved(&sessions, &mut session).await.unwrap();
-    let found = loaded(&sessions, &session.cookie()).await.unwrap().unwrap();
+    let found = loaded(&sessions, &session.cookie_value()).await.unwrap().unwrap();
     assert_eq!(found.get::<Vec<String>>("cart").unwrap().unwrap(), ["apples"]);
     assert!(deleted(&sessions, found.handle()).await.unwrap());
-    assert!(loaded(&sessions, &session.cookie()).await.unwrap().is_none());
+    assert!(loaded(&sessions, &session.cookie_value()).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_store() {
     let (store, now) = (store(), UnixTime::from_secs(1_000_000));
     let deadlines = Deadlines { idle: UnixTime::from_secs(1_001_800), absolute: UnixTime::from_secs(1_043_200) };
-    let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: b"data".as_slice().into() };
-    let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
-    let Created::Done(version) = store_create(&store, handle, content.clone(), now).await.unwrap() else {
+    let content =
+        SessionContent { kind: SessionKind::Anonymous, deadlines, epoch: 0, bytes: b"data".as_slice().into() };
+    let handle = countersign::session::credential::Credential::generate_anonymous().unwrap().handle();
+    let CreateOutcome::Done(version) = store_create(&store, handle, content.clone(), now).await.unwrap() else {
         panic!("it is new")
     };
     let swapped = store_save(&store, handle, version, content.clone(), now).await.unwrap();
-    assert!(matches!(swapped, Swapped::Done(_)), "{swapped:?}");
+    assert!(matches!(swapped, SwapOutcome::Done(_)), "{swapped:?}");
     let again = store_save(&store, handle, version, content.clone(), now).await.unwrap();
-    assert!(!matches!(again, Swapped::Done(_)), "{again:?}");
+    assert!(!matches!(again, SwapOutcome::Done(_)), "{again:?}");
     assert_eq!(store_load(&store, handle, now).await.unwrap().unwrap().content.bytes, content.bytes);
     assert!(store_delete(&store, handle, now).await.unwrap());
     assert!(store_load(&store, handle, now).await.unwrap().is_none());
 
-    let handle = countersign::session::Credential::generate_anonymous().unwrap().handle();
+    let handle = countersign::session::credential::Credential::generate_anonymous().unwrap().handle();
     store_create(&store, handle, content, now).await.unwrap();
     // By the clock of the system it ended long ago.
     assert_eq!(delete_expired(&store).await.unwrap(), 1);

@@ -12,6 +12,7 @@
 
 use core::fmt::{Debug, Display};
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
+use countersign::session::store::Budgets;
 use countersign::token::{
     Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenError, UnverifiedToken, Verifier,
     challenge,
@@ -19,6 +20,7 @@ use countersign::token::{
     transcode,
 };
 use countersign::{ClockError, Error, MonotonicClock, TimeWindow, UnixTime};
+use std::time::Duration;
 
 // Test keys without a word of English, so that no honest message has four characters in common with them.
 const KEY: &[u8; 32] = b"TEST-KEY:qX7#vZ9!wJ4$kQ2%zB8&tR5";
@@ -384,22 +386,35 @@ fn no_claim_leaves_its_line() {
 #[cfg(feature = "std")]
 #[test]
 fn no_name_of_a_user_leaves_its_line() {
-    use countersign::session::{Credential, Event, Lifetimes, Listed, MemoryStore, Pepper, Sessions, block_on};
+    use countersign::session::credential::Credential;
+    use countersign::session::store::MemoryStore;
+    use countersign::session::{Event, Lifetimes, Pepper, SessionInfo, SessionManager};
+    use futures_executor::block_on;
 
     let text = format!("müller{}\nforged", hostile());
     let pepper = || Pepper::new(KEY).unwrap();
-    let handle = Credential::generate(pepper().user_tag(b"alice")).unwrap().handle();
-    assert_in_line(debugged(&Event::Theft { handle, user: Some(text.clone()) }));
-    assert_in_line(debugged(&Listed { handle, label: text.clone(), created: NOW, last_seen: NOW }));
-    let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
-    let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper(), lifetimes);
-    assert_in_line(debugged(&block_on(sessions.attempt(&text)).unwrap()));
+    let handle = Credential::generate(pepper().user_hash(b"alice")).unwrap().handle();
+    assert_in_line(debugged(&Event::StolenCookie { handle, user: Some(text.clone()) }));
+    assert_in_line(debugged(&SessionInfo { handle, label: text.clone(), created: NOW, last_seen: NOW }));
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(1800),
+        absolute: Duration::from_secs(43_200),
+        renewal_grace: Duration::from_secs(10),
+        max_token_age: Duration::ZERO,
+    };
+    let sessions =
+        SessionManager::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }), pepper(), lifetimes);
+    assert_in_line(debugged(&block_on(sessions.begin_sign_in(&text)).unwrap()));
 }
 
 #[cfg(feature = "disk")]
 #[test]
 fn no_error_of_a_store_leaves_its_line() {
-    use countersign::session::OpenError;
+    use countersign::session::store::{Budgets, DiskStore};
 
-    assert_in_line(displayed(&OpenError::Unusable(format!("müller{}\nforged", hostile()))));
+    let folder = std::env::temp_dir().join(format!("countersign-{}-müller{}\nforged", std::process::id(), hostile()));
+    let budgets = Budgets { anonymous: 1 << 20, signed_in: 1 << 20 };
+    let error = DiskStore::open(folder.join("sessions.redb"), budgets).unwrap_err();
+    assert!(error.to_string().contains("müller"), "{error}");
+    assert_in_line(displayed(&error));
 }

@@ -6,8 +6,11 @@
 mod power;
 
 use countersign::UnixTime;
-use countersign::session::{
-    Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, OpenError, SessionStore, Swapped,
+use countersign::session::Handle;
+use countersign::session::credential::Credential;
+use countersign::session::store::Budgets;
+use countersign::session::store::{
+    CreateOutcome, Deadlines, DiskStore, SessionContent, SessionKind, SessionStore, StoreOpenError, SwapOutcome,
 };
 use futures_executor::block_on;
 use power::{Micros, Recorder, Recording, Unsynced, micros};
@@ -61,8 +64,8 @@ enum Known {
     Over,
 }
 
-fn content(bytes: &[u8]) -> Content {
-    Content { kind: Kind::SignedIn, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
+fn content(bytes: &[u8]) -> SessionContent {
+    SessionContent { kind: SessionKind::SignedIn, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
 }
 
 /// Makes, changes and ends sessions, from several threads, and says so as soon as the store has.
@@ -75,10 +78,10 @@ fn write(file: &Path, rounds: u64) {
                 for round in 0..rounds {
                     let handle = Credential::generate_anonymous().expect("random bytes").handle();
                     let made = block_on(store.create(handle, content(&round.to_be_bytes()), NOW));
-                    let Ok(Created::Done(version)) = made else { panic!("{made:?}") };
+                    let Ok(CreateOutcome::Done(version)) = made else { panic!("{made:?}") };
                     say(&format!("is {handle} {version} {}", micros()));
                     let swapped = block_on(store.compare_and_swap(handle, version, content(&[thread; 500]), NOW));
-                    let Ok(Swapped::Done(version)) = swapped else { panic!("{swapped:?}") };
+                    let Ok(SwapOutcome::Done(version)) = swapped else { panic!("{swapped:?}") };
                     say(&format!("is {handle} {version} {}", micros()));
                     // Most of them, so that a long run has a file of a short one.
                     if round % 8 != 0 {
@@ -185,8 +188,8 @@ fn lose_power() {
     let _ = std::fs::remove_dir_all(&folder);
 }
 
-fn open(file: &Path) -> Result<DiskStore, OpenError> {
-    DiskStore::open(file, 1 << 30, 1 << 30)
+fn open(file: &Path) -> Result<DiskStore, StoreOpenError> {
+    DiskStore::open(file, Budgets { anonymous: 1 << 30, signed_in: 1 << 30 })
 }
 
 /// Compares what was acknowledged with what is there.

@@ -13,10 +13,14 @@
 mod races;
 
 use countersign::UnixTime;
+use countersign::session::Handle;
+use countersign::session::credential::{Credential, UserHash};
 use countersign::session::laws::{self, Law};
-use countersign::session::{
-    Blocking, Capabilities, Content, Created, Credential, Deadlines, DiskStore, Durability, DynStore, Entry, Epoch,
-    FromBlocking, Handle, Kind, MemoryStore, OpenError, SessionStore, StoreError, Swapped, UserTag,
+use countersign::session::store::Budgets;
+use countersign::session::store::StoreOpenErrorKind;
+use countersign::session::store::{
+    AsyncStore, BlockingStore, Capabilities, CreateOutcome, Deadlines, DiskStore, Durability, DynStore, MemoryStore,
+    RevocationEpoch, SessionContent, SessionKind, SessionStore, StoreError, StoreOpenError, StoredSession, SwapOutcome,
 };
 use races::{Forgetful, KEPT, Lineage, NOW, content, count, count_together, is_long, lineage, revivals, session};
 use std::collections::BTreeMap;
@@ -27,32 +31,32 @@ use std::time::Duration;
 /// What many have written: it saves what it is given, and trusts whoever calls.
 #[derive(Debug, Default)]
 struct Lawless {
-    sessions: Mutex<BTreeMap<Handle, Entry>>,
+    sessions: Mutex<BTreeMap<Handle, StoredSession>>,
     shown: Mutex<Vec<String>>,
     /// Takes calls and never answers.
     is_deaf: bool,
 }
 
 impl Lawless {
-    fn save(&self, handle: Handle, content: Content) -> u64 {
+    fn save(&self, handle: Handle, content: SessionContent) -> u64 {
         self.shown.lock().unwrap().push(String::from_utf8_lossy(&content.bytes).into_owned());
         let mut sessions = self.sessions.lock().unwrap();
         let version = sessions.get(&handle).map_or(1, |entry| entry.version + 1);
-        sessions.insert(handle, Entry { version, content });
+        sessions.insert(handle, StoredSession { version, content });
         version
     }
 }
 
 impl SessionStore for Lawless {
-    async fn create(&self, handle: Handle, content: Content, _: UnixTime) -> Result<Created, StoreError> {
+    async fn create(&self, handle: Handle, content: SessionContent, _: UnixTime) -> Result<CreateOutcome, StoreError> {
         if self.is_deaf {
             std::future::pending::<()>().await;
         }
-        Ok(Created::Done(self.save(handle, content)))
+        Ok(CreateOutcome::Done(self.save(handle, content)))
     }
 
     /// Refills what it takes for its cache.
-    async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, _: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         let found = self.sessions.lock().unwrap().get(&handle).cloned();
         if let Some(entry) = &found {
             tokio::task::yield_now().await;
@@ -65,12 +69,12 @@ impl SessionStore for Lawless {
         &self,
         handle: Handle,
         _: u64,
-        content: Content,
+        content: SessionContent,
         _: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.sessions.lock().unwrap().remove(&handle);
         tokio::task::yield_now().await;
-        Ok(Swapped::Done(self.save(handle, content)))
+        Ok(SwapOutcome::Done(self.save(handle, content)))
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, _: UnixTime) -> Result<bool, StoreError> {
@@ -91,12 +95,12 @@ impl SessionStore for Lawless {
         old: Handle,
         _: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         _: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let version = self.save(new, content);
         self.sessions.lock().unwrap().remove(&old);
-        Ok(Swapped::Done(version))
+        Ok(SwapOutcome::Done(version))
     }
 
     async fn rotated_to(&self, _: Handle, _: UnixTime) -> Result<Option<Handle>, StoreError> {
@@ -105,25 +109,31 @@ impl SessionStore for Lawless {
 
     async fn list_by_user(
         &self,
-        _: UserTag,
+        _: UserHash,
         after: Option<Handle>,
         limit: usize,
         _: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         let sessions = self.sessions.lock().unwrap();
         let behind = sessions.iter().filter(|(handle, _)| after.is_none_or(|after| **handle > after));
         Ok(behind.take(limit).map(|(handle, entry)| (*handle, entry.clone())).collect())
     }
 
-    async fn revoke_user(&self, _: UserTag, _: Option<Handle>, _: UnixTime, _: UnixTime) -> Result<Epoch, StoreError> {
-        Ok(Epoch::default())
+    async fn revoke_user(
+        &self,
+        _: UserHash,
+        _: Option<Handle>,
+        _: UnixTime,
+        _: UnixTime,
+    ) -> Result<RevocationEpoch, StoreError> {
+        Ok(RevocationEpoch::default())
     }
 
-    async fn epoch(&self, _: UserTag) -> Result<Epoch, StoreError> {
-        Ok(Epoch::default())
+    async fn epoch(&self, _: UserHash) -> Result<RevocationEpoch, StoreError> {
+        Ok(RevocationEpoch::default())
     }
 
-    async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
+    async fn delete_expired(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
         Ok(std::mem::take(&mut *self.sessions.lock().unwrap()).len())
     }
 
@@ -138,7 +148,7 @@ impl SessionStore for Lawless {
 }
 
 fn memory() -> MemoryStore {
-    MemoryStore::new(1 << 20, 1 << 20)
+    MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })
 }
 
 /// A file of its own, gone with the test.
@@ -155,7 +165,13 @@ impl OnDisk {
     fn with_budget(name: &str, budget: u64) -> Self {
         let folder = std::env::temp_dir().join(format!("countersign-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Self { store: Some(Arc::new(DiskStore::open(folder.join("sessions.redb"), budget, budget).unwrap())), folder }
+        Self {
+            store: Some(Arc::new(
+                DiskStore::open(folder.join("sessions.redb"), Budgets { anonymous: budget, signed_in: budget })
+                    .unwrap(),
+            )),
+            folder,
+        }
     }
 
     fn store(&self) -> Arc<DiskStore> {
@@ -184,7 +200,7 @@ fn line(law: &str, lawful: [Verdict; 3], lawless: Verdict) {
 #[tokio::test]
 async fn every_store_obeys_and_the_lawless_one_breaks_each() {
     let disk = OnDisk::new("laws");
-    let blocking = FromBlocking(Blocking(DynStore::new(memory())));
+    let blocking = AsyncStore(BlockingStore(DynStore::new(memory())));
     println!("{:<40} memory   disk     blocking lawless", "law");
     for law in Law::ALL {
         let (memory, blocking) = (laws::check_one(&memory(), law).await, laws::check_one(&blocking, law).await);
@@ -192,13 +208,14 @@ async fn every_store_obeys_and_the_lawless_one_breaks_each() {
         line(&law.to_string(), [memory, disk, blocking], laws::check_one(&Lawless::default(), law).await);
     }
     const BUDGET: u64 = 256 * 1024;
-    for kind in [Kind::SignedIn, Kind::Anonymous] {
+    for kind in [SessionKind::SignedIn, SessionKind::Anonymous] {
         let disk = OnDisk::with_budget("budget", BUDGET);
-        let (store, memory, lawless) = (disk.store(), MemoryStore::new(BUDGET, 256 * 1024), Lawless::default());
-        let blocking = FromBlocking(Blocking(Arc::clone(&store)));
-        let on_disk = || store.bytes(kind).unwrap();
+        let (store, memory, lawless) =
+            (disk.store(), MemoryStore::new(Budgets { anonymous: BUDGET, signed_in: 256 * 1024 }), Lawless::default());
+        let blocking = AsyncStore(BlockingStore(Arc::clone(&store)));
+        let on_disk = || store.used_bytes(kind).unwrap();
         let verdicts = [
-            laws::check_budget(&memory, kind, BUDGET, || memory.bytes(kind)).await,
+            laws::check_budget(&memory, kind, BUDGET, || memory.used_bytes(kind)).await,
             laws::check_budget(&*store, kind, BUDGET, on_disk).await,
             laws::check_budget(&blocking, kind, BUDGET, on_disk).await,
         ];
@@ -237,24 +254,24 @@ where
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_increment_is_lost() {
     let disk = OnDisk::new("increments");
-    for kind in [Kind::SignedIn, Kind::Anonymous] {
+    for kind in [SessionKind::SignedIn, SessionKind::Anonymous] {
         assert_eq!(count_together(&[Arc::new(memory())], kind).await, 12_800, "memory, {kind:?}");
     }
     // Only one of those who add at once does, and so each increment is a commit.
     let each = if is_long() { 200 } else { 50 };
-    assert_eq!(count(&[disk.store()], Kind::SignedIn, each).await, 64 * each, "disk");
+    assert_eq!(count(&[disk.store()], SessionKind::SignedIn, each).await, 64 * each, "disk");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_logout_is_undone() {
-    for kind in [Kind::SignedIn, Kind::Anonymous] {
+    for kind in [SessionKind::SignedIn, SessionKind::Anonymous] {
         assert_eq!(revivals(&[Arc::new(memory())], kind, 10_000).await, 0, "memory, {kind:?}");
     }
     let disk = OnDisk::new("revivals");
-    let race = |disk| async move { revivals(&[disk], Kind::SignedIn, 10_000 / ABREAST).await };
+    let race = |disk| async move { revivals(&[disk], SessionKind::SignedIn, 10_000 / ABREAST).await };
     assert_eq!(abreast(&disk, race).await.iter().sum::<usize>(), 0, "disk");
     // The race can be lost: a store that saves what it is given loses it.
-    let lost = revivals(&[Arc::new(Lawless::default())], Kind::SignedIn, 1000).await;
+    let lost = revivals(&[Arc::new(Lawless::default())], SessionKind::SignedIn, 1000).await;
     assert!(lost > 0, "control: {lost} of 1000");
     println!("10 000 rounds each, memory and disk: 0 revived; a store without laws: {lost} of 1000");
 }
@@ -267,7 +284,11 @@ async fn no_rotation_escapes_a_logout() {
     let memory = lineage(&[Arc::new(memory())], ROTATIONS).await;
     let parts = abreast(&disk, |disk| async move { lineage(&[disk], ROTATIONS / ABREAST).await }).await;
     let on_disk = parts.iter().fold(Lineage::default(), |sum, part| sum.with(part));
-    let control = lineage(&[Arc::new(Forgetful(MemoryStore::new(1 << 20, 1 << 20)))], ROTATIONS).await;
+    let control = lineage(
+        &[Arc::new(Forgetful(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })))],
+        ROTATIONS,
+    )
+    .await;
     println!(
         "{ROTATIONS} rotations against logouts, memory: {memory:?}\ndisk: {on_disk:?}\nwithout pointers: {control:?}"
     );
@@ -282,15 +303,15 @@ async fn no_rotation_escapes_a_logout() {
 async fn pointers_leave_with_their_descendants() {
     async fn signs_in_and_out<S: SessionStore>(store: &S, bytes: impl Fn() -> u64) {
         for round in 0..300 {
-            let mut handle = session(store, Kind::Anonymous, b"stranger").await;
+            let mut handle = session(store, SessionKind::Anonymous, b"stranger").await;
             let first = handle;
             // One user after the other.
             for _ in 0..3 {
                 let version = store.load(handle, NOW).await.unwrap().unwrap().version;
                 let next = Credential::generate_anonymous().unwrap().handle();
                 let before = bytes();
-                let rotated = store.rotate(handle, version, next, content(Kind::SignedIn, b"known"), NOW).await;
-                assert!(matches!(rotated, Ok(Swapped::Done(_))), "{rotated:?}");
+                let rotated = store.rotate(handle, version, next, content(SessionKind::SignedIn, b"known"), NOW).await;
+                assert!(matches!(rotated, Ok(SwapOutcome::Done(_))), "{rotated:?}");
                 assert!(bytes() > before, "a pointer weighs nothing");
                 handle = next;
             }
@@ -298,20 +319,21 @@ async fn pointers_leave_with_their_descendants() {
                 0 => assert_eq!(store.delete(first, NOW).await, Ok(true)),
                 1 => assert_eq!(store.delete(handle, NOW).await, Ok(true)),
                 // The epoch is kept no longer than that.
-                2 => drop(store.revoke_user(handle.tag(), None, NOW, NOW).await.unwrap()),
-                _ => assert!(store.sweep(UnixTime::from_secs(1_800_000_000), 100).await.unwrap() > 0),
+                2 => drop(store.revoke_user(handle.user_hash(), None, NOW, NOW).await.unwrap()),
+                _ => assert!(store.delete_expired(UnixTime::from_secs(1_800_000_000), 100).await.unwrap() > 0),
             }
             let start = std::time::Instant::now();
             while bytes() > 0 {
                 assert!(start.elapsed() < Duration::from_secs(5), "round {round}: {} bytes are left", bytes());
-                store.sweep(UnixTime::from_secs(NOW.as_secs() + 1), 1).await.unwrap();
+                store.delete_expired(UnixTime::from_secs(NOW.as_secs() + 1), 1).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
     }
-    let (disk, memory) = (OnDisk::new("pointers"), MemoryStore::new(1 << 20, 1 << 20));
-    signs_in_and_out(&memory, || memory.bytes(Kind::SignedIn)).await;
-    signs_in_and_out(&*disk.store(), || disk.store().bytes(Kind::SignedIn).unwrap()).await;
+    let (disk, memory) =
+        (OnDisk::new("pointers"), MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
+    signs_in_and_out(&memory, || memory.used_bytes(SessionKind::SignedIn)).await;
+    signs_in_and_out(&*disk.store(), || disk.store().used_bytes(SessionKind::SignedIn).unwrap()).await;
 }
 
 // ---------------------------------------------------------------------------------------------- budgets
@@ -320,9 +342,9 @@ async fn pointers_leave_with_their_descendants() {
 async fn fill<S: SessionStore>(store: &S) {
     let sign_in = async |now| {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        let content = Content {
+        let content = SessionContent {
             deadlines: Deadlines { idle: end(now), absolute: end(now) },
-            ..content(Kind::SignedIn, b"known")
+            ..content(SessionKind::SignedIn, b"known")
         };
         store.create(handle, content, now).await.map(|_| handle)
     };
@@ -331,14 +353,14 @@ async fn fill<S: SessionStore>(store: &S) {
         match sign_in(NOW).await {
             Ok(handle) => known.push(handle),
             Err(error) => {
-                assert_eq!(error, StoreError::Full);
+                assert_eq!(error, StoreError::full());
                 break;
             }
         }
     }
     assert!(known.len() > 100, "{}", known.len());
     for _ in 0..2000 {
-        session(store, Kind::Anonymous, b"stranger").await;
+        session(store, SessionKind::Anonymous, b"stranger").await;
     }
     for handle in &known {
         assert!(store.load(*handle, NOW).await.unwrap().is_some());
@@ -346,7 +368,7 @@ async fn fill<S: SessionStore>(store: &S) {
     // With room made, another one fits, and no more.
     assert!(store.delete(known[0], NOW).await.unwrap());
     assert!(sign_in(NOW).await.is_ok());
-    assert_eq!(sign_in(NOW).await, Err(StoreError::Full));
+    assert_eq!(sign_in(NOW).await, Err(StoreError::full()));
     // Nobody has swept.
     for _ in 0..known.len() {
         assert!(sign_in(end(NOW)).await.is_ok(), "the dead stand in the way of the living");
@@ -359,10 +381,11 @@ fn end(now: UnixTime) -> UnixTime {
 
 #[tokio::test]
 async fn strangers_push_out_strangers_alone_and_the_dead_nobody() {
-    fill(&MemoryStore::new(64 * 1024, 32 * 1024)).await;
+    fill(&MemoryStore::new(Budgets { anonymous: 64 * 1024, signed_in: 32 * 1024 })).await;
     let folder = OnDisk::new("strangers").folder.clone();
     std::fs::create_dir_all(&folder).unwrap();
-    fill(&DiskStore::open(folder.join("small.redb"), 64 * 1024, 32 * 1024).unwrap()).await;
+    fill(&DiskStore::open(folder.join("small.redb"), Budgets { anonymous: 64 * 1024, signed_in: 32 * 1024 }).unwrap())
+        .await;
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -371,18 +394,21 @@ async fn strangers_push_out_strangers_alone_and_the_dead_nobody() {
 async fn a_sweep_takes_users_first() {
     let (disk, memory) = (OnDisk::new("sweep"), memory());
     async fn first_swept<S: SessionStore>(store: &S) -> usize {
-        for kind in [Kind::Anonymous, Kind::SignedIn] {
+        for kind in [SessionKind::Anonymous, SessionKind::SignedIn] {
             for _ in 0..5 {
                 session(store, kind, b"over").await;
             }
         }
         let later = UnixTime::from_secs(1_800_000_000);
-        assert_eq!(store.sweep(later, 5).await.unwrap(), 5);
-        store.sweep(later, 100).await.unwrap()
+        assert_eq!(store.delete_expired(later, 5).await.unwrap(), 5);
+        store.delete_expired(later, 100).await.unwrap()
     }
     assert_eq!(first_swept(&memory).await, 5);
     assert_eq!(first_swept(&*disk.store()).await, 5);
-    assert_eq!((memory.bytes(Kind::SignedIn), disk.store().bytes(Kind::SignedIn).unwrap()), (0, 0));
+    assert_eq!(
+        (memory.used_bytes(SessionKind::SignedIn), disk.store().used_bytes(SessionKind::SignedIn).unwrap()),
+        (0, 0)
+    );
 }
 
 #[cfg(unix)]
@@ -400,20 +426,22 @@ fn nobody_else_may_read_the_file() {
 async fn sessions_and_epochs_survive_a_restart() {
     let mut disk = OnDisk::new("restart");
     let store = disk.store();
-    let (kept, ended) =
-        (session(&*store, Kind::SignedIn, b"kept").await, session(&*store, Kind::SignedIn, b"ended").await);
-    let epoch = store.revoke_user(ended.tag(), None, KEPT, NOW).await.unwrap();
+    let (kept, ended) = (
+        session(&*store, SessionKind::SignedIn, b"kept").await,
+        session(&*store, SessionKind::SignedIn, b"ended").await,
+    );
+    let epoch = store.revoke_user(ended.user_hash(), None, KEPT, NOW).await.unwrap();
     drop(store);
     let file = disk.folder.join("sessions.redb");
     disk.store = None;
-    disk.store = Some(Arc::new(DiskStore::open(&file, 1 << 30, 1 << 30).unwrap()));
+    disk.store = Some(Arc::new(DiskStore::open(&file, Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap()));
     let store = disk.store();
     let entry = store.load(kept, NOW).await.unwrap().unwrap();
     assert_eq!(*entry.content.bytes, *b"kept");
     assert!(store.load(ended, NOW).await.unwrap().is_none());
-    assert_eq!(store.epoch(ended.tag()).await.unwrap(), epoch);
+    assert_eq!(store.epoch(ended.user_hash()).await.unwrap(), epoch);
     // Versions go on: one of before the restart fits nothing that was written after it.
-    let Swapped::Done(next) = store.compare_and_swap(kept, entry.version, entry.content, NOW).await.unwrap() else {
+    let SwapOutcome::Done(next) = store.compare_and_swap(kept, entry.version, entry.content, NOW).await.unwrap() else {
         panic!("the version is the same")
     };
     assert!(next > entry.version);
@@ -424,28 +452,38 @@ async fn sessions_and_epochs_survive_a_restart() {
 async fn a_file_shrinks_when_it_is_compacted() {
     let mut disk = OnDisk::new("compact");
     let (store, file) = (disk.store(), disk.folder.join("sessions.redb"));
-    let kept = session(&*store, Kind::SignedIn, b"kept").await;
+    let kept = session(&*store, SessionKind::SignedIn, b"kept").await;
     for _ in 0..200 {
-        let large = session(&*store, Kind::Anonymous, &[b'x'; 16_000]).await;
+        let large = session(&*store, SessionKind::Anonymous, &[b'x'; 16_000]).await;
         assert!(store.delete(large, NOW).await.unwrap());
     }
     drop(store);
-    assert_eq!(DiskStore::compact(&file), Err(OpenError::Locked));
+    assert_eq!(DiskStore::compact(&file).map_err(|error| error.kind()), Err(StoreOpenErrorKind::Locked));
     disk.store = None;
     let before = std::fs::metadata(&file).unwrap().len();
     assert_eq!(DiskStore::compact(&file), Ok(true));
     let after = std::fs::metadata(&file).unwrap().len();
     assert!(after < before, "{after} of {before} bytes");
-    disk.store = Some(Arc::new(DiskStore::open(&file, 1 << 30, 1 << 30).unwrap()));
+    disk.store = Some(Arc::new(DiskStore::open(&file, Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap()));
     assert!(disk.store().load(kept, NOW).await.unwrap().is_some());
-    assert!(matches!(DiskStore::compact(disk.folder.join("none.redb")), Err(OpenError::Unusable(_))));
+    assert!(
+        DiskStore::compact(disk.folder.join("none.redb")).is_err_and(|error| error.kind() == StoreOpenErrorKind::Io)
+    );
 }
 
 #[test]
 fn a_file_in_use_is_told_apart_from_a_broken_one() {
     let disk = OnDisk::new("locked");
-    assert_eq!(DiskStore::open(disk.folder.join("sessions.redb"), 1 << 30, 1 << 30).unwrap_err(), OpenError::Locked);
+    assert_eq!(
+        DiskStore::open(disk.folder.join("sessions.redb"), Budgets { anonymous: 1 << 30, signed_in: 1 << 30 })
+            .unwrap_err()
+            .kind(),
+        StoreOpenErrorKind::Locked
+    );
     let broken = disk.folder.join("broken.redb");
     std::fs::write(&broken, b"not a database".repeat(1000)).unwrap();
-    assert!(matches!(DiskStore::open(&broken, 1 << 30, 1 << 30).unwrap_err(), OpenError::Unusable(_)));
+    assert_eq!(
+        DiskStore::open(&broken, Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap_err().kind(),
+        StoreOpenErrorKind::Io
+    );
 }

@@ -14,10 +14,13 @@ mod races;
 
 use cluster_kit::redis::{Redis, Reply};
 use countersign::UnixTime;
-use countersign::session::{
-    Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, Lifetimes, MemoryStore, Pepper, RedisOptions,
-    RedisStore, SessionStore, Sessions, StoreError, UserTag,
+use countersign::session::credential::{Credential, UserHash};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::Budgets;
+use countersign::session::store::{
+    CreateOutcome, Deadlines, DiskStore, MemoryStore, SessionContent, SessionKind, SessionStore, StoreError,
 };
+use countersign::session::{Handle, Lifetimes, Pepper, SessionManager};
 use races::{KEPT, NOW, content, is_long, session};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,7 +28,12 @@ use std::time::{Duration, Instant};
 
 fn patient() -> RedisOptions {
     let patience = Duration::from_secs(2);
-    RedisOptions { connect: patience, answer: patience, staleness: Duration::from_secs(10), ..RedisOptions::default() }
+    RedisOptions {
+        connect_timeout: patience,
+        response_timeout: patience,
+        max_primary_age: Duration::from_secs(10),
+        ..RedisOptions::default()
+    }
 }
 
 /// When those sessions are over that are used no more.
@@ -37,7 +45,7 @@ fn single(redis: &Redis, options: RedisOptions) -> Arc<RedisStore> {
 
 /// Sessions of one user, of which every tenth is live later.
 async fn of_one_user<S: SessionStore + 'static>(store: &Arc<S>, count: usize) -> Vec<Handle> {
-    let tag = Credential::generate_anonymous().unwrap().handle().tag();
+    let tag = Credential::generate_anonymous().unwrap().handle().user_hash();
     let handles: Vec<_> = (0..count).map(|_| Credential::generate(tag).unwrap().handle()).collect();
     let parts = handles.chunks(count.div_ceil(256).next_multiple_of(10)).map(|part| {
         let (store, part) = (Arc::clone(store), part.to_vec());
@@ -46,9 +54,9 @@ async fn of_one_user<S: SessionStore + 'static>(store: &Arc<S>, count: usize) ->
                 let idle = if number % 10 == 0 { 1_700_050_000 } else { 1_700_000_010 };
                 let deadlines =
                     Deadlines { idle: UnixTime::from_secs(idle), absolute: UnixTime::from_secs(1_700_086_400) };
-                let content = Content { deadlines, ..content(Kind::SignedIn, b"data") };
+                let content = SessionContent { deadlines, ..content(SessionKind::SignedIn, b"data") };
                 let made = store.create(handle, content, NOW).await;
-                assert!(matches!(made, Ok(Created::Done(_))), "{made:?}");
+                assert!(matches!(made, Ok(CreateOutcome::Done(_))), "{made:?}");
             }
         })
     });
@@ -102,12 +110,12 @@ impl Other {
 async fn others<S: SessionStore>(store: &S) -> Vec<Handle> {
     let mut handles = Vec::new();
     for _ in 0..100 {
-        handles.push(session(store, Kind::SignedIn, b"data").await);
+        handles.push(session(store, SessionKind::SignedIn, b"data").await);
     }
     handles
 }
 
-async fn page<S: SessionStore>(store: &S, tag: UserTag, after: Option<Handle>) -> (Vec<Handle>, Duration) {
+async fn page<S: SessionStore>(store: &S, tag: UserHash, after: Option<Handle>) -> (Vec<Handle>, Duration) {
     let start = Instant::now();
     let page = store.list_by_user(tag, after, 100, LATER).await.unwrap();
     (page.into_iter().map(|(handle, _)| handle).collect(), start.elapsed())
@@ -135,7 +143,7 @@ struct Seen {
 /// application, `load` a third one.
 async fn many_of_one_user<S: SessionStore + 'static>(near: Arc<S>, far: Arc<S>, load: impl Fn() -> Arc<S>) -> Seen {
     let handles = of_one_user(&near, if is_long() { 100_000 } else { 20_000 }).await;
-    let (tag, live) = (handles[0].tag(), handles.len() / 10);
+    let (tag, live) = (handles[0].user_hash(), handles.len() / 10);
     let reads = others(&*near).await;
     let quiet = Other::of(load(), reads.clone());
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -188,7 +196,7 @@ async fn many_of_one_user<S: SessionStore + 'static>(near: Arc<S>, far: Arc<S>, 
     let (start, mut slowest_write) = (Instant::now(), Duration::ZERO);
     while start.elapsed() < Duration::from_secs(1) {
         let write = Instant::now();
-        session(&*near, Kind::Anonymous, b"data").await;
+        session(&*near, SessionKind::Anonymous, b"data").await;
         slowest_write = slowest_write.max(write.elapsed());
     }
     let (beside_revocation, ..) = other.end();
@@ -264,7 +272,7 @@ async fn the_index_has_what_is_live() {
     };
     let mut connection = cluster_kit::redis::Connection::to(&redis.server.address()).unwrap();
     assert_eq!(index(&mut connection), Reply::Number(20_000), "each one twice");
-    let (first, _) = page(&*store, handles[0].tag(), None).await;
+    let (first, _) = page(&*store, handles[0].user_hash(), None).await;
     assert_eq!(first.len(), 100);
     let start = Instant::now();
     while index(&mut connection) != Reply::Number(2000) {
@@ -278,7 +286,9 @@ async fn the_index_has_what_is_live() {
 async fn a_user_with_many_sessions_costs_others_nothing_in_a_file() {
     let folder = std::env::temp_dir().join(format!("countersign-load-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let store = Arc::new(DiskStore::open(folder.join("sessions.redb"), 1 << 30, 1 << 30).unwrap());
+    let store = Arc::new(
+        DiskStore::open(folder.join("sessions.redb"), Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap(),
+    );
     let seen = many_of_one_user(Arc::clone(&store), Arc::clone(&store), || Arc::clone(&store)).await;
     judge("file", &seen);
     // Removed all at once, a hundred thousand sessions held up writes for 600 ms.
@@ -292,12 +302,12 @@ async fn a_user_with_many_sessions_costs_others_nothing_in_a_file() {
 async fn slow_calls_of_one_user_are_no_outage() {
     let redis = Redis::single().unwrap();
     let many = of_one_user(&single(&redis, patient()), 20_000).await;
-    let hasty = single(&redis, RedisOptions { answer: Duration::from_millis(30), ..patient() });
+    let hasty = single(&redis, RedisOptions { response_timeout: Duration::from_millis(30), ..patient() });
     let other = others(&*hasty).await;
     let (mut slow, mut refused, mut answered) = (0, 0, 0);
     for _ in 0..30 {
         let listing = {
-            let (hasty, tag) = (Arc::clone(&hasty), many[0].tag());
+            let (hasty, tag) = (Arc::clone(&hasty), many[0].user_hash());
             tokio::spawn(async move { hasty.list_by_user(tag, None, usize::MAX, NOW).await.map(drop) })
         };
         while !listing.is_finished() {
@@ -306,7 +316,7 @@ async fn slow_calls_of_one_user_are_no_outage() {
                 Err(_) => refused += 1,
             }
         }
-        slow += usize::from(listing.await.unwrap() == Err(StoreError::Unavailable));
+        slow += usize::from(listing.await.unwrap() == Err(StoreError::unavailable()));
     }
     println!(
         "{slow} of 30 calls of one user are not answered in time; of others {answered} answered, {refused} refused"
@@ -335,7 +345,7 @@ async fn often<F: Future<Output = ()> + Send + 'static>(what: &str, times: usize
 
 /// Somebody else signs in, in the middle of it.
 async fn signs_in(store: &RedisStore) {
-    let handle = session(store, Kind::SignedIn, &[b'x'; 200]).await;
+    let handle = session(store, SessionKind::SignedIn, &[b'x'; 200]).await;
     assert_eq!(store.delete(handle, NOW).await, Ok(true));
 }
 
@@ -346,26 +356,31 @@ async fn nobody_locks_others_out() {
     let store = single(&redis, patient());
     let (rounds, strangers) = if is_long() { (200_000, 1_000_000) } else { (20_000, 100_000) };
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions = Arc::new(Sessions::new(
+    let sessions = Arc::new(SessionManager::new(
         Arc::clone(&store),
         pepper,
-        Lifetimes { idle: 3600, absolute: 86_400, grace: 10, tokens: 0 },
+        Lifetimes {
+            idle: Duration::from_secs(3600),
+            absolute: Duration::from_secs(86_400),
+            renewal_grace: Duration::from_secs(10),
+            max_token_age: Duration::ZERO,
+        },
     ));
     let start = Instant::now();
     often("in and out", rounds, |number| {
         let (store, sessions) = (Arc::clone(&store), Arc::clone(&sessions));
         async move {
             // From a session of nobody, so that there is something that leads to it.
-            let mut session = sessions.begin(NOW).unwrap();
+            let mut session = sessions.start(NOW).unwrap();
             sessions.save(&mut session, NOW).await.unwrap();
             let before = session.handle();
-            let attempt = sessions.attempt("mallory").await.unwrap();
+            let attempt = sessions.begin_sign_in("mallory").await.unwrap();
             // Signed out everywhere meanwhile, by himself.
             if sessions.sign_in(&mut session, &attempt, 1, NOW).await.is_ok() {
                 match number % 100 {
-                    0 => drop(sessions.end_all("mallory", None, NOW).await.unwrap()),
-                    odd if odd % 2 == 1 => drop(sessions.end(before, NOW).await.unwrap()),
-                    _ => drop(sessions.end(session.handle(), NOW).await.unwrap()),
+                    0 => drop(sessions.end_all_for_user("mallory", None, NOW).await.unwrap()),
+                    odd if odd % 2 == 1 => drop(sessions.end_session(before, NOW).await.unwrap()),
+                    _ => drop(sessions.end_session(session.handle(), NOW).await.unwrap()),
                 }
             }
             if number % 50 == 0 {
@@ -380,10 +395,10 @@ async fn nobody_locks_others_out() {
         let (store, refused) = (Arc::clone(&store), Arc::clone(&refused));
         async move {
             let handle = Credential::generate_anonymous().unwrap().handle();
-            match store.create(handle, content(Kind::Anonymous, &[b'x'; 200]), NOW).await {
-                Ok(made) => assert!(matches!(made, Created::Done(_)), "{made:?}"),
+            match store.create(handle, content(SessionKind::Anonymous, &[b'x'; 200]), NOW).await {
+                Ok(made) => assert!(matches!(made, CreateOutcome::Done(_)), "{made:?}"),
                 Err(error) => {
-                    assert_eq!(error, StoreError::Full);
+                    assert_eq!(error, StoreError::full());
                     refused.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -406,7 +421,12 @@ async fn nobody_locks_others_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_takes_little() {
     let (redis, pepper) = (Redis::single().unwrap(), || Pepper::new(b"an obvious test key of 32 bytes!").unwrap());
-    let lifetimes = Lifetimes { idle: 3600, absolute: 86_400, grace: 10, tokens: 0 };
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(3600),
+        absolute: Duration::from_secs(86_400),
+        renewal_grace: Duration::from_secs(10),
+        max_token_age: Duration::ZERO,
+    };
     let mut connection = cluster_kit::redis::Connection::to(&redis.server.address()).unwrap();
     let mut bytes = |script: &str| match connection.ask(&["EVAL", script, "0"]).unwrap() {
         Reply::Number(bytes) => bytes,
@@ -414,17 +434,17 @@ async fn a_session_takes_little() {
     };
     const ALL: &str = "local sum = 0 for _, key in ipairs(redis.call('KEYS', '*')) do \
         sum = sum + redis.call('MEMORY', 'USAGE', key) end return sum";
-    async fn sign_in<S: SessionStore>(sessions: &Sessions<S>, user: &str, is_from_stranger: bool) {
-        let mut session = sessions.begin(NOW).unwrap();
+    async fn sign_in<S: SessionStore>(sessions: &SessionManager<S>, user: &str, is_from_stranger: bool) {
+        let mut session = sessions.start(NOW).unwrap();
         if is_from_stranger {
             sessions.save(&mut session, NOW).await.unwrap();
         }
         session.insert("theme", "dark").unwrap();
         session.insert("visits", &7).unwrap();
-        let attempt = sessions.attempt(user).await.unwrap();
+        let attempt = sessions.begin_sign_in(user).await.unwrap();
         sessions.sign_in(&mut session, &attempt, 1, NOW).await.unwrap();
     }
-    let sessions = Sessions::new(single(&redis, patient()), pepper(), lifetimes);
+    let sessions = SessionManager::new(single(&redis, patient()), pepper(), lifetimes);
     sign_in(&sessions, "alice", false).await;
     let on_redis = bytes(ALL);
     redis.ask(&["FLUSHALL", "SYNC"]).unwrap();
@@ -442,16 +462,21 @@ async fn a_session_takes_little() {
         sign_in(&sessions, &format!("user{user:05}"), false).await;
     }
     let with_everything = (used() - before) / 10_000;
-    let memory = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper(), lifetimes);
+    let memory =
+        SessionManager::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }), pepper(), lifetimes);
     sign_in(&memory, "alice", false).await;
     let folder = std::env::temp_dir().join(format!("countersign-bytes-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let disk = Sessions::new(DiskStore::open(folder.join("s.redb"), 1 << 30, 1 << 30).unwrap(), pepper(), lifetimes);
+    let disk = SessionManager::new(
+        DiskStore::open(folder.join("s.redb"), Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap(),
+        pepper(),
+        lifetimes,
+    );
     sign_in(&disk, "alice", false).await;
     println!(
         "bytes of a signed-in session with two small values: Redis {on_redis} by MEMORY USAGE ({with_pointer} with the pointer in the place of the stranger's), {with_everything} with everything; memory {}, file {}",
-        memory.store().bytes(Kind::SignedIn),
-        disk.store().bytes(Kind::SignedIn).unwrap()
+        memory.store().used_bytes(SessionKind::SignedIn),
+        disk.store().used_bytes(SessionKind::SignedIn).unwrap()
     );
     // Twice what tower-sessions-redis-store takes, which has no index.
     assert!(on_redis <= 2 * 232, "{on_redis}");

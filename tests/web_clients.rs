@@ -13,8 +13,11 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use axum::routing::{get, post};
-use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, SessionError, Sessions};
-use countersign::web::{CsrfGuard, OpenSession, SessionCookie, SessionLayer};
+use countersign::session::store::Budgets;
+use countersign::session::store::{DynStore, MemoryStore};
+use countersign::session::{Lifetimes, Pepper, SessionError, SessionManager};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{CurrentSession, SessionCookie, SessionLayer};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -28,35 +31,35 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 // ---------------------------------------------------------------------------------------------- the application
 
-async fn write(mut session: OpenSession) -> String {
+async fn write(mut session: CurrentSession) -> String {
     session.insert("seen", &true).unwrap();
     "written".into()
 }
 
-async fn read(session: OpenSession) -> String {
+async fn read(session: CurrentSession) -> String {
     let seen = session.get::<bool>("seen").unwrap().is_some();
-    let level = session.authenticated().map_or(0, |(_, level)| level);
+    let level = session.last_sign_in().map_or(0, |last| last.level);
     format!("{} {level} {seen}", session.user().unwrap_or("nobody"))
 }
 
-async fn sign_in(session: OpenSession) -> Result<&'static str, SessionError> {
+async fn sign_in(session: CurrentSession) -> Result<&'static str, SessionError> {
     to_level(session, 1).await
 }
 
-async fn step_up(session: OpenSession) -> Result<&'static str, SessionError> {
+async fn step_up(session: CurrentSession) -> Result<&'static str, SessionError> {
     to_level(session, 2).await
 }
 
-async fn to_level(mut session: OpenSession, level: u8) -> Result<&'static str, SessionError> {
-    let attempt = session.attempt("alice").await?;
+async fn to_level(mut session: CurrentSession, level: u8) -> Result<&'static str, SessionError> {
+    let attempt = session.begin_sign_in("alice").await?;
     session.sign_in(&attempt, level).await.map(|()| "in")
 }
 
-async fn renew(mut session: OpenSession) -> Result<&'static str, SessionError> {
+async fn renew(mut session: CurrentSession) -> Result<&'static str, SessionError> {
     session.renew().await.map(|()| "renewed")
 }
 
-async fn sign_out_everywhere(session: OpenSession) -> Result<&'static str, SessionError> {
+async fn sign_out_everywhere(session: CurrentSession) -> Result<&'static str, SessionError> {
     session.sign_out_everywhere().await.map(|()| "out")
 }
 
@@ -104,11 +107,20 @@ async fn done(State(pages): State<Pages>, Path(name): Path<String>, body: String
 async fn serve(pages: Pages) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+    let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
+    let sessions = SessionManager::new(
+        store,
+        pepper,
+        Lifetimes {
+            idle: Duration::from_secs(1800),
+            absolute: Duration::from_secs(43_200),
+            renewal_grace: Duration::from_secs(10),
+            max_token_age: Duration::ZERO,
+        },
+    );
     let filter = SessionLayer::new(sessions, CsrfGuard::new([&*origin]).unwrap(), Duration::from_secs(1));
-    let filter = filter.with_cookie(SessionCookie::new().without_tls()).unwrap();
+    let filter = filter.with_cookie(SessionCookie::new().with_secure(false)).unwrap();
     let app = Router::new()
         .route("/write", post(write))
         .route("/read", get(read))

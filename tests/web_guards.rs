@@ -19,11 +19,14 @@ use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response as Answer};
 use axum::routing::{any, get, post};
 use countersign::UnixTime;
-use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, SessionError, Sessions};
-use countersign::web::{
-    AtLevel, AuthError, BearerLayer, CsrfGuard, FilterMissing, IdentityMissing, Issued, OpenSession, Recent, Required,
-    SessionLayer, SessionSlot, SignedIn, StepUp, local_path,
+use countersign::session::store::Budgets;
+use countersign::session::store::{DynStore, MemoryStore};
+use countersign::session::{Lifetimes, Pepper, SessionError, SessionManager};
+use countersign::web::session::SessionRejection;
+use countersign::web::session::{
+    AtLevel, CurrentSession, LazySession, Recent, Required, SessionLayer, SignedInSession, StepUp, local_path,
 };
+use countersign::web::{AuthError, BearerLayer, CsrfGuard, MissingLayer, Revocable};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE, VARY, WWW_AUTHENTICATE,
 };
@@ -40,12 +43,17 @@ use web_kit::send;
 const ORIGIN: &str = "https://shop.example";
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
 const DEADLINE: Duration = Duration::from_millis(100);
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_secs(1800),
+    absolute: Duration::from_secs(43_200),
+    renewal_grace: Duration::from_secs(10),
+    max_token_age: Duration::ZERO,
+};
 const NOW: u64 = 1_767_225_600;
 
 fn layer() -> SessionLayer {
-    let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
-    let sessions = Sessions::new(store, Pepper::new(KEY).unwrap(), LIFETIMES);
+    let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
+    let sessions = SessionManager::new(store, Pepper::new(KEY).unwrap(), LIFETIMES);
     SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
 }
 
@@ -65,17 +73,17 @@ fn cookie_of(response: &Response<()>) -> String {
     response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
 }
 
-async fn write(mut session: OpenSession) -> Result<&'static str, SessionError> {
+async fn write(mut session: CurrentSession) -> Result<&'static str, SessionError> {
     session.insert("seen", &true)?;
     Ok("written")
 }
 
 /// Signs in to the level in the query, and leads back to where that was asked for.
 async fn log_in(
-    mut session: OpenSession,
+    mut session: CurrentSession,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Answer, SessionError> {
-    let attempt = session.attempt("alice").await?;
+    let attempt = session.begin_sign_in("alice").await?;
     let level = query.get("acr_values").map_or(1, |level| level.parse().unwrap());
     session.sign_in(&attempt, level).await?;
     Ok(Redirect::to(query.get("next").and_then(|next| local_path(next)).unwrap_or("/")).into_response())
@@ -84,21 +92,31 @@ async fn log_in(
 // ---------------------------------------------------------------------------------------------- extractors
 
 /// What a handler does with a refusal that it takes into its own hands.
-async fn own_words<T>(outcome: Result<T, Answer>) -> Result<&'static str, (StatusCode, String)> {
-    outcome.map(|_| "in").map_err(|refusal| (StatusCode::IM_A_TEAPOT, refusal.status().as_u16().to_string()))
+async fn own_words<T>(outcome: Result<T, SessionRejection>) -> Result<&'static str, (StatusCode, String)> {
+    outcome
+        .map(|_| "in")
+        .map_err(|refusal| (StatusCode::IM_A_TEAPOT, refusal.into_response().status().as_u16().to_string()))
 }
 
 #[tokio::test]
 async fn a_handler_may_ask_for_less_than_it_needs() {
     let routes = || {
         Router::new()
-            .route("/user", get(async |signed_in: Result<SignedIn, Answer>| own_words(signed_in).await))
-            .route("/session", get(async |session: Result<OpenSession, Answer>| own_words(session).await))
-            .route("/level", get(async |session: Result<AtLevel<2>, Answer>| own_words(session).await))
-            .route("/recent", get(async |session: Result<Recent<60>, Answer>| own_words(session).await))
-            .route("/any", get(async |session: Option<OpenSession>| if session.is_some() { "one" } else { "none" }))
+            .route(
+                "/user",
+                get(async |signed_in: Result<SignedInSession, SessionRejection>| own_words(signed_in).await),
+            )
+            .route("/session", get(async |session: Result<CurrentSession, SessionRejection>| own_words(session).await))
+            .route("/level", get(async |session: Result<AtLevel<2>, SessionRejection>| own_words(session).await))
+            .route("/recent", get(async |session: Result<Recent<60>, SessionRejection>| own_words(session).await))
+            .route("/any", get(async |session: Option<CurrentSession>| if session.is_some() { "one" } else { "none" }))
             // What was refused is given back: the session is there for the next that asks.
-            .route("/both", get(async |user: Result<SignedIn, Answer>, _: OpenSession| user.is_ok().to_string()))
+            .route(
+                "/both",
+                get(async |user: Result<SignedInSession, SessionRejection>, _: CurrentSession| {
+                    user.is_ok().to_string()
+                }),
+            )
             .route("/write", post(write))
             .route("/login", post(log_in))
     };
@@ -128,7 +146,7 @@ async fn a_handler_may_ask_for_less_than_it_needs() {
         assert_eq!(own(&routes(), Method::GET, path, &alice).await.1, "500", "{path}");
     }
     let (response, _) = own(&routes(), Method::GET, "/any", &alice).await;
-    assert_eq!(response.extensions().get(), Some(&FilterMissing));
+    assert_eq!(response.extensions().get(), Some(&MissingLayer::Session));
 }
 
 async fn pay(AtLevel(session): AtLevel<2>) -> String {
@@ -142,7 +160,7 @@ fn shop(clock: Arc<AtomicU64>) -> Router {
         .route("/password", get(async |Recent(session): Recent<600>| session.user().unwrap().to_owned()))
         .route(
             "/by-hand",
-            get(async |session: OpenSession| -> Result<&str, StepUp> {
+            get(async |session: CurrentSession| -> Result<&str, StepUp> {
                 session.require_level(2)?;
                 session.require_recent(Duration::from_millis(600_999))?;
                 Ok("both")
@@ -150,7 +168,7 @@ fn shop(clock: Arc<AtomicU64>) -> Router {
         )
         .route("/write", post(write))
         .route("/login", post(log_in))
-        .layer(layer.signing_in_at(HeaderValue::from_static("/login")))
+        .layer(layer.with_login_page(HeaderValue::from_static("/login")))
 }
 
 fn is_problem(response: &Response<()>, body: &str) -> serde_json::Value {
@@ -170,7 +188,7 @@ async fn a_level_is_reached_by_signing_in_to_it() {
         let (response, body) = own(&app, Method::GET, "/pay", stranger).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(is_problem(&response, &body)["type"], "urn:countersign:problem:signed-out");
-        assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
+        assert_eq!(response.extensions().get(), Some(&SessionError::Ended));
         assert_eq!(response.extensions().get(), Some(&Required::Level(2)));
         let (response, _) = look(&app, Method::GET, "/pay", stranger).await;
         assert_eq!(
@@ -246,7 +264,7 @@ async fn what_was_long_ago_is_asked_for_again() {
 async fn a_refusal_tells_a_handler_without_axum_all_of_it() {
     let refused = Router::new().route(
         "/",
-        get(async |session: OpenSession| {
+        get(async |session: CurrentSession| {
             let error = session.require_level(7).unwrap_err();
             let shown = format!("{error}; {:?} {}", error.required(), error.is_signed_in());
             let (parts, body) = error.response().into_parts();
@@ -400,8 +418,8 @@ proptest! {
     #[test]
     fn what_was_asked_for_comes_back(target in "/[a-z%0-9/.:@!$&'()*+,;=~-]{0,12}(\\?[a-z%0-9/?&=+;:@-]{0,12})?") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let routes = Router::new().fallback(async |SignedIn(_): SignedIn| "never");
-        let app = routes.layer(layer().signing_in_at(HeaderValue::from_static("/login?lang=en#form")));
+        let routes = Router::new().fallback(async |SignedInSession(_): SignedInSession| "never");
+        let app = routes.layer(layer().with_login_page(HeaderValue::from_static("/login?lang=en#form")));
         let Ok(uri) = target.parse::<http::Uri>() else { return Ok(()) };
         prop_assume!(uri.path_and_query().is_some_and(|asked| asked.as_str() == target) && uri.path() != "/login");
         let (response, _) = runtime.block_on(look(&app, Method::GET, &target, ""));
@@ -417,8 +435,8 @@ proptest! {
 #[tokio::test]
 async fn only_what_can_be_asked_for_again_is_a_way_back() {
     let app = |page: &'static str| {
-        let routes = Router::new().fallback(async |SignedIn(_): SignedIn| "never");
-        routes.layer(layer().signing_in_at(HeaderValue::from_static(page)))
+        let routes = Router::new().fallback(async |SignedInSession(_): SignedInSession| "never");
+        routes.layer(layer().with_login_page(HeaderValue::from_static(page)))
     };
     let long = format!("/{}", "x".repeat(2048));
     for (page, method, asked, expected) in [
@@ -451,8 +469,8 @@ const PREFLIGHT: [(&str, &str); 3] = [
 #[derive(Clone)]
 struct Alice;
 
-impl Issued for Alice {
-    fn user(&self) -> Option<Vec<u8>> {
+impl Revocable for Alice {
+    fn user_id(&self) -> Option<Vec<u8>> {
         Some(b"alice".to_vec())
     }
 
@@ -495,8 +513,11 @@ async fn a_preflight_passes_the_filters_and_nothing_that_looks_like_one() {
     let filter = layer();
     let stacks = [
         handler(&ran).layer(bearer()),
-        handler(&ran).layer(filter.revoking::<Alice>(60)).layer(bearer()),
-        handler(&ran).layer(filter.revoking::<Alice>(60)).layer(bearer()).layer(filter.clone()),
+        handler(&ran).layer(filter.revocation_layer::<Alice>(Duration::from_secs(60))).layer(bearer()),
+        handler(&ran)
+            .layer(filter.revocation_layer::<Alice>(Duration::from_secs(60)))
+            .layer(bearer())
+            .layer(filter.clone()),
     ];
     for app in &stacks {
         let (response, body) = send(app, Method::OPTIONS, "/api", &PREFLIGHT).await;
@@ -529,12 +550,12 @@ async fn a_preflight_passes_the_filters_and_nothing_that_looks_like_one() {
         }
     }
     // Where the layers are in the wrong order, a preflight hides it and a request does not.
-    let app = handler(&ran).layer(filter.revoking::<Alice>(60));
+    let app = handler(&ran).layer(filter.revocation_layer::<Alice>(Duration::from_secs(60)));
     assert_eq!(send(&app, Method::OPTIONS, "/api", &PREFLIGHT).await.0.status(), StatusCode::OK);
     let (response, _) = send(&app, Method::GET, "/api", &PREFLIGHT).await;
     assert_eq!(
         (response.status(), response.extensions().get()),
-        (StatusCode::INTERNAL_SERVER_ERROR, Some(&IdentityMissing))
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&MissingLayer::BearerOfRevocation))
     );
 }
 
@@ -543,8 +564,16 @@ async fn a_preflight_passes_the_filters_and_nothing_that_looks_like_one() {
 async fn preflights_are_answered_by_the_layer_for_them() {
     let ran = Arc::new(AtomicUsize::new(0));
     let filter = layer();
-    let outside = handler(&ran).layer(filter.revoking::<Alice>(60)).layer(bearer()).layer(filter.clone()).layer(cors());
-    let inside = handler(&ran).layer(cors()).layer(filter.revoking::<Alice>(60)).layer(bearer()).layer(filter);
+    let outside = handler(&ran)
+        .layer(filter.revocation_layer::<Alice>(Duration::from_secs(60)))
+        .layer(bearer())
+        .layer(filter.clone())
+        .layer(cors());
+    let inside = handler(&ran)
+        .layer(cors())
+        .layer(filter.revocation_layer::<Alice>(Duration::from_secs(60)))
+        .layer(bearer())
+        .layer(filter);
     for (name, app, is_outside) in [("outside", outside, true), ("inside", inside, false)] {
         let (response, _) = send(&app, Method::OPTIONS, "/api", &PREFLIGHT).await;
         assert_eq!((response.status(), ran.load(Ordering::Relaxed)), (StatusCode::OK, 0), "{name}");
@@ -567,7 +596,7 @@ async fn preflights_are_answered_by_the_layer_for_them() {
 /// A preflight to a handler with a session makes none and reads none: a browser sends no cookie with it, and what a forged one writes is refused.
 #[tokio::test]
 async fn a_preflight_makes_no_session() {
-    let asked = any(async |slot: Option<axum::Extension<SessionSlot>>, request: Request<Body>| {
+    let asked = any(async |slot: Option<axum::Extension<LazySession>>, request: Request<Body>| {
         format!("{} {}", request.method(), slot.is_some())
     });
     let app = Router::new().route("/api", asked).route("/write", any(write)).layer(layer());

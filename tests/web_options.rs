@@ -16,10 +16,12 @@ mod web_kit;
 use axum::Router;
 use axum::routing::{get, post};
 use countersign::UnixTime;
-use countersign::session::{CookieLife, DynStore, Lifetimes, MemoryStore, Pepper, SessionError, Sessions};
-use countersign::web::{
-    Affinity, CrossSite, CsrfGuard, OpenSession, SameSite, SessionCookie, SessionCookieError, SessionLayer,
-};
+use countersign::cookie::SameSite;
+use countersign::session::store::Budgets;
+use countersign::session::store::{DynStore, MemoryStore};
+use countersign::session::{CookieLife, Lifetimes, Pepper, SessionError, SessionManager};
+use countersign::web::session::{Affinity, CurrentSession, SessionCookie, SessionCookieError, SessionLayer};
+use countersign::web::{CsrfError, CsrfGuard};
 use http::header::SET_COOKIE;
 use http::{Method, Request, Response, StatusCode};
 use proptest::prelude::*;
@@ -31,13 +33,22 @@ use web_kit::send;
 
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
 const DEADLINE: Duration = Duration::from_millis(100);
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_secs(1800),
+    absolute: Duration::from_secs(43_200),
+    renewal_grace: Duration::from_secs(10),
+    max_token_age: Duration::ZERO,
+};
 
-fn sessions() -> Sessions<DynStore> {
-    Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES)
+fn sessions() -> SessionManager<DynStore> {
+    SessionManager::new(
+        DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })),
+        Pepper::new(KEY).unwrap(),
+        LIFETIMES,
+    )
 }
 
-async fn write(mut session: OpenSession) -> String {
+async fn write(mut session: CurrentSession) -> String {
     session.update(|data| {
         let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
         data.insert("visits".to_owned(), visits.into());
@@ -48,8 +59,8 @@ async fn write(mut session: OpenSession) -> String {
 // ---------------------------------------------------------------------------------------------- origins
 
 /// What the guard says of a request with this `Origin`, and nothing else to go by.
-fn judged(guard: &CsrfGuard, origin: &[u8]) -> Result<(), CrossSite> {
-    guard.judge(&Request::post("/").header("origin", origin).body(()).unwrap().into_parts().0)
+fn judged(guard: &CsrfGuard, origin: &[u8]) -> Result<(), CsrfError> {
+    guard.check(&Request::post("/").header("origin", origin).body(()).unwrap().into_parts().0)
 }
 
 #[test]
@@ -75,7 +86,7 @@ fn an_origin_matches_as_browsers_write_it() {
         assert_eq!(Url::parse(written).unwrap().origin().ascii_serialization(), sent, "{written}");
         let twice = format!("{sent}.evil");
         for other in ["null", "", "https://", &twice] {
-            assert_eq!(judged(&guard, other.as_bytes()), Err(CrossSite::Origin), "{written} {other}");
+            assert_eq!(judged(&guard, other.as_bytes()), Err(CsrfError::CrossOrigin), "{written} {other}");
         }
     }
 }
@@ -164,7 +175,7 @@ proptest! {
                 // The one thing that is not looked into.
                 Err(_) => prop_assert!(written.to_ascii_lowercase().contains("xn--"), "{}", written),
             }
-            prop_assert_eq!(judged(&guard, b"null"), Err(CrossSite::Origin));
+            prop_assert_eq!(judged(&guard, b"null"), Err(CsrfError::CrossOrigin));
         }
     }
 
@@ -191,18 +202,18 @@ proptest! {
 /// To see what would be refused, nothing is: also where a form could have vouched for it.
 #[tokio::test]
 async fn a_guard_that_logs_only_refuses_nothing() {
-    let logging = || CsrfGuard::new(["https://shop.example"]).unwrap().logging_only();
-    for guard in [logging(), logging().letting_forms_vouch(), logging().letting_forms_vouch().logging_only()] {
+    let logging = || CsrfGuard::new(["https://shop.example"]).unwrap().report_only();
+    for guard in [logging(), logging().with_form_tokens(), logging().with_form_tokens().report_only()] {
         let layer = SessionLayer::new(sessions(), guard, DEADLINE);
         let app: Router = Router::new().route("/write", post(write)).layer(layer);
         let (response, body) = send(&app, Method::POST, "/write", &[]).await;
         assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "1"));
-        assert_eq!(response.extensions().get(), Some(&CrossSite::Unknown), "it is told");
+        assert_eq!(response.extensions().get(), Some(&CsrfError::UnknownOrigin), "it is told");
         let (response, body) = send(&app, Method::POST, "/write", &[("origin", "https://evil.example")]).await;
         assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "1"));
-        assert_eq!(response.extensions().get(), Some(&CrossSite::Origin));
+        assert_eq!(response.extensions().get(), Some(&CsrfError::CrossOrigin));
     }
-    let guard = CsrfGuard::new(["https://shop.example"]).unwrap().letting_forms_vouch();
+    let guard = CsrfGuard::new(["https://shop.example"]).unwrap().with_form_tokens();
     let app: Router = Router::new().route("/write", post(write)).layer(SessionLayer::new(sessions(), guard, DEADLINE));
     assert_eq!(send(&app, Method::POST, "/write", &[]).await.0.status(), StatusCode::FORBIDDEN, "without it");
 }
@@ -230,21 +241,21 @@ fn guard() -> CsrfGuard {
     CsrfGuard::new(["https://shop.example"]).unwrap()
 }
 
-async fn sign_in(mut session: OpenSession) -> Result<&'static str, SessionError> {
-    let attempt = session.attempt("alice").await?;
+async fn sign_in(mut session: CurrentSession) -> Result<&'static str, SessionError> {
+    let attempt = session.begin_sign_in("alice").await?;
     session.sign_in(&attempt, 1).await.map(|()| "welcome")
 }
 
 /// Signs in as who is asked for, and has the cookie kept as it is asked for.
-async fn sign_in_for(mut session: OpenSession, uri: http::Uri) -> Result<&'static str, SessionError> {
+async fn sign_in_for(mut session: CurrentSession, uri: http::Uri) -> Result<&'static str, SessionError> {
     let (user, life) = uri.query().unwrap().split_once('&').unwrap();
-    let attempt = session.attempt(user).await?;
+    let attempt = session.begin_sign_in(user).await?;
     session.sign_in(&attempt, 1).await?;
     set_life(&mut session, life);
     Ok("welcome")
 }
 
-fn set_life(session: &mut OpenSession, life: &str) {
+fn set_life(session: &mut CurrentSession, life: &str) {
     match life {
         "browser" => session.set_cookie_life(CookieLife::Browser),
         "idle" => session.set_cookie_life(CookieLife::Idle),
@@ -255,10 +266,11 @@ fn set_life(session: &mut OpenSession, life: &str) {
 
 fn app(cookie: SessionCookie, hands: &Hands) -> Router {
     let clock = hands.clone();
-    let layer = SessionLayer::new(sessions(), guard().exempting(|request| request.uri.path() == "/exempt"), DEADLINE);
+    let layer =
+        SessionLayer::new(sessions(), guard().with_exemption(|request| request.uri.path() == "/exempt"), DEADLINE);
     let layer = layer.with_clock(move || UnixTime::from_secs(clock.0.load(Ordering::Relaxed)));
     Router::new()
-        .route("/read", get(async |session: OpenSession| session.user().unwrap_or("nobody").to_owned()))
+        .route("/read", get(async |session: CurrentSession| session.user().unwrap_or("nobody").to_owned()))
         .route("/write", get(write).post(write))
         .route("/exempt", get(write).post(write))
         .route("/in", post(sign_in))
@@ -266,10 +278,10 @@ fn app(cookie: SessionCookie, hands: &Hands) -> Router {
         .route("/up", post(sign_in))
         .route(
             "/life",
-            post(async |mut session: OpenSession, uri: http::Uri| set_life(&mut session, uri.query().unwrap())),
+            post(async |mut session: CurrentSession, uri: http::Uri| set_life(&mut session, uri.query().unwrap())),
         )
-        .route("/renew", post(async |mut session: OpenSession| session.renew().await))
-        .route("/out", post(async |session: OpenSession| session.sign_out().await))
+        .route("/renew", post(async |mut session: CurrentSession| session.renew().await))
+        .route("/out", post(async |session: CurrentSession| session.sign_out().await))
         .layer(layer.with_cookie(cookie).unwrap())
 }
 
@@ -329,8 +341,8 @@ async fn every_shape_of_the_cookie_is_refused_or_taken() {
             if let Some(domain) = domain {
                 cookie = cookie.with_domain(domain);
             }
-            cookie = if is_partitioned { cookie.partitioned() } else { cookie };
-            cookie = if is_tls { cookie } else { cookie.without_tls() };
+            cookie = if is_partitioned { cookie.with_partitioned(true) } else { cookie };
+            cookie = if is_tls { cookie } else { cookie.with_secure(false) };
             let expected = if !["id", "shop"].contains(&name) {
                 Err(SessionCookieError::Name)
             } else if domain
@@ -520,7 +532,7 @@ async fn what_stands_beside_the_cookie_has_its_shape_and_its_life() {
         .with_clock(move || UnixTime::from_secs(clock.0.load(Ordering::Relaxed)))
         .with_affinity(Affinity::new("a").unwrap());
     let cookie = SessionCookie::new().with_name("shop").with_domain("shop.example").with_life(CookieLife::Idle);
-    let routes = Router::new().route("/read", get(async |_: OpenSession| "read")).route("/in", post(sign_in));
+    let routes = Router::new().route("/read", get(async |_: CurrentSession| "read")).route("/in", post(sign_in));
     let app = routes.layer(layer.with_cookie(cookie).unwrap());
     let both = set_cookies(&own(&app, Method::POST, "/in", "").await);
     let shape = "; Max-Age=1800; Expires=Thu, 01 Jan 2026 00:30:00 GMT; Domain=shop.example; Path=/; Secure; HttpOnly; SameSite=Lax";
@@ -543,11 +555,11 @@ async fn from_elsewhere_a_session_is_made_where_a_browser_would_have_shown_one()
     //                  GET document, POST document, GET iframe, POST iframe, image, fetch
     let cases = [
         (strict.clone(), [false, false, false, false, false, false]),
-        (strict.partitioned(), [false, false, false, false, false, false]),
+        (strict.with_partitioned(true), [false, false, false, false, false, false]),
         (SessionCookie::new(), [true, false, false, false, false, false]),
-        (SessionCookie::new().partitioned(), [true, false, false, false, false, false]),
+        (SessionCookie::new().with_partitioned(true), [true, false, false, false, false, false]),
         (none(), [true, true, false, false, false, false]),
-        (none().partitioned(), [true, true, true, true, false, false]),
+        (none().with_partitioned(true), [true, true, true, true, false, false]),
     ];
     let requests = [
         (Method::GET, "navigate", "document"),
@@ -569,7 +581,7 @@ async fn from_elsewhere_a_session_is_made_where_a_browser_would_have_shown_one()
             assert_eq!(withheld, !is_made, "{method} {mode} {dest} {what}");
             // The guard is as it was: no method that changes something, not even into a frame.
             let (response, _) = send(&app, method.clone(), "/write", &elsewhere).await;
-            assert_eq!(response.extensions().get::<CrossSite>().is_some(), *method == Method::POST);
+            assert_eq!(response.extensions().get::<CsrfError>().is_some(), *method == Method::POST);
         }
         // Within a frame, the page is its own.
         assert_eq!(own(&app, Method::POST, "/write", "").await.status(), StatusCode::OK);

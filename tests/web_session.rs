@@ -13,20 +13,27 @@
 #[path = "web_kit/mod.rs"]
 mod web_kit;
 
+use axum::response::IntoResponse;
 use axum::body::Body;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use countersign::cookie::{SameSite, SetCookie};
 use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, OwnedJwt, Policy, ValidityPeriod};
 use countersign::key::MacKey;
-use countersign::session::{
-    Capabilities, Content, Created, Credential, DynStore, Entry, Epoch, Handle, Lifetimes, MemoryStore, Pepper,
-    SessionError, SessionStore, Sessions, StoreError, Swapped, UserTag,
+use countersign::session::credential::{Credential, UserHash};
+use countersign::session::store::Budgets;
+use countersign::session::store::{
+    Capabilities, CreateOutcome, DynStore, MemoryStore, RevocationEpoch, SessionContent, SessionStore, StoreError,
+    StoredSession, SwapOutcome,
 };
+use countersign::session::{Handle, Lifetimes, Pepper, SessionError, SessionManager};
 use countersign::token::{OwnedToken, Profile, TokenBuilder, TokenError, Verifier};
+use countersign::web::session::SessionRejection;
+use countersign::web::session::{
+    CurrentSession, LazySession, LazySessionError, SessionCookie, SessionLayer, SignedInSession,
+};
 use countersign::web::{
-    AuthError, BearerLayer, CrossSite, CsrfGuard, FilterMissing, IdentityMissing, JwtAuthenticator, OpenSession,
-    RevocationUnknown, SameSite, SessionCookie, SessionLayer, SessionSlot, SetCookie, SignedIn, SlotError,
-    TokenAuthenticator,
+    AuthError, BearerLayer, CsrfError, CsrfGuard, JwtAuthenticator, MissingLayer, RevocationUnknown, TokenAuthenticator,
 };
 use countersign::{MonotonicClock, TimeWindow, UnixTime};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
@@ -41,7 +48,12 @@ use web_kit::send;
 const ORIGIN: &str = "https://shop.example";
 const DEADLINE: Duration = Duration::from_millis(100);
 const KEY: &[u8] = b"an obvious test key of 32 bytes!";
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_secs(1800),
+    absolute: Duration::from_secs(43_200),
+    renewal_grace: Duration::from_secs(10),
+    max_token_age: Duration::ZERO,
+};
 
 /// Counts what it is asked; when it is away it never answers.
 #[derive(Clone, Default)]
@@ -59,7 +71,7 @@ struct Inside {
 
 impl Default for Inside {
     fn default() -> Self {
-        let store = MemoryStore::new(1 << 20, 1 << 20);
+        let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
         let (calls, pace, position) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         Self { store, calls, is_away: AtomicBool::new(false), pace, position }
     }
@@ -88,11 +100,16 @@ impl Flaky {
 }
 
 impl SessionStore for Flaky {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+    async fn create(
+        &self,
+        handle: Handle,
+        content: SessionContent,
+        now: UnixTime,
+    ) -> Result<CreateOutcome, StoreError> {
         self.store().await.create(handle, content, now).await
     }
 
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         self.store().await.load(handle, now).await
     }
 
@@ -100,9 +117,9 @@ impl SessionStore for Flaky {
         &self,
         handle: Handle,
         version: u64,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.store().await.compare_and_swap(handle, version, content, now).await
     }
 
@@ -119,9 +136,9 @@ impl SessionStore for Flaky {
         old: Handle,
         version: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.store().await.rotate(old, version, new, content, now).await
     }
 
@@ -131,47 +148,47 @@ impl SessionStore for Flaky {
 
     async fn list_by_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         self.store().await.list_by_user(tag, after, limit, now).await
     }
 
     async fn revoke_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         except: Option<Handle>,
         keep_until: UnixTime,
         now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
+    ) -> Result<RevocationEpoch, StoreError> {
         self.store().await.revoke_user(tag, except, keep_until, now).await
     }
 
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, tag: UserHash) -> Result<RevocationEpoch, StoreError> {
         self.store().await.epoch(tag).await
     }
 
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.store().await.sweep(now, limit).await
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.store().await.delete_expired(now, limit).await
     }
 
     fn capabilities(&self) -> Capabilities {
         self.0.store.capabilities()
     }
 
-    fn position(&self) -> Option<u64> {
+    fn replication_position(&self) -> Option<u64> {
         Some(self.0.position.load(Ordering::Relaxed) as u64).filter(|position| *position > 0)
     }
 
-    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
+    async fn wait_for_position(&self, position: u64) -> Result<bool, StoreError> {
         self.store().await;
-        Ok(self.position().is_some_and(|own| own >= position))
+        Ok(self.replication_position().is_some_and(|own| own >= position))
     }
 }
 
-async fn write(mut session: OpenSession) -> String {
+async fn write(mut session: CurrentSession) -> String {
     session.update(|data| {
         let visits = data.get("visits").and_then(|visits| visits.as_u64()).unwrap_or(0) + 1;
         data.insert("visits".to_owned(), visits.into());
@@ -179,93 +196,93 @@ async fn write(mut session: OpenSession) -> String {
     session.get::<u64>("visits").unwrap().unwrap().to_string()
 }
 
-async fn read(session: OpenSession) -> String {
+async fn read(session: CurrentSession) -> String {
     format!("{} {}", session.user().unwrap_or("nobody"), session.get::<u64>("visits").unwrap().unwrap_or(0))
 }
 
-async fn sign_in(mut session: OpenSession) -> Result<&'static str, SessionError> {
-    let attempt = session.attempt("alice").await?;
+async fn sign_in(mut session: CurrentSession) -> Result<&'static str, SessionError> {
+    let attempt = session.begin_sign_in("alice").await?;
     session.sign_in(&attempt, 1).await.map(|()| "welcome")
 }
 
 /// Signs in, and then changes more than a session may hold.
-async fn sign_in_with_luggage(mut session: OpenSession) -> Result<&'static str, SessionError> {
-    let attempt = session.attempt("alice").await?;
+async fn sign_in_with_luggage(mut session: CurrentSession) -> Result<&'static str, SessionError> {
+    let attempt = session.begin_sign_in("alice").await?;
     session.sign_in(&attempt, 1).await?;
     session.insert("luggage", &"x".repeat(20_000))?;
     Ok("welcome")
 }
 
 /// A form with a hidden field, for browsers that do not say where a request comes from.
-async fn form(slot: Extension<SessionSlot>, token: String) -> Result<String, StatusCode> {
-    match slot.open_vouched(&token).await {
+async fn form(slot: Extension<LazySession>, token: String) -> Result<String, StatusCode> {
+    match slot.open_with_form_token(&token).await {
         Ok(mut session) => {
             session.insert("form", &true).unwrap();
             Ok("posted".to_owned())
         }
-        Err(SlotError::Unvouched) => Err(StatusCode::FORBIDDEN),
+        Err(LazySessionError::FormTokenRequired) => Err(StatusCode::FORBIDDEN),
         Err(error) => panic!("{error}"),
     }
 }
 
-async fn form_token(session: OpenSession) -> String {
-    session.sessions().form_token(&session)
+async fn form_token(session: CurrentSession) -> String {
+    session.manager().form_token(&session)
 }
 
 /// Gives up waiting for its session, and tries again.
-async fn impatient(store: Extension<Flaky>, slot: Extension<SessionSlot>) -> String {
+async fn impatient(store: Extension<Flaky>, slot: Extension<LazySession>) -> String {
     store.go_away(true);
     let gave_up = tokio::time::timeout(Duration::from_millis(1), slot.open()).await.is_err();
     store.go_away(false);
     format!("{gave_up} {}", slot.open().await.is_ok())
 }
 
-async fn devices(session: OpenSession) -> Result<String, SessionError> {
-    session.devices(None, 100).await.map(|devices| devices.len().to_string())
+async fn list_sessions(session: CurrentSession) -> Result<String, SessionError> {
+    session.list_sessions(None, 100).await.map(|devices| devices.len().to_string())
 }
 
-async fn sign_out(session: OpenSession) -> Result<&'static str, SessionError> {
+async fn sign_out(session: CurrentSession) -> Result<&'static str, SessionError> {
     session.sign_out().await.map(|()| "bye")
 }
 
 /// Writes, and is signed out by another request before it is done.
-async fn late(mut session: OpenSession) -> Result<&'static str, SessionError> {
+async fn late(mut session: CurrentSession) -> Result<&'static str, SessionError> {
     session.insert("late", &true)?;
-    session.sessions().end(session.handle(), UnixTime::now()).await?;
+    session.manager().end_session(session.handle(), UnixTime::now()).await?;
     Ok("done")
 }
 
 /// Renews while the store is away for a moment, and does not care.
-async fn renew(store: Extension<Flaky>, mut session: OpenSession) -> String {
+async fn renew(store: Extension<Flaky>, mut session: CurrentSession) -> String {
     store.go_away(true);
     let outcome = session.renew().await;
     store.go_away(false);
     format!("{outcome:?}")
 }
 
-async fn cart(session: Option<OpenSession>) -> &'static str {
+async fn cart(session: Option<CurrentSession>) -> &'static str {
     if session.is_some() { "a cart" } else { "no cart" }
 }
 
 /// Takes a refusal into its own hands.
-async fn ask(signed_in: Result<SignedIn, axum::response::Response>) -> String {
-    signed_in.map_or_else(|refusal| refusal.status().as_u16().to_string(), |_| "in".to_owned())
+async fn ask(signed_in: Result<SignedInSession, SessionRejection>) -> String {
+    signed_in.map_or_else(|refusal| refusal.into_response().status().as_u16().to_string(), |_| "in".to_owned())
 }
 
-async fn greet(signed_in: Option<SignedIn>) -> String {
-    let user = signed_in.as_ref().and_then(|SignedIn(session)| session.user());
+async fn greet(signed_in: Option<SignedInSession>) -> String {
+    let user = signed_in.as_ref().and_then(|SignedInSession(session)| session.user());
     user.unwrap_or("stranger").to_owned()
 }
 
 /// What a handler prints that logs all it has.
-async fn shown(slot: Extension<SessionSlot>, mut session: OpenSession) -> String {
+async fn shown(slot: Extension<LazySession>, mut session: CurrentSession) -> String {
     session.insert("card", &"4242 4242").unwrap();
-    format!("{slot:?} {slot:#?} {session:?} {session:#?} {:?} {:#?}", session.sessions(), *session)
+    format!("{slot:?} {slot:#?} {session:?} {session:#?} {:?} {:#?}", session.manager(), *session)
 }
 
 fn app(guard: CsrfGuard) -> (Router, Flaky) {
     let store = Flaky::default();
-    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let app = Router::new()
         .route("/", get(|| async { "open" }).post(|| async { "posted" }))
         .route("/read", get(read))
@@ -279,14 +296,14 @@ fn app(guard: CsrfGuard) -> (Router, Flaky) {
         .route("/form", post(form))
         .route("/form-token", get(form_token))
         .route("/impatient", get(impatient))
-        .route("/devices", get(devices))
+        .route("/devices", get(list_sessions))
         .route("/greet", get(greet))
         .route("/cart", get(cart))
         .route("/ask", get(ask))
         .route("/visit", get(write))
-        .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
-        .route("/out-elsewhere", post(async |session: OpenSession| session.sign_out_elsewhere().await))
-        .route("/twice", get(async |_one: OpenSession, _two: OpenSession| "never"))
+        .route("/out-everywhere", post(async |session: CurrentSession| session.sign_out_everywhere().await))
+        .route("/out-elsewhere", post(async |session: CurrentSession| session.sign_out_elsewhere().await))
+        .route("/twice", get(async |_one: CurrentSession, _two: CurrentSession| "never"))
         .layer(Extension(store.clone()))
         .layer(SessionLayer::new(sessions, guard, DEADLINE));
     (app, store)
@@ -386,27 +403,27 @@ async fn a_logout_by_the_cookie_of_before_ends_what_came_of_it() {
 
 #[tokio::test]
 async fn another_site_cannot_act_for_the_person() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().exempting(|request| request.uri.path() == "/"));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().with_exemption(|request| request.uri.path() == "/"));
     let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     store.calls();
     type Headers = &'static [(&'static str, &'static str)];
-    let cases: [(Headers, Option<CrossSite>); 11] = [
+    let cases: [(Headers, Option<CsrfError>); 11] = [
         (&[("sec-fetch-site", "same-origin")], None),
         (&[("sec-fetch-site", "none")], None),
-        (&[("sec-fetch-site", "cross-site")], Some(CrossSite::Site)),
-        (&[("sec-fetch-site", "same-site")], Some(CrossSite::Site)),
+        (&[("sec-fetch-site", "cross-site")], Some(CsrfError::CrossSite)),
+        (&[("sec-fetch-site", "same-site")], Some(CsrfError::CrossSite)),
         (&[("sec-fetch-site", "same-site"), ("origin", ORIGIN)], None),
-        (&[("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-origin")], Some(CrossSite::Site)),
+        (&[("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-origin")], Some(CsrfError::CrossSite)),
         (&[("origin", ORIGIN)], None),
-        (&[("origin", "https://shop.example:8443")], Some(CrossSite::Origin)),
-        (&[("origin", "http://shop.example")], Some(CrossSite::Origin)),
-        (&[("origin", "null")], Some(CrossSite::Origin)),
-        (&[], Some(CrossSite::Unknown)),
+        (&[("origin", "https://shop.example:8443")], Some(CsrfError::CrossOrigin)),
+        (&[("origin", "http://shop.example")], Some(CsrfError::CrossOrigin)),
+        (&[("origin", "null")], Some(CsrfError::CrossOrigin)),
+        (&[], Some(CsrfError::UnknownOrigin)),
     ];
     for (headers, expected) in cases {
         let headers: Vec<_> = headers.iter().copied().chain([("cookie", cookie.as_str())]).collect();
         let (response, body) = send(&app, Method::POST, "/write", &headers).await;
-        assert_eq!(response.extensions().get::<CrossSite>().copied(), expected, "{headers:?}");
+        assert_eq!(response.extensions().get::<CsrfError>().copied(), expected, "{headers:?}");
         assert_eq!(response.status() == StatusCode::FORBIDDEN, expected.is_some(), "{headers:?}");
         assert!(expected.is_none() || body.contains("problem:cross-site") && store.calls() == 0);
         store.calls();
@@ -415,14 +432,14 @@ async fn another_site_cannot_act_for_the_person() {
     assert_eq!(send(&app, Method::GET, "/read", &[("sec-fetch-site", "cross-site")]).await.0.status(), StatusCode::OK);
     assert_eq!(send(&app, Method::POST, "/", &[("sec-fetch-site", "cross-site")]).await.1, "posted");
     // To see what would be refused.
-    let (app, _) = self::app(CsrfGuard::new([ORIGIN]).unwrap().logging_only());
+    let (app, _) = self::app(CsrfGuard::new([ORIGIN]).unwrap().report_only());
     let cookie = cookie_of(&own(&app, Method::POST, "/write", "").await.0);
     for (headers, status) in [
         (&[("sec-fetch-site", "cross-site"), ("cookie", &cookie)][..], StatusCode::OK),
         (&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
     ] {
         let (response, _) = send(&app, Method::POST, "/write", headers).await;
-        assert_eq!((response.status(), response.extensions().get()), (status, Some(&CrossSite::Site)));
+        assert_eq!((response.status(), response.extensions().get()), (status, Some(&CsrfError::CrossSite)));
     }
 }
 
@@ -435,10 +452,10 @@ async fn no_cookie_is_shown() {
     let (_, value) = cookie.split_once('=').unwrap();
     let (written, said) = own(&app, Method::POST, "/shown", &cookie).await;
     assert_eq!(written.status(), StatusCode::OK);
-    let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
     let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
-    let set_cookie = SetCookie::host("id", value).http_only();
-    let shown = format!("{said} {signed_in:?} {written:?} {layer:?} {:?} {set_cookie:?}", layer.sessions());
+    let set_cookie = SetCookie::with_host_prefix("id", value).http_only();
+    let shown = format!("{said} {signed_in:?} {written:?} {layer:?} {:?} {set_cookie:?}", layer.manager());
     let key = core::str::from_utf8(KEY).unwrap();
     let leaks = |shown: &str| {
         // A stretch of twelve is nine bytes of the verifier; the handle before it is what logs are for.
@@ -504,12 +521,17 @@ async fn a_slow_store_does_not_add_up() {
 /// People are shown where to sign in, scripts are told.
 #[tokio::test]
 async fn pages_are_redirected_and_scripts_are_told() {
-    let sessions =
-        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(
+        DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })),
+        Pepper::new(KEY).unwrap(),
+        LIFETIMES,
+    );
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
-    let filter = filter.signing_in_at(HeaderValue::from_static("/sign-in"));
-    let routes = Router::new()
-        .route("/account", get(|SignedIn(session): SignedIn| async move { session.user().unwrap().to_owned() }));
+    let filter = filter.with_login_page(HeaderValue::from_static("/sign-in"));
+    let routes = Router::new().route(
+        "/account",
+        get(|SignedInSession(session): SignedInSession| async move { session.user().unwrap().to_owned() }),
+    );
     let app = routes.route("/in", post(sign_in)).route("/late", post(late)).layer(filter);
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     assert_eq!(own(&app, Method::GET, "/account", &cookie).await.1, "alice");
@@ -524,7 +546,7 @@ async fn pages_are_redirected_and_scripts_are_told() {
         );
         assert_eq!(
             (&response.headers()[CACHE_CONTROL], response.extensions().get()),
-            (&HeaderValue::from_static("no-store"), Some(&SessionError::Gone))
+            (&HeaderValue::from_static("no-store"), Some(&SessionError::Ended))
         );
         let forged = [page, ("sec-fetch-site", "cross-site"), ("cookie", &cookie)];
         let (response, _) = send(&app, Method::POST, "/in", &forged).await;
@@ -585,7 +607,7 @@ async fn what_a_browser_adds_by_itself_vouches_for_nothing() {
 /// refused, and not forgotten in silence.
 #[tokio::test]
 async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().exempting(|request| request.uri.path() != "/read"));
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().with_exemption(|request| request.uri.path() != "/read"));
     let (response, _) = send(&app, Method::POST, "/write", &[("sec-fetch-site", "cross-site")]).await;
     assert_eq!((response.status(), store.calls()), (StatusCode::FORBIDDEN, 0));
     assert_eq!(response.extensions().get(), Some(&SessionError::Withheld));
@@ -598,7 +620,7 @@ async fn an_exempt_request_of_another_site_overwrites_no_cookie() {
 /// A form of an old browser, which says nothing: its token opens the session, and without it there is none.
 #[tokio::test]
 async fn a_form_vouches_for_a_browser_that_says_nothing() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap().letting_forms_vouch());
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap().with_form_tokens());
     let cookie = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let token = own(&app, Method::GET, "/form-token", &cookie).await.1;
     let post = async |path: &str, body: &str, headers: &[(&str, &str)]| {
@@ -636,21 +658,23 @@ async fn mistakes_are_told_to_the_log() {
     let (response, _) = own(&app, Method::GET, "/twice", &cookie).await;
     assert_eq!(
         (response.status(), response.extensions().get()),
-        (StatusCode::INTERNAL_SERVER_ERROR, Some(&SlotError::InUse))
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&LazySessionError::InUse))
     );
     let unfiltered = Router::new().route("/read", get(read));
     let (response, _) = own(&unfiltered, Method::GET, "/read", &cookie).await;
     assert_eq!(
         (response.status(), response.extensions().get()),
-        (StatusCode::INTERNAL_SERVER_ERROR, Some(&FilterMissing))
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&MissingLayer::Session))
     );
-    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let layer: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
-    let unnamed = Router::new().route("/", get(|| async { "in" })).layer(layer.revoking::<OwnedToken>(60));
+    let unnamed = Router::new()
+        .route("/", get(|| async { "in" }))
+        .layer(layer.revocation_layer::<OwnedToken>(Duration::from_secs(60)));
     let (response, _) = own(&unnamed, Method::GET, "/", "").await;
     assert_eq!(
         (response.status(), response.extensions().get()),
-        (StatusCode::INTERNAL_SERVER_ERROR, Some(&IdentityMissing))
+        (StatusCode::INTERNAL_SERVER_ERROR, Some(&MissingLayer::BearerOfRevocation))
     );
 }
 
@@ -674,7 +698,7 @@ async fn a_write_after_a_logout_is_refused_and_told() {
     let (response, body) = own(&app, Method::POST, "/late", &cookie).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
-    assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
+    assert_eq!(response.extensions().get(), Some(&SessionError::Ended));
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
 }
 
@@ -684,7 +708,7 @@ async fn a_write_after_a_logout_is_refused_and_told() {
 async fn one_call_ends_sessions_tokens_and_jwts() {
     const SKEW: u64 = 60;
     let store = Flaky::default();
-    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let clock = Arc::new(AtomicU64::new(1_800_000_000));
     let told = Arc::clone(&clock);
     let by_clock = move || UnixTime::from_secs(told.load(Ordering::Relaxed));
@@ -710,9 +734,13 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let jwts = JwtAuthenticator::new(ring, Policy::new(30), MonotonicClock::new(60)).with_clock(by_clock);
     // The layer that is added last runs first.
     let by_token = Router::new().route("/token", get(|| async { "in" }));
-    let by_token = by_token.route_layer(filter.revoking::<OwnedToken>(SKEW)).route_layer(BearerLayer::new(tokens));
+    let by_token = by_token
+        .route_layer(filter.revocation_layer::<OwnedToken>(Duration::from_secs(SKEW)))
+        .route_layer(BearerLayer::new(tokens));
     let by_jwt = Router::new().route("/jwt", get(|| async { "in" }));
-    let by_jwt = by_jwt.route_layer(filter.revoking::<OwnedJwt>(SKEW)).route_layer(BearerLayer::new(jwts));
+    let by_jwt = by_jwt
+        .route_layer(filter.revocation_layer::<OwnedJwt>(Duration::from_secs(SKEW)))
+        .route_layer(BearerLayer::new(jwts));
     let app = by_token.merge(by_jwt).route("/read", get(read)).route("/in", post(sign_in)).layer(filter.clone());
     let by_bearer = async |bearer: &str| {
         let path = if bearer.starts_with("cs1") { "/token" } else { "/jwt" };
@@ -749,8 +777,8 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     let nameless = jwt(r#"{"exp":1800000600}"#.to_owned());
     assert_eq!(by_bearer(&nameless).await, (StatusCode::UNAUTHORIZED, Some(TokenError::Invalid)));
 
-    let attempt_before = filter.sessions().attempt("alice").await.unwrap();
-    filter.sessions().end_all("alice", None, now).await.unwrap();
+    let attempt_before = filter.manager().begin_sign_in("alice").await.unwrap();
+    filter.manager().end_all_for_user("alice", None, now).await.unwrap();
     assert_eq!(own(&app, Method::GET, "/read", &cookie).await.1, "nobody 0");
     for bearer in &early {
         assert!(!is_in(bearer).await, "{bearer}");
@@ -759,7 +787,7 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
         assert!(is_in(bearer).await, "{bearer}");
     }
     // The login that comes at once, and one that has begun before.
-    let attempt = filter.sessions().attempt("alice").await.unwrap();
+    let attempt = filter.manager().begin_sign_in("alice").await.unwrap();
     let epoch = attempt.epoch();
     assert!(is_in(&token("alice", now, Some(epoch))).await);
     assert!(is_in(&jwt(claims("alice", &format!(r#","cs_epoch":{epoch}"#)))).await);
@@ -782,7 +810,9 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
     store.go_away(false);
     // Older than what the store knows of revocations, whoever it is of.
     let long = jwt(r#"{"sub":"bob","iat":1800000000,"exp":1900000000}"#.to_owned());
-    for (passed, expected) in [(LIFETIMES.absolute - SKEW - 1, true), (LIFETIMES.absolute - SKEW, false)] {
+    for (passed, expected) in
+        [(LIFETIMES.absolute.as_secs() - SKEW - 1, true), (LIFETIMES.absolute.as_secs() - SKEW, false)]
+    {
         clock.store(1_800_000_000 + passed, Ordering::Relaxed);
         let (response, body) = send(&app, Method::GET, "/jwt", &[("authorization", &format!("Bearer {long}"))]).await;
         assert_eq!(
@@ -798,12 +828,19 @@ async fn one_call_ends_sessions_tokens_and_jwts() {
 /// A clock that was once far ahead does not lock its user's new logins out.
 #[tokio::test]
 async fn a_clock_that_was_ahead_does_not_lock_a_user_out() {
-    let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(
+        MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }),
+        Pepper::new(KEY).unwrap(),
+        LIFETIMES,
+    );
+    const MINUTE: Duration = Duration::from_secs(60);
     let now = UnixTime::from_secs(1_800_000_000);
-    sessions.end_all("alice", None, UnixTime::from_secs(1_900_000_000)).await.unwrap();
-    let epoch = sessions.epoch_of(b"alice").await.unwrap();
-    let number = sessions.attempt("alice").await.unwrap().epoch();
-    assert!(!epoch.has_revoked(Some(number), Some(now), 60, now) && epoch.has_revoked(None, Some(now), 60, now));
+    sessions.end_all_for_user("alice", None, UnixTime::from_secs(1_900_000_000)).await.unwrap();
+    let epoch = sessions.last_revocation(b"alice").await.unwrap();
+    let number = sessions.begin_sign_in("alice").await.unwrap().epoch();
+    assert!(
+        !epoch.has_revoked(Some(number), Some(now), MINUTE, now) && epoch.has_revoked(None, Some(now), MINUTE, now)
+    );
 }
 
 /// A JWT of this payload, as another library may write it.
@@ -814,8 +851,8 @@ fn jwt_of(json: &str, key: &Hs256Key) -> String {
 
 #[test]
 fn reasons_are_words() {
-    assert_eq!(SessionError::Gone.to_string(), "the session has ended");
-    assert_eq!(CrossSite::Unknown.to_string(), "the request does not say where it comes from");
+    assert_eq!(SessionError::Ended.to_string(), "the session has ended");
+    assert_eq!(CsrfError::UnknownOrigin.to_string(), "the request does not say where it comes from");
 }
 
 /// A page of another site can be made to send a header of its own where a server in between lets it, and what it says of itself counts for more than
@@ -862,10 +899,17 @@ async fn only_the_handshake_of_a_websocket_is_guarded_as_one() {
 /// Cookies that another pepper has made, or nobody.
 fn forged_cookies(count: usize) -> String {
     let pepper = Pepper::new(b"the obvious key of someone else!").unwrap();
-    let forged = |_| Sessions::new(MemoryStore::new(1, 1), Pepper::new(KEY).unwrap(), LIFETIMES).begin(UnixTime::now());
+    let forged = |_| {
+        SessionManager::new(
+            MemoryStore::new(Budgets { anonymous: 1, signed_in: 1 }),
+            Pepper::new(KEY).unwrap(),
+            LIFETIMES,
+        )
+        .start(UnixTime::now())
+    };
     let handle = |number| forged(number).unwrap().handle();
-    let made_up = |number| Credential::generate(handle(number).tag()).unwrap().text().to_string();
-    let others = |_| Credential::generate(pepper.user_tag(b"alice")).unwrap().text().to_string();
+    let made_up = |number| Credential::generate(handle(number).user_hash()).unwrap().to_cookie_value().to_string();
+    let others = |_| Credential::generate(pepper.user_hash(b"alice")).unwrap().to_cookie_value().to_string();
     let value = |number| if number % 2 == 0 { made_up(number) } else { others(number) };
     (0..count).map(|number| format!("__Host-id={}; ", value(number))).collect()
 }
@@ -889,11 +933,14 @@ async fn a_forged_cookie_costs_no_call_of_the_store() {
 /// Opening twice at once: the one that is refused changes nothing, so what the other one writes is written.
 #[test]
 fn a_slot_that_is_opened_twice_at_once_loses_no_write() {
-    let sessions =
-        Sessions::new(DynStore::new(MemoryStore::new(1 << 24, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(
+        DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 24, signed_in: 1 << 20 })),
+        Pepper::new(KEY).unwrap(),
+        LIFETIMES,
+    );
     let filter: SessionLayer = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let service = filter.layer(tower::service_fn(async |request: Request<()>| {
-        let slot = request.extensions().get::<SessionSlot>().cloned().unwrap();
+        let slot = request.extensions().get::<LazySession>().cloned().unwrap();
         let mut session = slot.open().await.unwrap();
         session.insert("cart", &1).unwrap();
         let start = std::sync::Barrier::new(2);
@@ -977,7 +1024,7 @@ async fn a_late_request_makes_no_session_over_another() {
         let (response, body) = own(&app, Method::POST, "/write", late).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert!(body.contains("problem:signed-out") && !response.headers().contains_key(SET_COOKIE));
-        assert_eq!(response.extensions().get(), Some(&SessionError::Gone));
+        assert_eq!(response.extensions().get(), Some(&SessionError::Ended));
         let (response, body) = own(&app, Method::GET, "/read", late).await;
         assert_eq!(body, "nobody 0");
         assert!(!response.headers().contains_key(SET_COOKIE));
@@ -1012,7 +1059,7 @@ async fn a_cookie_of_a_session_that_is_over_is_replaced_once() {
 /// browser that holds it back.
 #[tokio::test]
 async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
-    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap().exempting(|request| request.uri.path() == "/write"));
+    let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap().with_exemption(|request| request.uri.path() == "/write"));
     let get = async |path: &str, method: Method, mode: &str, dest: &str| {
         let headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
         send(&app, method, path, &headers).await
@@ -1037,8 +1084,11 @@ async fn a_link_from_elsewhere_begins_a_session_and_nothing_else_does() {
 
 #[tokio::test]
 async fn with_a_strict_cookie_a_link_from_elsewhere_writes_nothing() {
-    let sessions =
-        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(
+        DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })),
+        Pepper::new(KEY).unwrap(),
+        LIFETIMES,
+    );
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let filter = filter.with_cookie(SessionCookie::new().with_same_site(SameSite::Strict)).unwrap();
     let app = Router::new().route("/visit", get(write)).route("/read", get(read)).layer(filter);
@@ -1078,7 +1128,7 @@ async fn a_client_that_quotes_is_known() {
 /// A form for somebody who has no session yet: its token is of one that is made for it.
 #[tokio::test]
 async fn a_form_for_nobody_gets_a_session() {
-    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().letting_forms_vouch());
+    let (app, store) = app(CsrfGuard::new([ORIGIN]).unwrap().with_form_tokens());
     let (response, token) = send(&app, Method::GET, "/form-token", &[]).await;
     assert_eq!(store.calls(), 1);
     let cookie = cookie_of(&response);
@@ -1152,12 +1202,12 @@ async fn a_sign_in_that_is_sent_twice_signs_in_both_times() {
 async fn an_answer_that_was_lost_shuts_nobody_out() {
     let clock = Arc::new(AtomicU64::new(1_800_000_000));
     let told = Arc::clone(&clock);
-    let store = MemoryStore::new(1 << 20, 1 << 20);
-    let sessions = Sessions::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
+    let sessions = SessionManager::new(DynStore::new(store), Pepper::new(KEY).unwrap(), LIFETIMES);
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
         .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
-    let as_bob = async |mut session: OpenSession| -> Result<(), SessionError> {
-        let attempt = session.attempt("bob").await?;
+    let as_bob = async |mut session: CurrentSession| -> Result<(), SessionError> {
+        let attempt = session.begin_sign_in("bob").await?;
         session.sign_in(&attempt, 1).await
     };
     let app = Router::new().route("/read", get(read)).route("/write", post(write)).route("/in", post(sign_in));
@@ -1171,7 +1221,7 @@ async fn an_answer_that_was_lost_shuts_nobody_out() {
         assert_eq!(response.extensions().get(), Some(&SessionError::RenewalUnderWay));
         assert!(response.headers().contains_key(RETRY_AFTER) && !response.headers().contains_key(SET_COOKIE));
         assert!(own(&app, Method::GET, "/read", &alice).await.1.starts_with("alice"));
-        clock.fetch_add(LIFETIMES.grace, Ordering::Relaxed);
+        clock.fetch_add(LIFETIMES.renewal_grace.as_secs(), Ordering::Relaxed);
         let bob = cookie_of(&own(&app, Method::POST, "/bob", &cookie).await.0);
         assert!(own(&app, Method::GET, "/read", &bob).await.1.starts_with("bob"));
         assert!(own(&app, Method::GET, "/read", &alice).await.1.starts_with("alice"), "a session of its own");
@@ -1198,7 +1248,7 @@ async fn a_logout_with_many_cookies_costs_few_calls() {
     for cookies in [vec![over[0].clone(); 400], over.clone()] {
         let (response, _) = own(&app, Method::POST, "/out", &cookies.join("; ")).await;
         let is_cut = cookies.len() == 20;
-        let expected = if is_cut { SessionError::Withheld } else { SessionError::Gone };
+        let expected = if is_cut { SessionError::Withheld } else { SessionError::Ended };
         assert_eq!(response.extensions().get(), Some(&expected), "of more than are tried, one may live");
         let calls = store.calls();
         assert!(calls <= 8 * 3 + 8, "{calls}");
@@ -1208,11 +1258,14 @@ async fn a_logout_with_many_cookies_costs_few_calls() {
 /// The page to sign in at is never sent to itself.
 #[tokio::test]
 async fn the_page_to_sign_in_at_is_not_sent_to_itself() {
-    let sessions =
-        Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(
+        DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })),
+        Pepper::new(KEY).unwrap(),
+        LIFETIMES,
+    );
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
-        .signing_in_at(HeaderValue::from_static("/login?from=here"));
-    let page = async |SignedIn(_): SignedIn| "never";
+        .with_login_page(HeaderValue::from_static("/login?from=here"));
+    let page = async |SignedInSession(_): SignedInSession| "never";
     let app = Router::new().route("/login", get(page)).route("/account", get(page)).layer(filter);
     for (path, status) in [("/login", 401), ("/login?next=/x", 401), ("/account", 303)] {
         let (response, _) = send(&app, Method::GET, path, &[("sec-fetch-mode", "navigate")]).await;
@@ -1228,13 +1281,13 @@ async fn an_answer_that_has_only_read_is_not_refused() {
     let renewed = cookie_of(&own(&app, Method::POST, "/renew", &cookie).await.0);
     // The first request with the new cookie notes that it was seen; the session ends in between.
     let ended = store.clone();
-    let read_and_end = async move |session: OpenSession| -> String {
+    let read_and_end = async move |session: CurrentSession| -> String {
         let user = session.user().unwrap_or("nobody").to_owned();
         let now = UnixTime::now();
         assert!(ended.0.store.delete(session.handle(), now).await.unwrap());
         user
     };
-    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE);
     let app = Router::new().route("/", get(read_and_end)).layer(filter);
     let (response, body) = own(&app, Method::GET, "/", &renewed).await;
@@ -1250,12 +1303,12 @@ async fn a_connection_hears_that_its_session_has_ended() {
     let store = Flaky::default();
     let clock = Arc::new(AtomicU64::new(1_800_000_000));
     let told = Arc::clone(&clock);
-    let sessions = Sessions::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
+    let sessions = SessionManager::new(DynStore::new(store.clone()), Pepper::new(KEY).unwrap(), LIFETIMES);
     let filter = SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
         .with_clock(move || UnixTime::from_secs(told.load(Ordering::Relaxed)));
     let waiting: Arc<std::sync::Mutex<Option<Waiting>>> = Arc::default();
     let place = Arc::clone(&waiting);
-    let stream = async move |session: OpenSession| {
+    let stream = async move |session: CurrentSession| {
         *place.lock().unwrap() = Some(Box::pin(session.ended(INTERVAL)));
     };
     let app = Router::new()
@@ -1264,7 +1317,7 @@ async fn a_connection_hears_that_its_session_has_ended() {
         .route("/out", post(sign_out))
         .route("/renew", post(renew))
         .route("/read", get(read))
-        .route("/out-everywhere", post(async |session: OpenSession| session.sign_out_everywhere().await))
+        .route("/out-everywhere", post(async |session: CurrentSession| session.sign_out_everywhere().await))
         .layer(Extension(store.clone()))
         .layer(filter);
     for how in ["/out", "/out-everywhere", "deadline"] {
@@ -1280,7 +1333,7 @@ async fn a_connection_hears_that_its_session_has_ended() {
         let is_early = is_early || tokio::time::timeout(INTERVAL * 10, &mut ended).await.is_ok();
         assert!(!is_early, "{how}: the session lives");
         match how {
-            "deadline" => drop(clock.fetch_add(LIFETIMES.idle, Ordering::Relaxed)),
+            "deadline" => drop(clock.fetch_add(LIFETIMES.idle.as_secs(), Ordering::Relaxed)),
             path => assert_eq!(own(&app, Method::POST, path, &renewed).await.0.status(), StatusCode::OK, "{path}"),
         }
         let has_ended = tokio::time::timeout(Duration::from_secs(10), ended).await.is_ok();
@@ -1291,13 +1344,16 @@ async fn a_connection_hears_that_its_session_has_ended() {
 #[tokio::test]
 async fn two_applications_on_one_host_leave_each_other_alone() {
     let layer = |key: &[u8]| {
-        let sessions =
-            Sessions::new(DynStore::new(MemoryStore::new(1 << 20, 1 << 20)), Pepper::new(key).unwrap(), LIFETIMES);
+        let sessions = SessionManager::new(
+            DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })),
+            Pepper::new(key).unwrap(),
+            LIFETIMES,
+        );
         SessionLayer::new(sessions, CsrfGuard::new([ORIGIN]).unwrap(), DEADLINE)
     };
     let app = |name: &str, key: &[u8]| {
         let routes = Router::new().route("/read", get(read)).route("/in", post(sign_in)).route("/out", post(sign_out));
-        routes.layer(layer(key).with_cookie(SessionCookie::new().without_tls().with_name(name)).unwrap())
+        routes.layer(layer(key).with_cookie(SessionCookie::new().with_secure(false).with_name(name)).unwrap())
     };
     let (shop, desk) = (app("shop", KEY), app("desk", b"the obvious key of someone else!"));
     let in_shop = cookie_of(&own(&shop, Method::POST, "/in", "").await.0);

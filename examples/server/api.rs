@@ -17,12 +17,14 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use countersign::session::SessionError;
 use countersign::token::{TokenError, VerifiedToken};
-use countersign::web::{AuthError, AuthErrorKind, Bearer, BearerLayer, CrossSite, SessionLayer, bearer};
+use countersign::web::session::SessionLayer;
+use countersign::web::{AuthError, AuthErrorKind, Bearer, BearerLayer, CsrfError, bearer};
 use countersign::{Error, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// The latest notes; older ones make room.
 const MAX_NOTES: usize = 100;
@@ -46,7 +48,10 @@ pub(crate) fn router(
     hostile: &str,
 ) -> Router {
     let gate = Arc::new(gate);
-    let (bearer, revoking) = (BearerLayer::new(Arc::clone(&gate)), sessions.revoking::<Caller>(WINDOW.max_future_skew));
+    let (bearer, revoking) = (
+        BearerLayer::new(Arc::clone(&gate)),
+        sessions.revocation_layer::<Caller>(Duration::from_secs(WINDOW.max_future_skew)),
+    );
     let by_session = session::routes().route_layer(sessions.clone());
     let app = Arc::new(App { accounts, gate, sessions, notes: Mutex::default() });
     let by_bearer = Router::new().route("/api/me", get(me)).route("/api/note", post(note));
@@ -72,7 +77,7 @@ async fn harden(mut response: Response) -> Response {
     // For the operator alone: the peer was told less.
     let extensions = response.extensions();
     let reason = extensions.get().map(told);
-    let reason = reason.or_else(|| extensions.get::<CrossSite>().map(ToString::to_string));
+    let reason = reason.or_else(|| extensions.get::<CsrfError>().map(ToString::to_string));
     if let Some(reason) = reason.or_else(|| extensions.get::<SessionError>().map(ToString::to_string)) {
         eprintln!("refused: {reason}");
     }
@@ -127,7 +132,7 @@ pub(crate) fn tokens(app: &App, user: &str, role: &str, epoch: u64) -> Response 
 async fn login(State(app): State<Arc<App>>, credentials: Result<Json<Credentials>, JsonRejection>) -> Response {
     // Before the password is checked: who is signed out everywhere meanwhile gets tokens that are refused.
     let named = credentials.as_ref().map_or("", |Json(credentials)| &credentials.user);
-    let attempt = match app.sessions.sessions().attempt(named).await {
+    let attempt = match app.sessions.manager().begin_sign_in(named).await {
         Ok(attempt) => attempt,
         Err(error) => return error.into_response(),
     };
@@ -160,9 +165,9 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         Err(error) => return refused(error),
     };
     // Who was signed out everywhere gets no new one for an old one.
-    match app.sessions.sessions().epoch_of(user.as_bytes()).await {
+    match app.sessions.manager().last_revocation(user.as_bytes()).await {
         Err(error) => return error.into_response(),
-        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), WINDOW.max_future_skew, UnixTime::now()) => {
+        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), Duration::from_secs(WINDOW.max_future_skew), UnixTime::now()) => {
             return refused(TokenError::Revoked.into());
         }
         Ok(_) => {}

@@ -10,7 +10,7 @@ use countersign::token::{
     Channel, OwnedToken, Profile, TokenBuilder, TokenError, UnverifiedToken, Verifier,
     limits::{MAX_SCRATCH_LEN, MAX_TEXT_LEN},
 };
-use countersign::web::{AuthError, Authenticate, Issued, JwtAuthenticator, TokenAuthenticator};
+use countersign::web::{AuthError, Authenticate, JwtAuthenticator, Revocable, TokenAuthenticator};
 use countersign::{Error, MonotonicClock, TimeWindow, UnixTime};
 use std::error::Error as _;
 
@@ -55,12 +55,12 @@ impl Caller {
     }
 }
 
-impl Issued for Caller {
+impl Revocable for Caller {
     /// A device is no user, whatever it is called: nobody signs it out everywhere.
-    fn user(&self) -> Option<Vec<u8>> {
+    fn user_id(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Person(token) => token.user(),
-            Self::Claimed(claims) => claims.user(),
+            Self::Person(token) => token.user_id(),
+            Self::Claimed(claims) => claims.user_id(),
             Self::Device(token) => Some([b"device ", token.as_verified().uid()].concat()),
         }
     }
@@ -74,7 +74,7 @@ impl Issued for Caller {
 
     fn epoch(&self) -> Option<u64> {
         match self {
-            Self::Person(token) => Issued::epoch(token),
+            Self::Person(token) => Revocable::epoch(token),
             Self::Claimed(claims) => claims.epoch(),
             Self::Device(_) => None,
         }

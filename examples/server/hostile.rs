@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use countersign::web::{AuthError, CrossSite};
+use countersign::web::{AuthError, CsrfError};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::error::Error;
@@ -43,7 +43,7 @@ pub(crate) async fn note_strangers(State(journal): State<Journal>, request: Requ
     let (cookie, bearer) = (headers.contains_key(COOKIE), headers.contains_key(AUTHORIZATION));
     let response = next.run(request).await;
     let extensions = response.extensions();
-    let reason = extensions.get::<CrossSite>().map(ToString::to_string);
+    let reason = extensions.get::<CsrfError>().map(ToString::to_string);
     let reason = reason.or_else(|| extensions.get().map(told));
     journal.write(json!({
         "method": method, "path": path, "site": site, "cookie": cookie, "bearer": bearer,

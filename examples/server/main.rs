@@ -18,8 +18,9 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use countersign::UnixTime;
 use countersign::key::{KeyRole, KeyText};
-use countersign::session::{Lifetimes, Pepper, Sessions};
-use countersign::web::{Affinity, CsrfGuard, SessionCookie, SessionLayer};
+use countersign::session::{Lifetimes, Pepper, SessionManager};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{Affinity, SessionCookie, SessionLayer};
 use gate::{Gate, WINDOW};
 use hostile::Journal;
 use secrets::Secrets;
@@ -34,7 +35,12 @@ use tokio::sync::Notify;
 const DEVICE: &str = "dev-0123456789ab";
 
 /// Short, so that somebody can watch a session end; an application has its own reasons for longer ones.
-const LIFETIMES: Lifetimes = Lifetimes { idle: 15 * 60, absolute: 8 * 3600, grace: 10, tokens: WINDOW.max_age };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_secs(15 * 60),
+    absolute: Duration::from_secs(8 * 3600),
+    renewal_grace: Duration::from_secs(10),
+    max_token_age: Duration::from_secs(WINDOW.max_age),
+};
 /// How long a request waits for the file: a synced write on a busy disk takes a while.
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -64,11 +70,11 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     // The page has these two names, and that of a balancer in front of it.
     let origins = [format!("http://{address}"), format!("http://localhost:{}", address.port())];
     let guard = CsrfGuard::new(origins.into_iter().chain(origin))?;
-    let known = Sessions::new(sessions.clone(), Pepper::new(secrets.pepper.expose_secret())?, LIFETIMES);
-    let filter = SessionLayer::new(known, guard, DEADLINE).with_cookie(SessionCookie::new().without_tls())?;
-    let mut filter = filter.signing_in_at(HeaderValue::from_static("/"));
+    let known = SessionManager::new(sessions.clone(), Pepper::new(secrets.pepper.expose_secret())?, LIFETIMES);
+    let filter = SessionLayer::new(known, guard, DEADLINE).with_cookie(SessionCookie::new().with_secure(false))?;
+    let mut filter = filter.with_login_page(HeaderValue::from_static("/"));
     if let Some(node) = &node {
-        let affinity = Affinity::new(node).ok_or("a node's name is up to 16 small letters, digits and hyphens")?;
+        let affinity = Affinity::new(node)?;
         filter = filter.with_affinity(affinity);
     }
     let accounts = Accounts::create(&[("alice", "admin"), ("bob", "reader")]).await;
@@ -86,7 +92,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
             std::future::ready(response)
         }));
     }
-    let sweeping = tokio::spawn(store::sweep(sessions));
+    let sweeping = tokio::spawn(store::delete_expired(sessions));
     let stopping = Arc::new(Notify::new());
     let serving = axum::serve(listener, app).with_graceful_shutdown({
         let stopping = Arc::clone(&stopping);

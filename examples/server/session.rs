@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use countersign::UnixTime;
 use countersign::session::{Handle, Session, SessionError};
-use countersign::web::{OpenSession, SignedIn};
+use countersign::web::session::{CurrentSession, SignedInSession};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -32,14 +32,14 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// Signs the browser in, and gives the page a token and a JWT as well, to compare.
 async fn login(
     State(app): State<Arc<App>>,
-    mut session: OpenSession,
+    mut session: CurrentSession,
     headers: HeaderMap,
     credentials: Result<Json<Credentials>, JsonRejection>,
 ) -> Response {
     // Before the password is checked: who is signed out everywhere meanwhile does not come in.
     let attempt = match &credentials {
-        Ok(Json(credentials)) => session.attempt(&credentials.user).await,
-        Err(_) => session.attempt("").await,
+        Ok(Json(credentials)) => session.begin_sign_in(&credentials.user).await,
+        Err(_) => session.begin_sign_in("").await,
     };
     let attempt = match attempt {
         Ok(attempt) => attempt,
@@ -59,8 +59,8 @@ async fn login(
 }
 
 /// What the server keeps, for whoever it belongs to.
-async fn show(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
-    let listed = session.devices(None, 100).await?;
+async fn show(SignedInSession(session): SignedInSession) -> Result<Json<Value>, SessionError> {
+    let listed = session.list_sessions(None, 100).await?;
     let devices: Vec<_> = listed
         .iter()
         .map(|device| {
@@ -77,7 +77,7 @@ async fn show(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> 
     Ok(Json(json!({
         "user": session.user(),
         "handle": session.handle().to_string(),
-        "signed_in_at": session.authenticated().map(|(at, _)| at.as_secs()),
+        "signed_in_at": session.last_sign_in().map(|last| last.at.as_secs()),
         "idle": deadlines.idle.as_secs(),
         "absolute": deadlines.absolute.as_secs(),
         "now": UnixTime::now().as_secs(),
@@ -92,7 +92,7 @@ struct Note {
 }
 
 /// Two notes of two tabs at once are both kept: the change is made again on what the other one has written.
-async fn note(SignedIn(mut session): SignedIn, Json(note): Json<Note>) -> Json<Value> {
+async fn note(SignedInSession(mut session): SignedInSession, Json(note): Json<Note>) -> Json<Value> {
     session.update(move |data| {
         let notes = data.entry("notes".to_owned()).or_insert_with(|| json!([]));
         if let Some(notes) = notes.as_array_mut() {
@@ -109,7 +109,7 @@ fn count(session: &Session) -> usize {
 }
 
 /// A new cookie for the same session; the old one counts for the requests that are under way.
-async fn renew(SignedIn(mut session): SignedIn) -> Result<Json<Value>, SessionError> {
+async fn renew(SignedInSession(mut session): SignedInSession) -> Result<Json<Value>, SessionError> {
     session.renew().await?;
     Ok(Json(json!({"renewed": session.handle().to_string()})))
 }
@@ -120,24 +120,24 @@ struct Device {
 }
 
 /// Ends one of the user's own sessions.
-async fn end(SignedIn(session): SignedIn, Json(device): Json<Device>) -> Response {
+async fn end(SignedInSession(session): SignedInSession, Json(device): Json<Device>) -> Response {
     let Ok(handle) = device.handle.parse::<Handle>() else {
         return problem(StatusCode::BAD_REQUEST, "json", "A session's name is 27 characters of base64url");
     };
-    match session.end_device(handle).await {
+    match session.end_session(handle).await {
         Ok(true) => Json(json!({"ended": device.handle})).into_response(),
         Ok(false) => problem(StatusCode::NOT_FOUND, "no-such-session", "You have no session of this name"),
         Err(error) => error.into_response(),
     }
 }
 
-async fn logout(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
+async fn logout(SignedInSession(session): SignedInSession) -> Result<Json<Value>, SessionError> {
     session.sign_out().await?;
     Ok(Json(json!({"signed_out": "here"})))
 }
 
 /// Ends every session of the user, and every token and JWT that was issued until now.
-async fn logout_everywhere(SignedIn(session): SignedIn) -> Result<Json<Value>, SessionError> {
+async fn logout_everywhere(SignedInSession(session): SignedInSession) -> Result<Json<Value>, SessionError> {
     let user = session.user().unwrap_or_default().to_owned();
     session.sign_out_everywhere().await?;
     println!("{user:?} has signed out everywhere");

@@ -1,28 +1,27 @@
 //! Where the sessions are: in a file, unless somebody says otherwise.
 
 use countersign::UnixTime;
-use countersign::session::{DiskStore, DynStore, MemoryStore, SessionStore};
+use countersign::session::store::{Budgets, DiskStore, DynStore, MemoryStore, SessionStore};
 use std::path::Path;
 use std::time::Duration;
 
-const ANONYMOUS_BYTES: u64 = 1 << 20;
-const SIGNED_IN_BYTES: u32 = 64 << 20;
+const BUDGETS: Budgets = Budgets { anonymous: 1 << 20, signed_in: 64 << 20 };
 /// How many sessions that are over are removed in one commit.
 const SWEEP: usize = 1000;
 
 /// Opens the store of this name: `disk`, `memory`, or the address of a Redis or NATS.
 pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn std::error::Error>> {
     match name {
-        "disk" => Ok(DynStore::new(DiskStore::open(data.join("sessions.redb"), ANONYMOUS_BYTES, SIGNED_IN_BYTES.into())?)),
-        "memory" => Ok(DynStore::new(MemoryStore::new(ANONYMOUS_BYTES, usize::try_from(SIGNED_IN_BYTES)?))),
+        "disk" => Ok(DynStore::new(DiskStore::open(data.join("sessions.redb"), BUDGETS)?)),
+        "memory" => Ok(DynStore::new(MemoryStore::new(BUDGETS))),
         #[cfg(feature = "redis")]
         url if url.starts_with("redis://") || url.starts_with("rediss://") => {
-            use countersign::session::{RedisOptions, RedisStore};
+            use countersign::session::redis::{RedisOptions, RedisStore};
             Ok(DynStore::new(RedisStore::single(url, RedisOptions::default())?))
         }
         #[cfg(feature = "redis")]
         url if url.starts_with("sentinels") => {
-            use countersign::session::{RedisOptions, RedisStore};
+            use countersign::session::redis::{RedisOptions, RedisStore};
             let (scheme, sentinels) = match url.split_once("://") {
                 Some(("sentinels", sentinels)) => ("redis", sentinels),
                 Some(("sentinelss", sentinels)) => ("rediss", sentinels),
@@ -32,17 +31,17 @@ pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn st
             // The login is for the servers; whom sentinels let in is a question of the network here.
             let (login, sentinels) = sentinels.rsplit_once('@').unwrap_or(("", sentinels));
             let urls: Vec<_> = sentinels.split(',').map(|sentinel| format!("{scheme}://{sentinel}")).collect();
-            let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
+            let options = RedisOptions { min_replica_acks: 1, ..RedisOptions::default() };
             let urls = urls.iter().map(String::as_str);
             Ok(DynStore::new(RedisStore::sentinel(urls, primary, login.split_once(':'), options)?))
         }
         #[cfg(feature = "nats")]
         urls if urls.starts_with("nats://") || urls.starts_with("tls://") => {
-            use countersign::session::{NatsOptions, NatsStore};
+            use countersign::session::nats::{NatsOptions, NatsStore};
             let urls: Vec<_> = urls.split(',').collect();
             // As many as are named keep the bucket, if there are three or five.
-            let replicas = if matches!(urls.len(), 3 | 5) { urls.len() } else { 1 };
-            let options = NatsOptions { replicas, ..NatsOptions::default() };
+            let stream_replicas = if matches!(urls.len(), 3 | 5) { urls.len() } else { 1 };
+            let options = NatsOptions { stream_replicas, ..NatsOptions::default() };
             Ok(DynStore::new(NatsStore::connect(urls, options).await?))
         }
         other => Err(format!(
@@ -53,12 +52,12 @@ pub(crate) async fn open(name: &str, data: &Path) -> Result<DynStore, Box<dyn st
 }
 
 /// Removes what is over, a little at a time.
-pub(crate) async fn sweep(store: DynStore) {
+pub(crate) async fn delete_expired(store: DynStore) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
         loop {
-            match store.sweep(UnixTime::now(), SWEEP).await {
+            match store.delete_expired(UnixTime::now(), SWEEP).await {
                 Ok(SWEEP) => {}
                 Ok(_) => break,
                 Err(error) => {

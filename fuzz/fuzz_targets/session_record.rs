@@ -2,21 +2,34 @@
 #![no_main]
 
 use countersign::UnixTime;
-use countersign::session::{
-    Blocking, BlockingSessionStore, Content, Credential, Deadlines, DynStore, Kind, Lifetimes, MemoryStore, Pepper,
-    Session, Sessions,
+use countersign::session::credential::Credential;
+use countersign::session::store::Budgets;
+use countersign::session::store::{
+    BlockingSessionStore, BlockingStore, Deadlines, DynStore, MemoryStore, SessionContent, SessionKind,
 };
+use countersign::session::{Lifetimes, Pepper, Session, SessionManager};
 use countersign_fuzz::record::{RECORDS, VERIFIERS, record};
 use libfuzzer_sys::fuzz_target;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
-static STORE: LazyLock<DynStore> = LazyLock::new(|| DynStore::new(MemoryStore::new(1 << 16, 1 << 16)));
-static SESSIONS: LazyLock<Sessions<DynStore>> = LazyLock::new(|| {
-    Sessions::new(STORE.clone(), pepper(), Lifetimes { idle: 1000, absolute: 1000, grace: 0, tokens: 0 })
+static STORE: LazyLock<DynStore> =
+    LazyLock::new(|| DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 16, signed_in: 1 << 16 })));
+static SESSIONS: LazyLock<SessionManager<DynStore>> = LazyLock::new(|| {
+    SessionManager::new(
+        STORE.clone(),
+        pepper(),
+        Lifetimes {
+            idle: Duration::from_secs(1000),
+            absolute: Duration::from_secs(1000),
+            renewal_grace: Duration::ZERO,
+            max_token_age: Duration::ZERO,
+        },
+    )
 });
 
 fn pepper() -> Pepper {
@@ -33,10 +46,10 @@ fn now_or_never<F: Future>(future: F) -> F::Output {
 
 /// The session of a record that is stored under a credential of ours.
 fn found(bytes: &[u8]) -> (String, Option<Session>) {
-    let cookie = SESSIONS.begin(NOW).unwrap().cookie().to_string();
+    let cookie = SESSIONS.start(NOW).unwrap().cookie_value().to_string();
     let credential = Credential::parse(cookie.as_bytes()).unwrap();
     // A record names its own sealed verifier: put the right one where the seeds have a place for it.
-    let sealed = pepper().seal(&credential);
+    let sealed = pepper().verifier_mac(&credential);
     let mut bytes = bytes.to_vec();
     for place in VERIFIERS {
         match bytes.get_mut(place) {
@@ -48,9 +61,9 @@ fn found(bytes: &[u8]) -> (String, Option<Session>) {
     }
     let end = UnixTime::from_secs(1_700_001_000);
     let deadlines = Deadlines { idle: end, absolute: end };
-    let content = Content { kind: Kind::Anonymous, deadlines, epoch: 0, bytes: bytes.into() };
-    Blocking(STORE.clone()).create(credential.handle(), content, NOW).unwrap();
-    let session = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap();
+    let content = SessionContent { kind: SessionKind::Anonymous, deadlines, epoch: 0, bytes: bytes.into() };
+    BlockingStore(STORE.clone()).create(credential.handle(), content, NOW).unwrap();
+    let session = now_or_never(SESSIONS.load([cookie.as_bytes()], NOW)).unwrap();
     (cookie, session)
 }
 
@@ -67,7 +80,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(mut session) = session else { return };
     session.insert("seen", &true).unwrap();
     if now_or_never(SESSIONS.save(&mut session, NOW)).is_ok() {
-        let found = now_or_never(SESSIONS.find([cookie.as_bytes()], NOW)).unwrap().unwrap();
+        let found = now_or_never(SESSIONS.load([cookie.as_bytes()], NOW)).unwrap().unwrap();
         assert_eq!(found.get::<bool>("seen"), Ok(Some(true)));
         assert_eq!(found.user(), session.user());
     }

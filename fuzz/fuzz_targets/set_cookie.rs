@@ -2,7 +2,7 @@
 #![no_main]
 
 use countersign::UnixTime;
-use countersign::web::{MAX_SET_COOKIE, SameSite, SetCookie, cookies};
+use countersign::cookie::{MAX_SET_COOKIE_LEN, SameSite, SetCookie, cookies};
 use libfuzzer_sys::fuzz_target;
 
 type Input<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>, Option<u64>, Option<u64>, u8);
@@ -22,7 +22,7 @@ fuzz_target!(|input: Input<'_>| {
     let mut out = vec![0; 8192];
     let Ok(written) = cookie.write(&mut out) else { return };
 
-    assert!(written.len() <= MAX_SET_COOKIE && written.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    assert!(written.len() <= MAX_SET_COOKIE_LEN && written.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     let mut parts = written.split("; ");
     let pair = parts.next().unwrap();
     assert_eq!(cookies(pair.as_bytes()).collect::<Vec<_>>(), [(name.as_bytes(), value.as_bytes())]);

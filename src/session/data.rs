@@ -40,7 +40,7 @@ impl Data {
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), SessionError> {
         match self.text() {
             Some(text) => out.extend_from_slice(text),
-            None => serde_json::to_writer(out, &self.values).map_err(|_| SessionError::Data)?,
+            None => serde_json::to_writer(out, &self.values).map_err(|_| SessionError::Serialization)?,
         }
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Data {
         if let Some(text) = self.text() {
             each(text, |name, value| found = if name == key { Some(value) } else { found });
         }
-        found.map(|value| serde_json::from_str(value.get())).transpose().map_err(|_| SessionError::Data)
+        found.map(|value| serde_json::from_str(value.get())).transpose().map_err(|_| SessionError::Serialization)
     }
 
     /// The values, to change them.
@@ -124,5 +124,5 @@ fn parsed(value: &RawValue) -> Option<Value> {
 
 /// A value as JSON text that can be read again: it is not nested more deeply than the reader goes.
 pub(super) fn text<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, SessionError> {
-    to_raw_value(value).ok().filter(|value| parsed(value).is_some()).ok_or(SessionError::Data)
+    to_raw_value(value).ok().filter(|value| parsed(value).is_some()).ok_or(SessionError::Serialization)
 }

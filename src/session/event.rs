@@ -1,36 +1,36 @@
-//! What an operator is told of sessions.
+//! Events of sessions, and their counts.
 
 #[cfg(doc)]
-use super::Sessions;
-use super::credential::Handle;
+use super::SessionManager;
+use super::handle::Handle;
 use std::string::String;
 
-/// What an operator is told at once: see [`Sessions::telling`].
+/// An event for the hook of [`SessionManager::on_event`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A copied cookie was used: this session was ended. Its user may want to know.
-    Theft {
-        /// The session.
+    /// A request came with a copy of an old cookie, and the session was ended. Warn its user.
+    StolenCookie {
+        /// Session.
         handle: Handle,
-        /// Who had signed in.
+        /// Signed-in user.
         user: Option<String>,
     },
-    /// A record that could not be read; its holder was signed out.
+    /// A record could not be read, and its holder was signed out.
     Unreadable {
-        /// The session.
+        /// Session.
         handle: Handle,
     },
 }
 
-/// What an operator counts: none of it is an error, all of it is worth a look.
+/// Counts of events since the manager was made: see [`SessionManager::counters`]. None is an error, and each is worth a look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Events {
-    /// A verifier was used after its grace, however many renewals ago: somebody has a copy of a cookie. The session was ended. A cookie of before the last
-    /// sign-in opens nothing, and is no alarm.
-    pub thefts: u64,
-    /// A record that could not be read; its holder was signed out.
+pub struct EventCounters {
+    /// Requests with a copy of an old cookie, after the grace of a renewal. Their sessions were ended. A cookie of before the last sign-in opens nothing, and
+    /// does not count.
+    pub stolen_cookies: u64,
+    /// Records that could not be read. Their holders were signed out.
     pub unreadable: u64,
-    /// Writes that were made again on what another request had written.
+    /// Writes that were made again on top of another request's.
     pub conflicts: u64,
 }

@@ -5,11 +5,12 @@
 //! takes every call and never answers. A store with a cache in front of it is another store: put that to the laws as well.
 //!
 //! ```
-//! use countersign::session::{MemoryStore, laws};
+//! use countersign::session::laws;
+//! use countersign::session::store::MemoryStore;
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 //! # runtime.block_on(async {
-//! for (law, verdict) in laws::check(&MemoryStore::new(1 << 20, 1 << 20)).await {
+//! for (law, verdict) in laws::check(&MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })).await {
 //!     assert_eq!(verdict, Ok(()), "{law}");
 //! }
 //! # });
@@ -20,7 +21,7 @@ mod each;
 mod lineage;
 
 use super::credential::Credential;
-use super::store::{Content, Created, Kind, SessionStore, StoreError, Swapped};
+use super::store::{CreateOutcome, SessionContent, SessionKind, SessionStore, StoreErrorKind, SwapOutcome};
 pub use bench::Broken;
 use bench::{Bench, DEADLINES, KEPT, NOW, Verdict, after, ensure};
 use core::fmt;
@@ -127,7 +128,7 @@ pub async fn check<S: SessionStore + fmt::Debug>(store: &S) -> Vec<(Law, Verdict
 /// # Errors
 /// [`Broken`], with what it did.
 pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Verdict {
-    for kind in [Kind::SignedIn, Kind::Anonymous] {
+    for kind in [SessionKind::SignedIn, SessionKind::Anonymous] {
         let bench = Bench { store, kind };
         match law {
             Law::CreateDoesNotOverwrite => bench.create_does_not_overwrite().await?,
@@ -147,9 +148,9 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
                 bench.rotations_in_place_swap().await?;
             }
             // Of users alone.
-            Law::ListIsComplete if kind == Kind::SignedIn => bench.list_is_complete().await?,
-            Law::RevocationIsFinal if kind == Kind::SignedIn => bench.revocation_is_final().await?,
-            Law::EpochsLeave if kind == Kind::SignedIn => bench.epochs_leave().await?,
+            Law::ListIsComplete if kind == SessionKind::SignedIn => bench.list_is_complete().await?,
+            Law::RevocationIsFinal if kind == SessionKind::SignedIn => bench.revocation_is_final().await?,
+            Law::EpochsLeave if kind == SessionKind::SignedIn => bench.epochs_leave().await?,
             Law::ListIsComplete | Law::RevocationIsFinal | Law::EpochsLeave => {}
         }
     }
@@ -163,7 +164,7 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
 /// [`Broken`], with what it did.
 pub async fn check_budget<S: SessionStore + fmt::Debug>(
     store: &S,
-    kind: Kind,
+    kind: SessionKind,
     budget: u64,
     bytes: impl Fn() -> u64,
 ) -> Verdict {
@@ -174,19 +175,20 @@ pub async fn check_budget<S: SessionStore + fmt::Debug>(
         // Lengths from nothing to the longest record, in no order.
         let len = round.wrapping_mul(7919).checked_rem(16 * 1024).unwrap_or(0);
         written = written.saturating_add(len);
-        let content = Content { bytes: Arc::from(vec![b'x'; usize::try_from(len).unwrap_or(0)]), ..bench.content("") };
+        let content =
+            SessionContent { bytes: Arc::from(vec![b'x'; usize::try_from(len).unwrap_or(0)]), ..bench.content("") };
         let handle = Bench::<S>::handle()?;
         match store.create(handle, bench.content("short"), NOW).await {
-            Ok(Created::Done(version)) => match store.compare_and_swap(handle, version, content, NOW).await {
-                Ok(Swapped::Done(_)) => made.push(handle),
-                Err(StoreError::Full) => {
+            Ok(CreateOutcome::Done(version)) => match store.compare_and_swap(handle, version, content, NOW).await {
+                Ok(SwapOutcome::Done(_)) => made.push(handle),
+                Err(error) if error.kind() == StoreErrorKind::Full => {
                     refusals = refusals.saturating_add(1);
                     made.push(handle);
                 }
-                Ok(Swapped::Gone) if kind == Kind::Anonymous => {}
+                Ok(SwapOutcome::Gone) if kind == SessionKind::Anonymous => {}
                 other => return Err(Broken(format!("a new session could not be written: {other:?}"))),
             },
-            Err(StoreError::Full) => refusals = refusals.saturating_add(1),
+            Err(error) if error.kind() == StoreErrorKind::Full => refusals = refusals.saturating_add(1),
             other => return Err(Broken(format!("a new session was not made: {other:?}"))),
         }
         is_within()?;
@@ -194,7 +196,7 @@ pub async fn check_budget<S: SessionStore + fmt::Debug>(
             break;
         }
     }
-    if kind == Kind::Anonymous {
+    if kind == SessionKind::Anonymous {
         return Ok(());
     }
     ensure(refusals > 0, "four times the budget was written, and nothing refused")?;
@@ -213,9 +215,15 @@ pub async fn check_budget<S: SessionStore + fmt::Debug>(
 /// # Errors
 /// [`Broken`], with the call that did not end.
 pub async fn check_deadline<S: SessionStore>(store: &S, deadline: Duration) -> Verdict {
-    let (handle, tag) = (Credential::generate_anonymous()?.handle(), Credential::generate_anonymous()?.handle().tag());
+    let (handle, tag) =
+        (Credential::generate_anonymous()?.handle(), Credential::generate_anonymous()?.handle().user_hash());
     let new = Credential::generate_anonymous()?.handle();
-    let content = || Content { kind: Kind::SignedIn, deadlines: DEADLINES, epoch: 0, bytes: Arc::from(&b"data"[..]) };
+    let content = || SessionContent {
+        kind: SessionKind::SignedIn,
+        deadlines: DEADLINES,
+        epoch: 0,
+        bytes: Arc::from(&b"data"[..]),
+    };
     within(deadline, "create", store.create(handle, content(), NOW)).await?;
     within(deadline, "load", store.load(handle, NOW)).await?;
     within(deadline, "compare_and_swap", store.compare_and_swap(handle, 1, content(), NOW)).await?;
@@ -224,7 +232,7 @@ pub async fn check_deadline<S: SessionStore>(store: &S, deadline: Duration) -> V
     within(deadline, "list_by_user", store.list_by_user(tag, None, 9, NOW)).await?;
     within(deadline, "revoke_user", store.revoke_user(tag, None, KEPT, NOW)).await?;
     within(deadline, "epoch", store.epoch(tag)).await?;
-    within(deadline, "sweep", store.sweep(NOW, 9)).await?;
+    within(deadline, "sweep", store.delete_expired(NOW, 9)).await?;
     within(deadline, "delete", store.delete(handle, NOW)).await
 }
 

@@ -22,5 +22,4 @@ mod server;
 mod store;
 
 pub use options::NatsOptions;
-pub use server::NatsError;
 pub use store::NatsStore;

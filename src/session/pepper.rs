@@ -1,8 +1,7 @@
 //! The server's own keys for credentials: what they seal, mark and make.
 
-use super::credential::{
-    Credential, FORM_TOKEN_LEN, Handle, MARK, MARKED, RANDOM, SEAL, SealedVerifier, TAG, UserTag, VERIFIER,
-};
+use super::credential::{Credential, FORM_TOKEN_LEN, MARK, MARKED, RANDOM, SEAL, UserHash, VERIFIER, VerifierMac};
+use super::handle::{Handle, TAG};
 use crate::bytes::copy;
 use crate::constant_time;
 use crate::cursor::Sink;
@@ -16,14 +15,14 @@ use zeroize::Zeroizing;
 /// The server's own key for credentials: without it a dump of the store makes no cookie. Who may write to the store can change what is in a
 /// session, but not get into one.
 ///
-/// It rotates as keys do: [`accepting`](Pepper::accepting).
+/// It rotates as keys do: [`accepting`](Pepper::with_accepted).
 ///
 /// ```
 /// use countersign::session::Pepper;
 ///
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// assert_eq!(pepper.user_tag(b"alice"), pepper.user_tag(b"alice"));
-/// assert_ne!(pepper.user_tag(b"alice"), pepper.user_tag(b"bob"));
+/// assert_eq!(pepper.user_hash(b"alice"), pepper.user_hash(b"alice"));
+/// assert_ne!(pepper.user_hash(b"alice"), pepper.user_hash(b"bob"));
 /// assert_eq!(format!("{pepper:?}"), "Pepper");
 /// # Ok::<(), countersign::Error>(())
 /// ```
@@ -51,24 +50,26 @@ impl Pepper {
     ///
     /// ```
     /// # use countersign::UnixTime;
-    /// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+    /// # use futures_executor::block_on;
+    /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
+    /// # use countersign::session::store::MemoryStore;
     /// # use std::sync::Arc;
-    /// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
-    /// # let (store, now) = (Arc::new(MemoryStore::new(1 << 20, 1 << 20)), UnixTime::now());
+    /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+    /// # let (store, now) = (Arc::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })), UnixTime::now());
     /// let of_2026 = Pepper::new(b"an obvious test key of 32 bytes!")?;
-    /// let sessions = Sessions::new(Arc::clone(&store), of_2026, lifetimes);
-    /// let mut session = sessions.begin(now)?;
+    /// let sessions = SessionManager::new(Arc::clone(&store), of_2026, lifetimes);
+    /// let mut session = sessions.start(now)?;
     /// block_on(sessions.save(&mut session, now))?;
     ///
-    /// let of_2027 = Pepper::new(b"and another one that is as long.")?.accepting(b"an obvious test key of 32 bytes!")?;
-    /// let sessions = Sessions::new(store, of_2027, lifetimes);
-    /// assert!(block_on(sessions.find([session.cookie().as_bytes()], now))?.is_some());
+    /// let of_2027 = Pepper::new(b"and another one that is as long.")?.with_accepted(b"an obvious test key of 32 bytes!")?;
+    /// let sessions = SessionManager::new(store, of_2027, lifetimes);
+    /// assert!(block_on(sessions.load([session.cookie().as_bytes()], now))?.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// As [`MacKey::new`].
-    pub fn accepting(mut self, bytes: &[u8]) -> crate::Result<Self> {
+    pub fn with_accepted(mut self, bytes: &[u8]) -> crate::Result<Self> {
         let mut last = &mut self.accepted;
         while let Some(pepper) = last {
             last = &mut pepper.accepted;
@@ -79,7 +80,7 @@ impl Pepper {
 
     /// The tag of a user: the same for all sessions of one.
     #[must_use]
-    pub fn user_tag(&self, user: &[u8]) -> UserTag {
+    pub fn user_hash(&self, user: &[u8]) -> UserHash {
         tag_under(&self.current, user)
     }
 
@@ -88,7 +89,7 @@ impl Pepper {
     }
 
     /// The tags that sessions of a user may have, the present one first.
-    pub(super) fn user_tags(&self, user: &[u8]) -> Vec<UserTag> {
+    pub(super) fn user_hashes(&self, user: &[u8]) -> Vec<UserHash> {
         let mut tags = Vec::new();
         for tag in self.keys().map(|key| tag_under(key, user)) {
             // The same pepper may be named twice.
@@ -106,7 +107,7 @@ impl Pepper {
     }
 
     /// True for a form token of that session. In constant time.
-    pub(super) fn is_form_token(&self, handle: Handle, generation: u16, token: &[u8]) -> bool {
+    pub(super) fn verify_form_token(&self, handle: Handle, generation: u16, token: &[u8]) -> bool {
         self.keys().any(|key| constant_time::eq(&form_token_under(key, handle, generation), token))
     }
 
@@ -126,7 +127,7 @@ impl Pepper {
     }
 
     /// Makes a credential one of this pepper's, of so many sign-ins under its handle before; and what a record keeps of it.
-    pub(super) fn issue(&self, mut credential: Credential, generation: u16) -> (Credential, SealedVerifier) {
+    pub(super) fn issue(&self, mut credential: Credential, generation: u16) -> (Credential, VerifierMac) {
         copy(&generation.to_be_bytes(), credential.verifier.get_mut(MARKED..).unwrap_or_default());
         let (mark, sealed) = mark_and_seal(&self.current, &credential);
         copy(&mark, credential.verifier.get_mut(RANDOM..).unwrap_or_default());
@@ -135,7 +136,7 @@ impl Pepper {
 
     /// What a record would keep of a credential that was issued, whether it still counts or not: nobody can have guessed it. `None` for any other. In
     /// constant time for each pepper.
-    pub(super) fn recognise(&self, credential: &Credential) -> Option<SealedVerifier> {
+    pub(super) fn recognise(&self, credential: &Credential) -> Option<VerifierMac> {
         let mark = credential.verifier.get(RANDOM..MARKED).unwrap_or_default();
         let mut sealed = self.keys().map(|key| mark_and_seal(key, credential));
         sealed.find(|(own, _)| constant_time::eq(own, mark)).map(|(_, sealed)| sealed)
@@ -143,13 +144,13 @@ impl Pepper {
 
     /// What a record keeps of a credential.
     #[must_use]
-    pub fn seal(&self, credential: &Credential) -> SealedVerifier {
+    pub fn verifier_mac(&self, credential: &Credential) -> VerifierMac {
         self.recognise(credential).unwrap_or_else(|| mark_and_seal(&self.current, credential).1)
     }
 }
 
 /// One MAC of what is random in a credential: its first part goes into the cookie, the rest into the record. Neither tells the other.
-fn mark_and_seal(key: &MacKey, credential: &Credential) -> ([u8; MARK], SealedVerifier) {
+fn mark_and_seal(key: &MacKey, credential: &Credential) -> ([u8; MARK], VerifierMac) {
     let mac = key.tag_of(|mac| {
         // The labels differ in front of anything that is chosen: no user's name reads as a credential. With this one all fits into one block of
         // SHA-256, as every request pays for it.
@@ -161,17 +162,17 @@ fn mark_and_seal(key: &MacKey, credential: &Credential) -> ([u8; MARK], SealedVe
     let (mut mark, mut sealed) = ([0; MARK], [0; SEAL]);
     copy(mac.as_bytes(), &mut mark);
     copy(mac.as_bytes().get(MARK..).unwrap_or_default(), &mut sealed);
-    (mark, SealedVerifier::from_bytes(sealed))
+    (mark, VerifierMac::from_bytes(sealed))
 }
 
-fn tag_under(key: &MacKey, user: &[u8]) -> UserTag {
+fn tag_under(key: &MacKey, user: &[u8]) -> UserHash {
     let mac = key.tag_of(|mac| {
         mac.put(b"countersign session user");
         mac.put(user);
     });
     let mut tag = [0; TAG];
     copy(mac.as_bytes(), &mut tag);
-    UserTag(tag)
+    UserHash(tag)
 }
 
 fn form_token_under(key: &MacKey, handle: Handle, generation: u16) -> [u8; FORM_TOKEN_LEN] {

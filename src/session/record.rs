@@ -1,7 +1,7 @@
 //! What is kept of a session: who, since when, under which verifier, and the application's data.
 //!
 //! ```text
-//! layout  schema  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
+//! layout  data_version  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
 //! 1       4       8        18        8             1      1      2           2, 2                    1
 //!
 //! sent again at  each previous verifier, until   user  label  data
@@ -12,19 +12,20 @@
 //! time at which its cookie was sent again. A previous verifier that still counts without an end has the highest
 //! bit set in front of the time since which it does; without a user the length of the name is the largest there is.
 
-use super::credential::SealedVerifier;
+use super::cookie_life::CookieLife;
+use super::credential::VerifierMac;
 use super::data::Data;
 use super::error::SessionError;
-use super::life::CookieLife;
 use crate::UnixTime;
 use core::fmt;
+use core::time::Duration;
 use std::boxed::Box;
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
 /// Bytes of the longest record. Larger things belong into a database, and their key into the session.
-pub const MAX_RECORD: usize = 16 * 1024;
+pub const MAX_RECORD_LEN: usize = 16 * 1024;
 
 /// The layout above. A record of another one is no session, and no error either.
 const LAYOUT: u8 = 4;
@@ -56,8 +57,8 @@ pub(super) struct Record {
     /// How long the browser keeps its cookie, if it says so itself.
     pub(super) cookie_life: Option<CookieLife>,
     /// Of the application's data.
-    pub(super) schema: u32,
-    pub(super) verifier: SealedVerifier,
+    pub(super) data_version: u32,
+    pub(super) verifier: VerifierMac,
     /// Another one after each sign-in under this handle: a credential of an earlier one is worth nothing, and no theft.
     pub(super) generation: u16,
     /// A sign-in is under way that has not yet ended what is too many of its user's sessions.
@@ -79,7 +80,7 @@ pub(super) struct SignedInUser {
 /// A verifier before a renewal, for requests that were under way, and for a browser that the answer with the new one has not reached.
 #[derive(Clone, Copy)]
 pub(super) struct Previous {
-    pub(super) verifier: SealedVerifier,
+    pub(super) verifier: VerifierMac,
     pub(super) counts: Counts,
 }
 
@@ -119,13 +120,13 @@ impl Previous {
 }
 
 impl Record {
-    pub(super) fn new(verifier: SealedVerifier, schema: u32, now: UnixTime) -> Box<Self> {
+    pub(super) fn new(verifier: VerifierMac, data_version: u32, now: UnixTime) -> Box<Self> {
         Box::new(Self {
             created: now,
             user: None,
             label: String::new(),
             cookie_life: None,
-            schema,
+            data_version,
             verifier,
             generation: 0,
             is_arriving: false,
@@ -138,12 +139,12 @@ impl Record {
     /// Of no session.
     #[cfg(feature = "tower")]
     pub(super) fn blank() -> Box<Self> {
-        Self::new(SealedVerifier::from_bytes([0; 18]), 0, UnixTime::UNSET)
+        Self::new(VerifierMac::from_bytes([0; 18]), 0, UnixTime::UNSET)
     }
 
     /// Puts a new verifier in the place of one, if that still is the one that counts. Without room for another previous one, one that was never
     /// seen makes way, but not the one that this request came with.
-    pub(super) fn renew(&mut self, from: SealedVerifier, to: SealedVerifier, shown: SealedVerifier, now: UnixTime) {
+    pub(super) fn renew(&mut self, from: VerifierMac, to: VerifierMac, shown: VerifierMac, now: UnixTime) {
         if self.verifier != from {
             return;
         }
@@ -160,7 +161,7 @@ impl Record {
     }
 
     /// Gives all verifiers before this one an end, as it has been seen; those that are not before it any more stay.
-    pub(super) fn retire(&mut self, seen: SealedVerifier, until: UnixTime) {
+    pub(super) fn retire(&mut self, seen: VerifierMac, until: UnixTime) {
         if self.verifier != seen {
             return;
         }
@@ -172,7 +173,7 @@ impl Record {
     }
 
     /// What this verifier is to the record.
-    pub(super) fn standing(&self, verifier: SealedVerifier, now: UnixTime) -> Standing {
+    pub(super) fn standing(&self, verifier: VerifierMac, now: UnixTime) -> Standing {
         if self.verifier == verifier {
             return Standing::Current;
         }
@@ -184,18 +185,18 @@ impl Record {
     }
 
     /// True while a cookie is on its way to the browser, for as long as the grace, that a request with this verifier does not bring.
-    pub(super) fn has_cookie_under_way(&self, shown: SealedVerifier, now: UnixTime, grace: u64) -> bool {
-        let is_late = |since: UnixTime| now.as_secs().saturating_sub(since.as_secs()) < grace;
+    pub(super) fn has_cookie_under_way(&self, shown: VerifierMac, now: UnixTime, grace: Duration) -> bool {
+        let is_late = |since: UnixTime| now.as_secs().saturating_sub(since.as_secs()) < grace.as_secs();
         let is_newer = |previous: &Previous| matches!(previous.counts, Counts::UntilSeen(since) if is_late(since));
         self.sent_again.is_some_and(is_late) || self.verifier != shown && self.previous.iter().any(is_newer)
     }
 
     pub(super) fn encode(&self) -> Result<Arc<[u8]>, SessionError> {
-        let Self { created, user, label, cookie_life, schema, verifier, generation, previous, data, .. } = self;
+        let Self { created, user, label, cookie_life, data_version, verifier, generation, previous, data, .. } = self;
         let Self { is_arriving, sent_again, .. } = self;
         let mut bytes = Vec::with_capacity(256);
         bytes.push(LAYOUT);
-        bytes.extend_from_slice(&schema.to_be_bytes());
+        bytes.extend_from_slice(&data_version.to_be_bytes());
         bytes.extend_from_slice(&created.as_secs().to_be_bytes());
         bytes.extend_from_slice(verifier.as_bytes());
         // What is longer than a length can say is longer than a record may be.
@@ -226,22 +227,22 @@ impl Record {
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(label.as_bytes());
         data.encode(&mut bytes)?;
-        match bytes.len().checked_sub(MAX_RECORD) {
-            Some(by) if by > 0 => Err(SessionError::TooLarge { by, max: MAX_RECORD }),
+        match bytes.len().checked_sub(MAX_RECORD_LEN) {
+            Some(by) if by > 0 => Err(SessionError::TooLarge { by, max: MAX_RECORD_LEN }),
             _ => Ok(bytes.into()),
         }
     }
 
     /// `None` for what is no record of this layout.
     pub(super) fn decode(bytes: &Arc<[u8]>) -> Option<Box<Self>> {
-        if bytes.len() > MAX_RECORD {
+        if bytes.len() > MAX_RECORD_LEN {
             return None;
         }
         let (mut head, mut tail) = bytes.split_at_checked(HEAD)?;
         let [layout] = array(&mut head)?;
-        let schema = u32::from_be_bytes(array(&mut head)?);
+        let data_version = u32::from_be_bytes(array(&mut head)?);
         let created = seconds(&mut head)?;
-        let verifier = SealedVerifier::from_bytes(array(&mut head)?);
+        let verifier = VerifierMac::from_bytes(array(&mut head)?);
         let (at, [level, flags]) = (seconds(&mut head)?, array(&mut head)?);
         let generation = u16::from_be_bytes(array(&mut head)?);
         let (name, label) = (u16::from_be_bytes(array(&mut head)?), u16::from_be_bytes(array(&mut head)?));
@@ -249,8 +250,7 @@ impl Record {
         let sent_again = if flags & SENT_AGAIN == 0 { None } else { Some(seconds(&mut tail)?) };
         let mut previous = heapless::Vec::new();
         for _ in 0..count {
-            let (verifier, time) =
-                (SealedVerifier::from_bytes(array(&mut tail)?), u64::from_be_bytes(array(&mut tail)?));
+            let (verifier, time) = (VerifierMac::from_bytes(array(&mut tail)?), u64::from_be_bytes(array(&mut tail)?));
             let counts = match UnixTime::from_secs(time & !UNREPLACED) {
                 since if time & UNREPLACED != 0 => Counts::UntilSeen(since),
                 until => Counts::Until(until),
@@ -269,7 +269,7 @@ impl Record {
             user,
             label,
             cookie_life,
-            schema,
+            data_version,
             verifier,
             generation,
             is_arriving,

@@ -25,6 +25,5 @@ mod scripts;
 mod store;
 mod tidy;
 
-pub use error::{RedisCheckError, RedisError};
 pub use options::RedisOptions;
 pub use store::RedisStore;

@@ -1,12 +1,14 @@
-//! Signing in: from a session of nobody, over one of a user, and beside another request that does the same.
+//! Sign-ins: from an anonymous session, from one of a user, and beside another request that signs in.
 
-use super::credential::{Credential, Handle, SealedVerifier};
-use super::current::{Making, Session};
+use super::active::{Making, Session};
+use super::credential::{Credential, VerifierMac};
 use super::error::SessionError;
+use super::handle::Handle;
+use super::manager::{SessionManager, give_way};
 use super::record::{Counts, Record, SignedInUser, Standing};
-use super::sessions::{Sessions, after, give_way};
-use super::store::{Created, Entry, Epoch, SessionStore, Swapped};
+use super::store::{CreateOutcome, RevocationEpoch, SessionStore, StoredSession, SwapOutcome};
 use crate::UnixTime;
+use core::time::Duration;
 use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
@@ -24,12 +26,12 @@ enum Joined {
     },
 }
 
-/// Seconds after which a sign-in that has not ended what is too many is not waited for any more: its server has stopped half way.
-const ARRIVAL: u64 = 10;
+/// The time after which a sign-in that has not ended what is too many is not waited for any more: its server has stopped half way.
+const ARRIVAL: Duration = Duration::from_secs(10);
 
-/// Somebody is about to sign in: made by [`Sessions::attempt`].
+/// A sign-in that has begun: see [`SessionManager::begin_sign_in`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Attempt {
+pub struct SignInAttempt {
     user: String,
     /// Under the present pepper, as sessions have it.
     of_session: u64,
@@ -37,29 +39,34 @@ pub struct Attempt {
     epoch: u64,
 }
 
-impl Attempt {
-    /// The number of the user's epoch in which the attempt began: for the tokens ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch)) and JWTs
-    /// ([`EPOCH_CLAIM`]) that the login issues, so that they are refused from the next sign-out everywhere on, and not by the one before.
+impl SignInAttempt {
+    /// Returns the number of the user's revocation epoch at the start of the sign-in.
+    ///
+    /// Put it into the tokens ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch)) and JWTs ([`EPOCH_CLAIM`]) of this sign-in: the next sign-out
+    /// everywhere then ends them, and an earlier one does not.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.epoch
     }
 }
 
-/// The private claim of a JWT that carries the number of its user's epoch.
+/// Name of the private claim that carries the number of the user's revocation epoch in a JWT.
 ///
 /// ```
 /// use countersign::jwt::{ClaimValue, JwtBuilder};
 /// use countersign::session::EPOCH_CLAIM;
-/// # use countersign::session::{Lifetimes, MemoryStore, Pepper, Sessions, block_on};
+/// # use countersign::session::store::{Budgets, MemoryStore};
+/// # use countersign::session::{Lifetimes, Pepper, SessionManager};
+/// # use futures_executor::block_on;
 /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// # use std::time::Duration;
 /// # let now = countersign::UnixTime::now();
-/// # let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 3630 };
-/// # let sessions = Sessions::new(MemoryStore::new(1 << 20, 1 << 20), pepper, lifetimes);
+/// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::from_secs(3630) };
+/// # let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
+/// # let sessions = SessionManager::new(store, pepper, lifetimes);
 /// # let key = countersign::jwt::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 ///
-/// let attempt = block_on(sessions.attempt("alice"))?;
+/// let attempt = block_on(sessions.begin_sign_in("alice"))?;
 /// // The password is checked here.
 /// let private = [(EPOCH_CLAIM, ClaimValue::Int(attempt.epoch().try_into()?))];
 /// let mut out = [0; 192];
@@ -69,37 +76,40 @@ impl Attempt {
 /// ```
 pub const EPOCH_CLAIM: &str = "cs_epoch";
 
-impl<S: SessionStore> Sessions<S> {
-    /// Begins to sign a user in: before the password is checked, or whatever else proves who it is. Being signed out everywhere between now and
-    /// [`sign_in`](Sessions::sign_in) refuses that.
+impl<S: SessionStore> SessionManager<S> {
+    /// Begins a sign-in. Call it before you check the password: a sign-out everywhere between this call and [`sign_in`](SessionManager::sign_in) then
+    /// refuses the sign-in.
     ///
     /// # Errors
-    /// [`SessionError::Store`]
-    pub async fn attempt(&self, user: &str) -> Result<Attempt, SessionError> {
-        let (mut all, mut epoch) = (Epoch::default(), None);
-        for tag in self.pepper.user_tags(user.as_bytes()) {
+    /// [`SessionError::Store`] if the store does not answer.
+    pub async fn begin_sign_in(&self, user: &str) -> Result<SignInAttempt, SessionError> {
+        let (mut all, mut epoch) = (RevocationEpoch::default(), None);
+        for tag in self.pepper.user_hashes(user.as_bytes()) {
             let of_tag = self.store.epoch(tag).await?;
             epoch.get_or_insert(of_tag.number);
             all = all.and(of_tag);
         }
-        Ok(Attempt { user: user.into(), of_session: epoch.unwrap_or_default(), epoch: all.number })
+        Ok(SignInAttempt { user: user.into(), of_session: epoch.unwrap_or_default(), epoch: all.number })
     }
 
-    /// Signs a user in, or another one, or the same to a higher level: whoever knew the cookie before knows nothing. A new user gets a new handle,
-    /// and the old one leads to it for a logout alone; the same user keeps the handle, and gets a new verifier, and no earlier one counts any more, not
-    /// even for requests that are under way. The data stays, unless it is another user's.
+    /// Signs in a user, another user, or the same user at another level. The session gets a new cookie, and the one before counts no more, not even for
+    /// requests that are under way: this prevents session fixation.
     ///
-    /// Two requests that sign the same user in with the same cookie get one session, and the same new cookie: a form that is sent twice.
+    /// A new user also gets a new handle; a logout with the old one still ends the session. The data stays, unless it is another user's. What a
+    /// level means is the application's: 1 for a password and 2 for a second factor, for example.
+    ///
+    /// Two requests that sign in the same user with the same cookie (a form that was sent twice) get one session and the same new cookie.
     ///
     /// # Errors
-    /// [`SessionError`], among them [`SessionError::Gone`] and [`SessionError::Revoked`] if the user was signed out everywhere since the attempt
-    /// began, and [`SessionError::RenewalUnderWay`]. After [`StoreError::Unavailable`](super::StoreError::Unavailable) nobody knows whether it was done:
-    /// asking again with the same cookie finds out. Under [`with_most`](Sessions::with_most) [`SessionError::Gone`] may mean that another sign-in has
-    /// taken its place, and that the old session is over.
+    /// [`SessionError::Revoked`] if the user was signed out everywhere since the attempt began. [`SessionError::Ended`] if the session has ended, or, under
+    /// [`with_max_per_user`](SessionManager::with_max_per_user), another sign-in has taken its place. [`SessionError::RenewalUnderWay`] if another
+    /// new cookie is on its way to the browser. [`SessionError::Withheld`] if the browser may have a cookie that the request does not show.
+    /// [`SessionError::Store`] if the store is full or does not answer: after `Unavailable` the sign-in may have happened, and another call with the same cookie
+    /// finds out.
     pub async fn sign_in(
         &self,
         session: &mut Session,
-        attempt: &Attempt,
+        attempt: &SignInAttempt,
         level: u8,
         now: UnixTime,
     ) -> Result<(), SessionError> {
@@ -112,14 +122,18 @@ impl<S: SessionStore> Sessions<S> {
                 Joined::Done => return Ok(()),
                 Joined::Renewed => return Err(SessionError::RenewalUnderWay),
                 // Its cookie is under way.
-                Joined::Another { since } if now < after(since, self.lifetimes.grace) => {
+                Joined::Another { since } if now < since + self.lifetimes.renewal_grace => {
                     return Err(SessionError::RenewalUnderWay);
                 }
                 Joined::Another { .. } | Joined::Nothing => {}
             }
         }
         loop {
-            if session.record.has_cookie_under_way(self.pepper.seal(&session.credential), now, self.lifetimes.grace) {
+            if session.record.has_cookie_under_way(
+                self.pepper.verifier_mac(&session.credential),
+                now,
+                self.lifetimes.renewal_grace,
+            ) {
                 // Why: of two new cookies under way, the browser keeps the one that comes last, and that may be the older one.
                 return Err(SessionError::RenewalUnderWay);
             }
@@ -128,25 +142,25 @@ impl<S: SessionStore> Sessions<S> {
             let outcome = match session.version {
                 Some(version) => self.store.rotate(session.handle(), version, next.handle(), content, now).await?,
                 None => match self.store.create(next.handle(), content, now).await? {
-                    Created::Done(version) => Swapped::Done(version),
-                    Created::Exists => Swapped::Gone,
-                    Created::Revoked => return Err(SessionError::Revoked),
+                    CreateOutcome::Done(version) => SwapOutcome::Done(version),
+                    CreateOutcome::Exists => SwapOutcome::Gone,
+                    CreateOutcome::Revoked => return Err(SessionError::Revoked),
                 },
             };
             let error = match outcome {
-                Swapped::Done(version) => {
+                SwapOutcome::Done(version) => {
                     next.saved(version);
                     self.end_surplus(&mut next, attempt, now).await?;
                     *session = next;
                     return Ok(());
                 }
-                Swapped::Gone => SessionError::Gone,
-                Swapped::Conflict => match self.read_again(session, now).await {
+                SwapOutcome::Gone => SessionError::Ended,
+                SwapOutcome::Conflict => match self.read_again(session, now).await {
                     Ok(()) => continue,
                     Err(error) => error,
                 },
             };
-            if error != SessionError::Gone {
+            if error != SessionError::Ended {
                 return Err(error);
             }
             return match self.join(session, attempt, level, now).await? {
@@ -158,10 +172,16 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// The session that comes of this one, with a credential that is made of that which the request came with.
-    fn next_of(&self, session: &Session, attempt: &Attempt, level: u8, now: UnixTime) -> Result<Session, SessionError> {
-        let Attempt { user, of_session: epoch, .. } = attempt;
-        let tag = self.pepper.user_tag(user.as_bytes());
-        let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().tag() == tag;
+    fn next_of(
+        &self,
+        session: &Session,
+        attempt: &SignInAttempt,
+        level: u8,
+        now: UnixTime,
+    ) -> Result<Session, SessionError> {
+        let SignInAttempt { user, of_session: epoch, .. } = attempt;
+        let tag = self.pepper.user_hash(user.as_bytes());
+        let is_same = session.version.is_some() && session.user() == Some(user) && session.handle().user_hash() == tag;
         // Another handle each time: the store may have ended that of a rotation that was a conflict.
         let handle = if is_same { Ok(session.handle()) } else { Handle::generate(tag) };
         let generation = if is_same { session.record.generation.wrapping_add(1) } else { 0 };
@@ -169,7 +189,7 @@ impl<S: SessionStore> Sessions<S> {
         let (credential, sealed) = self.credential_of(session, handle, user, generation);
         let user = SignedInUser { name: user.clone(), at: now, level };
         let mut next = session.for_user(user, &credential, sealed, generation, *epoch);
-        next.record.is_arriving = self.most != usize::MAX;
+        next.record.is_arriving = self.max_per_user != usize::MAX;
         next.deadlines = self.deadlines(now);
         Ok(next)
     }
@@ -180,7 +200,7 @@ impl<S: SessionStore> Sessions<S> {
         handle: Handle,
         user: &str,
         generation: u16,
-    ) -> (Credential, SealedVerifier) {
+    ) -> (Credential, VerifierMac) {
         let from = session.origin.as_deref().unwrap_or(&session.credential);
         self.pepper.issue(self.pepper.derive(from, handle, user.as_bytes()), generation)
     }
@@ -190,7 +210,7 @@ impl<S: SessionStore> Sessions<S> {
     async fn join(
         &self,
         session: &mut Session,
-        attempt: &Attempt,
+        attempt: &SignInAttempt,
         level: u8,
         now: UnixTime,
     ) -> Result<Joined, SessionError> {
@@ -205,30 +225,30 @@ impl<S: SessionStore> Sessions<S> {
             match record.standing(sealed, now) {
                 Standing::Current => {}
                 // Why: whoever has renewed it since has lost the answer, as nobody has shown what that had in it.
-                Standing::Replaced(Counts::UntilSeen(since)) if now >= after(since, self.lifetimes.grace) => {}
+                Standing::Replaced(Counts::UntilSeen(since)) if now >= since + self.lifetimes.renewal_grace => {}
                 Standing::Replaced(_) => return Ok(Joined::Renewed),
                 Standing::Over | Standing::Unknown => return Ok(Joined::Another { since: user.at }),
             }
             let mut joined = Session::of_entry(credential, record, entry);
             joined.make_again(&session.changes);
             let is_of_another = joined.epoch() != attempt.of_session;
-            if is_of_another && self.store.epoch(handle.tag()).await?.number > attempt.of_session {
+            if is_of_another && self.store.epoch(handle.user_hash()).await?.number > attempt.of_session {
                 return Err(SessionError::Revoked);
             }
             joined.record.sent_again = Some(now);
             joined.record.user = Some(SignedInUser { name: attempt.user.clone(), at: now, level });
-            joined.record.is_arriving = self.most != usize::MAX;
+            joined.record.is_arriving = self.max_per_user != usize::MAX;
             joined.deadlines = self.deadlines(now);
             let version = joined.version.unwrap_or_default();
             match self.store.rotate(handle, version, handle, joined.content()?, now).await? {
-                Swapped::Done(version) => {
+                SwapOutcome::Done(version) => {
                     joined.made_anew(version);
                     self.end_surplus(&mut joined, attempt, now).await?;
                     *session = joined;
                     return Ok(Joined::Done);
                 }
-                Swapped::Conflict => give_way().await,
-                Swapped::Gone => return Ok(Joined::Nothing),
+                SwapOutcome::Conflict => give_way().await,
+                SwapOutcome::Gone => return Ok(Joined::Nothing),
             }
         }
     }
@@ -238,7 +258,7 @@ impl<S: SessionStore> Sessions<S> {
         &self,
         session: &Session,
         now: UnixTime,
-    ) -> Result<Option<(Handle, Entry, Box<Record>, SignedInUser)>, SessionError> {
+    ) -> Result<Option<(Handle, StoredSession, Box<Record>, SignedInUser)>, SessionError> {
         let from = session.origin.as_deref().unwrap_or(&session.credential).handle();
         let Some((handle, entry)) = self.descendant(from, now).await? else { return Ok(None) };
         let record = self.record_of(&entry);
@@ -249,24 +269,29 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// Why: each of them writes its session as one that arrives, then looks at the others, and only then as one that has come. Of any two, one sees
     /// the other: one that has come goes, as it is the earlier one; of two that arrive, the one with the lower handle.
-    async fn end_surplus(&self, session: &mut Session, attempt: &Attempt, now: UnixTime) -> Result<(), SessionError> {
-        if self.most == usize::MAX {
+    async fn end_surplus(
+        &self,
+        session: &mut Session,
+        attempt: &SignInAttempt,
+        now: UnixTime,
+    ) -> Result<(), SessionError> {
+        if self.max_per_user == usize::MAX {
             return Ok(());
         }
         let own = session.handle();
         let mut all = self.all_of(&attempt.user, now).await?;
         if all.iter().all(|(handle, ..)| *handle != own) {
-            return Err(SessionError::Gone);
+            return Err(SessionError::Ended);
         }
         all.sort_by_cached_key(|(handle, record, entry)| {
             let is_arriving = record.is_arriving_at(now);
             (is_arriving, if is_arriving { UnixTime::from_secs(0) } else { entry.content.deadlines.idle }, *handle)
         });
         let surplus: Vec<_> =
-            all.iter().map(|(handle, ..)| *handle).take(all.len().saturating_sub(self.most)).collect();
+            all.iter().map(|(handle, ..)| *handle).take(all.len().saturating_sub(self.max_per_user)).collect();
         if surplus.contains(&own) {
             self.store.delete(own, now).await?;
-            return Err(SessionError::Gone);
+            return Err(SessionError::Ended);
         }
         for handle in surplus {
             self.store.delete(handle, now).await?;
@@ -276,7 +301,11 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     /// All sessions of a user.
-    async fn all_of(&self, user: &str, now: UnixTime) -> Result<Vec<(Handle, Box<Record>, Entry)>, SessionError> {
+    async fn all_of(
+        &self,
+        user: &str,
+        now: UnixTime,
+    ) -> Result<Vec<(Handle, Box<Record>, StoredSession)>, SessionError> {
         let (mut all, mut last) = (Vec::new(), None);
         loop {
             let (page, next) = self.page_of(user, last, Self::PAGE, now).await?;
@@ -292,6 +321,6 @@ impl<S: SessionStore> Sessions<S> {
 impl Record {
     /// True while a sign-in is under way that has not yet ended what is too many.
     fn is_arriving_at(&self, now: UnixTime) -> bool {
-        self.is_arriving && self.user.as_ref().is_some_and(|user| now < after(user.at, ARRIVAL))
+        self.is_arriving && self.user.as_ref().is_some_and(|user| now < user.at + ARRIVAL)
     }
 }

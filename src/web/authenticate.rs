@@ -1,6 +1,6 @@
-//! Who decides what a bearer token is worth.
+//! Authenticators: they turn a bearer token into an identity.
 
-use super::AuthError;
+use super::auth_error::AuthError;
 use crate::jwt::{KeySet, OwnedJwt, Policy, UnverifiedJwt};
 use crate::key::KeyProvider;
 use crate::token::{
@@ -10,6 +10,7 @@ use crate::{Clock, ClockError, ClockReading, MonotonicClock, UnixTime};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use http::request::Parts;
+use std::boxed::Box;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Turns the text of a bearer token into an identity for the handler, from memory and without waiting.
@@ -59,6 +60,8 @@ impl<A: Authenticate + ?Sized> Authenticate for Arc<A> {
         (**self).authenticate(bearer, request)
     }
 }
+
+type ChannelOf = Box<dyn for<'r> Fn(&'r Parts) -> Channel<'r> + Send + Sync>;
 
 /// A clock behind a [`MonotonicClock`], shared by all requests.
 struct SharedClock {
@@ -128,14 +131,14 @@ macro_rules! clock_of_the_operator {
 pub struct TokenAuthenticator<'a, K, R = NoRevocations> {
     verifier: Verifier<'a, K, R>,
     clock: SharedClock,
-    channel: fn(&Parts) -> Channel<'_>,
+    channel: Option<ChannelOf>,
 }
 
 impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// Judges by `verifier`, at the time of the system clock as `clock` holds it.
     #[must_use]
     pub const fn new(verifier: Verifier<'a, K, R>, clock: MonotonicClock) -> Self {
-        Self { verifier, clock: SharedClock::new(clock), channel: |_| Channel::NONE }
+        Self { verifier, clock: SharedClock::new(clock), channel: None }
     }
 
     /// Takes uid and binding from the request: a path, a header, a digest that another layer has put into its extensions.
@@ -157,8 +160,8 @@ impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[must_use]
-    pub fn with_channel(mut self, channel: fn(&Parts) -> Channel<'_>) -> Self {
-        self.channel = channel;
+    pub fn with_channel(mut self, channel: impl for<'r> Fn(&'r Parts) -> Channel<'r> + Send + Sync + 'static) -> Self {
+        self.channel = Some(Box::new(channel));
         self
     }
 
@@ -170,7 +173,8 @@ impl<K: KeyProvider, R: Revocations> Authenticate for TokenAuthenticator<'_, K, 
 
     fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<OwnedToken, AuthError> {
         let mut scratch = [0; MAX_SCRATCH_LEN];
-        let verified = self.verifier.verify_text(bearer, (self.channel)(request), self.clock.read(), &mut scratch)?;
+        let channel = self.channel.as_ref().map_or(Channel::NONE, |channel| channel(request));
+        let verified = self.verifier.verify_text(bearer, channel, self.clock.read(), &mut scratch)?;
         if verified.kind() == TokenKind::Time { Ok(verified.into()) } else { Err(TokenError::Invalid.into()) }
     }
 }

@@ -7,69 +7,80 @@ use http::header::{ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{HeaderName, Method};
 use std::string::String;
+use std::sync::Arc;
 use std::vec::Vec;
 
 pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Why a request was taken for another site's.
+/// Refusal of a request by a [`CsrfGuard`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum CrossSite {
+pub enum CsrfError {
     /// The browser says that another site makes the request (`Sec-Fetch-Site`).
-    Site,
-    /// It comes from a page of another origin (`Origin`).
-    Origin,
-    /// It says neither, as very old browsers do: a form token can vouch for it.
-    Unknown,
+    CrossSite,
+    /// The request comes from a page of another origin (`Origin`).
+    CrossOrigin,
+    /// The request has neither header, as with very old browsers. A form token can admit it.
+    UnknownOrigin,
 }
 
-impl fmt::Display for CrossSite {
+impl fmt::Display for CsrfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Site => "another site makes the request",
-            Self::Origin => "the request comes from a page of another origin",
-            Self::Unknown => "the request does not say where it comes from",
+            Self::CrossSite => "another site makes the request (Sec-Fetch-Site)",
+            Self::CrossOrigin => "the request comes from a page of another origin: name it in CsrfGuard::new if it is the application's own",
+            Self::UnknownOrigin => "the request does not say where it comes from: it has neither Origin nor Sec-Fetch-Site",
         })
     }
 }
 
-impl core::error::Error for CrossSite {}
+impl core::error::Error for CsrfError {}
 
-/// Tells the page's own requests from those of other sites, by what browsers say and scripts cannot: `Sec-Fetch-Site`, and `Origin` where that
-/// is missing. An `Origin` of the application's own counts beside any `Sec-Fetch-Site`: a sub-domain, for example.
+/// Refuses requests that other sites make with the browser's cookies (cross-site request forgery).
 ///
-/// With CORS, put the CORS layer outside of the filter, so that refusals carry its header too, and name the other origin here as well. It is trusted with
-/// everything then, the login included. A page of another *site* has the cookie only with `SameSite=None`.
+/// The guard reads two headers that scripts cannot set: `Sec-Fetch-Site`, and `Origin` where that is missing. An `Origin` of the application is admitted
+/// with any `Sec-Fetch-Site`: a sub-domain, for example.
 ///
-/// Methods that change nothing pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so does what a person asked for by hand. A
-/// request with a bearer token passes where it does not say where it comes from: a client without a browser. It vouches for nothing that says that it
-/// comes from elsewhere, since any text passes for a token here.
+/// Safe methods pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so do requests that a person makes by hand. A request with a
+/// bearer token and neither header passes: it comes from a client without a browser. A token admits no request that names another site, since nobody has
+/// verified it here.
+///
+/// With CORS, add the CORS layer outside of the session layer, so that refusals carry its header too, and name the other origin here as well. That
+/// origin can then do everything, a login included. A page of another *site* has the cookie only with `SameSite=None`.
 ///
 /// ```
-/// use countersign::web::{CrossSite, CsrfGuard};
+/// use countersign::web::{CsrfError, CsrfGuard};
 /// use http::Request;
 ///
 /// let guard = CsrfGuard::new(["https://shop.example"])?;
 /// let post = |name: &str, value: &str| Request::post("/cart").header(name, value).body(()).unwrap().into_parts().0;
-/// assert_eq!(guard.judge(&post("sec-fetch-site", "same-origin")), Ok(()));
-/// assert_eq!(guard.judge(&post("sec-fetch-site", "cross-site")), Err(CrossSite::Site));
-/// assert_eq!(guard.judge(&post("origin", "https://shop.example")), Ok(()));
-/// assert_eq!(guard.judge(&post("origin", "https://shop.example.evil")), Err(CrossSite::Origin));
-/// assert_eq!(guard.judge(&post("accept", "*/*")), Err(CrossSite::Unknown));
+/// assert_eq!(guard.check(&post("sec-fetch-site", "same-origin")), Ok(()));
+/// assert_eq!(guard.check(&post("sec-fetch-site", "cross-site")), Err(CsrfError::CrossSite));
+/// assert_eq!(guard.check(&post("origin", "https://shop.example")), Ok(()));
+/// assert_eq!(guard.check(&post("origin", "https://shop.example.evil")), Err(CsrfError::CrossOrigin));
+/// assert_eq!(guard.check(&post("accept", "*/*")), Err(CsrfError::UnknownOrigin));
 /// # Ok::<(), countersign::web::OriginError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CsrfGuard {
     origins: Vec<String>,
-    exempt: fn(&Parts) -> bool,
-    logs_only: bool,
+    exempt: Option<Exemption>,
+    is_report_only: bool,
     forms_vouch: bool,
 }
 
+type Exemption = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
+
+impl fmt::Debug for CsrfGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsrfGuard").field("origins", &self.origins).finish_non_exhaustive()
+    }
+}
+
 impl CsrfGuard {
-    /// A guard for an application at these origins, each `https://host` or `https://host:port`, or the same with `http`. Capital letters, the scheme's own
+    /// Makes a guard of an application at these origins, each `https://host` or `https://host:port`, or the same with `http`. Capital letters, the scheme's own
     /// port and one slash at the end make no difference. `Origin: null` is never one of them. What stands behind `xn--` is taken as it is.
     ///
     /// ```
@@ -85,61 +96,60 @@ impl CsrfGuard {
     /// name that is not ASCII.
     pub fn new<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Result<Self, OriginError> {
         let origins = origins.into_iter().map(|origin| as_browsers_write(origin.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Self { origins, exempt: |_| false, logs_only: false, forms_vouch: false })
+        Ok(Self { origins, exempt: None, is_report_only: false, forms_vouch: false })
     }
 
-    /// Lets requests pass that are meant for other sites: a payment provider's call, for example. Name the route, not the sender.
+    /// Admits the requests for which `exempt` returns true: the calls of a payment provider, for example. Decide by the path, not by the sender.
     #[must_use]
-    pub fn exempting(mut self, exempt: fn(&Parts) -> bool) -> Self {
-        self.exempt = exempt;
+    pub fn with_exemption(mut self, exempt: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.exempt = Some(Arc::new(exempt));
         self
     }
 
-    /// Refuses nothing, whatever else the guard is told: the filter puts the reason into the response's extensions alone. To see what would be refused
-    /// before it is. A token that a handler asks for by [`SessionSlot::open_vouched`](super::SessionSlot::open_vouched) has to be right as before.
+    /// Reports refusals in the response's extensions, and admits the requests: to see them before you enforce them. A form token that a handler asks for by [`LazySession::open_with_form_token`](super::session::LazySession::open_with_form_token) has to be right as before.
     #[must_use]
-    pub const fn logging_only(mut self) -> Self {
-        self.logs_only = true;
+    pub const fn report_only(mut self) -> Self {
+        self.is_report_only = true;
         self
     }
 
-    /// Lets requests that do not say where they come from ([`CrossSite::Unknown`]) reach the handler: it can open the session with the token of
-    /// a form alone ([`SessionSlot::open_vouched`](super::SessionSlot::open_vouched)), and without one not at all.
+    /// Lets requests with neither header ([`CsrfError::UnknownOrigin`]) reach the handler, which can open the session with a form token alone
+    /// ([`LazySession::open_with_form_token`](super::session::LazySession::open_with_form_token)).
     #[must_use]
-    pub const fn letting_forms_vouch(mut self) -> Self {
+    pub const fn with_form_tokens(mut self) -> Self {
         self.forms_vouch = true;
         self
     }
 
-    /// True if a form has to vouch for what this refuses.
-    pub(super) fn may_be_vouched_for(&self, reason: CrossSite) -> bool {
-        self.forms_vouch && !self.logs_only && reason == CrossSite::Unknown
+    /// Returns true if a form token can admit a request that was refused for this reason.
+    pub(super) fn may_be_vouched_for(&self, reason: CsrfError) -> bool {
+        self.forms_vouch && !self.is_report_only && reason == CsrfError::UnknownOrigin
     }
 
-    /// True if what [`judge`](CsrfGuard::judge) refuses is to be let through.
+    /// Returns true if the requests that [`check`](CsrfGuard::check) refuses are admitted.
     #[must_use]
-    pub const fn logs_only(&self) -> bool {
-        self.logs_only
+    pub const fn is_report_only(&self) -> bool {
+        self.is_report_only
     }
 
-    /// Judges a request by its method and headers.
+    /// Checks a request by its method and headers.
     ///
     /// # Errors
-    /// [`CrossSite`]
-    pub fn judge(&self, request: &Parts) -> Result<(), CrossSite> {
+    /// [`CsrfError`] if the request is not the application's own, or does not say so.
+    pub fn check(&self, request: &Parts) -> Result<(), CsrfError> {
         let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) && !is_websocket(request);
-        if is_safe || (self.exempt)(request) {
+        if is_safe || self.exempt.as_ref().is_some_and(|exempt| exempt(request)) {
             return Ok(());
         }
         match self.site(request) {
             // Why: nobody has looked at the token, and what a browser says of the site counts for more than a header that a script has set.
-            Err(CrossSite::Unknown) if matches!(bearer(&request.headers), Bearer::Token(_)) => Ok(()),
+            Err(CsrfError::UnknownOrigin) if matches!(bearer(&request.headers), Bearer::Token(_)) => Ok(()),
             verdict => verdict,
         }
     }
 
     /// Judges by what the request says of where it comes from.
-    fn site(&self, request: &Parts) -> Result<(), CrossSite> {
+    fn site(&self, request: &Parts) -> Result<(), CsrfError> {
         let only = |name: &HeaderName| {
             let mut values = request.headers.get_all(name).iter();
             let first = values.next().map(|value| value.as_bytes());
@@ -152,11 +162,11 @@ impl CsrfGuard {
             Some(b"same-origin" | b"none") => Ok(()),
             // An own origin beside this one: a sub-domain, for example.
             Some(_) if origin.is_some_and(is_own) => Ok(()),
-            Some(_) => Err(CrossSite::Site),
+            Some(_) => Err(CsrfError::CrossSite),
             None => match origin {
                 Some(origin) if is_own(origin) => Ok(()),
-                Some(_) => Err(CrossSite::Origin),
-                None => Err(CrossSite::Unknown),
+                Some(_) => Err(CsrfError::CrossOrigin),
+                None => Err(CsrfError::UnknownOrigin),
             },
         }
     }

@@ -1,9 +1,12 @@
-//! What a refused peer is told: a challenge (RFC 6750 section 3) and a problem document (RFC 9457).
+//! Responses to refused requests: a challenge (RFC 6750 section 3) and a problem document (RFC 9457).
 
 use super::auth_error::{AuthError, AuthErrorKind};
-use super::required::Required;
-use super::sign_in_page::SignInPage;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use super::csrf::CsrfError;
+use super::missing::MissingLayer;
+use super::session::required::Required;
+use super::session::sign_in_page::SignInPage;
+use crate::session::SessionError;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use std::format;
 use std::string::{String, ToString};
@@ -65,35 +68,69 @@ const STORE_AWAY: &str = r#"{"type":"urn:countersign:problem:unavailable","title
 const UNDER_WAY: &str = r#"{"type":"urn:countersign:problem:renewal-under-way","title":"A new cookie of the session is on its way to the browser, by the answer to another request: try again","status":503}"#;
 const MISTAKE: &str = r#"{"type":"urn:countersign:problem:internal","title":"The application is put together wrongly: its log says how","status":500}"#;
 
-/// A mistake of the application; what it is stands in the response's extensions.
-pub(super) fn internal(mistake: impl Clone + Send + Sync + 'static) -> Response<&'static str> {
-    let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
-    let problem = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: MISTAKE };
-    let mut response = problem.into_response();
-    response.extensions_mut().insert(mistake);
+/// The sign-in that a refusal asks for: in the extensions of the response, for the layer, which knows the page to sign in at.
+#[derive(Clone, Copy)]
+enum Asks {
+    SignIn,
+    StepUp(Required),
+}
+
+/// The response to a person who looks at a page: a redirect to the page to sign in at, if `response` asks for a sign-in. What it has in its extensions stays.
+pub(super) fn to_page<B>(
+    response: Response<B>,
+    page: &SignInPage,
+    make_body: impl FnOnce(&'static str) -> B,
+) -> Response<B> {
+    let Some(asks) = response.extensions().get::<Asks>().copied() else { return response };
+    let location = page.location(match asks {
+        Asks::SignIn => None,
+        Asks::StepUp(Required::Level(level)) => Some(("acr_values", level.to_string())),
+        Asks::StepUp(Required::Recent(age)) => Some(("max_age", age.as_secs().to_string())),
+    });
+    let problem = Problem { status: StatusCode::SEE_OTHER, header: (LOCATION, location), body: "" };
+    let (before, _) = response.into_parts();
+    let mut redirect = problem.into_response().map(make_body);
+    *redirect.extensions_mut() = before.extensions;
+    redirect
+}
+
+/// A mistake of the application, which is in the response's extensions, and in a debug build in the body.
+pub(super) fn missing_layer(missing: MissingLayer) -> Response<&'static str> {
+    let vary = (VARY, HeaderValue::from_static("Cookie"));
+    let body = if cfg!(debug_assertions) { missing.as_str() } else { MISTAKE };
+    let mut response = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body }.into_response();
+    if cfg!(debug_assertions) {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    }
+    response.extensions_mut().insert(missing);
     response
 }
 
-/// Of another site.
-pub(super) fn cross_site(reason: super::CrossSite, page: Option<&SignInPage>) -> Response<&'static str> {
-    let header = (http::header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
-    let body = if reason == super::CrossSite::Unknown { UNKNOWN_SITE } else { CROSS_SITE };
-    let problem = Problem { status: StatusCode::FORBIDDEN, header, body };
-    let mut response = page.map_or(problem, Problem::see_other).into_response();
+/// A second `CurrentSession` of one request.
+#[cfg(feature = "axum")]
+pub(super) fn in_use() -> Response<&'static str> {
+    let vary = (VARY, HeaderValue::from_static("Cookie"));
+    Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: MISTAKE }.into_response()
+}
+
+/// A request of another site.
+pub(super) fn cross_site(reason: CsrfError) -> Response<&'static str> {
+    let header = (VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
+    let body = if reason == CsrfError::UnknownOrigin { UNKNOWN_SITE } else { CROSS_SITE };
+    let mut response = Problem { status: StatusCode::FORBIDDEN, header, body }.into_response();
     response.extensions_mut().insert(reason);
+    response.extensions_mut().insert(Asks::SignIn);
     response
 }
 
-/// Why there is no session, or why it was not written. No challenge comes with a 401: there is no scheme for cookies.
-pub(super) fn session(error: crate::session::SessionError, page: Option<&SignInPage>) -> Response<&'static str> {
-    use crate::session::{SessionError, StoreError};
-    let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
-    let problem = match error {
-        SessionError::Gone | SessionError::Revoked => {
-            let problem = Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT };
-            page.map_or(problem, Problem::see_other)
+/// The error of a session. No challenge comes with a 401: there is no scheme for cookies.
+pub(super) fn session(error: SessionError) -> Response<&'static str> {
+    let vary = (VARY, HeaderValue::from_static("Cookie"));
+    let problem = match &error {
+        SessionError::Ended | SessionError::Revoked => {
+            Problem { status: StatusCode::UNAUTHORIZED, header: vary, body: SIGNED_OUT }
         }
-        SessionError::Store(StoreError::Unavailable | StoreError::Full | StoreError::NotReplicated) => {
+        SessionError::Store(_) => {
             let header = (RETRY_AFTER, HeaderValue::from_static("2"));
             Problem { status: StatusCode::SERVICE_UNAVAILABLE, header, body: STORE_AWAY }
         }
@@ -104,34 +141,29 @@ pub(super) fn session(error: crate::session::SessionError, page: Option<&SignInP
         SessionError::Withheld => Problem { status: StatusCode::FORBIDDEN, header: vary, body: WITHHELD },
         _ => Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: NOT_WRITTEN },
     };
+    let asks = matches!(error, SessionError::Ended | SessionError::Revoked);
     let mut response = problem.into_response();
     response.extensions_mut().insert(error);
+    if asks {
+        response.extensions_mut().insert(Asks::SignIn);
+    }
     response
 }
 
-/// Somebody is signed in, but not as it takes: what it takes is told by the names of RFC 9470.
-pub(super) fn step_up(required: Required, page: Option<&SignInPage>) -> Response<String> {
-    let (name, value, member) = match required {
-        Required::Level(level) => ("acr_values", level.to_string(), format!(r#""acr_values":"{level}""#)),
-        Required::Recent(age) => ("max_age", age.as_secs().to_string(), format!(r#""max_age":{}"#, age.as_secs())),
+/// A sign-in that is not enough: the problem says what is needed by the names of RFC 9470.
+pub(super) fn step_up(required: Required) -> Response<String> {
+    let member = match required {
+        Required::Level(level) => format!(r#""acr_values":"{level}""#),
+        Required::Recent(age) => format!(r#""max_age":{}"#, age.as_secs()),
     };
-    let vary = (http::header::VARY, HeaderValue::from_static("Cookie"));
-    let problem = match page {
-        None => Problem { status: StatusCode::FORBIDDEN, header: vary, body: STEP_UP },
-        Some(page) => {
-            let location = (http::header::LOCATION, page.location(Some((name, value))));
-            Problem { status: StatusCode::SEE_OTHER, header: location, body: "" }
-        }
-    };
-    problem.into_response().map(|body| body.replace("{}", &member))
+    let vary = (VARY, HeaderValue::from_static("Cookie"));
+    let problem = Problem { status: StatusCode::FORBIDDEN, header: vary, body: STEP_UP };
+    let mut response = problem.into_response().map(|body| body.replace("{}", &member));
+    response.extensions_mut().insert(Asks::StepUp(required));
+    response
 }
 
 impl Problem {
-    /// For somebody who looks at a page: where to sign in.
-    fn see_other(page: &SignInPage) -> Self {
-        Self { status: StatusCode::SEE_OTHER, header: (http::header::LOCATION, page.location(None)), body: "" }
-    }
-
     fn into_response(self) -> Response<&'static str> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;

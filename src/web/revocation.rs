@@ -1,10 +1,12 @@
-//! One truth for all three ways: who was signed out everywhere is out with tokens and JWTs as well.
+//! Revocation: a sign-out everywhere ends the tokens and JWTs of the user as well.
 
 use super::auth_error::AuthError;
+use super::body::{MakeBody, TextBody};
+use super::missing::MissingLayer;
 use super::preflight::is_preflight;
-use super::session_filter::{Filter, Spent};
-use super::session_slot::SessionSlot;
-use super::{FromText, MakeBody, problem};
+use super::problem;
+use super::session::layer_state::{LayerState, StoreTime};
+use super::session::lazy::LazySession;
 use crate::UnixTime;
 use crate::jwt::OwnedJwt;
 use crate::session::EPOCH_CLAIM;
@@ -13,6 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
+use core::time::Duration;
 use http::{Request, Response};
 use std::boxed::Box;
 use std::string::ToString;
@@ -21,22 +24,23 @@ use std::vec::Vec;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// What an identity says of itself that a revocation is about.
-pub trait Issued {
-    /// The user, as [`Sessions::sign_in`](crate::session::Sessions::sign_in) knows it. A credential that names none is refused.
-    fn user(&self) -> Option<Vec<u8>>;
+/// An identity that a sign-out everywhere can revoke.
+pub trait Revocable {
+    /// Returns the user, by the name of [`begin_sign_in`](crate::session::SessionManager::begin_sign_in). The layer refuses an identity without one.
+    fn user_id(&self) -> Option<Vec<u8>>;
 
-    /// When the credential was issued, a fraction of a second left out; one that does not say is refused, unless it names the epoch that the store has.
+    /// Returns the second of issue. The layer refuses an identity without one, unless it carries the number of the present epoch.
     fn issued_at(&self) -> Option<UnixTime>;
 
-    /// The number of the user's epoch that it was issued in ([`Attempt::epoch`](crate::session::Attempt::epoch)), if it carries one.
+    /// Returns the number of the user's revocation epoch at the time of issue ([`SignInAttempt::epoch`](crate::session::SignInAttempt::epoch)), if the
+    /// identity carries one.
     fn epoch(&self) -> Option<u64> {
         None
     }
 }
 
-impl Issued for OwnedToken {
-    fn user(&self) -> Option<Vec<u8>> {
+impl Revocable for OwnedToken {
+    fn user_id(&self) -> Option<Vec<u8>> {
         Some(self.as_verified().uid().into())
     }
 
@@ -49,8 +53,8 @@ impl Issued for OwnedToken {
     }
 }
 
-impl Issued for OwnedJwt {
-    fn user(&self) -> Option<Vec<u8>> {
+impl Revocable for OwnedJwt {
+    fn user_id(&self) -> Option<Vec<u8>> {
         self.claims().subject().map(|subject| subject.to_string().into_bytes())
     }
 
@@ -70,77 +74,68 @@ struct Holder {
     epoch: Option<u64>,
 }
 
-/// No [`BearerLayer`](super::BearerLayer) has put an identity into the request: the layers are in the wrong order. In the extensions of a 500.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct IdentityMissing;
-
-impl fmt::Display for IdentityMissing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the filter of revocations has to stand behind a BearerLayer of the same identity")
-    }
-}
-
-impl core::error::Error for IdentityMissing {}
-
-/// The credential does not say how old it is, or is older than the store keeps what it knows of revocations. The source of the [`AuthError`] in the extensions of a 401.
+/// Source of the [`AuthError`] of a token that does not say how old it is, or is older than the store remembers revocations.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RevocationUnknown;
 
 impl fmt::Display for RevocationUnknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the credential does not say how old it is, or is older than revocations are kept: Lifetimes::tokens has to be its longest life, leeway included",
+            "the token does not say how old it is, or is older than the store remembers revocations: Lifetimes::max_token_age has to be its longest lifetime, leeway included",
         )
     }
 }
 
 impl core::error::Error for RevocationUnknown {}
 
-/// Refuses a token or JWT that was issued before its user was signed out everywhere ([`Sessions::end_all`](crate::session::Sessions::end_all)).
+/// Refuses the tokens and JWTs that were issued before their user was signed out everywhere
+/// ([`SessionManager::end_all_for_user`](crate::session::SessionManager::end_all_for_user)).
 ///
-/// One that carries the number of its user's epoch ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch), [`EPOCH_CLAIM`]) is judged by that: the login that
-/// follows at once issues one that counts. One without is judged by its time, to the safe side: it counts if it was issued after the second of the
-/// revocation by more than the skew of the verifiers. One that names no user is refused, and so is one that is older than a store keeps what it knows of
-/// revocations: [`Lifetimes::tokens`](crate::session::Lifetimes::tokens) is the longest life of any. One that does not say when it was issued
-/// is refused, unless it carries the number of the epoch that the store has.
+/// A token that carries the number of its user's revocation epoch ([`TokenBuilder::epoch`](crate::token::TokenBuilder::epoch), [`EPOCH_CLAIM`]) is admitted
+/// if that is the present one: a sign-in at once after the revocation issues such tokens. A token without the number is admitted if it was issued more
+/// than the skew of the verifiers after the second of the revocation.
+///
+/// The layer refuses a token without a user, one without a time of issue (unless it carries the present epoch), and one that is older than the store
+/// remembers revocations: [`Lifetimes::max_token_age`](crate::session::Lifetimes::max_token_age).
 ///
 /// ```
 /// # use countersign::jwt::{Hs256Key, KeySet, OwnedJwt, Policy, ValidityPeriod};
-/// # use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
-/// # use countersign::web::{BearerLayer, CsrfGuard, JwtAuthenticator, SessionLayer};
+/// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
+/// # use countersign::session::{Lifetimes, Pepper, SessionManager};
+/// # use countersign::web::session::SessionLayer;
+/// # use countersign::web::{BearerLayer, CsrfGuard, JwtAuthenticator};
 /// # use countersign::MonotonicClock;
-/// # let store = DynStore::new(MemoryStore::new(1 << 20, 1 << 20));
+/// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
 /// # let mut keys = KeySet::<1>::new();
 /// # keys.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
 /// # let jwts = JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60));
 /// // A JWT lives for an hour, and the policy has a leeway of 30 seconds.
-/// let lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 3600 + 30 };
-/// let sessions = Sessions::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
+/// let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::from_secs(3600 + 30) };
+/// let sessions = SessionManager::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
 /// let guard = CsrfGuard::new(["https://shop.example"])?;
-/// let filter: SessionLayer = SessionLayer::new(sessions, guard, std::time::Duration::from_millis(250));
+/// let layer: SessionLayer = SessionLayer::new(sessions, guard, std::time::Duration::from_millis(250));
 ///
 /// // The layer that is added last runs first.
 /// let api: axum::Router = axum::Router::new()
 ///     .route("/api/me", axum::routing::get(async |_: OwnedJwt| "in"))
-///     .route_layer(filter.revoking::<OwnedJwt>(30))
+///     .route_layer(layer.revocation_layer::<OwnedJwt>(Duration::from_secs(30)))
 ///     .route_layer(BearerLayer::new(jwts));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Stands behind a [`BearerLayer`](super::BearerLayer), whose identity `I` it looks
-/// at; made by [`SessionLayer::revoking`](super::SessionLayer::revoking). One call of the store for each request with an identity.
+/// The layer runs after a [`BearerLayer`](super::BearerLayer) with the identity `I`, and costs one call of the store for each request. Make it by [`SessionLayer::revocation_layer`](super::session::SessionLayer::revocation_layer).
 ///
-/// A store that does not answer is a 503: nobody then knows who was signed out. A request without an identity is a 500: the layers are in the
-/// wrong order. A preflight alone has none, and passes as it does there.
-pub struct RevocationLayer<I, B = FromText> {
-    filter: Arc<Filter>,
-    skew: u64,
+/// The response is a 503 if the store does not answer, and a 500 if the request has no identity: the layers are in the wrong order. A preflight has
+/// none and passes.
+pub struct RevocationLayer<I, B = TextBody> {
+    filter: Arc<LayerState>,
+    skew: Duration,
     body: B,
     identity: PhantomData<fn(I)>,
 }
 
 impl<I, B> RevocationLayer<I, B> {
-    pub(super) const fn new(filter: Arc<Filter>, skew: u64, body: B) -> Self {
+    pub(super) const fn new(filter: Arc<LayerState>, skew: Duration, body: B) -> Self {
         Self { filter, skew, body, identity: PhantomData }
     }
 }
@@ -165,8 +160,8 @@ impl<I, B: Clone, S> Layer<S> for RevocationLayer<I, B> {
     }
 }
 
-/// A service behind the filter; made by [`RevocationLayer`].
-pub struct RevocationService<I, S, B = FromText> {
+/// The service that [`RevocationLayer`] makes.
+pub struct RevocationService<I, S, B = TextBody> {
     layer: RevocationLayer<I, B>,
     inner: S,
 }
@@ -185,7 +180,7 @@ impl<I, S, B> fmt::Debug for RevocationService<I, S, B> {
 
 impl<I, S, B, RequestBody, ResponseBody> Service<Request<RequestBody>> for RevocationService<I, S, B>
 where
-    I: Issued + Send + Sync + 'static,
+    I: Revocable + Send + Sync + 'static,
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Clone + Send + 'static,
     S::Future: Send,
     B: MakeBody<ResponseBody> + Clone + Send + 'static,
@@ -206,32 +201,32 @@ where
         let (filter, body) = (Arc::clone(&self.layer.filter), self.layer.body.clone());
         let skew = self.layer.skew;
         let holder = request.extensions().get::<I>().map(|identity| Holder {
-            user: identity.user(),
+            user: identity.user_id(),
             issued_at: identity.issued_at(),
             epoch: identity.epoch(),
         });
         let is_preflight = is_preflight(request.method(), request.headers());
-        let slot = request.extensions().get::<SessionSlot>().cloned();
+        let slot = request.extensions().get::<LazySession>().cloned();
         Box::pin(async move {
             let Some(holder) = holder else {
                 if is_preflight {
                     return inner.call(request).await;
                 }
-                return Ok(problem::internal(IdentityMissing).map(|text| body.make_body(text)));
+                return Ok(problem::missing_layer(MissingLayer::BearerOfRevocation).map(|text| body.make_body(text)));
             };
             let Some(user) = &holder.user else {
                 return Ok(problem::refused(TokenError::Invalid.into()).map(|text| body.make_body(text)));
             };
-            let own = Spent::default();
-            let spent = slot.as_ref().map_or(&own, SessionSlot::spent);
-            let answer = match filter.in_time(spent, pin!(filter.sessions.epoch_of(user))).await {
-                Err(error) => Some(problem::session(error, None)),
+            let own = StoreTime::default();
+            let spent = slot.as_ref().map_or(&own, LazySession::spent);
+            let answer = match filter.in_time(spent, pin!(filter.sessions.last_revocation(user))).await {
+                Err(error) => Some(problem::session(error)),
                 Ok(epoch) => {
                     let now = filter.now();
                     // Why: of what is older nobody knows whether it was revoked, nor of what does not say how old it is; unless it is of the epoch that the
                     // store has.
                     let is_late = |issued_at: UnixTime| {
-                        filter.sessions.epoch_until(issued_at).as_secs() <= now.as_secs().saturating_add(skew)
+                        filter.sessions.epoch_until(issued_at).as_secs() <= now.as_secs().saturating_add(skew.as_secs())
                     };
                     let is_of_epoch = epoch.at.is_some() && holder.epoch == Some(epoch.number);
                     if holder.issued_at.map_or(!is_of_epoch, is_late) {

@@ -4,8 +4,10 @@ use super::gate::{Call, Entered, Fault, Gate};
 use axum::body::Body;
 use axum::response::IntoResponse;
 use countersign::UnixTime;
-use countersign::session::{DynStore, Lifetimes, Pepper, SessionError, Sessions};
-use countersign::web::{CsrfGuard, OpenSession, SessionLayer, SessionSlot, SlotError};
+use countersign::session::store::DynStore;
+use countersign::session::{Lifetimes, Pepper, SessionError, SessionManager};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{CurrentSession, LazySession, LazySessionError, SessionLayer};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response, StatusCode};
 use std::collections::BTreeSet;
@@ -22,7 +24,12 @@ pub(crate) const ALICE: &str = "alice";
 pub(crate) const BOB: &str = "bob";
 const GRACE: u64 = 10;
 const NOW: u64 = 1_800_000_000;
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: GRACE, tokens: 0 };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_secs(1800),
+    absolute: Duration::from_secs(43_200),
+    renewal_grace: Duration::from_secs(GRACE),
+    max_token_age: Duration::ZERO,
+};
 /// What the start has written; the requests write their own numbers.
 pub(crate) const AT_START: usize = 99;
 
@@ -317,11 +324,11 @@ fn pepper() -> Pepper {
 
 fn gate(plan: &Plan, clock: &Arc<AtomicU64>) -> (Arc<Gate>, SessionLayer) {
     let pepper = pepper();
-    let users = [ALICE, BOB].map(|user| (pepper.user_tag(user.as_bytes()), user));
+    let users = [ALICE, BOB].map(|user| (pepper.user_hash(user.as_bytes()), user));
     let gate = Gate::new(plan.ops.len(), plan.fault, users.to_vec());
-    let mut sessions = Sessions::new(DynStore::new(Arc::clone(&gate)), pepper, LIFETIMES);
+    let mut sessions = SessionManager::new(DynStore::new(Arc::clone(&gate)), pepper, LIFETIMES);
     if plan.most < usize::MAX {
-        sessions = sessions.with_most(plan.most);
+        sessions = sessions.with_max_per_user(plan.most);
     }
     let guard = CsrfGuard::new(["https://shop.example"]);
     let clock = Arc::clone(clock);
@@ -634,11 +641,11 @@ impl World {
                 live.push(life);
             }
         }
-        let thefts = self.layer.sessions().events().thefts;
+        let thefts = self.layer.manager().counters().stolen_cookies;
         let later = UnixTime::from_secs(now.as_secs() + GRACE + 2);
-        let found = ready(Box::pin(self.layer.sessions().find(jar.as_deref().map(str::as_bytes), later))).unwrap();
+        let found = ready(Box::pin(self.layer.manager().load(jar.as_deref().map(str::as_bytes), later))).unwrap();
         let later_user = found.and_then(|session| session.user().map(str::to_owned));
-        let late_thefts = self.layer.sessions().events().thefts - thefts;
+        let late_thefts = self.layer.manager().counters().stolen_cookies - thefts;
         End { seen: answer.seen.unwrap_or_default(), live, thefts, later_user, late_thefts }
     }
 }
@@ -656,7 +663,7 @@ pub(crate) struct End {
 
 /// Which life a cookie is of, by its handle.
 fn life_of(gate: &Gate, cookie: &str) -> Option<usize> {
-    let handle = countersign::session::Credential::parse(cookie.as_bytes())?.handle();
+    let handle = countersign::session::credential::Credential::parse(cookie.as_bytes())?.handle();
     gate.desk().at.get(&handle).copied()
 }
 
@@ -687,26 +694,26 @@ fn answer(mut response: Response<Body>) -> Answer {
 /// The application.
 async fn handle(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let (op, number) = *request.extensions().get::<(Op, usize)>().unwrap();
-    let slot = request.extensions().get::<SessionSlot>().unwrap().clone();
+    let slot = request.extensions().get::<LazySession>().unwrap().clone();
     drop(request);
     let session = match slot.open().await {
         Ok(session) => session,
-        Err(SlotError::Session(error)) => return Ok(error.into_response()),
+        Err(LazySessionError::Session(error)) => return Ok(error.into_response()),
         Err(error) => panic!("{error}"),
     };
     Ok(act(session, op, number).await.unwrap_or_else(IntoResponse::into_response))
 }
 
-async fn act(mut session: OpenSession, op: Op, number: usize) -> Result<Response<Body>, SessionError> {
+async fn act(mut session: CurrentSession, op: Op, number: usize) -> Result<Response<Body>, SessionError> {
     let mut response = Response::new(Body::empty());
     match op {
         Op::SignIn(user) => {
-            let attempt = session.attempt(user).await?;
+            let attempt = session.begin_sign_in(user).await?;
             session.sign_in(&attempt, 1).await?;
         }
         Op::StepUp => {
-            let user = session.user().ok_or(SessionError::Gone)?.to_owned();
-            let attempt = session.attempt(&user).await?;
+            let user = session.user().ok_or(SessionError::Ended)?.to_owned();
+            let attempt = session.begin_sign_in(&user).await?;
             session.sign_in(&attempt, 2).await?;
         }
         Op::Logout => session.sign_out().await?,
@@ -726,11 +733,11 @@ async fn act(mut session: OpenSession, op: Op, number: usize) -> Result<Response
     Ok(response)
 }
 
-fn seen(session: &OpenSession) -> Seen {
+fn seen(session: &CurrentSession) -> Seen {
     let keys = (0..8).chain([AT_START]).filter(|number| session.get::<u64>(&format!("w{number}")).unwrap().is_some());
     Seen {
         user: session.user().map(str::to_owned),
-        level: session.authenticated().map_or(0, |(_, level)| level),
+        level: session.last_sign_in().map_or(0, |last| last.level),
         keys: keys.collect(),
         count: session.get("count").unwrap().unwrap_or(0),
     }

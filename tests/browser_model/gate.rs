@@ -1,8 +1,12 @@
 //! A store whose calls wait until a scheduler lets them through, and a ledger of what came of them.
 
 use countersign::UnixTime;
-use countersign::session::{
-    Capabilities, Content, Created, Entry, Epoch, Handle, Kind, MemoryStore, SessionStore, StoreError, Swapped, UserTag,
+use countersign::session::Handle;
+use countersign::session::credential::UserHash;
+use countersign::session::store::Budgets;
+use countersign::session::store::{
+    Capabilities, CreateOutcome, MemoryStore, RevocationEpoch, SessionContent, SessionKind, SessionStore, StoreError,
+    StoredSession, SwapOutcome,
 };
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -111,9 +115,9 @@ pub(crate) struct Passed {
 /// A change that is made again on another store, to bring it into the same state.
 #[derive(Clone)]
 pub(crate) enum Entered {
-    Create(Handle, Content),
-    Swap(Handle, Content),
-    Rotate(Handle, Handle, Content),
+    Create(Handle, SessionContent),
+    Swap(Handle, SessionContent),
+    Rotate(Handle, Handle, SessionContent),
     Delete(Handle),
 }
 
@@ -131,16 +135,16 @@ pub(crate) struct Desk {
     pub(crate) entered: Vec<Entered>,
     /// In which life a request has written or made something last.
     pub(crate) written: HashMap<usize, usize>,
-    users: Vec<(UserTag, &'static str)>,
+    users: Vec<(UserHash, &'static str)>,
 }
 
 impl Desk {
-    fn user(&self, handle: Handle, kind: Kind) -> Option<&'static str> {
-        let known = self.users.iter().find(|(tag, _)| kind == Kind::SignedIn && *tag == handle.tag());
+    fn user(&self, handle: Handle, kind: SessionKind) -> Option<&'static str> {
+        let known = self.users.iter().find(|(tag, _)| kind == SessionKind::SignedIn && *tag == handle.user_hash());
         known.map(|(_, name)| *name)
     }
 
-    fn begin(&mut self, handle: Handle, kind: Kind, parent: Option<usize>) {
+    fn begin(&mut self, handle: Handle, kind: SessionKind, parent: Option<usize>) {
         let life = Life {
             handle,
             parent,
@@ -207,9 +211,13 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(requests: usize, fault: Fault, users: Vec<(UserTag, &'static str)>) -> Arc<Self> {
+    pub(crate) fn new(requests: usize, fault: Fault, users: Vec<(UserHash, &'static str)>) -> Arc<Self> {
         let desk = Desk { waiting: vec![None; requests], users, ..Desk::default() };
-        Arc::new(Self { store: MemoryStore::new(1 << 20, 1 << 20), desk: Mutex::new(desk), fault })
+        Arc::new(Self {
+            store: MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }),
+            desk: Mutex::new(desk),
+            fault,
+        })
     }
 
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -263,17 +271,17 @@ impl Gate {
             match change.clone() {
                 Entered::Create(handle, content) => {
                     let created = self.create(handle, content, now).await;
-                    assert!(matches!(created, Ok(Created::Done(_))));
+                    assert!(matches!(created, Ok(CreateOutcome::Done(_))));
                 }
                 Entered::Swap(handle, content) => {
                     let version = self.store.load(handle, now).await.unwrap().unwrap().version;
                     let swapped = self.compare_and_swap(handle, version, content, now).await;
-                    assert!(matches!(swapped, Ok(Swapped::Done(_))));
+                    assert!(matches!(swapped, Ok(SwapOutcome::Done(_))));
                 }
                 Entered::Rotate(old, new, content) => {
                     let version = self.store.load(old, now).await.unwrap().unwrap().version;
                     let rotated = self.rotate(old, version, new, content, now).await;
-                    assert!(matches!(rotated, Ok(Swapped::Done(_))));
+                    assert!(matches!(rotated, Ok(SwapOutcome::Done(_))));
                 }
                 Entered::Delete(handle) => assert_eq!(self.delete(handle, now).await, Ok(true)),
             }
@@ -285,11 +293,11 @@ impl Gate {
     }
 }
 
-const fn of_swapped(swapped: &Result<Swapped, StoreError>) -> Outcome {
+const fn of_swapped(swapped: &Result<SwapOutcome, StoreError>) -> Outcome {
     match swapped {
-        Ok(Swapped::Done(_)) => Outcome::Done,
-        Ok(Swapped::Conflict) => Outcome::Conflict,
-        Ok(Swapped::Gone) => Outcome::Gone,
+        Ok(SwapOutcome::Done(_)) => Outcome::Done,
+        Ok(SwapOutcome::Conflict) => Outcome::Conflict,
+        Ok(SwapOutcome::Gone) => Outcome::Gone,
         Err(_) => Outcome::Failed,
     }
 }
@@ -303,15 +311,20 @@ const fn of_bool(answer: &Result<bool, StoreError>) -> Outcome {
 }
 
 impl SessionStore for Gate {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+    async fn create(
+        &self,
+        handle: Handle,
+        content: SessionContent,
+        now: UnixTime,
+    ) -> Result<CreateOutcome, StoreError> {
         let call = Call::Create(handle);
         self.pass(call).await;
         let made = self.store.create(handle, content.clone(), now).await;
         let mut desk = self.desk();
         let outcome = match made {
-            Ok(Created::Done(_)) => Outcome::Done,
-            Ok(Created::Exists) => Outcome::Exists,
-            Ok(Created::Revoked) => Outcome::Revoked,
+            Ok(CreateOutcome::Done(_)) => Outcome::Done,
+            Ok(CreateOutcome::Exists) => Outcome::Exists,
+            Ok(CreateOutcome::Revoked) => Outcome::Revoked,
             Err(_) => Outcome::Failed,
         };
         if outcome == Outcome::Done {
@@ -322,7 +335,7 @@ impl SessionStore for Gate {
         made
     }
 
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         let call = Call::Load(handle);
         self.pass(call).await;
         let loaded = self.store.load(handle, now).await;
@@ -339,9 +352,9 @@ impl SessionStore for Gate {
         &self,
         handle: Handle,
         version: u64,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let call = Call::Swap(handle);
         self.pass(call).await;
         let mut version = version;
@@ -351,7 +364,7 @@ impl SessionStore for Gate {
             version = entry.version;
         }
         let swapped = match self.store.load(handle, now).await? {
-            Some(entry) if self.is(Fault::WritesNothing) => Ok(Swapped::Done(entry.version)),
+            Some(entry) if self.is(Fault::WritesNothing) => Ok(SwapOutcome::Done(entry.version)),
             _ => self.store.compare_and_swap(handle, version, content.clone(), now).await,
         };
         let mut desk = self.desk();
@@ -390,15 +403,15 @@ impl SessionStore for Gate {
         old: Handle,
         version: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let call = Call::Rotate(old, new);
         self.pass(call).await;
         let rotated = if self.is(Fault::RotatesByHalves) && old != new {
             match self.store.create(new, content.clone(), now).await? {
-                Created::Done(version) => Ok(Swapped::Done(version)),
-                Created::Exists | Created::Revoked => Ok(Swapped::Gone),
+                CreateOutcome::Done(version) => Ok(SwapOutcome::Done(version)),
+                CreateOutcome::Exists | CreateOutcome::Revoked => Ok(SwapOutcome::Gone),
             }
         } else {
             self.store.rotate(old, version, new, content.clone(), now).await
@@ -412,7 +425,7 @@ impl SessionStore for Gate {
         }
         desk.note(call, outcome);
         drop(desk);
-        if self.is(Fault::RefusesWhatItDid) { Ok(Swapped::Gone) } else { rotated }
+        if self.is(Fault::RefusesWhatItDid) { Ok(SwapOutcome::Gone) } else { rotated }
     }
 
     async fn rotated_to(&self, handle: Handle, now: UnixTime) -> Result<Option<Handle>, StoreError> {
@@ -426,11 +439,11 @@ impl SessionStore for Gate {
 
     async fn list_by_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         self.pass(Call::List).await;
         let listed = self.store.list_by_user(tag, after, limit, now).await;
         self.desk().note(Call::List, Outcome::Done);
@@ -439,11 +452,11 @@ impl SessionStore for Gate {
 
     async fn revoke_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         except: Option<Handle>,
         keep_until: UnixTime,
         now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
+    ) -> Result<RevocationEpoch, StoreError> {
         self.pass(Call::Revoke).await;
         let revoked = self.store.revoke_user(tag, except, keep_until, now).await;
         self.note_ends(now).await;
@@ -451,15 +464,15 @@ impl SessionStore for Gate {
         revoked
     }
 
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, tag: UserHash) -> Result<RevocationEpoch, StoreError> {
         self.pass(Call::Epoch).await;
         let epoch = self.store.epoch(tag).await;
         self.desk().note(Call::Epoch, Outcome::Done);
         epoch
     }
 
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.store.sweep(now, limit).await
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.store.delete_expired(now, limit).await
     }
 
     fn capabilities(&self) -> Capabilities {

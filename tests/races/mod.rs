@@ -10,9 +10,11 @@
 )]
 
 use countersign::UnixTime;
-use countersign::session::{
-    Capabilities, Content, Created, Credential, Deadlines, Entry, Epoch, Handle, Kind, SessionStore, StoreError,
-    Swapped, UserTag,
+use countersign::session::Handle;
+use countersign::session::credential::{Credential, UserHash};
+use countersign::session::store::{Capabilities, Deadlines, SessionStore, StoreError};
+use countersign::session::store::{
+    CreateOutcome, RevocationEpoch, SessionContent, SessionKind, StoredSession, SwapOutcome,
 };
 use std::sync::Arc;
 use tokio::sync::Barrier;
@@ -29,14 +31,14 @@ pub(crate) fn is_long() -> bool {
     std::env::var_os("COUNTERSIGN_SOAK").is_some()
 }
 
-pub(crate) fn content(kind: Kind, bytes: &[u8]) -> Content {
-    Content { kind, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
+pub(crate) fn content(kind: SessionKind, bytes: &[u8]) -> SessionContent {
+    SessionContent { kind, deadlines: DEADLINES, epoch: 0, bytes: bytes.into() }
 }
 
-pub(crate) async fn session<S: SessionStore>(store: &S, kind: Kind, bytes: &[u8]) -> Handle {
+pub(crate) async fn session<S: SessionStore>(store: &S, kind: SessionKind, bytes: &[u8]) -> Handle {
     let handle = Credential::generate_anonymous().unwrap().handle();
     let made = store.create(handle, content(kind, bytes), NOW).await;
-    assert!(matches!(made, Ok(Created::Done(_))), "{made:?}");
+    assert!(matches!(made, Ok(CreateOutcome::Done(_))), "{made:?}");
     handle
 }
 
@@ -45,22 +47,22 @@ async fn increment<S: SessionStore>(store: &S, handle: Handle) {
     loop {
         let entry = store.load(handle, NOW).await.unwrap().unwrap();
         let count = u64::from_be_bytes((*entry.content.bytes).try_into().unwrap()) + 1;
-        let next = Content { bytes: count.to_be_bytes().as_slice().into(), ..entry.content };
+        let next = SessionContent { bytes: count.to_be_bytes().as_slice().into(), ..entry.content };
         match store.compare_and_swap(handle, entry.version, next, NOW).await.unwrap() {
-            Swapped::Done(_) => return,
-            Swapped::Conflict => tokio::task::yield_now().await,
-            Swapped::Gone => panic!("nobody has ended it"),
+            SwapOutcome::Done(_) => return,
+            SwapOutcome::Conflict => tokio::task::yield_now().await,
+            SwapOutcome::Gone => panic!("nobody has ended it"),
         }
     }
 }
 
 /// 64 tasks add 200 each, spread over the servers.
-pub(crate) async fn count_together<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind) -> u64 {
+pub(crate) async fn count_together<S: SessionStore + 'static>(stores: &[Arc<S>], kind: SessionKind) -> u64 {
     count(stores, kind, 200).await
 }
 
 /// 64 tasks add so many each.
-pub(crate) async fn count<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind, each: u64) -> u64 {
+pub(crate) async fn count<S: SessionStore + 'static>(stores: &[Arc<S>], kind: SessionKind, each: u64) -> u64 {
     let handle = session(&*stores[0], kind, &0u64.to_be_bytes()).await;
     let tasks: Vec<_> = (0..64)
         .map(|task| {
@@ -76,22 +78,22 @@ pub(crate) async fn count<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Ki
         task.await.unwrap();
     }
     // The last one may have been written by another server: read as the client of that one does.
-    for position in stores.iter().filter_map(|store| store.position()) {
-        assert_eq!(stores[0].reach(position).await, Ok(true));
+    for position in stores.iter().filter_map(|store| store.replication_position()) {
+        assert_eq!(stores[0].wait_for_position(position).await, Ok(true));
     }
     let entry = stores[0].load(handle, NOW).await.unwrap().unwrap();
     u64::from_be_bytes((*entry.content.bytes).try_into().unwrap())
 }
 
 /// A logout, against a write, a touch and a renewal that began before it; how many sessions were there afterwards.
-pub(crate) async fn revivals<S: SessionStore + 'static>(stores: &[Arc<S>], kind: Kind, rounds: usize) -> usize {
+pub(crate) async fn revivals<S: SessionStore + 'static>(stores: &[Arc<S>], kind: SessionKind, rounds: usize) -> usize {
     revivals_after(stores, kind, rounds, async |_| {}).await
 }
 
 /// The same, where a server needs something before it can be asked.
 pub(crate) async fn revivals_after<S: SessionStore + 'static>(
     stores: &[Arc<S>],
-    kind: Kind,
+    kind: SessionKind,
     rounds: usize,
     prepare: impl AsyncFn(Arc<S>),
 ) -> usize {
@@ -112,7 +114,7 @@ pub(crate) async fn revivals_after<S: SessionStore + 'static>(
                 match what {
                     0 => {
                         store.compare_and_swap(handle, entry.version, entry.content, NOW).await.unwrap()
-                            == Swapped::Gone
+                            == SwapOutcome::Gone
                     }
                     1 => !store.touch(handle, UnixTime::from_secs(1_700_007_200), NOW).await.unwrap(),
                     _ => renew(&*store, handle).await,
@@ -169,12 +171,13 @@ pub(crate) async fn lineage<S: SessionStore + 'static>(stores: &[Arc<S>], rounds
     for round in 0..rounds {
         let of = |number: usize| Arc::clone(&stores[(round + number) % stores.len()]);
         let is_in_place = round % 2 == 0;
-        let kind = if is_in_place { Kind::SignedIn } else { Kind::Anonymous };
+        let kind = if is_in_place { SessionKind::SignedIn } else { SessionKind::Anonymous };
         let old = session(&*of(0), kind, b"data").await;
         let new = if is_in_place { old } else { Credential::generate_anonymous().unwrap().handle() };
         let version = of(0).load(old, NOW).await.unwrap().unwrap().version;
         let (rotating, ending) = (of(1), of(2));
-        let rotate = async move { rotating.rotate(old, version, new, content(Kind::SignedIn, b"new"), NOW).await };
+        let rotate =
+            async move { rotating.rotate(old, version, new, content(SessionKind::SignedIn, b"new"), NOW).await };
         let end = async move { ending.delete(old, NOW).await };
         let (rotated, ended) = match round / 2 % 4 {
             // The one, then the other, as far as the runtime has it so.
@@ -193,9 +196,9 @@ pub(crate) async fn lineage<S: SessionStore + 'static>(stores: &[Arc<S>], rounds
             }
         };
         match rotated.unwrap() {
-            Swapped::Done(_) => seen.rotated += 1,
-            Swapped::Gone => seen.refused += 1,
-            Swapped::Conflict => panic!("nobody writes"),
+            SwapOutcome::Done(_) => seen.rotated += 1,
+            SwapOutcome::Gone => seen.refused += 1,
+            SwapOutcome::Conflict => panic!("nobody writes"),
         }
         let mut lives = false;
         for handle in [old, new] {
@@ -216,11 +219,16 @@ pub(crate) async fn lineage<S: SessionStore + 'static>(stores: &[Arc<S>], rounds
 pub(crate) struct Forgetful<S>(pub(crate) S);
 
 impl<S: SessionStore> SessionStore for Forgetful<S> {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+    async fn create(
+        &self,
+        handle: Handle,
+        content: SessionContent,
+        now: UnixTime,
+    ) -> Result<CreateOutcome, StoreError> {
         self.0.create(handle, content, now).await
     }
 
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         self.0.load(handle, now).await
     }
 
@@ -228,9 +236,9 @@ impl<S: SessionStore> SessionStore for Forgetful<S> {
         &self,
         handle: Handle,
         version: u64,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.0.compare_and_swap(handle, version, content, now).await
     }
 
@@ -250,9 +258,9 @@ impl<S: SessionStore> SessionStore for Forgetful<S> {
         old: Handle,
         version: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.0.rotate(old, version, new, content, now).await
     }
 
@@ -262,30 +270,30 @@ impl<S: SessionStore> SessionStore for Forgetful<S> {
 
     async fn list_by_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         self.0.list_by_user(tag, after, limit, now).await
     }
 
     async fn revoke_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         except: Option<Handle>,
         keep_until: UnixTime,
         now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
+    ) -> Result<RevocationEpoch, StoreError> {
         self.0.revoke_user(tag, except, keep_until, now).await
     }
 
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, tag: UserHash) -> Result<RevocationEpoch, StoreError> {
         self.0.epoch(tag).await
     }
 
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.0.sweep(now, limit).await
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.0.delete_expired(now, limit).await
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -297,7 +305,7 @@ impl<S: SessionStore> SessionStore for Forgetful<S> {
 async fn renew<S: SessionStore>(store: &S, handle: Handle) -> bool {
     let Some(entry) = store.load(handle, NOW).await.unwrap() else { return true };
     tokio::task::yield_now().await;
-    store.compare_and_swap(handle, entry.version, entry.content, NOW).await.unwrap() == Swapped::Gone
+    store.compare_and_swap(handle, entry.version, entry.content, NOW).await.unwrap() == SwapOutcome::Gone
 }
 
 /// Servers whose clocks are up to five minutes off, each of which makes sessions, touches them and reads them: for how many seconds of true time
@@ -314,16 +322,16 @@ pub(crate) async fn outlived<S: SessionStore>(stores: &[Arc<S>]) -> u64 {
         let handle = Credential::generate_anonymous().unwrap().handle();
         let made = clock(0, *skew);
         let deadlines = Deadlines { idle: after(made, 300), absolute: after(made, ABSOLUTE) };
-        let content = Content { deadlines, ..content(Kind::SignedIn, b"data") };
+        let content = SessionContent { deadlines, ..content(SessionKind::SignedIn, b"data") };
         let outcome = stores[maker % stores.len()].create(handle, content, made).await;
-        assert!(matches!(outcome, Ok(Created::Done(_))));
+        assert!(matches!(outcome, Ok(CreateOutcome::Done(_))));
         for true_time in (0..ABSOLUTE + 1000).step_by(50) {
             for (reader, skew) in SKEWS.iter().enumerate() {
                 let (store, now) = (&stores[reader % stores.len()], clock(true_time, *skew));
                 // Whoever has it in hand does all it can to keep it.
                 let _ = store.touch(handle, after(now, 3000), now).await.unwrap();
                 if let Some(entry) = store.load(handle, now).await.unwrap() {
-                    let content = Content {
+                    let content = SessionContent {
                         deadlines: Deadlines { idle: after(now, 3000), absolute: after(now, 3000) },
                         ..entry.content
                     };

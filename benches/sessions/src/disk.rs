@@ -1,7 +1,10 @@
 //! A million sessions in a file: written, then the writer is killed, and the file opened again, as a crash and as a clean end leave it.
 
 use countersign::UnixTime;
-use countersign::session::{Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, SessionStore};
+use countersign::session::Handle;
+use countersign::session::credential::Credential;
+use countersign::session::store::Budgets;
+use countersign::session::store::{CreateOutcome, Deadlines, DiskStore, SessionContent, SessionKind, SessionStore};
 use futures_util::future::join_all;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -41,14 +44,14 @@ pub async fn run() {
 }
 
 fn open(file: &Path) -> DiskStore {
-    DiskStore::open(file, 1 << 30, 1 << 30).unwrap()
+    DiskStore::open(file, Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap()
 }
 
 /// Writes them, names the last one, and goes on writing until it is killed.
 pub async fn write(file: &Path) {
     let store = open(file);
-    let content = Content {
-        kind: Kind::SignedIn,
+    let content = SessionContent {
+        kind: SessionKind::SignedIn,
         deadlines: Deadlines { idle: UnixTime::from_secs(1_700_001_800), absolute: UnixTime::from_secs(1_700_086_400) },
         epoch: 0,
         bytes: [b'x'; 300].as_slice().into(),
@@ -56,7 +59,7 @@ pub async fn write(file: &Path) {
     for group in 1usize.. {
         let handles: Vec<_> = (0..AT_ONCE).map(|_| Credential::generate_anonymous().unwrap().handle()).collect();
         let made = join_all(handles.iter().map(|handle| store.create(*handle, content.clone(), NOW))).await;
-        assert!(made.iter().all(|made| matches!(made, Ok(Created::Done(_)))));
+        assert!(made.iter().all(|made| matches!(made, Ok(CreateOutcome::Done(_)))));
         if group * AT_ONCE == SESSIONS {
             println!("{}", handles[0]);
         }

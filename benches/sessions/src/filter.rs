@@ -3,8 +3,11 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
-use countersign::session::{DynStore, Lifetimes, MemoryStore, Pepper, Sessions};
-use countersign::web::{CsrfGuard, OpenSession, SessionLayer};
+use countersign::session::store::Budgets;
+use countersign::session::store::{DynStore, MemoryStore};
+use countersign::session::{Lifetimes, Pepper, SessionManager};
+use countersign::web::CsrfGuard;
+use countersign::web::session::{CurrentSession, SessionLayer};
 use http::{Method, Request};
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
@@ -15,17 +18,26 @@ const REQUESTS: u32 = 20_000;
 const ROUNDS: usize = 11;
 
 pub fn ours() -> Router {
-    async fn read(session: OpenSession) -> String {
+    async fn read(session: CurrentSession) -> String {
         session.get::<u64>("count").unwrap().unwrap_or(0).to_string()
     }
-    async fn write(mut session: OpenSession) -> String {
+    async fn write(mut session: CurrentSession) -> String {
         let count = session.get::<u64>("count").unwrap().unwrap_or(0) + 1;
         session.insert("count", &count).unwrap();
         count.to_string()
     }
-    let store = DynStore::new(MemoryStore::new(64 << 20, 64 << 20));
+    let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 64 << 20, signed_in: 64 << 20 }));
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions = Sessions::new(store, pepper, Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 });
+    let sessions = SessionManager::new(
+        store,
+        pepper,
+        Lifetimes {
+            idle: Duration::from_secs(1800),
+            absolute: Duration::from_secs(43_200),
+            renewal_grace: Duration::from_secs(10),
+            max_token_age: Duration::ZERO,
+        },
+    );
     let guard = CsrfGuard::new(["https://shop.example"]).unwrap();
     let filter = SessionLayer::new(sessions, guard, Duration::from_millis(250));
     Router::new().route("/read", get(read)).route("/write", post(write)).layer(filter)

@@ -2,7 +2,9 @@
 
 use crate::resident;
 use countersign::UnixTime;
-use countersign::session::{Content, Created, Credential, Deadlines, Kind, MemoryStore, SessionStore};
+use countersign::session::credential::Credential;
+use countersign::session::store::Budgets;
+use countersign::session::store::{CreateOutcome, Deadlines, MemoryStore, SessionContent, SessionKind, SessionStore};
 
 const STRANGERS: usize = 5_000_000;
 const BUDGET: u64 = 64 << 20;
@@ -10,8 +12,8 @@ const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 pub async fn run() {
     let before = resident();
-    let store = MemoryStore::new(BUDGET, 4 << 20);
-    let content = |kind| Content {
+    let store = MemoryStore::new(Budgets { anonymous: BUDGET, signed_in: 4 << 20 });
+    let content = |kind| SessionContent {
         kind,
         deadlines: Deadlines { idle: UnixTime::from_secs(1_700_001_800), absolute: UnixTime::from_secs(1_700_086_400) },
         epoch: 0,
@@ -20,13 +22,13 @@ pub async fn run() {
     let mut known = Vec::new();
     for _ in 0..5000 {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        assert!(matches!(store.create(handle, content(Kind::SignedIn), NOW).await, Ok(Created::Done(_))));
+        assert!(matches!(store.create(handle, content(SessionKind::SignedIn), NOW).await, Ok(CreateOutcome::Done(_))));
         known.push(handle);
     }
     let mut most = 0.0f64;
     for i in 0..STRANGERS {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        assert!(matches!(store.create(handle, content(Kind::Anonymous), NOW).await, Ok(Created::Done(_))));
+        assert!(matches!(store.create(handle, content(SessionKind::Anonymous), NOW).await, Ok(CreateOutcome::Done(_))));
         if i % 50_000 == 0 {
             most = most.max(resident() - before);
         }

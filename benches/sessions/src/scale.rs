@@ -2,7 +2,9 @@
 
 use crate::resident;
 use countersign::UnixTime;
-use countersign::session::{DiskStore, DynStore, Lifetimes, MemoryStore, Pepper, SessionStore, Sessions};
+use countersign::session::store::Budgets;
+use countersign::session::store::{DiskStore, DynStore, MemoryStore, SessionStore};
+use countersign::session::{Lifetimes, Pepper, SessionManager};
 use futures_util::future::join_all;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +14,12 @@ use std::time::{Duration, Instant};
 const SESSIONS: usize = 1_000_000;
 const SIGN_INS_A_MINUTE: u32 = 10_000;
 const AT_ONCE: usize = 500;
-const LIFETIMES: Lifetimes = Lifetimes { idle: 1800, absolute: 43_200, grace: 10, tokens: 0 };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_secs(1800),
+    absolute: Duration::from_secs(43_200),
+    renewal_grace: Duration::from_secs(10),
+    max_token_age: Duration::ZERO,
+};
 
 pub async fn run(store: String, minutes: u32) {
     let folder = std::env::temp_dir().join(format!("countersign-scale-{}", std::process::id()));
@@ -20,10 +27,23 @@ pub async fn run(store: String, minutes: u32) {
     let file = folder.join("sessions.redb");
     let before = resident();
     match store.as_str() {
-        "memory" => measure(DynStore::new(MemoryStore::new(64 << 20, 2 << 30)), None, before, minutes).await,
+        "memory" => {
+            measure(
+                DynStore::new(MemoryStore::new(Budgets { anonymous: 64 << 20, signed_in: 2 << 30 })),
+                None,
+                before,
+                minutes,
+            )
+            .await
+        }
         _ => {
-            measure(DynStore::new(DiskStore::open(&file, 4 << 30, 1 << 30).unwrap()), Some(&file), before, minutes)
-                .await
+            measure(
+                DynStore::new(DiskStore::open(&file, Budgets { anonymous: 4 << 30, signed_in: 1 << 30 }).unwrap()),
+                Some(&file),
+                before,
+                minutes,
+            )
+            .await
         }
     }
     std::fs::remove_dir_all(folder).unwrap();
@@ -31,7 +51,7 @@ pub async fn run(store: String, minutes: u32) {
 
 async fn measure(store: DynStore, file: Option<&Path>, before: f64, minutes: u32) {
     let pepper = Pepper::new(b"an obvious test key of 32 bytes!").unwrap();
-    let sessions = Arc::new(Sessions::new(store, pepper, LIFETIMES));
+    let sessions = Arc::new(SessionManager::new(store, pepper, LIFETIMES));
     let size = || file.map_or(0, |file| std::fs::metadata(file).unwrap().len() >> 20);
     let start = Instant::now();
     let mut cookies = Vec::new();
@@ -59,7 +79,7 @@ async fn measure(store: DynStore, file: Option<&Path>, before: f64, minutes: u32
                     }
                     let cookie = &cookies[number % cookies.len()];
                     let start = Instant::now();
-                    assert!(sessions.find([cookie.as_bytes()], UnixTime::now()).await.unwrap().is_some());
+                    assert!(sessions.load([cookie.as_bytes()], UnixTime::now()).await.unwrap().is_some());
                     times.push(start.elapsed());
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
@@ -78,7 +98,7 @@ async fn measure(store: DynStore, file: Option<&Path>, before: f64, minutes: u32
             start.elapsed()
         }));
         if number % SIGN_INS_A_MINUTE == 0 {
-            sessions.store().sweep(UnixTime::now(), 10_000).await.unwrap();
+            sessions.store().delete_expired(UnixTime::now(), 10_000).await.unwrap();
         }
     }
     let mut sign_ins = Vec::new();
@@ -101,14 +121,14 @@ async fn measure(store: DynStore, file: Option<&Path>, before: f64, minutes: u32
     );
 }
 
-async fn sign_in(sessions: &Sessions<DynStore>, number: usize) -> String {
+async fn sign_in(sessions: &SessionManager<DynStore>, number: usize) -> String {
     let (user, now) = (format!("user{number}"), UnixTime::now());
-    let mut session = sessions.begin(now).unwrap();
+    let mut session = sessions.start(now).unwrap();
     session.insert("theme", "dark").unwrap();
     session.insert("visits", &7).unwrap();
-    let attempt = sessions.attempt(&user).await.unwrap();
+    let attempt = sessions.begin_sign_in(&user).await.unwrap();
     sessions.sign_in(&mut session, &attempt, 1, now).await.unwrap();
-    session.cookie().to_string()
+    session.cookie_value().to_string()
 }
 
 fn quantiles(mut times: Vec<Duration>) -> String {

@@ -3,9 +3,13 @@
 use crate::cluster_kit::nats::{Nats, NatsCluster};
 use crate::cluster_kit::redis::Redis;
 use countersign::UnixTime;
-use countersign::session::{
-    Content, Created, Credential, Deadlines, DiskStore, Handle, Kind, MemoryStore, NatsOptions, NatsStore,
-    RedisOptions, RedisStore, SessionStore, Swapped,
+use countersign::session::Handle;
+use countersign::session::credential::Credential;
+use countersign::session::nats::{NatsOptions, NatsStore};
+use countersign::session::redis::{RedisOptions, RedisStore};
+use countersign::session::store::Budgets;
+use countersign::session::store::{
+    CreateOutcome, Deadlines, DiskStore, MemoryStore, SessionContent, SessionKind, SessionStore, SwapOutcome,
 };
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
@@ -23,17 +27,21 @@ pub async fn run() {
     let (redis, nats) = (Redis::single().unwrap(), Nats::single().unwrap());
     let folder = std::env::temp_dir().join(format!("countersign-stores-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let options = RedisOptions { answer: Duration::from_secs(5), ..RedisOptions::default() };
+    let options = RedisOptions { response_timeout: Duration::from_secs(5), ..RedisOptions::default() };
     let shared = RedisStore::single(&format!("redis://{}", redis.address()), options).unwrap();
     let url = nats.url();
     let replicated = NatsStore::connect([url.as_str()], NatsOptions::default()).await.unwrap();
     println!("{:<24} {:>9} {:>10} {:>10} {:>12} {:>10} {:>10}", "", "load/s", "p50", "p99", "swap/s", "p50", "p99");
-    measure("memory", &MemoryStore::new(64 << 20, 64 << 20)).await;
-    measure("disk", &DiskStore::open(folder.join("s.redb"), 1 << 30, 1 << 30).unwrap()).await;
+    measure("memory", &MemoryStore::new(Budgets { anonymous: 64 << 20, signed_in: 64 << 20 })).await;
+    measure(
+        "disk",
+        &DiskStore::open(folder.join("s.redb"), Budgets { anonymous: 1 << 30, signed_in: 1 << 30 }).unwrap(),
+    )
+    .await;
     let ours = measure("redis", &shared).await;
     measure("nats", &replicated).await;
     let by_three = NatsCluster::start().unwrap();
-    let (urls, options) = (by_three.urls(), NatsOptions { replicas: 3, ..NatsOptions::default() });
+    let (urls, options) = (by_three.urls(), NatsOptions { stream_replicas: 3, ..NatsOptions::default() });
     measure("nats, three servers", &NatsStore::connect(urls.iter().map(String::as_str), options).await.unwrap()).await;
     drop(by_three);
     let theirs = measure_theirs(&redis.address()).await;
@@ -47,8 +55,8 @@ pub async fn run() {
 
 /// Seconds that half of the loads and half of the swaps took at most: on a machine that does other work beside it, sums say less.
 async fn measure(name: &str, store: &impl SessionStore) -> [f64; 2] {
-    let content = Content {
-        kind: Kind::SignedIn,
+    let content = SessionContent {
+        kind: SessionKind::SignedIn,
         deadlines: Deadlines { idle: UnixTime::from_secs(1_700_001_800), absolute: UnixTime::from_secs(1_700_043_200) },
         epoch: 0,
         bytes: [b'x'; DATA + 100].as_slice().into(),
@@ -56,7 +64,9 @@ async fn measure(name: &str, store: &impl SessionStore) -> [f64; 2] {
     let mut sessions: Vec<(Handle, u64)> = Vec::new();
     for _ in 0..100 {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        let Ok(Created::Done(version)) = store.create(handle, content.clone(), NOW).await else { panic!("not made") };
+        let Ok(CreateOutcome::Done(version)) = store.create(handle, content.clone(), NOW).await else {
+            panic!("not made")
+        };
         sessions.push((handle, version));
     }
     let (mut loads, mut swaps) = (Vec::new(), Vec::new());
@@ -68,7 +78,7 @@ async fn measure(name: &str, store: &impl SessionStore) -> [f64; 2] {
     for number in 0..CALLS {
         let (handle, version) = sessions[number % 100];
         let start = Instant::now();
-        let Ok(Swapped::Done(next)) = store.compare_and_swap(handle, version, content.clone(), NOW).await else {
+        let Ok(SwapOutcome::Done(next)) = store.compare_and_swap(handle, version, content.clone(), NOW).await else {
             panic!("not swapped")
         };
         swaps.push(start.elapsed());

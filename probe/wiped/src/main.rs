@@ -4,7 +4,8 @@
 
 use countersign::jwt::{Hs256Key, Hs512Key};
 use countersign::key::{KeyBytes, MacKey, MasterKey};
-use countersign::session::{Credential, Pepper};
+use countersign::session::Pepper;
+use countersign::session::credential::Credential;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 

@@ -1,8 +1,9 @@
 //! What every law needs: a store under test, the times that it is told, and what becomes of it.
 
 use crate::UnixTime;
-use crate::session::credential::{Credential, Handle};
-use crate::session::store::{Content, Created, Deadlines, Kind, SessionStore, StoreError};
+use crate::session::credential::Credential;
+use crate::session::handle::Handle;
+use crate::session::store::{CreateOutcome, Deadlines, SessionContent, SessionKind, SessionStore, StoreError};
 use core::fmt;
 use std::format;
 use std::string::String;
@@ -54,12 +55,12 @@ pub(super) fn ensure(holds: bool, otherwise: &str) -> Verdict {
 /// A store under test, with one kind of sessions.
 pub(super) struct Bench<'s, S> {
     pub(super) store: &'s S,
-    pub(super) kind: Kind,
+    pub(super) kind: SessionKind,
 }
 
 impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
-    pub(super) fn content(&self, text: &str) -> Content {
-        Content { kind: self.kind, deadlines: DEADLINES, epoch: 0, bytes: text.as_bytes().into() }
+    pub(super) fn content(&self, text: &str) -> SessionContent {
+        SessionContent { kind: self.kind, deadlines: DEADLINES, epoch: 0, bytes: text.as_bytes().into() }
     }
 
     pub(super) fn handle() -> Result<Handle, Broken> {
@@ -70,7 +71,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
     pub(super) async fn session(&self, text: &str) -> Result<(Handle, u64), Broken> {
         let handle = Self::handle()?;
         match self.store.create(handle, self.content(text), NOW).await? {
-            Created::Done(version) => Ok((handle, version)),
+            CreateOutcome::Done(version) => Ok((handle, version)),
             other => Err(Broken(format!("a new session was not made: {other:?}"))),
         }
     }

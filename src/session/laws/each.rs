@@ -2,8 +2,10 @@
 
 use super::bench::{Bench, Broken, DEADLINES, KEPT, NOW, Verdict, after, ensure};
 use crate::UnixTime;
-use crate::session::credential::{Credential, UserTag};
-use crate::session::store::{Content, Created, Deadlines, Epoch, Kind, SessionStore, Swapped};
+use crate::session::credential::{Credential, UserHash};
+use crate::session::store::{
+    CreateOutcome, Deadlines, RevocationEpoch, SessionContent, SessionKind, SessionStore, SwapOutcome,
+};
 use core::fmt;
 use core::future::Future;
 use core::pin::pin;
@@ -14,10 +16,10 @@ use std::vec::Vec;
 impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
     pub(super) async fn create_does_not_overwrite(&self) -> Verdict {
         let (handle, version) = self.session("first").await?;
-        for kind in [Kind::Anonymous, Kind::SignedIn] {
-            let second = Content { kind, ..self.content("second") };
+        for kind in [SessionKind::Anonymous, SessionKind::SignedIn] {
+            let second = SessionContent { kind, ..self.content("second") };
             let again = self.store.create(handle, second, NOW).await?;
-            ensure(again == Created::Exists, "a second create did not say that the session exists")?;
+            ensure(again == CreateOutcome::Exists, "a second create did not say that the session exists")?;
         }
         let entry = self.store.load(handle, NOW).await?;
         let is_first = entry.is_some_and(|entry| entry.version == version && *entry.content.bytes == *b"first");
@@ -26,14 +28,14 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
 
     pub(super) async fn swap_compares_versions(&self) -> Verdict {
         let (handle, first) = self.session("first").await?;
-        let Swapped::Done(second) = self.store.compare_and_swap(handle, first, self.content("second"), NOW).await?
+        let SwapOutcome::Done(second) = self.store.compare_and_swap(handle, first, self.content("second"), NOW).await?
         else {
             return Err(Broken("a swap with the current version was refused".into()));
         };
         ensure(second != first, "a swap left the version as it was")?;
         for version in [first, 0, u64::MAX, second.wrapping_add(1)] {
             let late = self.store.compare_and_swap(handle, version, self.content("late"), NOW).await?;
-            ensure(late == Swapped::Conflict, "a swap with another version was not a conflict")?;
+            ensure(late == SwapOutcome::Conflict, "a swap with another version was not a conflict")?;
         }
         ensure(self.text(handle, NOW).await?.as_deref() == Some(b"second"), "a swap with another version wrote")?;
         let mut longer = self.content("longer");
@@ -54,15 +56,15 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
                 "deleted" => ensure(self.store.delete(handle, NOW).await?, "a delete found nothing")?,
                 "rotated" => {
                     let done = self.store.rotate(handle, version, Self::handle()?, self.content("new"), NOW).await?;
-                    ensure(matches!(done, Swapped::Done(_)), "a rotation was refused")?;
+                    ensure(matches!(done, SwapOutcome::Done(_)), "a rotation was refused")?;
                 }
                 _ => {}
             }
             for version in [version, version.wrapping_add(1), 0] {
                 let swapped = self.store.compare_and_swap(handle, version, self.content("back"), now).await?;
-                ensure(swapped == Swapped::Gone, &format!("{how}: a swap answered {swapped:?}"))?;
+                ensure(swapped == SwapOutcome::Gone, &format!("{how}: a swap answered {swapped:?}"))?;
                 let rotated = self.store.rotate(handle, version, Self::handle()?, self.content("back"), now).await?;
-                ensure(rotated == Swapped::Gone, &format!("{how}: a rotation answered {rotated:?}"))?;
+                ensure(rotated == SwapOutcome::Gone, &format!("{how}: a rotation answered {rotated:?}"))?;
             }
             ensure(!self.store.touch(handle, after(500), now).await?, &format!("{how}: it could be touched"))?;
             // What was rotated ends its descendant: see `ends_follow_rotations`.
@@ -95,34 +97,34 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         self.store.touch(handle, after(5000), NOW).await?;
         ensure(self.text(handle, after(999)).await?.is_some(), "once touched it cannot be read in its last second")?;
         ensure(self.text(handle, after(1000)).await?.is_none(), "it can be read at its absolute deadline")?;
-        let listed = self.store.list_by_user(handle.tag(), None, 9, after(1000)).await?;
+        let listed = self.store.list_by_user(handle.user_hash(), None, 9, after(1000)).await?;
         ensure(listed.is_empty(), "it is listed at its absolute deadline")
     }
 
     pub(super) async fn sweep_removes_the_dead_alone(&self) -> Verdict {
         if self.store.capabilities().expires_by_itself {
             let (live, _) = self.session("live").await?;
-            let swept = self.store.sweep(after(200), 3).await?;
+            let swept = self.store.delete_expired(after(200), 3).await?;
             ensure(swept == 0, "a sweep removed what goes by itself")?;
             return ensure(self.text(live, NOW).await?.is_some(), "a sweep removed what is live");
         }
         // What other laws have left behind.
         for _ in 0..100 {
-            self.store.sweep(after(10_000), 1000).await?;
+            self.store.delete_expired(after(10_000), 1000).await?;
         }
-        ensure(self.store.sweep(after(10_000), 1000).await? == 0, "a sweep counts what it does not remove")?;
+        ensure(self.store.delete_expired(after(10_000), 1000).await? == 0, "a sweep counts what it does not remove")?;
         let mut dead = Vec::new();
         for _ in 0..5 {
             dead.push(self.session("dead").await?.0);
         }
         let (live, _) = self.session("live").await?;
         self.store.touch(live, after(500), NOW).await?;
-        ensure(self.store.sweep(NOW, 100).await? == 0, "a sweep removed what is live")?;
-        let first = self.store.sweep(after(200), 3).await?;
+        ensure(self.store.delete_expired(NOW, 100).await? == 0, "a sweep removed what is live")?;
+        let first = self.store.delete_expired(after(200), 3).await?;
         ensure(first <= 3, "a sweep removed more than its limit")?;
         let mut swept = first;
         for _ in 0..9 {
-            swept = swept.saturating_add(self.store.sweep(after(200), 3).await?);
+            swept = swept.saturating_add(self.store.delete_expired(after(200), 3).await?);
         }
         ensure(swept == dead.len(), "sweeps did not remove what is over")?;
         ensure(self.text(live, after(200)).await?.is_some(), "a sweep removed what is live")
@@ -133,7 +135,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let (other, _) = self.session("of another").await?;
         let mut of_user = Vec::from([first]);
         for _ in 0..4 {
-            let handle = Credential::generate(first.tag())?.handle();
+            let handle = Credential::generate(first.user_hash())?.handle();
             self.store.create(handle, self.content("more"), NOW).await?;
             of_user.push(handle);
         }
@@ -142,7 +144,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         of_user.sort();
         let (mut listed, mut last) = (Vec::new(), None);
         loop {
-            let page = self.store.list_by_user(first.tag(), last, 3, NOW).await?;
+            let page = self.store.list_by_user(first.user_hash(), last, 3, NOW).await?;
             ensure(page.len() <= 3, "a page is longer than its limit")?;
             let Some((handle, _)) = page.last() else { break };
             let is_behind = last.is_none_or(|last| page.iter().all(|(handle, _)| *handle > last));
@@ -156,38 +158,41 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
 
     pub(super) async fn revocation_is_final(&self) -> Verdict {
         let (first, version) = self.session("first").await?;
-        let tag: UserTag = first.tag();
+        let tag: UserHash = first.user_hash();
         let kept = Credential::generate(tag)?.handle();
         self.store.create(kept, self.content("kept"), NOW).await?;
         let before = self.store.epoch(tag).await?;
         let epoch = self.store.revoke_user(tag, Some(kept), KEPT, NOW).await?;
-        ensure(before == Epoch::default(), "a user who was never revoked has an epoch")?;
+        ensure(before == RevocationEpoch::default(), "a user who was never revoked has an epoch")?;
         ensure(epoch == before.next(NOW), "a revocation did not begin the next epoch")?;
         ensure(self.store.epoch(tag).await? == epoch, "the epoch is another one when asked")?;
         self.is_over(first, "revoked").await?;
         let late = self.store.compare_and_swap(first, version, self.content("back"), NOW).await?;
-        ensure(late == Swapped::Gone, "a revoked session could be written")?;
+        ensure(late == SwapOutcome::Gone, "a revoked session could be written")?;
         let Some(entry) = self.store.load(kept, NOW).await? else {
             return Err(Broken("what was excepted is over".into()));
         };
         let stale = self.store.compare_and_swap(kept, entry.version, self.content("stale"), NOW).await?;
-        ensure(stale == Swapped::Conflict, "what was excepted could be written under the old epoch")?;
+        ensure(stale == SwapOutcome::Conflict, "what was excepted could be written under the old epoch")?;
         let stale = self.store.rotate(kept, entry.version, kept, self.content("stale"), NOW).await?;
-        ensure(stale == Swapped::Gone, "what was excepted could be rotated in place into the old epoch")?;
-        let read_again = Content { epoch: entry.content.epoch, ..self.content("kept") };
+        ensure(stale == SwapOutcome::Gone, "what was excepted could be rotated in place into the old epoch")?;
+        let read_again = SessionContent { epoch: entry.content.epoch, ..self.content("kept") };
         let written = self.store.compare_and_swap(kept, entry.version, read_again, NOW).await?;
-        ensure(matches!(written, Swapped::Done(_)), "what was excepted cannot be written with the epoch that it has")?;
+        ensure(
+            matches!(written, SwapOutcome::Done(_)),
+            "what was excepted cannot be written with the epoch that it has",
+        )?;
         // A request that began before the revocation, and signs in, or writes what it had read.
         let late = Credential::generate(tag)?.handle();
         let made = self.store.create(late, self.content("late"), NOW).await?;
-        ensure(made == Created::Revoked, "a session of the old epoch could be made")?;
+        ensure(made == CreateOutcome::Revoked, "a session of the old epoch could be made")?;
         self.is_over(late, "of the old epoch").await?;
         let (anonymous, version) = self.session("before").await?;
         let rotated = self.store.rotate(anonymous, version, late, self.content("late"), NOW).await?;
-        ensure(rotated == Swapped::Gone, "a session could be rotated into the old epoch")?;
-        let of_epoch = Content { epoch: epoch.number, ..self.content("new") };
+        ensure(rotated == SwapOutcome::Gone, "a session could be rotated into the old epoch")?;
+        let of_epoch = SessionContent { epoch: epoch.number, ..self.content("new") };
         let made = self.store.create(late, of_epoch, NOW).await?;
-        ensure(matches!(made, Created::Done(_)), "a session of the new epoch could not be made")?;
+        ensure(matches!(made, CreateOutcome::Done(_)), "a session of the new epoch could not be made")?;
         // A server whose clock is behind, and an exception that is somebody else's.
         let (other, version) = self.session("of another").await?;
         let behind = UnixTime::from_secs(NOW.as_secs().saturating_sub(50));
@@ -195,57 +200,63 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         ensure(again.number > epoch.number && again.at == Some(NOW), "the time of an epoch went back")?;
         ensure(self.text(kept, NOW).await?.is_none(), "revoked again: it can be read")?;
         let untouched = self.store.compare_and_swap(other, version, self.content("of another"), NOW).await?;
-        ensure(matches!(untouched, Swapped::Done(_)), "a revocation touched another user's session")
+        ensure(matches!(untouched, SwapOutcome::Done(_)), "a revocation touched another user's session")
     }
 
     pub(super) async fn epochs_leave(&self) -> Verdict {
         let (old, _) = self.session("old").await?;
-        let first = self.store.revoke_user(old.tag(), None, KEPT, NOW).await?;
-        let sooner = self.store.revoke_user(old.tag(), None, after(500), after(1)).await?;
+        let first = self.store.revoke_user(old.user_hash(), None, KEPT, NOW).await?;
+        let sooner = self.store.revoke_user(old.user_hash(), None, after(500), after(1)).await?;
         ensure(sooner == first.next(after(1)), "a second revocation did not begin the next epoch")?;
-        self.store.sweep(after(1999), usize::MAX).await?;
-        ensure(self.store.epoch(old.tag()).await? == sooner, "an epoch left before its time")?;
+        self.store.delete_expired(after(1999), usize::MAX).await?;
+        ensure(self.store.epoch(old.user_hash()).await? == sooner, "an epoch left before its time")?;
         // A server lets go of it when it is time by its own clock, and not when it is told the time.
         if self.store.capabilities().is_shared {
             return Ok(());
         }
         let of_epoch = Deadlines { idle: after(9000), absolute: after(9000) };
-        let of_epoch = Content { epoch: sooner.number, deadlines: of_epoch, ..self.content("later") };
-        let handle = Credential::generate(old.tag())?.handle();
+        let of_epoch = SessionContent { epoch: sooner.number, deadlines: of_epoch, ..self.content("later") };
+        let handle = Credential::generate(old.user_hash())?.handle();
         let made = self.store.create(handle, of_epoch.clone(), after(1500)).await?;
-        let Created::Done(version) = made else {
+        let CreateOutcome::Done(version) = made else {
             return Err(Broken("a session of the epoch could not be made".into()));
         };
-        self.store.sweep(KEPT, usize::MAX).await?;
-        ensure(self.store.epoch(old.tag()).await? == Epoch::default(), "an epoch did not leave")?;
+        self.store.delete_expired(KEPT, usize::MAX).await?;
+        ensure(self.store.epoch(old.user_hash()).await? == RevocationEpoch::default(), "an epoch did not leave")?;
         let written = self.store.compare_and_swap(handle, version, of_epoch.clone(), KEPT).await?;
-        let Swapped::Done(version) = written else {
+        let SwapOutcome::Done(version) = written else {
             return Err(Broken("a session could not be written, whose epoch has left".into()));
         };
-        let of_none = Content { epoch: 0, ..of_epoch };
+        let of_none = SessionContent { epoch: 0, ..of_epoch };
         let rotated = self.store.rotate(handle, version, handle, of_none, KEPT).await?;
-        ensure(matches!(rotated, Swapped::Done(_)), "a session could not be rotated in place, whose epoch has left")?;
-        let again = self.store.revoke_user(old.tag(), None, after(9000), KEPT).await?;
+        ensure(
+            matches!(rotated, SwapOutcome::Done(_)),
+            "a session could not be rotated in place, whose epoch has left",
+        )?;
+        let again = self.store.revoke_user(old.user_hash(), None, after(9000), KEPT).await?;
         ensure(again.number > sooner.number, "an epoch has a number that was given out before")?;
         ensure(self.text(handle, KEPT).await?.is_none(), "a session outlived a revocation, whose epoch had left")?;
         // More often than there are seconds: the number runs ahead of the clock, and stays until that has come so far.
         let (hasty, _) = self.session("hasty").await?;
         for _ in 0..10 {
-            self.store.revoke_user(hasty.tag(), None, NOW, NOW).await?;
+            self.store.revoke_user(hasty.user_hash(), None, NOW, NOW).await?;
         }
-        let last = self.store.epoch(hasty.tag()).await?;
-        self.store.sweep(UnixTime::from_secs(last.number), usize::MAX).await?;
-        ensure(self.store.epoch(hasty.tag()).await? == last, "an epoch left whose number the clock had not come to")
+        let last = self.store.epoch(hasty.user_hash()).await?;
+        self.store.delete_expired(UnixTime::from_secs(last.number), usize::MAX).await?;
+        ensure(
+            self.store.epoch(hasty.user_hash()).await? == last,
+            "an epoch left whose number the clock had not come to",
+        )
     }
 
     pub(super) async fn repeats_are_safe(&self) -> Verdict {
         let (handle, version) = self.session("first").await?;
-        let Swapped::Done(next) = self.store.compare_and_swap(handle, version, self.content("second"), NOW).await?
+        let SwapOutcome::Done(next) = self.store.compare_and_swap(handle, version, self.content("second"), NOW).await?
         else {
             return Err(Broken("a swap with the current version was refused".into()));
         };
         let again = self.store.compare_and_swap(handle, version, self.content("second"), NOW).await?;
-        ensure(again == Swapped::Conflict, "a repeated swap was not a conflict")?;
+        ensure(again == SwapOutcome::Conflict, "a repeated swap was not a conflict")?;
         let entry = self.store.load(handle, NOW).await?;
         ensure(entry.is_some_and(|entry| entry.version == next), "a repeated swap changed the session")?;
         ensure(self.store.delete(handle, NOW).await?, "a delete found nothing")?;
@@ -267,7 +278,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let swapped = {
             let mut call = pin!(self.store.compare_and_swap(handle, version, self.content("second"), NOW));
             // Once begun; then it is dropped, whether it has come to its end or not.
-            matches!(call.as_mut().poll(&mut context), Poll::Ready(Ok(Swapped::Done(_))))
+            matches!(call.as_mut().poll(&mut context), Poll::Ready(Ok(SwapOutcome::Done(_))))
         };
         let found = self.text(handle, NOW).await?;
         let is_whole = matches!(found.as_deref(), Some(b"first" | b"second"));
@@ -282,7 +293,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let deadlines = Deadlines { idle: after(500), ..DEADLINES };
         for what in ["load", "compare_and_swap", "touch", "rotate"] {
             let (handle, version) = self.session("first").await?;
-            let (new, content) = (Self::handle()?, Content { deadlines, ..self.content("late") });
+            let (new, content) = (Self::handle()?, SessionContent { deadlines, ..self.content("late") });
             let call = async {
                 match what {
                     "load" => self.store.load(handle, NOW).await.map(drop),
@@ -310,27 +321,27 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let (old, version) = self.session("old").await?;
         let (new, another) = (Self::handle()?, Self::handle()?);
         let late = self.store.rotate(old, version.wrapping_add(1), new, self.content("new"), NOW).await?;
-        ensure(late == Swapped::Conflict, "a rotation with another version was not a conflict")?;
+        ensure(late == SwapOutcome::Conflict, "a rotation with another version was not a conflict")?;
         self.is_over(new, "never made").await?;
         ensure(self.text(old, NOW).await?.is_some(), "a rotation that was refused ended the old session")?;
         let done = self.store.rotate(old, version, new, self.content("new"), NOW).await?;
-        ensure(matches!(done, Swapped::Done(_)), "a rotation was refused")?;
+        ensure(matches!(done, SwapOutcome::Done(_)), "a rotation was refused")?;
         self.is_over(old, "rotated").await?;
         ensure(self.text(new, NOW).await?.as_deref() == Some(b"new"), "a rotation did not make the new session")?;
         let twice = self.store.rotate(old, version, another, self.content("twice"), NOW).await?;
-        ensure(twice == Swapped::Gone, "a session could be rotated twice")?;
+        ensure(twice == SwapOutcome::Gone, "a session could be rotated twice")?;
         self.is_over(another, "never made").await?;
         // Signing in: whatever it was before, it is a user's now.
         let (before, version) = self.session("before").await?;
-        let signed_in = Content { kind: Kind::SignedIn, ..self.content("signed in") };
+        let signed_in = SessionContent { kind: SessionKind::SignedIn, ..self.content("signed in") };
         let taken = self.store.rotate(before, version, new, signed_in.clone(), NOW).await?;
-        ensure(taken == Swapped::Gone, "a rotation took the place of another session")?;
+        ensure(taken == SwapOutcome::Gone, "a rotation took the place of another session")?;
         ensure(self.text(new, NOW).await?.as_deref() == Some(b"new"), "a rotation overwrote another session")?;
         let done = self.store.rotate(before, version, another, signed_in, NOW).await?;
-        ensure(matches!(done, Swapped::Done(_)), "signing in was refused")?;
+        ensure(matches!(done, SwapOutcome::Done(_)), "signing in was refused")?;
         self.is_over(before, "signed in from").await?;
         ensure(self.text(another, NOW).await?.as_deref() == Some(b"signed in"), "signing in made no session")?;
-        let listed = self.store.list_by_user(another.tag(), None, 9, NOW).await?;
+        let listed = self.store.list_by_user(another.user_hash(), None, 9, NOW).await?;
         ensure(listed.iter().any(|(handle, _)| *handle == another), "who has signed in is not listed")
     }
 }

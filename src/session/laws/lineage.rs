@@ -1,8 +1,8 @@
 //! The law of what has come of a session.
 
 use super::bench::{Bench, Broken, DEADLINES, NOW, Verdict, after, ensure};
-use crate::session::credential::Handle;
-use crate::session::store::{Content, Created, Deadlines, SessionStore, Swapped};
+use crate::session::handle::Handle;
+use crate::session::store::{CreateOutcome, Deadlines, SessionContent, SessionStore, SwapOutcome};
 use core::fmt;
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -12,7 +12,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
     async fn rotated(&self, old: Handle, version: u64) -> Result<(Handle, u64), Broken> {
         let new = Self::handle()?;
         match self.store.rotate(old, version, new, self.content("new"), NOW).await? {
-            Swapped::Done(version) => Ok((new, version)),
+            SwapOutcome::Done(version) => Ok((new, version)),
             other => Err(Broken(std::format!("a rotation was refused: {other:?}"))),
         }
     }
@@ -61,13 +61,13 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         ensure(!has_gone, "a pointer leads on to what is over")?;
         ensure(!self.store.touch(old, after(500), NOW).await?, "what was rotated could be touched")?;
         let swapped = self.store.compare_and_swap(old, version, self.content("late"), NOW).await?;
-        ensure(swapped == Swapped::Gone, "what was rotated could be written")?;
+        ensure(swapped == SwapOutcome::Gone, "what was rotated could be written")?;
         let made = self.store.create(old, self.content("again"), NOW).await?;
-        ensure(made == Created::Exists, "a session was made in the place of one that lives on elsewhere")?;
+        ensure(made == CreateOutcome::Exists, "a session was made in the place of one that lives on elsewhere")?;
         let (other, version) = self.session("other").await?;
         let taken = self.store.rotate(other, version, old, self.content("again"), NOW).await?;
-        ensure(taken == Swapped::Gone, "a session was rotated into the place of one that lives on elsewhere")?;
-        let listed = self.store.list_by_user(old.tag(), None, 9, NOW).await?;
+        ensure(taken == SwapOutcome::Gone, "a session was rotated into the place of one that lives on elsewhere")?;
+        let listed = self.store.list_by_user(old.user_hash(), None, 9, NOW).await?;
         ensure(listed.is_empty(), "what was rotated is listed")?;
         ensure(self.text(new, NOW).await?.as_deref() == Some(b"new"), "what it was rotated into is not what it was")
     }
@@ -76,13 +76,13 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let (old, version) = self.session("old").await?;
         let (handle, first) = self.rotated(old, version).await?;
         let longer = Deadlines { idle: after(4000), absolute: after(5000) };
-        let longer = Content { deadlines: longer, ..self.content("longer") };
+        let longer = SessionContent { deadlines: longer, ..self.content("longer") };
         let late = self.store.rotate(handle, first.wrapping_add(1), handle, longer.clone(), NOW).await?;
-        ensure(late == Swapped::Conflict, "a rotation in place with another version was not a conflict")?;
+        ensure(late == SwapOutcome::Conflict, "a rotation in place with another version was not a conflict")?;
         let entry = self.store.load(handle, NOW).await?;
-        let is_same = |entry: &Content| *entry.bytes == *b"new" && entry.deadlines == DEADLINES;
+        let is_same = |entry: &SessionContent| *entry.bytes == *b"new" && entry.deadlines == DEADLINES;
         ensure(entry.is_some_and(|entry| is_same(&entry.content)), "a rotation that was refused has changed it")?;
-        let Swapped::Done(second) = self.store.rotate(handle, first, handle, longer.clone(), NOW).await? else {
+        let SwapOutcome::Done(second) = self.store.rotate(handle, first, handle, longer.clone(), NOW).await? else {
             return Err(Broken("a rotation in place was refused".into()));
         };
         ensure(second != first, "a rotation in place left the version as it was")?;
@@ -92,7 +92,7 @@ impl<S: SessionStore + fmt::Debug> Bench<'_, S> {
         let is_swapped = entry.version == second && *entry.content.bytes == *b"longer";
         ensure(is_swapped && entry.content.deadlines == longer.deadlines, "a rotation in place wrote something else")?;
         let late = self.store.compare_and_swap(handle, first, self.content("late"), NOW).await?;
-        ensure(late == Swapped::Conflict, "the version before a rotation in place still counts")?;
+        ensure(late == SwapOutcome::Conflict, "the version before a rotation in place still counts")?;
         // Past the absolute deadline that its descendant had when it was rotated.
         let has_ended = self.store.delete(old, after(2000)).await?;
         ensure(has_ended, "what leads to a session ends before it does")?;

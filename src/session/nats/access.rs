@@ -5,9 +5,10 @@ use super::known::{Known, MARGIN};
 use super::message::{Change, Key, Place, Value};
 use super::options::NatsOptions;
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::names::new_version;
-use crate::session::store::{Content, Entry, Epoch, Kind, MAX_LINE, StoreError};
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::store_keys::new_version;
+use crate::session::store::{MAX_LINE, RevocationEpoch, SessionContent, SessionKind, StoreError, StoredSession};
 use core::future::Future;
 use core::hash::BuildHasher;
 use core::time::Duration;
@@ -63,7 +64,9 @@ impl Access {
     }
 
     pub(super) async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        timeout(self.options.answer, call).await.unwrap_or(Err(StoreError::Unavailable))
+        let answer = timeout(self.options.response_timeout, call).await;
+        answer
+            .unwrap_or_else(|_| Err(StoreError::because("NATS has not answered within NatsOptions::response_timeout")))
     }
 
     /// Makes sure that the bucket takes writes, unless that is known: a server that is cut off from the others answers reads for a while, and
@@ -73,7 +76,7 @@ impl Access {
             return Ok(());
         }
         let mut proven_at = self.proven_at.lock().await;
-        let half = self.options.staleness.checked_div(2).unwrap_or_default();
+        let half = self.options.max_staleness.checked_div(2).unwrap_or_default();
         if proven_at.is_none_or(|at| at.elapsed() > half) {
             let at = Instant::now();
             self.beat().await?;
@@ -93,7 +96,7 @@ impl Access {
     }
 
     /// The epoch of a user and its revision: as this server knows it, if that has come to this number, and else as the bucket has it.
-    pub(super) async fn epoch(&self, tag: UserTag, least: u64) -> Result<(u64, Epoch), StoreError> {
+    pub(super) async fn epoch(&self, tag: UserHash, least: u64) -> Result<(u64, RevocationEpoch), StoreError> {
         let known = self.believed(|known| Place::epoch(known.at(Key::Epoch(tag))));
         match known.filter(|(_, epoch)| epoch.number >= least) {
             Some(known) => Ok(known),
@@ -119,7 +122,7 @@ impl Access {
                 Tried::Late => revision,
             };
         }
-        Err(StoreError::Unavailable)
+        Err(StoreError::unavailable())
     }
 
     /// A live session of the present epoch.
@@ -128,9 +131,9 @@ impl Access {
         handle: Handle,
         place: Option<&'p Place>,
         now: UnixTime,
-    ) -> Result<Option<&'p Entry>, StoreError> {
+    ) -> Result<Option<&'p StoredSession>, StoreError> {
         let Some(entry) = place.and_then(|place| place.session(now)) else { return Ok(None) };
-        if entry.content.kind == Kind::Anonymous {
+        if entry.content.kind == SessionKind::Anonymous {
             return Ok(Some(entry));
         }
         // A copy that has heard of the session has heard of its epoch, if there still is one.
@@ -138,21 +141,27 @@ impl Access {
             known.at(Key::Session(handle)).map(|place| place.revision) == place.map(|place| place.revision)
         };
         let least = if self.believed(is_known) == Some(true) { 0 } else { entry.content.epoch };
-        let (_, epoch) = self.epoch(handle.tag(), least).await?;
+        let (_, epoch) = self.epoch(handle.user_hash(), least).await?;
         Ok(Some(entry).filter(|entry| entry.is_of(epoch)))
     }
 
-    pub(super) async fn is_of_epoch(&self, handle: Handle, content: &Content) -> Result<bool, StoreError> {
-        Ok(content.kind == Kind::Anonymous || content.is_of(self.epoch(handle.tag(), content.epoch).await?.1))
+    pub(super) async fn is_of_epoch(&self, handle: Handle, content: &SessionContent) -> Result<bool, StoreError> {
+        Ok(content.kind == SessionKind::Anonymous
+            || content.is_of(self.epoch(handle.user_hash(), content.epoch).await?.1))
     }
 
     /// True if the epoch of a user admits what was just written: the copy has heard of all that was written before, or the bucket is asked.
-    pub(super) async fn is_admitted(&self, handle: Handle, entry: &Entry, revision: u64) -> Result<bool, StoreError> {
-        if entry.content.kind == Kind::Anonymous {
+    pub(super) async fn is_admitted(
+        &self,
+        handle: Handle,
+        entry: &StoredSession,
+        revision: u64,
+    ) -> Result<bool, StoreError> {
+        if entry.content.kind == SessionKind::Anonymous {
             return Ok(true);
         }
         let least = if self.hears(revision).await { 0 } else { ASKED };
-        let (_, epoch) = self.epoch(handle.tag(), least).await?;
+        let (_, epoch) = self.epoch(handle.user_hash(), least).await?;
         if entry.is_of(epoch) {
             return Ok(true);
         }
@@ -161,8 +170,8 @@ impl Access {
         Ok(matches!(place, Some(Place { value: Value::Session { entry, .. }, .. }) if entry.is_of(epoch)))
     }
 
-    pub(super) fn has_room(&self, kind: Kind, tag: UserTag) -> Result<(), StoreError> {
-        if self.known.borrow().has_room(self.bucket.room, kind, tag) { Ok(()) } else { Err(StoreError::Full) }
+    pub(super) fn has_room(&self, kind: SessionKind, tag: UserHash) -> Result<(), StoreError> {
+        if self.known.borrow().has_room(self.bucket.room, kind, tag) { Ok(()) } else { Err(StoreError::full()) }
     }
 
     /// What is written under a handle over this revision.
@@ -203,7 +212,7 @@ impl Access {
                     let _ = timeout(PAUSE, self.has_heard(revision)).await;
                     return Ok(None);
                 }
-                Said::Full if !is_unclear => return Err(StoreError::Full),
+                Said::Full if !is_unclear => return Err(StoreError::full()),
                 Said::Busy => {}
                 _ => is_unclear = true,
             }
@@ -212,7 +221,7 @@ impl Access {
                     Some((found, place)) if found == id => break place.revision,
                     // Another one's stands there: over this one, or in its place.
                     found if found.as_ref().map_or(0, |(_, place)| place.revision) != *over => {
-                        return Err(StoreError::Unavailable);
+                        return Err(StoreError::unavailable());
                     }
                     _ => {}
                 }
@@ -234,7 +243,7 @@ impl Access {
         handle: Handle,
         now: UnixTime,
         gone: T,
-        change: impl Fn(&Entry) -> (Option<Entry>, T),
+        change: impl Fn(&StoredSession) -> (Option<StoredSession>, T),
     ) -> Result<T, StoreError> {
         let change = &change;
         let call = |place: Option<Place>, _| async move {
@@ -245,7 +254,7 @@ impl Access {
             let (next, answer) = change(entry);
             let Some(next) = next else { return Ok(Tried::Done(answer)) };
             if next.content.bytes.len() > entry.content.bytes.len() {
-                self.has_room(entry.content.kind, handle.tag())?;
+                self.has_room(entry.content.kind, handle.user_hash())?;
             }
             let parent = value.parent();
             let session = Value::Session { entry: next.clone(), parent };

@@ -2,9 +2,9 @@
 
 use super::message::{Change, Key, Place, Value};
 use super::options::NatsOptions;
-use super::server::{NatsError, can_be_trusted, config_of, is_new_enough, room_of, why_of};
-use crate::session::names::new_version;
-use crate::session::store::StoreError;
+use super::server::{can_be_trusted, config_of, connect, is_new_enough, room_of, why_of};
+use crate::session::store::store_keys::new_version;
+use crate::session::store::{StoreError, StoreOpenError};
 use async_nats::Client;
 use async_nats::header::{HeaderMap, HeaderValue};
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
@@ -13,7 +13,7 @@ use async_nats::jetstream::{self, Message};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::format;
-use std::string::String;
+use std::string::{String, ToString};
 use std::vec::Vec;
 use tokio::time::timeout;
 
@@ -60,7 +60,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Opens it, or makes it.
-    pub(super) async fn open(client: Client, options: &NatsOptions) -> Result<Self, NatsError> {
+    pub(super) async fn open(client: Client, options: &NatsOptions) -> Result<Self, StoreOpenError> {
         is_new_enough(&client.server_info().version)?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(PATIENCE);
@@ -71,7 +71,7 @@ impl Bucket {
         };
         // Who may not do something hears nothing of it from the server, and waits.
         let stream = stream.map_err(|error| {
-            NatsError::of(&format!(
+            connect(format_args!(
                 "{error}; do most of its servers run, with JetStream (-js), and may this user do for this bucket what \
                  examples/cluster/nats.conf lists?"
             ))
@@ -79,7 +79,7 @@ impl Bucket {
         let config = &stream.cached_info().config;
         can_be_trusted(config, options)?;
         let (room, prefix) = (room_of(config), format!("$KV.{}.", options.bucket));
-        Ok(Self { client, stream, prefix, answer: options.answer, room })
+        Ok(Self { client, stream, prefix, answer: options.response_timeout, room })
     }
 
     /// How often the connection was made.
@@ -89,11 +89,15 @@ impl Bucket {
 
     /// The last revision that the bucket has given.
     pub(super) async fn last(&self) -> Result<u64, StoreError> {
-        self.stream.get_info().await.map(|info| info.state.last_sequence).map_err(|_| StoreError::Unavailable)
+        self.stream
+            .get_info()
+            .await
+            .map(|info| info.state.last_sequence)
+            .map_err(|error| StoreError::unavailable().with_source(error))
     }
 
     /// Whether it is there, as it has to be.
-    pub(super) async fn check(&self, options: &NatsOptions) -> Result<(), NatsError> {
+    pub(super) async fn check(&self, options: &NatsOptions) -> Result<(), StoreOpenError> {
         match timeout(self.answer, self.stream.get_info()).await {
             Ok(Ok(info)) => can_be_trusted(&info.config, options),
             asked => Err(why_of(asked.ok().and_then(Result::err).as_ref(), &self.client.connection_state())),
@@ -104,11 +108,11 @@ impl Bucket {
     pub(super) async fn read(&self, key: Key) -> Result<Option<(u64, Place)>, StoreError> {
         match self.stream.get_last_raw_message_by_subject(&self.subject(key)).await {
             Ok(message) => {
-                let (id, value) = value_of(Some(&message.headers), &message.payload).ok_or(StoreError::Unavailable)?;
+                let (id, value) = value_of(Some(&message.headers), &message.payload).ok_or(StoreError::unavailable())?;
                 Ok(Some((id, Place { revision: message.sequence, value })))
             }
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
-            Err(_) => Err(StoreError::Unavailable),
+            Err(_) => Err(StoreError::unavailable()),
         }
     }
 
@@ -116,8 +120,8 @@ impl Bucket {
     pub(super) async fn beat(&self) -> Result<u64, StoreError> {
         match self.ask([&self.prefix, BEAT].concat(), HeaderMap::new(), Vec::new()).await {
             Said::Done(revision) => Ok(revision),
-            Said::Full => Err(StoreError::Full),
-            _ => Err(StoreError::Unavailable),
+            Said::Full => Err(StoreError::full()),
+            _ => Err(StoreError::unavailable()),
         }
     }
 
@@ -182,12 +186,13 @@ impl Bucket {
         self.beat().await?;
         let (deliver_subject, filter_subject) = (self.client.new_inbox(), [&self.prefix, ">"].concat());
         let config = OrderedConfig { deliver_subject, filter_subject, ..OrderedConfig::default() };
-        let consumer = self.stream.create_consumer(config).await.map_err(|_| StoreError::Unavailable)?;
-        consumer.messages().await.map_err(|_| StoreError::Unavailable)
+        let consumer =
+            self.stream.create_consumer(config).await.map_err(|error| StoreError::unavailable().with_source(error))?;
+        consumer.messages().await.map_err(|error| StoreError::unavailable().with_source(error))
     }
 
     pub(super) fn heard(&self, message: &Message) -> Result<Heard, StoreError> {
-        let info = message.info().map_err(|_| StoreError::Unavailable)?;
+        let info = message.info().map_err(|error| StoreError::because(error.to_string()))?;
         let key = message.subject.strip_prefix(self.prefix.as_str()).and_then(Key::parse);
         let value = value_of(message.headers.as_ref(), &message.payload);
         // Where to acknowledge it stands with it only under way.

@@ -5,10 +5,12 @@ use super::known::Looked;
 use super::message::{Change, Key, Place, Value};
 use super::store::NatsStore;
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::names::new_version;
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::store_keys::new_version;
 use crate::session::store::{
-    Capabilities, Content, Created, Durability, Entry, Epoch, Kind, MAX_LINE, SessionStore, StoreError, Swapped,
+    Capabilities, CreateOutcome, Durability, MAX_LINE, RevocationEpoch, SessionContent, SessionKind, SessionStore,
+    StoreError, StoredSession, SwapOutcome,
 };
 use core::ops::ControlFlow;
 use core::time::Duration;
@@ -23,29 +25,34 @@ const MOMENT: Duration = Duration::from_millis(200);
 const SWEPT_AT_ONCE: usize = 32;
 
 impl SessionStore for NatsStore {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+    async fn create(
+        &self,
+        handle: Handle,
+        content: SessionContent,
+        now: UnixTime,
+    ) -> Result<CreateOutcome, StoreError> {
         let access = &*self.access;
         let making = async {
             if !access.is_of_epoch(handle, &content).await? {
-                return Ok(Created::Revoked);
+                return Ok(CreateOutcome::Revoked);
             }
-            access.has_room(content.kind, handle.tag())?;
-            let entry = Entry { version: new_version()?, content };
+            access.has_room(content.kind, handle.user_hash())?;
+            let entry = StoredSession { version: new_version()?, content };
             let value = Value::Session { entry: entry.clone(), parent: None };
             let Some(revision) = access.write(&[access.change(handle, 0, value, now)]).await? else {
-                return Ok(Created::Exists);
+                return Ok(CreateOutcome::Exists);
             };
             if access.is_admitted(handle, &entry, revision).await? {
-                return Ok(Created::Done(entry.version));
+                return Ok(CreateOutcome::Done(entry.version));
             }
             // The user was revoked before it was written: it has never counted.
             let _ = access.write(&[access.change(handle, revision, Value::Over, now)]).await;
-            Ok(Created::Revoked)
+            Ok(CreateOutcome::Revoked)
         };
         access.in_time(making).await
     }
 
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         let access = &*self.access;
         let load = |place: Option<Place>, _| async move {
             Ok(match access.live(handle, place.as_ref(), now).await? {
@@ -60,15 +67,15 @@ impl SessionStore for NatsStore {
         &self,
         handle: Handle,
         version: u64,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         self.access.in_time(self.access.swap(handle, version, content, false, now)).await
     }
 
     async fn touch(&self, handle: Handle, idle: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
-        let touch = |entry: &Entry| {
-            let touched = entry.touched(idle);
+        let touch = |entry: &StoredSession| {
+            let touched = entry.with_idle_deadline(idle);
             (Some(touched).filter(|touched| touched.content.deadlines != entry.content.deadlines), true)
         };
         self.access.in_time(self.access.change_live(handle, now, false, touch)).await
@@ -93,7 +100,7 @@ impl SessionStore for NatsStore {
                     ControlFlow::Continue(to) => at = to,
                 }
             }
-            Err(StoreError::Unavailable)
+            Err(StoreError::unavailable())
         };
         access.in_time(deleting).await
     }
@@ -104,34 +111,34 @@ impl SessionStore for NatsStore {
         old: Handle,
         version: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let access = &*self.access;
         if old == new {
             return access.in_time(access.swap(old, version, content, true, now)).await;
         }
-        let entry = &Entry { version: new_version()?, content };
-        let Content { kind, deadlines, .. } = &entry.content;
+        let entry = &StoredSession { version: new_version()?, content };
+        let SessionContent { kind, deadlines, .. } = &entry.content;
         let rotate = |place: Option<Place>, is_asked| async move {
             let place = place.as_ref();
             let least = if is_asked { ASKED } else { 0 };
-            let (of_new, new_epoch) = access.epoch(new.tag(), least).await?;
-            let (of_old, old_epoch) = access.epoch(old.tag(), least).await?;
+            let (of_new, new_epoch) = access.epoch(new.user_hash(), least).await?;
+            let (of_old, old_epoch) = access.epoch(old.user_hash(), least).await?;
             let live = place.and_then(|place| place.session(now)).filter(|entry| entry.is_of(old_epoch));
             let (Some(before), Some(Place { revision, value })) = (live, place) else {
-                return Ok(Tried::without(place, Swapped::Gone));
+                return Ok(Tried::without(place, SwapOutcome::Gone));
             };
             if !entry.content.is_of(new_epoch) {
-                return Ok(Tried::Nothing(Swapped::Gone));
+                return Ok(Tried::Nothing(SwapOutcome::Gone));
             }
             if before.version != version {
-                return Ok(Tried::Nothing(Swapped::Conflict));
+                return Ok(Tried::Nothing(SwapOutcome::Conflict));
             }
-            access.has_room(*kind, new.tag())?;
+            access.has_room(*kind, new.user_hash())?;
             // And if the epochs are still those.
-            let epochs = [(*kind, new.tag(), of_new), (before.content.kind, old.tag(), of_old)];
-            let of_users = epochs.into_iter().filter(|(kind, ..)| *kind == Kind::SignedIn);
+            let epochs = [(*kind, new.user_hash(), of_new), (before.content.kind, old.user_hash(), of_old)];
+            let of_users = epochs.into_iter().filter(|(kind, ..)| *kind == SessionKind::SignedIn);
             let guards = of_users.map(|(_, tag, over)| Change::guard(tag, over));
             let (parent, before) = (value.parent(), before.content.deadlines.absolute);
             let session = Value::Session { entry: entry.clone(), parent: Some(old) };
@@ -144,10 +151,10 @@ impl SessionStore for NatsStore {
                 if deadlines.absolute > before {
                     access.lead(parent, Some(deadlines.absolute), now).await;
                 }
-                return Ok(Tried::Done(Swapped::Done(entry.version)));
+                return Ok(Tried::Done(SwapOutcome::Done(entry.version)));
             }
             let is_taken = access.find(Key::Session(new), ASKED).await?.0.is_some();
-            Ok(if is_taken { Tried::Done(Swapped::Gone) } else { Tried::Late })
+            Ok(if is_taken { Tried::Done(SwapOutcome::Gone) } else { Tried::Late })
         };
         access.in_time(access.with(old, rotate)).await
     }
@@ -164,25 +171,25 @@ impl SessionStore for NatsStore {
 
     async fn list_by_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         // A list is as good as this copy.
         let list = self.access.believed(|known| known.list(tag, after, limit, now));
-        list.ok_or(StoreError::Unavailable)
+        list.ok_or(StoreError::unavailable())
     }
 
     /// From here on all others are over; sweeping tidies up. The epoch is one write, or one batch with the session that goes on.
     async fn revoke_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         except: Option<Handle>,
         keep_until: UnixTime,
         now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
-        let (access, except) = (&*self.access, except.filter(|except| except.tag() == tag));
+    ) -> Result<RevocationEpoch, StoreError> {
+        let (access, except) = (&*self.access, except.filter(|except| except.user_hash() == tag));
         let revoking = async {
             for _ in 0..ATTEMPTS {
                 let place = access.find(Key::Epoch(tag), ASKED).await?.0;
@@ -195,7 +202,7 @@ impl SessionStore for NatsStore {
                 if let Some(handle) = except
                     && let (Some(Place { revision, value: Value::Session { mut entry, parent } }), _) =
                         access.find(Key::Session(handle), ASKED).await?
-                    && entry.is_live(now)
+                    && entry.is_live_at(now)
                     && entry.is_of(before)
                 {
                     entry.content.epoch = epoch.number;
@@ -207,18 +214,18 @@ impl SessionStore for NatsStore {
                     return Ok(epoch);
                 }
             }
-            Err(StoreError::Unavailable)
+            Err(StoreError::unavailable())
         };
         access.in_time(revoking).await
     }
 
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, tag: UserHash) -> Result<RevocationEpoch, StoreError> {
         Ok(self.access.in_time(self.access.epoch(tag, 0)).await?.1)
     }
 
     /// Removes what is over from the bucket and from this copy. Every server of the application has to call it, for the sake of its own memory; what
     /// nobody sweeps leaves the bucket some minutes after its absolute deadline.
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let (access, mut swept, mut after) = (&*self.access, 0usize, None);
         // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
         while swept < limit && access.is_fresh() && access.known.borrow().can_bury(access.bucket.room) {
@@ -259,16 +266,16 @@ impl SessionStore for NatsStore {
         }
     }
 
-    fn position(&self) -> Option<u64> {
+    fn replication_position(&self) -> Option<u64> {
         let known = self.access.known.borrow();
         Some(known.written.max(known.heard)).filter(|position| *position > 0)
     }
 
     /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
     /// reached, and must lock nobody out.
-    async fn reach(&self, position: u64) -> Result<bool, StoreError> {
+    async fn wait_for_position(&self, position: u64) -> Result<bool, StoreError> {
         let Access { bucket, options, .. } = &*self.access;
-        let moment = MOMENT.min(options.answer);
+        let moment = MOMENT.min(options.response_timeout);
         if timeout(moment, self.access.has_heard(position)).await.is_ok() {
             return Ok(true);
         }
@@ -283,28 +290,30 @@ impl Access {
         &self,
         handle: Handle,
         version: u64,
-        content: Content,
+        content: SessionContent,
         is_rotation: bool,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let (is_of_epoch, next) = (self.is_of_epoch(handle, &content).await?, new_version()?);
         let own = self.find(Key::Session(handle), 0).await?.0.and_then(|place| Some(place.session(now)?.content.epoch));
         // Of an epoch that has left the bucket nothing is to be heard.
         let latest = match own.filter(|own| *own > content.epoch) {
-            Some(own) if self.epoch(handle.tag(), ASKED).await?.1.number <= content.epoch => own,
+            Some(own) if self.epoch(handle.user_hash(), ASKED).await?.1.number <= content.epoch => own,
             _ => content.epoch,
         };
-        let swap = |entry: &Entry| {
+        let swap = |entry: &StoredSession| {
             // Why the session's own, too: one that goes on through a revocation has been written by that in the meantime.
-            let is_of_another = entry.content.kind == Kind::SignedIn && entry.content.epoch > latest;
-            let refused = if is_rotation { Swapped::Gone } else { Swapped::Conflict };
+            let is_of_another = entry.content.kind == SessionKind::SignedIn && entry.content.epoch > latest;
+            let refused = if is_rotation { SwapOutcome::Gone } else { SwapOutcome::Conflict };
             match entry.version == version {
-                false => (None, Swapped::Conflict),
+                false => (None, SwapOutcome::Conflict),
                 true if !is_of_epoch || is_of_another => (None, refused),
-                true if is_rotation => (Some(Entry { version: next, content: content.clone() }), Swapped::Done(next)),
-                true => (Some(entry.successor(next, content.clone())), Swapped::Done(next)),
+                true if is_rotation => {
+                    (Some(StoredSession { version: next, content: content.clone() }), SwapOutcome::Done(next))
+                }
+                true => (Some(entry.replaced_by(next, content.clone())), SwapOutcome::Done(next)),
             }
         };
-        self.change_live(handle, now, Swapped::Gone, swap).await
+        self.change_live(handle, now, SwapOutcome::Gone, swap).await
     }
 }

@@ -19,7 +19,7 @@ impl Access {
     /// Reads what is known, if it is believed: nothing is missing of what was acknowledged longer ago than the bound.
     pub(super) fn believed<T>(&self, read: impl FnOnce(&Known) -> T) -> Option<T> {
         let known = self.known.borrow();
-        let is_current = known.current_at.is_some_and(|at| at.elapsed() < self.options.staleness);
+        let is_current = known.current_at.is_some_and(|at| at.elapsed() < self.options.max_staleness);
         is_current.then(|| read(&known))
     }
 
@@ -75,7 +75,7 @@ impl Access {
             }
             is_another
         };
-        if self.known.send_if_modified(is_another) { Err(StoreError::Unavailable) } else { Ok(revision) }
+        if self.known.send_if_modified(is_another) { Err(StoreError::unavailable()) } else { Ok(revision) }
     }
 
     /// Sends a heartbeat and waits until it is heard: then everything that was acknowledged before was heard, too.
@@ -86,7 +86,7 @@ impl Access {
 
     async fn send_beat(&self) {
         let (at, generation) = (Instant::now(), self.known.borrow().generation);
-        if !matches!(timeout(self.options.staleness, self.hear_beat()).await, Ok(Ok(()))) {
+        if !matches!(timeout(self.options.max_staleness, self.hear_beat()).await, Ok(Ok(()))) {
             return;
         }
         self.known.send_if_modified(|known| {
@@ -102,12 +102,14 @@ impl Access {
         let connects = self.bucket.connects();
         // Why one feed for what is there and what follows: of two, each may be on another server of the cluster, and one of those be behind.
         // What was asked of a server that is gone is never answered.
-        let mut feed = timeout(BEGINNING, self.bucket.feed()).await.map_err(|_| StoreError::Unavailable)??;
+        let mut feed = timeout(BEGINNING, self.bucket.feed())
+            .await
+            .map_err(|_| StoreError::because("the feed of NATS does not begin"))??;
         let (life, mut since) = (self.options.life(), Instant::now());
         // On another connection, or of another bucket, something may have been missed.
         while self.bucket.connects() == connects && self.known.borrow().generation == generation {
             if let Ok(message) = timeout(PULSE, feed.next()).await {
-                let message = message.and_then(Result::ok).ok_or(StoreError::Unavailable)?;
+                let message = message.and_then(Result::ok).ok_or(StoreError::unavailable())?;
                 let heard = self.bucket.heard(&message)?;
                 // Under one lock, so that who has seen the revision finds what it brought.
                 self.known.send_if_modified(|known| {
@@ -121,7 +123,7 @@ impl Access {
             } else {
                 // Where not even heartbeats come, the consumer may be gone with the server that it was on, and an end since may leave no trace.
                 let is_whole = self.known.borrow().is_whole;
-                let limit = if is_whole { self.options.staleness.saturating_mul(2) } else { SILENCE };
+                let limit = if is_whole { self.options.max_staleness.saturating_mul(2) } else { SILENCE };
                 if since.elapsed() >= limit {
                     break;
                 }
@@ -142,7 +144,7 @@ impl Access {
 
     /// Sends heartbeats: what comes back says how far the feed is.
     pub(super) async fn send_beats(self: Arc<Self>) {
-        let pace = self.options.staleness.checked_div(4).unwrap_or_default();
+        let pace = self.options.max_staleness.checked_div(4).unwrap_or_default();
         loop {
             let access = Arc::clone(&self);
             // It may be heard long after the next one was sent.

@@ -3,8 +3,9 @@
 use super::bucket::Heard;
 use super::message::{Key, Place, Value};
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Kind};
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::{SessionKind, StoredSession};
 use core::ops::Bound::{self, Excluded, Included, Unbounded};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -109,7 +110,7 @@ impl Known {
     fn room_of(&mut self, value: &Value) -> &mut u64 {
         match value {
             Value::Over => &mut self.markers,
-            Value::Session { entry, .. } if entry.content.kind == Kind::Anonymous => &mut self.strangers,
+            Value::Session { entry, .. } if entry.content.kind == SessionKind::Anonymous => &mut self.strangers,
             _ => &mut self.users,
         }
     }
@@ -117,12 +118,12 @@ impl Known {
     /// Whether another session, or a larger one, fits. Strangers may take half of the room, and users what strangers have not; what has ended counts
     /// apart. As either part runs short, those who take most of it wait first. A part of the bucket stays free for ends, epochs and heartbeats: what ends
     /// is larger than what says so.
-    pub(super) fn has_room(&self, bound: u64, kind: Kind, tag: UserTag) -> bool {
+    pub(super) fn has_room(&self, bound: u64, kind: SessionKind, tag: UserHash) -> bool {
         let sixteenths = |count: u64| (bound / 16).saturating_mul(count);
         let sessions = self.strangers.saturating_add(self.users);
         let is_full = match kind {
-            Kind::Anonymous => self.strangers >= sixteenths(8) || self.markers >= sixteenths(4),
-            Kind::SignedIn => {
+            SessionKind::Anonymous => self.strangers >= sixteenths(8) || self.markers >= sixteenths(4),
+            SessionKind::SignedIn => {
                 let mut ended = self.of_user(tag, None).filter(|(_, place, _)| matches!(place.value, Value::Over));
                 let bytes = || self.of_user(tag, None).fold(0u64, |sum, (.., bytes)| sum.saturating_add(bytes));
                 self.markers >= sixteenths(4) && ended.nth(ENDED_OF_USER).is_some()
@@ -145,23 +146,23 @@ impl Known {
         })
     }
 
-    fn of_user(&self, tag: UserTag, after: Option<Handle>) -> impl Iterator<Item = (Handle, &Place, u64)> {
+    fn of_user(&self, tag: UserHash, after: Option<Handle>) -> impl Iterator<Item = (Handle, &Place, u64)> {
         let from = after.map_or(Included(Handle::first_of(tag)), Excluded);
-        self.sessions(from).take_while(move |(handle, ..)| handle.tag() == tag)
+        self.sessions(from).take_while(move |(handle, ..)| handle.user_hash() == tag)
     }
 
-    fn live<'p>(&self, handle: Handle, place: &'p Place, now: UnixTime) -> Option<&'p Entry> {
-        let (_, epoch) = Place::epoch(self.at(Key::Epoch(handle.tag())));
+    fn live<'p>(&self, handle: Handle, place: &'p Place, now: UnixTime) -> Option<&'p StoredSession> {
+        let (_, epoch) = Place::epoch(self.at(Key::Epoch(handle.user_hash())));
         place.session(now).filter(|entry| entry.is_of(epoch))
     }
 
     pub(super) fn list(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Vec<(Handle, Entry)> {
+    ) -> Vec<(Handle, StoredSession)> {
         let of_user = self.of_user(tag, after);
         let live = of_user.filter_map(|(handle, place, _)| Some((handle, self.live(handle, place, now)?.clone())));
         live.take(limit).collect()
@@ -197,7 +198,7 @@ impl Known {
     }
 
     /// Until when a session of this user may live.
-    pub(super) fn longest_of(&self, tag: UserTag) -> Option<UnixTime> {
+    pub(super) fn longest_of(&self, tag: UserHash) -> Option<UnixTime> {
         self.of_user(tag, None).filter_map(|(_, place, _)| place.value.until()).max()
     }
 }

@@ -6,10 +6,11 @@
 //! ```
 
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::names::{hex, unhex};
-use crate::session::row;
-use crate::session::store::{Entry, Epoch};
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::entry_codec;
+use crate::session::store::store_keys::{hex, unhex};
+use crate::session::store::{RevocationEpoch, StoredSession};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -23,7 +24,7 @@ const TAG: usize = 8;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Key {
     Session(Handle),
-    Epoch(UserTag),
+    Epoch(UserHash),
 }
 
 impl Key {
@@ -43,7 +44,7 @@ impl Key {
             ("s", tag, Some(selector), None) if tag.len() == 2 * TAG => {
                 unhex(&[tag, selector].concat()).map(Handle::from_bytes).map(Self::Session)
             }
-            ("e", tag, None, None) => unhex(tag).map(UserTag).map(Self::Epoch),
+            ("e", tag, None, None) => unhex(tag).map(UserHash).map(Self::Epoch),
             _ => None,
         }
     }
@@ -53,7 +54,7 @@ impl Key {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Session {
-        entry: Entry,
+        entry: StoredSession,
         /// The handle whose pointer leads here.
         parent: Option<Handle>,
     },
@@ -64,7 +65,7 @@ pub(super) enum Value {
         parent: Option<Handle>,
     },
     Epoch {
-        epoch: Epoch,
+        epoch: RevocationEpoch,
         keep_until: UnixTime,
     },
     /// It has ended; this leaves by itself soon.
@@ -75,7 +76,7 @@ impl Value {
     pub(super) fn encode(&self, id: u64) -> Vec<u8> {
         let number = |time: UnixTime| time.as_secs().to_be_bytes();
         let (what, rest) = match self {
-            Self::Session { entry, .. } => (0, row::encode(entry)),
+            Self::Session { entry, .. } => (0, entry_codec::encode(entry)),
             Self::Pointer { to, until, .. } => (1, [&number(*until)[..], to.as_bytes()].concat()),
             Self::Epoch { epoch, keep_until } => {
                 (2, [epoch.number.to_be_bytes(), epoch.at.map_or([0; 8], number), number(*keep_until)].concat())
@@ -94,14 +95,14 @@ impl Value {
         let parent = (*parent != [0; HANDLE]).then(|| Handle::from_bytes(*parent));
         let time = |bytes| UnixTime::from_secs(u64::from_be_bytes(bytes));
         let value = match what {
-            0 => Self::Session { entry: row::decode(rest)?, parent },
+            0 => Self::Session { entry: entry_codec::decode(rest)?, parent },
             1 => {
                 let (until, to) = rest.split_first_chunk()?;
                 Self::Pointer { to: Handle::from_bytes(to.try_into().ok()?), until: time(*until), parent }
             }
             2 => {
                 let ([number, at, keep_until], []) = rest.as_chunks() else { return None };
-                let epoch = Epoch { number: u64::from_be_bytes(*number), at: Some(time(*at)) };
+                let epoch = RevocationEpoch { number: u64::from_be_bytes(*number), at: Some(time(*at)) };
                 Self::Epoch { epoch, keep_until: time(*keep_until) }
             }
             3 => Self::Over,
@@ -138,18 +139,18 @@ pub(super) struct Place {
 
 impl Place {
     /// The session there, if its deadlines are ahead.
-    pub(super) fn session(&self, now: UnixTime) -> Option<&Entry> {
+    pub(super) fn session(&self, now: UnixTime) -> Option<&StoredSession> {
         match &self.value {
-            Value::Session { entry, .. } => Some(entry).filter(|entry| entry.is_live(now)),
+            Value::Session { entry, .. } => Some(entry).filter(|entry| entry.is_live_at(now)),
             _ => None,
         }
     }
 
     /// The epoch there, and its revision; that of a user who was never revoked where there is none.
-    pub(super) fn epoch(place: Option<&Self>) -> (u64, Epoch) {
+    pub(super) fn epoch(place: Option<&Self>) -> (u64, RevocationEpoch) {
         match place {
             Some(Self { revision, value: Value::Epoch { epoch, .. } }) => (*revision, *epoch),
-            place => (place.map_or(0, |place| place.revision), Epoch::default()),
+            place => (place.map_or(0, |place| place.revision), RevocationEpoch::default()),
         }
     }
 }
@@ -166,7 +167,7 @@ pub(super) struct Change {
 
 impl Change {
     /// That the other changes of a batch are only made if the epoch of this user has this revision.
-    pub(super) fn guard(tag: UserTag, over: u64) -> Self {
+    pub(super) fn guard(tag: UserHash, over: u64) -> Self {
         Self { key: Key::Epoch(tag), over, value: None, leaves_after: None }
     }
 }
@@ -176,13 +177,13 @@ mod tests {
     use super::{Key, Value};
     use crate::UnixTime;
     use crate::session::credential::Credential;
-    use crate::session::store::{Content, Deadlines, Entry, Epoch, Kind};
+    use crate::session::store::{Deadlines, RevocationEpoch, SessionContent, SessionKind, StoredSession};
     use std::format;
 
     #[test]
     fn keys_and_values_are_read_as_they_were_written() {
         let handle = Credential::generate_anonymous().unwrap().handle();
-        for key in [Key::Session(handle), Key::Epoch(handle.tag())] {
+        for key in [Key::Session(handle), Key::Epoch(handle.user_hash())] {
             assert_eq!(Key::parse(&key.name()), Some(key));
         }
         for junk in ["", "h", "s", "s.0", "e", "e.x", "s.00.11.22", "x.00"] {
@@ -190,10 +191,11 @@ mod tests {
         }
         let [idle, absolute] = [1, 2].map(UnixTime::from_secs);
         let deadlines = Deadlines { idle, absolute };
-        let content = Content { kind: Kind::SignedIn, deadlines, epoch: 3, bytes: b"data".as_slice().into() };
-        let entry = Entry { version: 7, content };
+        let content =
+            SessionContent { kind: SessionKind::SignedIn, deadlines, epoch: 3, bytes: b"data".as_slice().into() };
+        let entry = StoredSession { version: 7, content };
         let pointer = Value::Pointer { to: handle, until: absolute, parent: Some(handle) };
-        let epoch = Value::Epoch { epoch: Epoch::default().next(absolute), keep_until: absolute };
+        let epoch = Value::Epoch { epoch: RevocationEpoch::default().next(absolute), keep_until: absolute };
         let session = |parent| Value::Session { entry: entry.clone(), parent };
         for value in [session(None), session(Some(handle)), pointer, epoch, Value::Over] {
             let bytes = value.encode(42);

@@ -1,8 +1,8 @@
 //! How the servers of NATS are reached, which are new enough, how the bucket has to be, and what is wrong with them.
 
 use super::options::NatsOptions;
-use crate::session::names::{NAME, is_name};
-use crate::shown::Shown;
+use crate::session::store::store_keys::{NAME, is_name};
+use crate::session::store::{StoreOpenError, StoreOpenErrorKind};
 use async_nats::connection::State;
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, InfoError};
@@ -13,7 +13,7 @@ use core::fmt;
 use core::time::Duration;
 use percent_encoding::percent_decode_str;
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec::Vec;
 
 /// The oldest servers that write several keys as one, or none.
@@ -25,28 +25,24 @@ const HISTORY: i64 = 2;
 /// The shortest staleness.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// Why the store is of no use, when it is opened or later: see [`NatsStore::check`](super::NatsStore::check).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NatsError(String);
-
-impl NatsError {
-    pub(super) fn of(why: &dyn fmt::Display) -> Self {
-        Self(why.to_string())
-    }
+fn refused(kind: StoreOpenErrorKind, why: impl fmt::Display) -> StoreOpenError {
+    StoreOpenError::new(kind, "the session store on NATS", why)
 }
 
-impl fmt::Display for NatsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NATS cannot be used: {}", Shown(&self.0))
-    }
+/// An address or an option is wrong, or the server is too old for the store.
+pub(super) fn config(why: impl fmt::Display) -> StoreOpenError {
+    refused(StoreOpenErrorKind::Config, why)
 }
 
-impl Error for NatsError {}
+/// The servers do not answer as they should.
+pub(super) fn connect(why: impl fmt::Display) -> StoreOpenError {
+    refused(StoreOpenErrorKind::Connect, why)
+}
 
 /// Of a question to the bucket that has failed so, or had no answer, by a client in this state.
-pub(super) fn why_of(error: Option<&InfoError>, state: &State) -> NatsError {
+pub(super) fn why_of(error: Option<&InfoError>, state: &State) -> StoreOpenError {
     let said = error.and_then(Error::source).and_then(|source| source.downcast_ref::<jetstream::Error>());
-    NatsError::of(&match (error.map(InfoError::kind), said) {
+    connect(match (error.map(InfoError::kind), said) {
         (_, Some(said)) if said.error_code() == ErrorCode::STREAM_NOT_FOUND => {
             "the bucket is gone: bring it back, or start a server of yours anew, which makes an empty one"
         }
@@ -59,64 +55,66 @@ pub(super) fn why_of(error: Option<&InfoError>, state: &State) -> NatsError {
 }
 
 /// Refuses what is no name of a bucket. Why: with a dot or a wildcard in it, it would stand for other subjects.
-pub(super) fn can_be_met(options: &NatsOptions) -> Result<(), NatsError> {
+pub(super) fn can_be_met(options: &NatsOptions) -> Result<(), StoreOpenError> {
     let name = &options.bucket;
     if !is_name(name) {
-        return Err(NatsError::of(&format!("NatsOptions::bucket is {NAME}, and not {name:?}")));
+        return Err(config(format_args!("NatsOptions::bucket is {NAME}, and not {name:?}")));
     }
-    if options.staleness < SHORTEST {
-        return Err(NatsError::of(&format!("staleness is at least {SHORTEST:?}, so that a heartbeat can come back")));
+    if options.max_staleness < SHORTEST {
+        return Err(config(format_args!(
+            "NatsOptions::max_staleness is at least {SHORTEST:?}, so that a heartbeat can come back"
+        )));
     }
     Ok(())
 }
 
 /// A client of these servers. User and password may be in an address, which the client does not look for itself; there they are percent-encoded
 /// where RFC 3986 section 3.2.1 asks for that.
-pub(super) async fn client_of(urls: Vec<&str>, options: &NatsOptions) -> Result<Client, NatsError> {
+pub(super) async fn client_of(urls: Vec<&str>, options: &NatsOptions) -> Result<Client, StoreOpenError> {
     let addresses = urls.into_iter().map(address_of).collect::<Result<Vec<_>, _>>()?;
-    let mut connecting = ConnectOptions::new().request_timeout(Some(options.answer));
+    let mut connecting = ConnectOptions::new().request_timeout(Some(options.response_timeout));
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password()?)));
     if let Some((user, password)) = login {
         connecting = connecting.user_and_password(decoded(user)?, decoded(password)?);
     }
     // Not as they were given: there may be passwords in them.
     let servers: Vec<_> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
-    connecting.connect(addresses).await.map_err(|error| NatsError::of(&format!("{}: {error}", servers.join(", "))))
+    connecting.connect(addresses).await.map_err(|error| connect(format_args!("{}: {error}", servers.join(", "))))
 }
 
-fn address_of(url: &str) -> Result<ServerAddr, NatsError> {
+fn address_of(url: &str) -> Result<ServerAddr, StoreOpenError> {
     // What is more than that is most likely of a password: what stands in front of it would be taken for the server, looked up, and shown.
     let is_address_alone = |address: &ServerAddr| {
         let url = address.clone().into_inner();
         matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none()
     };
     url.parse().ok().filter(is_address_alone).ok_or_else(|| {
-        NatsError::of(
-            &"an address of NATS looks like nats://user:password@host:port, without a path, query or fragment, percent-encoded: in a password `/` is `%2F`, `?` is `%3F` and `#` is `%23`",
+        config(
+            "an address of NATS looks like nats://user:password@host:port, without a path, query or fragment, percent-encoded: in a password `/` is `%2F`, `?` is `%3F` and `#` is `%23`",
         )
     })
 }
 
-fn decoded(part: &str) -> Result<String, NatsError> {
+fn decoded(part: &str) -> Result<String, StoreOpenError> {
     let decoded = percent_decode_str(part).decode_utf8();
-    decoded.map(String::from).map_err(|_| NatsError::of(&"user and password in an address are percent-encoded UTF-8"))
+    decoded.map(String::from).map_err(|_| config("user and password in an address are percent-encoded UTF-8"))
 }
 
 /// Refuses a server that would store half of a rotation.
-pub(super) fn is_new_enough(version: &str) -> Result<(), NatsError> {
+pub(super) fn is_new_enough(version: &str) -> Result<(), StoreOpenError> {
     let mut numbers = version.split('.').map(str::parse);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= OLDEST => Ok(()),
         _ => {
             let (major, minor) = OLDEST;
             let why = format!("its server is nats-server {version}, and this store needs {major}.{minor} or newer");
-            Err(NatsError::of(&why))
+            Err(config(why))
         }
     }
 }
 
 /// Refuses a bucket that would forget what must not be forgotten, or does not know what a rotation needs.
-pub(super) fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(), NatsError> {
+pub(super) fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(), StoreOpenError> {
     let name = &options.bucket;
     let has_all = config.allow_rollup && config.allow_atomic_publish && config.allow_message_ttl;
     let why = if config.max_messages_per_subject != HISTORY || !has_all {
@@ -129,12 +127,12 @@ pub(super) fn can_be_trusted(config: &Config, options: &NatsOptions) -> Result<(
         "it forgets by number".into()
     } else if config.discard != DiscardPolicy::New {
         "it makes room by forgetting".into()
-    } else if config.num_replicas < options.replicas {
-        format!("{} servers keep it, and not {}", config.num_replicas, options.replicas)
+    } else if config.num_replicas < options.stream_replicas {
+        format!("{} servers keep it, and not {}", config.num_replicas, options.stream_replicas)
     } else {
         return Ok(());
     };
-    Err(NatsError::of(&format!("the bucket cannot be trusted, as {why}: let the store make it")))
+    Err(self::config(format_args!("the bucket cannot be trusted, as {why}: let the store make it")))
 }
 
 /// Bytes that sessions may take in a bucket: two thirds, the rest is for what says that some have ended.
@@ -150,7 +148,7 @@ pub(super) fn config_of(options: &NatsOptions) -> Config {
         subjects: Vec::from([format!("$KV.{}.>", options.bucket)]),
         description: Some("sessions of countersign".into()),
         max_messages_per_subject: HISTORY,
-        num_replicas: options.replicas,
+        num_replicas: options.stream_replicas,
         max_bytes: options.max_bytes.saturating_add(options.max_bytes / 2),
         discard: DiscardPolicy::New,
         allow_rollup: true,

@@ -3,8 +3,8 @@
 use super::access::Access;
 use super::bucket::Bucket;
 use super::options::NatsOptions;
-use super::server::{self, NatsError};
-use crate::session::store::StoreError;
+use super::server;
+use crate::session::store::{StoreError, StoreErrorKind, StoreOpenError};
 use core::fmt;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -20,12 +20,12 @@ use tokio::task::JoinSet;
 /// ending it ends what it has become; that leaves with it.
 ///
 /// ```no_run
-/// use countersign::session::{NatsOptions, NatsStore};
+/// use countersign::session::nats::{NatsOptions, NatsStore};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
 /// let store = NatsStore::connect(["nats://10.0.0.1:4222"], NatsOptions::default()).await?;
-/// # Ok::<(), countersign::session::NatsError>(())
+/// # Ok::<(), countersign::session::store::StoreOpenError>(())
 /// # }).unwrap();
 /// ```
 pub struct NatsStore {
@@ -39,8 +39,12 @@ impl NatsStore {
     /// `@` in the password, RFC 3986 section 2.1), `tls://host:port` asks for TLS, by the roots that the system trusts.
     ///
     /// # Errors
-    /// [`NatsError`]
-    pub async fn connect<'u>(urls: impl IntoIterator<Item = &'u str>, options: NatsOptions) -> Result<Self, NatsError> {
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address, an option, the version of the server or the
+    /// bucket is wrong, and of the kind [`Connect`](crate::session::store::StoreOpenErrorKind::Connect) if the servers do not answer.
+    pub async fn connect<'u>(
+        urls: impl IntoIterator<Item = &'u str>,
+        options: NatsOptions,
+    ) -> Result<Self, StoreOpenError> {
         server::can_be_met(&options)?;
         let client = server::client_of(urls.into_iter().collect(), &options).await?;
         Self::with_client(client, options).await
@@ -49,8 +53,9 @@ impl NatsStore {
     /// The same with a client of your own, for what an address does not say: credentials in a file, a key, roots of your own.
     ///
     /// # Errors
-    /// [`NatsError`]
-    pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, NatsError> {
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address, an option, the version of the server or the
+    /// bucket is wrong, and of the kind [`Connect`](crate::session::store::StoreOpenErrorKind::Connect) if the servers do not answer.
+    pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, StoreOpenError> {
         server::can_be_met(&options)?;
         let access = Arc::new(Access::new(Bucket::open(client, &options).await?, options));
         let mut tasks = JoinSet::new();
@@ -59,7 +64,7 @@ impl NatsStore {
         let store = Self { access, _tasks: tasks };
         if !store.access.has_heard_all().await {
             store.can_write().await?;
-            return Err(NatsError::of(&"its feed says nothing"));
+            return Err(server::connect("its feed says nothing"));
         }
         Ok(store)
     }
@@ -71,29 +76,32 @@ impl NatsStore {
     }
 
     /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::answer`]: for the log or a page of health of
-    /// whoever runs it, as every call is a mere [`StoreError::Unavailable`] when it cannot.
+    /// whoever runs it, as every call is a mere [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) when it cannot.
     ///
     /// ```no_run
-    /// # async fn health(store: &countersign::session::NatsStore) -> (u16, String) {
+    /// # use std::error::Error;
+    /// # async fn health(store: &countersign::session::nats::NatsStore) -> (u16, String) {
     /// match store.check().await {
     ///     Ok(()) => (200, "ok".to_owned()),
-    ///     Err(error) => (503, error.to_string()), // NATS cannot be used: none of its servers can be reached
+    ///     // "the session store on NATS cannot be used: none of its servers can be reached"
+    ///     Err(error) => (503, error.source().map(ToString::to_string).unwrap_or_default()),
     /// }
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`NatsError`]
-    pub async fn check(&self) -> Result<(), NatsError> {
-        self.access.bucket.check(&self.access.options).await?;
-        self.can_write().await
+    /// [`StoreError`] with what is wrong as its source.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let has_bucket = self.access.bucket.check(&self.access.options).await;
+        has_bucket.map_err(|error| StoreError::unavailable().with_source(error))?;
+        self.can_write().await.map_err(|error| StoreError::unavailable().with_source(error))
     }
 
-    async fn can_write(&self) -> Result<(), NatsError> {
+    async fn can_write(&self) -> Result<(), StoreOpenError> {
         let beaten = self.access.beat().await;
         beaten.map(drop).map_err(|error| {
-            NatsError::of(&match error {
-                StoreError::Full => "the bucket is full to the brim, and takes no writes",
+            server::connect(match error.kind() {
+                StoreErrorKind::Full => "the bucket is full to the brim, and takes no writes",
                 _ => "the bucket takes no writes: do most of its servers run?",
             })
         })
@@ -102,11 +110,11 @@ impl NatsStore {
     /// Waits until this copy has heard of everything that was written before the call, wherever.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if that takes longer than an answer may.
-    pub async fn catch_up(&self) -> Result<(), StoreError> {
+    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) if that takes longer than an answer may.
+    pub async fn sync(&self) -> Result<(), StoreError> {
         // A message of its own, behind all others: what is heard in order has heard those, too.
         self.access.in_time(self.access.hear_beat()).await?;
-        if self.is_fresh() { Ok(()) } else { Err(StoreError::Unavailable) }
+        if self.is_fresh() { Ok(()) } else { Err(StoreError::unavailable()) }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Calls of the servers that have the sessions, wherever they are.
 
 mod connected;
-mod errand;
-mod fill;
 mod link;
+mod memory_usage;
 mod sentinels;
 mod server;
-mod servers;
+mod single_flight;
+mod topology;
 
 pub(super) use server::{Answer, Call, Server};
-pub(super) use servers::Servers;
+pub(super) use topology::Topology;

@@ -6,7 +6,7 @@ use super::relate::relate;
 use super::scripts::DELETE;
 use super::store::RedisStore;
 use crate::UnixTime;
-use crate::session::credential::Handle;
+use crate::session::handle::Handle;
 use crate::session::store::{MAX_LINE, StoreError};
 use std::vec::Vec;
 use tokio::time::Instant;
@@ -52,9 +52,9 @@ impl RedisStore {
             };
             // Also if it was gone: who has ended it may not have waited until the replicas had it.
             let has_ended = self.has_ended(handle, now, until).await;
-            return if has_ended { Ok(was_live) } else { Err(StoreError::NotReplicated) };
+            return if has_ended { Ok(was_live) } else { Err(StoreError::not_replicated()) };
         }
-        Err(StoreError::Unavailable)
+        Err(StoreError::unavailable())
     }
 
     /// Ends a session, if it has this version or if none is named.
@@ -67,14 +67,14 @@ impl RedisStore {
     ) -> Result<End, StoreError> {
         let args = [number(now), selector(handle), of_version.map(version).unwrap_or_default(), Vec::new()];
         let Answer { value, is_second } = self.run(&DELETE, &self.keys().of_session(handle), &args, until).await?;
-        let [word, other] = list_of(&value) else { return Err(StoreError::Unavailable) };
+        let [word, other] = list_of(&value) else { return Err(StoreError::unavailable()) };
         let other = bytes_of(other).and_then(handle_of);
         match (said(word), other) {
             (Some("done"), parent) => Ok(End::Done { parent }),
             (Some("moved"), Some(to)) => Ok(End::Moved { to }),
             (Some("gone"), _) => Ok(End::Gone { is_second }),
             (Some("conflict"), _) => Ok(End::Conflict),
-            _ => Err(StoreError::Unavailable),
+            _ => Err(StoreError::unavailable()),
         }
     }
 

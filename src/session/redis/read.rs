@@ -1,10 +1,11 @@
 //! What is read: a session, and the list of a user's. For that the index says which of them live, and these are read, a few at a time.
 
-use super::record::{SLACK, behind, bytes_of, entry_of, epoch_of, list_of, member};
+use super::record::{SLACK, behind, bytes_of, entry_of, last_revocation, list_of, member};
 use super::store::RedisStore;
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Entry, Kind, StoreError};
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::{SessionKind, StoreError, StoredSession};
 use std::vec::Vec;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
@@ -28,27 +29,27 @@ impl RedisStore {
         handle: Handle,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Option<(Entry, Option<Handle>)>, StoreError> {
-        let found = self.read_all(handle.tag(), &[handle], now, until).await?;
+    ) -> Result<Option<(StoredSession, Option<Handle>)>, StoreError> {
+        let found = self.read_all(handle.user_hash(), &[handle], now, until).await?;
         Ok(found.into_iter().next().map(|(_, entry, parent)| (entry, parent)))
     }
 
     /// Those of them that live, as they are at one moment.
     async fn read_all(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         handles: &[Handle],
         now: UnixTime,
         until: Instant,
-    ) -> Result<Vec<(Handle, Entry, Option<Handle>)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession, Option<Handle>)>, StoreError> {
         let key = self.keys().epoch(tag);
         let mut command = redis::cmd("MGET");
         command.arg(&key).arg(handles.iter().map(|handle| self.keys().session(*handle)).collect::<Vec<_>>());
         let answer = self.server.read(&key, &command, until).await?;
-        let (epoch, values) = list_of(&answer).split_first().ok_or(StoreError::Unavailable)?;
-        let epoch = epoch_of(epoch).number;
-        let is_live = |entry: &Entry| {
-            entry.is_live(now) && (entry.content.kind == Kind::Anonymous || entry.content.epoch >= epoch)
+        let (epoch, values) = list_of(&answer).split_first().ok_or(StoreError::unavailable())?;
+        let epoch = last_revocation(epoch).number;
+        let is_live = |entry: &StoredSession| {
+            entry.is_live_at(now) && (entry.content.kind == SessionKind::Anonymous || entry.content.epoch >= epoch)
         };
         let found = handles.iter().zip(values).filter_map(|(handle, value)| {
             let (entry, parent) = entry_of(bytes_of(value)?)?;
@@ -59,12 +60,12 @@ impl RedisStore {
 
     pub(super) async fn list(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         let (mut listed, mut place) = (Vec::new(), Place { after, is_at_the_end: false, has_over: false });
         // Again only if some of them have ended in between.
         while listed.len() < limit && !place.is_at_the_end {
@@ -84,7 +85,7 @@ impl RedisStore {
     /// So many of the sessions that live by their deadlines, or all.
     async fn live_in_index(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         place: &mut Place,
         limit: usize,
         now: UnixTime,
@@ -119,7 +120,7 @@ impl RedisStore {
     async fn turn(&self, until: Instant) -> Result<SemaphorePermit<'_>, StoreError> {
         match timeout_at(until, self.listing.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
-            _ => Err(StoreError::Unavailable),
+            _ => Err(StoreError::unavailable()),
         }
     }
 }

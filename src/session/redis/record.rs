@@ -18,8 +18,11 @@
 //! 0. Scripts read and write this layout, too.
 
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::store::{Content, Deadlines, Entry, Epoch, Kind, StoreError, Swapped};
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::{
+    Deadlines, RevocationEpoch, SessionContent, SessionKind, StoreError, StoredSession, SwapOutcome,
+};
 use redis::Value;
 use std::string::ToString;
 use std::vec::Vec;
@@ -44,7 +47,7 @@ pub(super) fn handle_of(bytes: &[u8]) -> Option<Handle> {
 }
 
 /// The handle of a user's session with this selector.
-pub(super) fn handle_in(tag: UserTag, selector: &[u8]) -> Option<Handle> {
+pub(super) fn handle_in(tag: UserHash, selector: &[u8]) -> Option<Handle> {
     handle_of(&[tag.as_bytes(), selector].concat())
 }
 
@@ -58,7 +61,7 @@ pub(super) fn behind(after: Option<Handle>) -> [Vec<u8>; 2] {
 }
 
 /// The session of a member of the index, and its deadline.
-pub(super) fn member(tag: UserTag, member: &[u8]) -> Option<(Handle, UnixTime)> {
+pub(super) fn member(tag: UserHash, member: &[u8]) -> Option<(Handle, UnixTime)> {
     let (selector, deadline) = member.strip_prefix(b"s")?.split_last_chunk::<5>()?;
     Some((handle_in(tag, selector)?, UnixTime::from_secs(unsigned(deadline))))
 }
@@ -82,9 +85,9 @@ pub(super) fn version(number: u64) -> Vec<u8> {
 }
 
 /// The value of a session, to which this pointer leads.
-pub(super) fn value(version: u64, content: &Content, parent: Option<Handle>) -> Vec<u8> {
-    let Content { kind, deadlines, epoch, bytes } = content;
-    let kind = u8::from(*kind == Kind::SignedIn) | if parent.is_some() { WITH_PARENT } else { 0 };
+pub(super) fn value(version: u64, content: &SessionContent, parent: Option<Handle>) -> Vec<u8> {
+    let SessionContent { kind, deadlines, epoch, bytes } = content;
+    let kind = u8::from(*kind == SessionKind::SignedIn) | if parent.is_some() { WITH_PARENT } else { 0 };
     let [idle, absolute] = [deadlines.idle, deadlines.absolute].map(|time| seconds(time).to_be_bytes());
     let epoch = epoch.to_be_bytes();
     let tail = |bytes: &[u8; 8], from: usize| Vec::from(bytes.get(from..).unwrap_or_default());
@@ -97,7 +100,7 @@ pub(super) fn value(version: u64, content: &Content, parent: Option<Handle>) -> 
 }
 
 /// The session of a value, and its parent; `None` for a pointer.
-pub(super) fn entry_of(value: &[u8]) -> Option<(Entry, Option<Handle>)> {
+pub(super) fn entry_of(value: &[u8]) -> Option<(StoredSession, Option<Handle>)> {
     let (kind, rest) = value.split_first().filter(|(kind, _)| **kind < POINTER)?;
     let (version, rest) = rest.split_first_chunk()?;
     let (idle, rest) = rest.split_first_chunk::<5>()?;
@@ -111,9 +114,9 @@ pub(super) fn entry_of(value: &[u8]) -> Option<(Entry, Option<Handle>)> {
     };
     let time = |bytes| UnixTime::from_secs(unsigned(bytes));
     let deadlines = Deadlines { idle: time(idle), absolute: time(absolute) };
-    let kind = if kind & 1 == 1 { Kind::SignedIn } else { Kind::Anonymous };
-    let content = Content { kind, deadlines, epoch: unsigned(epoch), bytes: record.into() };
-    Some((Entry { version: u64::from_be_bytes(*version), content }, parent))
+    let kind = if kind & 1 == 1 { SessionKind::SignedIn } else { SessionKind::Anonymous };
+    let content = SessionContent { kind, deadlines, epoch: unsigned(epoch), bytes: record.into() };
+    Some((StoredSession { version: u64::from_be_bytes(*version), content }, parent))
 }
 
 /// Where a pointer leads, and until when; `None` for a session.
@@ -150,25 +153,25 @@ pub(super) fn list_of(value: &Value) -> &[Value] {
     }
 }
 
-pub(super) fn swapped(answer: &Value, version: u64) -> Result<Swapped, StoreError> {
+pub(super) fn swapped(answer: &Value, version: u64) -> Result<SwapOutcome, StoreError> {
     match said(answer) {
-        Some("done") => Ok(Swapped::Done(version)),
-        Some("conflict") => Ok(Swapped::Conflict),
-        Some("gone") => Ok(Swapped::Gone),
-        _ => Err(StoreError::Unavailable),
+        Some("done") => Ok(SwapOutcome::Done(version)),
+        Some("conflict") => Ok(SwapOutcome::Conflict),
+        Some("gone") => Ok(SwapOutcome::Gone),
+        _ => Err(StoreError::unavailable()),
     }
 }
 
 /// From the value of its key, of which only the first two numbers count here; none before the first revocation, and once it is kept no longer.
-pub(super) fn epoch_of(value: &Value) -> Epoch {
+pub(super) fn last_revocation(value: &Value) -> RevocationEpoch {
     let mut numbers = said(value).into_iter().flat_map(|text| text.split(' ')).map(|number| number.parse().ok());
     let (number, at) = (numbers.next().flatten(), numbers.next().flatten());
-    Epoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
+    RevocationEpoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
 }
 
 /// The same, from the answer to a revocation.
-pub(super) fn epoch_begun(answer: &Value) -> Epoch {
+pub(super) fn epoch_begun(answer: &Value) -> RevocationEpoch {
     let mut numbers = list_of(answer).iter().map(|number| said(number)?.parse().ok());
     let (number, at) = (numbers.next().flatten(), numbers.next().flatten());
-    Epoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
+    RevocationEpoch { number: number.unwrap_or(0), at: at.map(UnixTime::from_secs) }
 }

@@ -4,7 +4,7 @@ use super::connection::{Call, Server};
 use super::record::{bytes_of, handle_of, number};
 use super::scripts::RELATE;
 use crate::UnixTime;
-use crate::session::credential::Handle;
+use crate::session::handle::Handle;
 use crate::session::store::{MAX_LINE, StoreError};
 use tokio::time::Instant;
 

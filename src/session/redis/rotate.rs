@@ -5,9 +5,9 @@ use super::record::{digits, number, selector, swapped, value, version};
 use super::scripts::{POINT, REPLACE, ROTATE, Script};
 use super::store::RedisStore;
 use crate::UnixTime;
-use crate::session::credential::Handle;
-use crate::session::names::new_version;
-use crate::session::store::{Content, Created, StoreError, Swapped};
+use crate::session::handle::Handle;
+use crate::session::store::store_keys::new_version;
+use crate::session::store::{CreateOutcome, SessionContent, StoreError, SwapOutcome};
 use std::vec::Vec;
 use tokio::time::Instant;
 
@@ -19,10 +19,10 @@ impl RedisStore {
         version: u64,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Result<Option<Handle>, Swapped>, StoreError> {
+    ) -> Result<Result<Option<Handle>, SwapOutcome>, StoreError> {
         Ok(match self.read(old, now, until).await? {
-            None => Err(Swapped::Gone),
-            Some((entry, _)) if entry.version != version => Err(Swapped::Conflict),
+            None => Err(SwapOutcome::Gone),
+            Some((entry, _)) if entry.version != version => Err(SwapOutcome::Conflict),
             Some((_, parent)) => Ok(parent),
         })
     }
@@ -32,10 +32,10 @@ impl RedisStore {
         &self,
         handle: Handle,
         of_version: u64,
-        content: &Content,
+        content: &SessionContent,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         // What leads to it must not end before it does, and so is to last longer first.
         match self.may_rotate(handle, of_version, now, until).await? {
             Err(refused) => return Ok(refused),
@@ -56,10 +56,10 @@ impl RedisStore {
         script: &Script,
         keys: &[Vec<u8>],
         args: &mut Vec<Vec<u8>>,
-        outcome: Swapped,
+        outcome: SwapOutcome,
         until: Instant,
     ) {
-        if self.replicas > 0 && matches!(outcome, Swapped::Done(_)) {
+        if self.replicas > 0 && matches!(outcome, SwapOutcome::Done(_)) {
             args.push(IS_AWAITED.to_vec());
             let _ = self.run_replicated(script, keys, args, until).await;
         }
@@ -71,10 +71,10 @@ impl RedisStore {
         old: Handle,
         of_version: u64,
         new: Handle,
-        content: &Content,
+        content: &SessionContent,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let (next, [new_key, index, epoch]) = (new_version()?, self.keys().of_session(new));
         let keys = [self.keys().session(old), new_key, index, epoch];
         let args = [number(now), selector(old), selector(new), version(of_version), digits(content.epoch)];
@@ -91,10 +91,10 @@ impl RedisStore {
         old: Handle,
         of_version: u64,
         new: Handle,
-        content: &Content,
+        content: &SessionContent,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         // What is refused anyway makes nothing.
         let parent = match self.may_rotate(old, of_version, now, until).await? {
             Err(refused) => return Ok(refused),
@@ -102,14 +102,14 @@ impl RedisStore {
         };
         let lasts = content.deadlines.absolute;
         self.relate(old, parent, Some(lasts), now, until).await?;
-        let Created::Done(made) = self.put(new, content, Some(old), now, until).await? else {
-            return Ok(Swapped::Gone);
+        let CreateOutcome::Done(made) = self.put(new, content, Some(old), now, until).await? else {
+            return Ok(SwapOutcome::Gone);
         };
         // Nobody has the cookie of the new one: if the pointer to it is not set, nothing is lost.
         let args = [number(now), selector(old), version(of_version), new.as_bytes().to_vec(), number(lasts)];
         let mut args = Vec::from(args);
         let outcome = swapped(&self.run(&POINT, &self.keys().of_session(old), &args, until).await?.value, made)?;
-        if !matches!(outcome, Swapped::Done(_)) {
+        if !matches!(outcome, SwapOutcome::Done(_)) {
             // Also when asked a second time: it may have been somebody else who has ended it in between, and what others end is not renewed.
             self.end(new, None, now, until).await?;
         }

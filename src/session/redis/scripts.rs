@@ -40,7 +40,7 @@ local function expire(key, ms)
   redis.call('PEXPIRE', key, ms)
 end
 -- The number of the user's last revocation, when that was, until when it is kept, and the names of indexes that are still to be taken apart.
-local function epoch_of(key)
+local function last_revocation(key)
   local n, at, till, old = string.match(redis.call('GET', key) or '0 0 0', '^(%d+) (%d+) (%d+)(.*)$')
   return tonumber(n), tonumber(at), tonumber(till), old
 end

@@ -1,19 +1,21 @@
 //! The store on Redis, and its calls.
 
-use super::connection::{Answer, Call, Server, Servers};
-use super::error::{RedisCheckError, RedisError};
+use super::connection::{Answer, Call, Server, Topology};
+use super::error;
 use super::keys::Keys;
 use super::options::RedisOptions;
 use super::record::{
-    bytes_of, digits, epoch_begun, epoch_of, number, pointer_of, said, selector, swapped, value, version,
+    bytes_of, digits, epoch_begun, last_revocation, number, pointer_of, said, selector, swapped, value, version,
 };
 use super::scripts::{CREATE, REVOKE, SWAP, Script, TOUCH};
 use super::tidy::Tidier;
 use crate::UnixTime;
-use crate::session::credential::{Handle, UserTag};
-use crate::session::names::new_version;
+use crate::session::credential::UserHash;
+use crate::session::handle::Handle;
+use crate::session::store::store_keys::new_version;
 use crate::session::store::{
-    Capabilities, Content, Created, Durability, Entry, Epoch, Kind, SessionStore, StoreError, Swapped,
+    Capabilities, CreateOutcome, Durability, RevocationEpoch, SessionContent, SessionKind, SessionStore, StoreError,
+    StoreOpenError, StoredSession, SwapOutcome,
 };
 use core::fmt;
 use core::time::Duration;
@@ -32,9 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 
 /// A store on Redis, for any number of servers: written for 6.2 and newer and for Valkey, tested on 7.0.
 ///
-/// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`StoreError::Unavailable`], and calls fail
+/// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable), and calls fail
 /// at once while a server is known to be away. A signed-in session is never dropped before its time if the server's `maxmemory-policy` is
-/// `noeviction`: then a full one answers [`StoreError::Full`], to sessions of nobody when three quarters of its `maxmemory` are used, new
+/// `noeviction`: then a full one answers [`Full`](crate::session::store::StoreErrorKind::Full), to sessions of nobody when three quarters of its `maxmemory` are used, new
 /// ones and what is written into old ones.
 ///
 /// What replicas are waited for with runs twice: at once, and again on a connection of its own, together with the waiting. The first time ends the
@@ -48,12 +50,12 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 /// has ended is removed afterwards, a few at a time, by whichever server has come across it, and by the server's own expiry.
 ///
 /// ```no_run
-/// use countersign::session::{RedisOptions, RedisStore};
+/// use countersign::session::redis::{RedisOptions, RedisStore};
 ///
 /// let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
 /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
 /// let store = RedisStore::sentinel(sentinels, "sessions", Some(("sessions", "a password")), options)?;
-/// # Ok::<(), countersign::session::RedisError>(())
+/// # Ok::<(), countersign::session::store::StoreOpenError>(())
 /// ```
 pub struct RedisStore {
     pub(super) server: Arc<Server>,
@@ -68,9 +70,9 @@ impl RedisStore {
     /// `redis-tls`.
     ///
     /// # Errors
-    /// [`RedisError`]
-    pub fn single(url: &str, options: RedisOptions) -> Result<Self, RedisError> {
-        Self::on(RedisError::of_urls([url], Servers::single(url))?, options)
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an option is wrong.
+    pub fn single(url: &str, options: RedisOptions) -> Result<Self, StoreOpenError> {
+        Self::on(error::of_urls([url], Topology::single(url))?, options)
     }
 
     /// On the primary that most of these sentinels name. They are asked all at once, now and then and whenever it does not answer or is none any
@@ -78,56 +80,57 @@ impl RedisStore {
     /// sentinels are spoken to over TLS, so is the primary.
     ///
     /// # Errors
-    /// [`RedisError`]
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an option is wrong.
     pub fn sentinel<'u>(
         urls: impl IntoIterator<Item = &'u str>,
         primary: &str,
         login: Option<(&str, &str)>,
         options: RedisOptions,
-    ) -> Result<Self, RedisError> {
+    ) -> Result<Self, StoreOpenError> {
         let urls: Vec<_> = urls.into_iter().map(String::from).collect();
-        let servers = Servers::sentinel(&urls, primary, login, options.clone());
-        Self::on(RedisError::of_urls(urls.iter().map(String::as_str), servers)?, options)
+        let servers = Topology::sentinel(&urls, primary, login, options.clone());
+        Self::on(error::of_urls(urls.iter().map(String::as_str), servers)?, options)
     }
 
     /// On a cluster that these nodes belong to.
     ///
     /// # Errors
-    /// [`RedisError`]
-    pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>, options: RedisOptions) -> Result<Self, RedisError> {
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an option is wrong.
+    pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>, options: RedisOptions) -> Result<Self, StoreOpenError> {
         let urls: Vec<_> = urls.into_iter().map(String::from).collect();
-        let servers = Servers::cluster(urls.clone(), &options);
-        Self::on(RedisError::of_urls(urls.iter().map(String::as_str), servers)?, options)
+        let servers = Topology::cluster(urls.clone(), &options);
+        Self::on(error::of_urls(urls.iter().map(String::as_str), servers)?, options)
     }
 
     /// Asks a server something, on a connection of its own: for the start of yours, as a wrong address or password is seen only at the first call
-    /// otherwise, and then is a mere [`StoreError::Unavailable`]. That it fails says nothing of later: the store makes its connections by itself.
+    /// otherwise, and then is a mere [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable). That it fails says nothing of later: the store makes its connections by itself.
     /// What is wrong with a cluster, or with sentinels, it says in less detail.
     ///
     /// ```no_run
-    /// use countersign::session::{RedisOptions, RedisStore};
+    /// use countersign::session::redis::{RedisOptions, RedisStore};
     ///
-    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::error::Error;
+    /// # async fn start() -> Result<(), Box<dyn Error>> {
     /// let store = RedisStore::single("redis://sessions:a%20password@10.0.0.1:6379", RedisOptions::default())?;
     /// if let Err(error) = store.check().await {
-    ///     eprintln!("{error}");
+    ///     eprintln!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
     /// }
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`RedisCheckError`]
-    pub async fn check(&self) -> Result<(), RedisCheckError> {
+    /// [`StoreError`] with what Redis says as its source.
+    pub async fn check(&self) -> Result<(), StoreError> {
         // What it asks for is nobody's, and allowed to whom the store's keys are.
         self.server
             .check(redis::cmd("GET").arg(self.keys().of_nobody()))
             .await
-            .map_err(|error| RedisCheckError::of(&error))
+            .map_err(|error| error::unavailable(&error))
     }
 
-    fn on(servers: Servers, options: RedisOptions) -> Result<Self, RedisError> {
-        let RedisOptions { replicas, answer, .. } = options;
+    fn on(servers: Topology, options: RedisOptions) -> Result<Self, StoreOpenError> {
+        let RedisOptions { min_replica_acks: replicas, response_timeout: answer, .. } = options;
         let keys = Keys::of(&options.prefix)?;
         let server = Arc::new(Server::new(servers, keys, options));
         let (tidier, listing) = (Tidier::new(&server, answer), Semaphore::new(QUESTIONS));
@@ -177,13 +180,18 @@ impl fmt::Debug for RedisStore {
 const FOR_ANONYMOUS: u64 = 75;
 
 impl SessionStore for RedisStore {
-    async fn create(&self, handle: Handle, content: Content, now: UnixTime) -> Result<Created, StoreError> {
+    async fn create(
+        &self,
+        handle: Handle,
+        content: SessionContent,
+        now: UnixTime,
+    ) -> Result<CreateOutcome, StoreError> {
         let until = self.deadline();
         self.make_room(handle, &content, until).await?;
         self.put(handle, &content, None, now, until).await
     }
 
-    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self, handle: Handle, now: UnixTime) -> Result<Option<StoredSession>, StoreError> {
         Ok(self.read(handle, now, self.deadline()).await?.map(|(entry, _)| entry))
     }
 
@@ -191,9 +199,9 @@ impl SessionStore for RedisStore {
         &self,
         handle: Handle,
         of_version: u64,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let (next, until) = (new_version()?, self.deadline());
         self.make_room(handle, &content, until).await?;
         let args = [number(now), selector(handle), version(of_version), version(next)];
@@ -217,14 +225,14 @@ impl SessionStore for RedisStore {
         old: Handle,
         of_version: u64,
         new: Handle,
-        content: Content,
+        content: SessionContent,
         now: UnixTime,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapOutcome, StoreError> {
         let until = self.deadline();
         self.make_room(new, &content, until).await?;
         if old == new {
             self.replace(old, of_version, &content, now, until).await
-        } else if old.tag() == new.tag() {
+        } else if old.user_hash() == new.user_hash() {
             self.rotate_within(old, of_version, new, &content, now, until).await
         } else {
             self.rotate_across(old, of_version, new, &content, now, until).await
@@ -239,28 +247,28 @@ impl SessionStore for RedisStore {
 
     async fn list_by_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         after: Option<Handle>,
         limit: usize,
         now: UnixTime,
-    ) -> Result<Vec<(Handle, Entry)>, StoreError> {
+    ) -> Result<Vec<(Handle, StoredSession)>, StoreError> {
         self.list(tag, after, limit, now, self.deadline()).await
     }
 
     async fn revoke_user(
         &self,
-        tag: UserTag,
+        tag: UserHash,
         except: Option<Handle>,
         keep_until: UnixTime,
         now: UnixTime,
-    ) -> Result<Epoch, StoreError> {
-        let except = except.filter(|except| except.tag() == tag).map(selector).unwrap_or_default();
+    ) -> Result<RevocationEpoch, StoreError> {
+        let except = except.filter(|except| except.user_hash() == tag).map(selector).unwrap_or_default();
         let keys = [self.keys().index(tag), self.keys().epoch(tag)];
         let until = self.deadline();
         let mut args = [number(now), self.keys().of_user(tag), except, Vec::new(), number(keep_until)];
         let epoch = epoch_begun(&self.run(&REVOKE, &keys, &args, until).await?.value);
         if epoch.number == 0 {
-            return Err(StoreError::Unavailable);
+            return Err(StoreError::unavailable());
         }
         self.tidier.tidy(tag, now);
         if self.replicas == 0 {
@@ -270,18 +278,18 @@ impl SessionStore for RedisStore {
         *begun = digits(epoch.number);
         match self.run_replicated(&REVOKE, &keys, &args, until).await.as_ref().map(epoch_begun) {
             Some(replicated) if replicated.number >= epoch.number => Ok(epoch),
-            _ => Err(StoreError::NotReplicated),
+            _ => Err(StoreError::not_replicated()),
         }
     }
 
-    async fn epoch(&self, tag: UserTag) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, tag: UserHash) -> Result<RevocationEpoch, StoreError> {
         let key = self.keys().epoch(tag);
-        Ok(epoch_of(&self.server.read(&key, redis::cmd("GET").arg(&key), self.deadline()).await?))
+        Ok(last_revocation(&self.server.read(&key, redis::cmd("GET").arg(&key), self.deadline()).await?))
     }
 
     /// Nothing is left to do: what has run out the server removes by itself, within ten minutes, and what a revocation has ended is removed behind it; of
     /// more than four users at once, some of it only when it has run out.
-    async fn sweep(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
+    async fn delete_expired(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
         Ok(0)
     }
 
@@ -299,33 +307,33 @@ impl RedisStore {
     pub(super) async fn put(
         &self,
         handle: Handle,
-        content: &Content,
+        content: &SessionContent,
         parent: Option<Handle>,
         now: UnixTime,
         until: Instant,
-    ) -> Result<Created, StoreError> {
+    ) -> Result<CreateOutcome, StoreError> {
         let version = new_version()?;
         let args = [number(now), selector(handle), digits(content.epoch), value(version, content, parent)];
         let answer = self.run(&CREATE, &self.keys().of_session(handle), &args, until).await?.value;
         match said(&answer) {
-            Some("done") => Ok(Created::Done(version)),
+            Some("done") => Ok(CreateOutcome::Done(version)),
             Some("more") => {
-                self.tidier.tidy(handle.tag(), now);
-                Ok(Created::Done(version))
+                self.tidier.tidy(handle.user_hash(), now);
+                Ok(CreateOutcome::Done(version))
             }
-            Some("exists") => Ok(Created::Exists),
-            Some("revoked") => Ok(Created::Revoked),
-            _ => Err(StoreError::Unavailable),
+            Some("exists") => Ok(CreateOutcome::Exists),
+            Some("revoked") => Ok(CreateOutcome::Revoked),
+            _ => Err(StoreError::unavailable()),
         }
     }
 
     /// Whether what is written of this session may take room: strangers must leave some for those who sign in.
-    async fn make_room(&self, handle: Handle, content: &Content, until: Instant) -> Result<(), StoreError> {
-        if content.kind == Kind::SignedIn {
+    async fn make_room(&self, handle: Handle, content: &SessionContent, until: Instant) -> Result<(), StoreError> {
+        if content.kind == SessionKind::SignedIn {
             return Ok(());
         }
         match self.server.fill(&self.keys().session(handle), content.bytes.len(), until).await? {
-            FOR_ANONYMOUS.. => Err(StoreError::Full),
+            FOR_ANONYMOUS.. => Err(StoreError::full()),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use super::record::{bytes_of, digits, handle_in, handle_of, list_of, number};
 use super::relate::relate;
 use super::scripts::TIDY;
 use crate::UnixTime;
-use crate::session::credential::UserTag;
+use crate::session::credential::UserHash;
 use crate::session::store::StoreError;
 use core::time::Duration;
 use redis::Value;
@@ -25,18 +25,18 @@ const MOST: usize = 4;
 pub(super) struct Tidier {
     server: Arc<Server>,
     answer: Duration,
-    busy: Arc<Mutex<Vec<UserTag>>>,
+    busy: Arc<Mutex<Vec<UserHash>>>,
 }
 
 /// Somebody is tidied up after.
 struct Place {
-    busy: Arc<Mutex<Vec<UserTag>>>,
-    tag: UserTag,
+    busy: Arc<Mutex<Vec<UserHash>>>,
+    tag: UserHash,
 }
 
 impl Place {
     /// `None` if somebody is at it, or enough are at others.
-    fn take(busy: &Arc<Mutex<Vec<UserTag>>>, tag: UserTag) -> Option<Self> {
+    fn take(busy: &Arc<Mutex<Vec<UserHash>>>, tag: UserHash) -> Option<Self> {
         let mut tags = lock(busy);
         if tags.len() >= MOST || tags.contains(&tag) {
             return None;
@@ -53,7 +53,7 @@ impl Drop for Place {
 }
 
 // Every change is one step: what a panicking thread has left behind is whole.
-fn lock(busy: &Mutex<Vec<UserTag>>) -> MutexGuard<'_, Vec<UserTag>> {
+fn lock(busy: &Mutex<Vec<UserHash>>) -> MutexGuard<'_, Vec<UserHash>> {
     busy.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -64,7 +64,7 @@ impl Tidier {
 
     /// Begins to tidy up after a user, and returns. What is left of it when the process ends, or when a server does not answer, the next one does
     /// who comes across it, or the server's own expiry.
-    pub(super) fn tidy(&self, tag: UserTag, now: UnixTime) {
+    pub(super) fn tidy(&self, tag: UserHash, now: UnixTime) {
         let Some(place) = Place::take(&self.busy, tag) else { return };
         let (server, answer) = (Arc::clone(&self.server), self.answer);
         tokio::spawn(async move {
@@ -85,11 +85,11 @@ impl Tidier {
 }
 
 /// True if there is more to do.
-async fn tidy_some(server: &Server, tag: UserTag, now: UnixTime, until: Instant) -> Result<bool, StoreError> {
+async fn tidy_some(server: &Server, tag: UserHash, now: UnixTime, until: Instant) -> Result<bool, StoreError> {
     let keys = [server.keys.index(tag), server.keys.epoch(tag)];
     let args = [number(now), server.keys.of_user(tag), digits(PIECE)];
     let answer = server.run(Call { script: &TIDY, keys: &keys, args: &args }, until).await?.value;
-    let [is_more, orphans] = list_of(&answer) else { return Err(StoreError::Unavailable) };
+    let [is_more, orphans] = list_of(&answer) else { return Err(StoreError::unavailable()) };
     // What led to the sessions that were removed.
     let (orphans, _) = list_of(orphans).as_chunks();
     for [selector, parent] in orphans {

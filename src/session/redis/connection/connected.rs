@@ -14,8 +14,8 @@ pub(super) type Address = Arc<(String, u16)>;
 
 pub(super) async fn connect(client: &Client, options: &RedisOptions) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(options.connect))
-        .set_response_timeout(Some(options.answer));
+        .set_connection_timeout(Some(options.connect_timeout))
+        .set_response_timeout(Some(options.response_timeout));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 

@@ -1,8 +1,9 @@
 //! One connection for many calls: made when it is needed, made anew when it is of no use, and spared while the server is away.
 
+use super::super::error;
 use super::connected::{Connection, Made};
-use super::errand::Errand;
-use super::servers::Servers;
+use super::single_flight::SingleFlight;
+use super::topology::Topology;
 use crate::session::redis::RedisOptions;
 use crate::session::store::StoreError;
 use core::future::Future;
@@ -20,11 +21,11 @@ const PAUSE: u64 = 500;
 /// unanswered that costs it nothing. That a call has taken too long says nothing of the server: it may have asked for much. Each has its own count of
 /// calls under way: those that wait for replicas must not stop those that do not.
 pub(super) struct Link {
-    servers: Arc<Servers>,
+    servers: Arc<Topology>,
     options: RedisOptions,
     connection: Mutex<Option<Made>>,
-    connecting: Arc<Errand>,
-    probing: Arc<Errand>,
+    connecting: Arc<SingleFlight>,
+    probing: Arc<SingleFlight>,
     in_flight: Semaphore,
     /// Since the last answer.
     failures: AtomicU32,
@@ -34,13 +35,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(servers: &Arc<Servers>, options: RedisOptions) -> Arc<Self> {
+    pub(super) fn new(servers: &Arc<Topology>, options: RedisOptions) -> Arc<Self> {
         Arc::new(Self {
             servers: Arc::clone(servers),
             connection: Mutex::default(),
             connecting: Arc::default(),
             probing: Arc::default(),
-            in_flight: Semaphore::new(options.in_flight),
+            in_flight: Semaphore::new(options.max_in_flight),
             options,
             failures: AtomicU32::new(0),
             start: Instant::now(),
@@ -79,7 +80,7 @@ impl Link {
             self.servers.listen().await;
             self.servers.connect(&self.options).await?.connection.query(command).await.map(drop)
         };
-        let patience = self.servers.patience(&self.options).saturating_add(self.options.answer);
+        let patience = self.servers.patience(&self.options).saturating_add(self.options.response_timeout);
         timeout(patience, asking).await.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no answer in time"))))
     }
 
@@ -106,9 +107,11 @@ impl Link {
         call: impl Fn(Connection) -> F,
     ) -> Result<(T, bool), StoreError> {
         if self.is_paused() {
-            return Err(StoreError::Unavailable);
+            return Err(StoreError::because("Redis has not answered, and is asked again in a moment"));
         }
-        let Some(_permit) = self.permit() else { return Err(StoreError::Unavailable) };
+        let Some(_permit) = self.permit() else {
+            return Err(StoreError::because("RedisOptions::max_in_flight calls are under way"));
+        };
         match timeout_at(until, self.twice(call)).await {
             Ok(Ok(answer)) => {
                 self.has_answered();
@@ -117,7 +120,7 @@ impl Link {
             Ok(Err(error)) => Err(self.failed(&error)),
             Err(_) => {
                 self.probe();
-                Err(StoreError::Unavailable)
+                Err(StoreError::because("Redis has not answered within RedisOptions::response_timeout"))
             }
         }
     }
@@ -150,14 +153,14 @@ impl Link {
     /// Draws the conclusions from a call that was answered with an error, or with none.
     fn failed(self: &Arc<Self>, error: &RedisError) -> StoreError {
         if error.code() == Some("OOM") {
-            return StoreError::Full;
+            return StoreError::full();
         }
         if is_no_primary(error) {
             self.count_failure();
         } else if error.is_timeout() {
             self.probe();
         }
-        StoreError::Unavailable
+        error::unavailable(error)
     }
 
     /// Finds out, for all whose calls were not answered in time, whether that is the server's fault: by a question that costs it nothing, on the same
@@ -166,7 +169,7 @@ impl Link {
         let connection = self.place().as_ref().map(|made| (made.connection.clone(), made.at));
         let (Some((mut connection, at)), link) = (connection, Arc::clone(self)) else { return };
         self.probing.begin(async move {
-            match timeout(link.options.answer, connection.query(&redis::cmd("PING"))).await {
+            match timeout(link.options.response_timeout, connection.query(&redis::cmd("PING"))).await {
                 Ok(answer) if answer.as_ref().map_or_else(|error| error.code().is_some(), |_| true) => {
                     link.has_answered();
                 }

@@ -1,7 +1,7 @@
 //! Which server is the primary: what most of the sentinels say, for as long as that is believed.
 
 use super::connected::{Address, connect};
-use super::errand::Errand;
+use super::single_flight::SingleFlight;
 use crate::session::redis::RedisOptions;
 use crate::session::redis::record::said;
 use core::time::Duration;
@@ -24,7 +24,7 @@ pub(in crate::session::redis) struct Sentinels {
     is_over_tls: bool,
     options: RedisOptions,
     belief: Mutex<Option<Belief>>,
-    asking: Arc<Errand>,
+    asking: Arc<SingleFlight>,
 }
 
 /// Which primary most of them have named, when they were asked at this time.
@@ -65,10 +65,10 @@ impl Sentinels {
     pub(super) async fn listen(self: &Arc<Self>) {
         let has_asked = self.asking.has_ended.notified();
         let age = self.believed().map(|(_, age)| age);
-        if age.is_none_or(|age| age >= self.options.staleness.checked_div(4).unwrap_or_default()) {
+        if age.is_none_or(|age| age >= self.options.max_primary_age.checked_div(4).unwrap_or_default()) {
             self.ask();
         }
-        if age.is_none_or(|age| age >= self.options.staleness) {
+        if age.is_none_or(|age| age >= self.options.max_primary_age) {
             has_asked.await;
         }
     }
@@ -138,7 +138,7 @@ impl Sentinels {
     /// The primary, if most have named it lately.
     pub(super) fn primary(&self) -> RedisResult<Address> {
         match self.believed() {
-            Some((address, age)) if age < self.options.staleness => Ok(address),
+            Some((address, age)) if age < self.options.max_primary_age => Ok(address),
             _ => Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "most sentinels do not agree"))),
         }
     }

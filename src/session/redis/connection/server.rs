@@ -1,9 +1,9 @@
 //! The server, or the servers, that have the sessions: what they are asked, and how full they are.
 
 use super::connected::{Connection, Made};
-use super::fill::Fill;
 use super::link::Link;
-use super::servers::Servers;
+use super::memory_usage::MemoryUsage;
+use super::topology::Topology;
 use crate::session::redis::RedisOptions;
 use crate::session::redis::keys::Keys;
 use crate::session::redis::scripts::Script;
@@ -50,14 +50,14 @@ pub(in crate::session::redis) struct Server {
     shared: Arc<Link>,
     /// For waiting for replicas: the server holds up all that comes behind it on the same connection.
     waiting: Arc<Link>,
-    fill: Fill,
+    fill: MemoryUsage,
 }
 
 impl Server {
-    pub(in crate::session::redis) fn new(servers: Servers, keys: Keys, options: RedisOptions) -> Self {
-        let (servers, answer) = (Arc::new(servers), options.answer);
+    pub(in crate::session::redis) fn new(servers: Topology, keys: Keys, options: RedisOptions) -> Self {
+        let (servers, answer) = (Arc::new(servers), options.response_timeout);
         let (shared, waiting) = (Link::new(&servers, options.clone()), Link::new(&servers, options));
-        Self { keys, answer, shared, waiting, fill: Fill::default() }
+        Self { keys, answer, shared, waiting, fill: MemoryUsage::default() }
     }
 
     /// Runs a script where its first key is.
@@ -100,8 +100,8 @@ impl Server {
     /// Of how much memory it uses how much, in hundredths.
     async fn memory(&self, key: &[u8], until: Instant) -> Result<(u64, u64), StoreError> {
         let answer = self.read(key, redis::cmd("INFO").arg("memory"), until).await?;
-        let answer = redis::from_redis_value::<redis::InfoDict>(answer).map_err(|_| StoreError::Unavailable)?;
-        let used = answer.get::<u64>("used_memory").ok_or(StoreError::Unavailable)?;
+        let answer = redis::from_redis_value::<redis::InfoDict>(answer).map_err(|_| StoreError::unavailable())?;
+        let used = answer.get::<u64>("used_memory").ok_or(StoreError::unavailable())?;
         let most = answer.get::<u64>("maxmemory").unwrap_or(0);
         Ok((used.saturating_mul(100).checked_div(most).unwrap_or(0), most))
     }

@@ -9,7 +9,7 @@ pub(in crate::session::redis) static ROTATE: LazyLock<Script> = LazyLock::new(||
     Script::new(
         r"
 local old, new, v, e, value, to, is_awaited = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
-local now, n = tonumber(ARGV[1]), epoch_of(KEYS[4])
+local now, n = tonumber(ARGV[1]), last_revocation(KEYS[4])
 local there = redis.call('GET', KEYS[2])
 if is_live(there, now, n) and version_of(there) == version_of(value) then
   return unchanged('done', is_awaited, KEYS[3])
@@ -36,7 +36,7 @@ pub(in crate::session::redis) static POINT: LazyLock<Script> = LazyLock::new(|| 
     Script::new(
         r"
 local selector, v, to, is_awaited = ARGV[2], ARGV[3], ARGV[4], ARGV[6]
-local now, till, n = tonumber(ARGV[1]), tonumber(ARGV[5]), epoch_of(KEYS[3])
+local now, till, n = tonumber(ARGV[1]), tonumber(ARGV[5]), last_revocation(KEYS[3])
 local found = redis.call('GET', KEYS[1])
 if leads(found, now) and string.sub(found, 7, 26) == to then return unchanged('done', is_awaited, KEYS[2]) end
 if not is_live(found, now, n) then return unchanged('gone', is_awaited, KEYS[2]) end

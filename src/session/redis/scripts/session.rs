@@ -8,7 +8,7 @@ pub(in crate::session::redis) static CREATE: LazyLock<Script> = LazyLock::new(||
     Script::new(
         r"
 local now, selector, e, value = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local n, _, _, old = epoch_of(KEYS[3])
+local n, _, _, old = last_revocation(KEYS[3])
 if is_user(value) and e < n then return 'revoked' end
 local found = redis.call('GET', KEYS[1])
 if is_live(found, now, n) then return version_of(found) == version_of(value) and 'done' or 'exists' end
@@ -31,7 +31,7 @@ pub(in crate::session::redis) static SWAP: LazyLock<Script> = LazyLock::new(|| {
         r"
 local selector, v, next, d = ARGV[2], ARGV[3], ARGV[4], ARGV[7]
 local now, i, e = tonumber(ARGV[1]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local n = epoch_of(KEYS[3])
+local n = last_revocation(KEYS[3])
 local found = redis.call('GET', KEYS[1])
 if not is_live(found, now, n) then return 'gone' end
 if version_of(found) == next then return 'done' end
@@ -51,7 +51,7 @@ pub(in crate::session::redis) static REPLACE: LazyLock<Script> = LazyLock::new(|
     Script::new(
         r"
 local now, selector, v, e, value, is_awaited = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local n = epoch_of(KEYS[3])
+local n = last_revocation(KEYS[3])
 local found = redis.call('GET', KEYS[1])
 if not is_live(found, now, n) or is_user(value) and e < n then return unchanged('gone', is_awaited, KEYS[2]) end
 if version_of(found) == version_of(value) then return unchanged('done', is_awaited, KEYS[2]) end
@@ -74,7 +74,7 @@ pub(in crate::session::redis) static TOUCH: LazyLock<Script> = LazyLock::new(|| 
     Script::new(
         r"
 local now, selector, idle = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local n = epoch_of(KEYS[3])
+local n = last_revocation(KEYS[3])
 local found = redis.call('GET', KEYS[1])
 if not is_live(found, now, n) then return 'gone' end
 local i, a = struct.unpack('>I5I5', found, 10)
@@ -96,7 +96,7 @@ pub(in crate::session::redis) static DELETE: LazyLock<Script> = LazyLock::new(||
     Script::new(
         r"
 local now, selector, v, is_awaited = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local n = epoch_of(KEYS[3])
+local n = last_revocation(KEYS[3])
 local found = redis.call('GET', KEYS[1])
 if leads(found, now) then return { 'moved', string.sub(found, 7, 26) } end
 if not is_live(found, now, n) then return { unchanged('gone', is_awaited, KEYS[2]), '' } end

@@ -12,7 +12,7 @@ pub(in crate::session::redis) static REVOKE: LazyLock<Script> = LazyLock::new(||
         r"
 local now, prefix, except, answered, till = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 redis.call('DEL', prefix)
-local before, at, till_before, old = epoch_of(KEYS[2])
+local before, at, till_before, old = last_revocation(KEYS[2])
 local kept = except ~= '' and redis.call('GET', prefix .. except)
 if not is_live(kept, now, before) or not is_user(kept) then kept = nil end
 -- Until when what the revocation ends would live: the epoch is what tells that it has ended.
@@ -49,7 +49,7 @@ pub(in crate::session::redis) static TIDY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local now, prefix, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local n, at, till, old = epoch_of(KEYS[2])
+local n, at, till, old = last_revocation(KEYS[2])
 local name, others = string.match(old, '^ (%w+)(.*)$')
 if not name then return { prune(KEYS[1], now, most) and 1 or 0, {} } end
 local popped = redis.call('ZPOPMIN', prefix .. name, most)
