@@ -13,8 +13,8 @@
 #[path = "web_kit/mod.rs"]
 mod web_kit;
 
-use axum::response::IntoResponse;
 use axum::body::Body;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use countersign::cookie::{SameSite, SetCookie};

@@ -167,7 +167,14 @@ async fn refresh(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     // Who was signed out everywhere gets no new one for an old one.
     match app.sessions.manager().last_revocation(user.as_bytes()).await {
         Err(error) => return error.into_response(),
-        Ok(last) if last.has_revoked(Some(epoch), Some(signed_in_at), Duration::from_secs(WINDOW.max_future_skew), UnixTime::now()) => {
+        Ok(last)
+            if last.has_revoked(
+                Some(epoch),
+                Some(signed_in_at),
+                Duration::from_secs(WINDOW.max_future_skew),
+                UnixTime::now(),
+            ) =>
+        {
             return refused(TokenError::Revoked.into());
         }
         Ok(_) => {}

@@ -51,11 +51,13 @@ pub struct SessionManager<S> {
     pub(super) lifetimes: Lifetimes,
     data_version: u32,
     pub(super) max_per_user: usize,
-    on_event: Option<Box<dyn Fn(&Event) + Send + Sync>>,
+    on_event: Option<Hook>,
     stolen_cookies: AtomicU64,
     unreadable: AtomicU64,
     conflicts: AtomicU64,
 }
+
+type Hook = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// Credentials of ours that are tried for one request, to find its session or to end it: more than one is there where a sibling host or an old path has
 /// set one.

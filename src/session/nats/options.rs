@@ -1,7 +1,5 @@
 //! How the store speaks to its servers.
 
-#[cfg(doc)]
-use crate::session::StoreError;
 use core::time::Duration;
 use std::string::String;
 

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 /// NATS syncs its files every two minutes unless it is told to sync before it answers (`sync_interval: always`, as in `examples/cluster/nats.conf`):
 /// without that, a loss of power everywhere at once may undo the last writes, logouts too.
 ///
-/// A session that has ended leaves a marker of two hundred bytes for ten times [`NatsOptions::staleness`]. One that was rotated leaves a pointer, so that
+/// A session that has ended leaves a marker of two hundred bytes for ten times [`NatsOptions::max_staleness`]. One that was rotated leaves a pointer, so that
 /// ending it ends what it has become; that leaves with it.
 ///
 /// ```no_run
@@ -75,7 +75,7 @@ impl NatsStore {
         self.access.is_fresh()
     }
 
-    /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::answer`]: for the log or a page of health of
+    /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::response_timeout`]: for the log or a page of health of
     /// whoever runs it, as every call is a mere [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) when it cannot.
     ///
     /// ```no_run

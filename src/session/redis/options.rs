@@ -2,8 +2,6 @@
 
 #[cfg(doc)]
 use super::RedisStore;
-#[cfg(doc)]
-use crate::session::StoreError;
 use core::time::Duration;
 use std::string::String;
 

@@ -104,7 +104,7 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.source.as_ref().map(|source| -> &(dyn Error + 'static) { source.as_ref() })
     }
 }
 
