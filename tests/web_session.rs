@@ -684,7 +684,10 @@ async fn a_renewal_that_was_given_up_does_not_lock_anybody_out() {
     let (app, _) = app(CsrfGuard::new([ORIGIN]).unwrap());
     let before = cookie_of(&own(&app, Method::POST, "/in", "").await.0);
     let (response, body) = own(&app, Method::POST, "/renew", &before).await;
-    assert_eq!((response.status(), body.as_str()), (StatusCode::OK, "Err(Store(Unavailable))"));
+    assert_eq!(
+        (response.status(), body.as_str()),
+        (StatusCode::OK, "Err(Store(StoreError { kind: Unavailable, source: None }))")
+    );
     let after = cookie_of(&response);
     assert_ne!(before, after);
     assert_eq!(own(&app, Method::GET, "/read", &after).await.1, "alice 0");
@@ -852,7 +855,10 @@ fn jwt_of(json: &str, key: &Hs256Key) -> String {
 #[test]
 fn reasons_are_words() {
     assert_eq!(SessionError::Ended.to_string(), "the session has ended");
-    assert_eq!(CsrfError::UnknownOrigin.to_string(), "the request does not say where it comes from");
+    assert_eq!(
+        CsrfError::UnknownOrigin.to_string(),
+        "the request does not say where it comes from: it has neither Origin nor Sec-Fetch-Site"
+    );
 }
 
 /// A page of another site can be made to send a header of its own where a server in between lets it, and what it says of itself counts for more than
