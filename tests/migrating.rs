@@ -283,8 +283,9 @@ fn may(user: &str, what: &str) -> bool {
     (user, what) == ("7", "write")
 }
 
+/// As one line: what the formatter adds where it breaks a line is left out.
 fn without_space(text: &str) -> String {
-    text.split_whitespace().collect()
+    text.split_whitespace().collect::<String>().replace(",}", "}").replace(",)", ")")
 }
 
 /// What the functions of this file have: theirs, and the body.
