@@ -11,9 +11,11 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::claim::{ClaimError, ClaimFault, RegisteredClaim, RegisteredClaims};
+use countersign::jwt::keys::{Hs256Key, SigningKey};
 use countersign::jwt::{
-    ClaimError, ClaimFault, ClaimValue, FailedChecks, Hs256Key, JwtBuilder, JwtError, KeySet, Policy, RegisteredClaim,
-    RegisteredClaims, SigningKey, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
+    ClaimValue, FailedChecks, JwtBuilder, JwtError, KeySet, Policy, UnverifiedJwt, ValidityPeriod,
+    authenticate_in_place,
 };
 use countersign::{Error, UnixTime};
 use proptest::collection::{btree_map, vec};

@@ -11,10 +11,14 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::claim::RegisteredClaim;
+use countersign::jwt::keys::{
+    EdDsaSigningKey, Es256SigningKey, Hs256Key, Hs384Key, Hs512Key, SigningKey, VerifyingKey,
+};
+use countersign::jwt::limits::MAX_JWT_LEN;
 use countersign::jwt::{
-    AuthenticJwt, EdDsaSigningKey, Es256SigningKey, FailedChecks, Hs256Key, Hs384Key, Hs512Key, JwksError, JwtBuilder,
-    JwtError, JwtKey, KeySet, MAX_JWT_LEN, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod,
-    VerifyingKey, authenticate_in_place,
+    AuthenticJwt, FailedChecks, JwksError, JwtBuilder, JwtError, JwtKey, KeySet, Policy, UnverifiedJwt, ValidityPeriod,
+    authenticate_in_place,
 };
 use countersign::{ClockReading, Error, UnixTime};
 use std::thread;

@@ -11,9 +11,11 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::claim::ClaimFault;
+use countersign::jwt::keys::{Es256SigningKey, Hs256Key, SigningKey};
 use countersign::jwt::{
-    ClaimFault, ClaimValue, Es256SigningKey, FailedChecks, Hs256Key, JwtBuilder, JwtError, KeySet, Policy, SigningKey,
-    UnverifiedJwt, ValidityPeriod, authenticate_in_place,
+    ClaimValue, FailedChecks, JwtBuilder, JwtError, KeySet, Policy, UnverifiedJwt, ValidityPeriod,
+    authenticate_in_place,
 };
 use countersign::{ClockError, ClockReading, Error, MonotonicClock, UnixTime};
 use serde::de::DeserializeOwned;

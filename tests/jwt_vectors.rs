@@ -11,10 +11,13 @@
 )]
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::claim::RegisteredClaim;
+use countersign::jwt::keys::{
+    EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, SigningKey,
+    VerifyingKey,
+};
 use countersign::jwt::{
-    AuthenticJwt, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm,
-    JwtError, JwtKey, KeySet, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey,
-    authenticate_in_place,
+    AuthenticJwt, JwtError, JwtKey, KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
 use countersign::{ClockReading, Error, UnixTime};
 use serde_json::{Value, json};

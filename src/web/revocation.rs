@@ -99,7 +99,8 @@ impl core::error::Error for RevocationUnknown {}
 /// remembers revocations: [`Lifetimes::max_token_age`](crate::session::Lifetimes::max_token_age).
 ///
 /// ```
-/// # use countersign::jwt::{Hs256Key, KeySet, OwnedJwt, Policy, ValidityPeriod};
+/// # use countersign::jwt::{KeySet, OwnedJwt, Policy, ValidityPeriod};
+/// # use countersign::jwt::keys::Hs256Key;
 /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
 /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
 /// # use countersign::web::session::SessionLayer;
