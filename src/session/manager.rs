@@ -128,6 +128,12 @@ impl<S: SessionStore> SessionManager<S> {
     }
 
     fn tell(&self, event: &Event) {
+        match event {
+            Event::StolenCookie { handle, .. } => {
+                tracing::warn!(%handle, "a copy of an old cookie was used: its session was ended");
+            }
+            Event::Unreadable { handle } => tracing::warn!(%handle, "a session cannot be read"),
+        }
         if let Some(hook) = &self.on_event {
             hook(event);
         }
@@ -373,6 +379,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// Takes what another request has written, and makes the changes of this one again.
     pub(super) async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(handle = %session.handle(), "another request has written the session: the changes are made again");
         give_way().await;
         let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Ended)?;
         let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Ended)?;

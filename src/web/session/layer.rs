@@ -284,6 +284,9 @@ where
             let response = response.map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
+        if let Some(reason) = suspicion.filter(|_| self.filter.guard.is_report_only()) {
+            tracing::warn!(%reason, "request of another site admitted: the guard reports only");
+        }
         let slot = LazySession::new(&self.filter, &parts.method, &parts.headers, page, needs_token);
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
