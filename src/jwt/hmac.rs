@@ -53,7 +53,7 @@ macro_rules! hmac_key {
         #[doc = concat!("An HMAC key for ", $alg, ", both pads absorbed; wiped on drop.")]
         ///
         /// ```
-        #[doc = concat!("use countersign::jwt::", stringify!($name), ";")]
+        #[doc = concat!("use countersign::jwt::keys::", stringify!($name), ";")]
         ///
         #[doc = concat!("let key = ", stringify!($name), "::new(&*b\"an obvious test key\".repeat(4))?;")]
         #[doc = concat!("assert_eq!(format!(\"{key:?}\"), \"", stringify!($name), "\");")]

@@ -1,8 +1,8 @@
 //! Arrows between files, format, lints, docs, licences and the size of the dependency tree.
 
-use crate::arrows;
 use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
 use crate::tools;
+use crate::{arrows, exports};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,7 @@ const CORE_CRATES: usize = 25;
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     tools::rust_components()?;
     arrows::check(tally)?;
+    exports::check(tally)?;
     for manifest in [
         "Cargo.toml",
         "probe/Cargo.toml",

@@ -10,6 +10,7 @@ mod cluster;
 mod cluster_kit;
 mod constant_time;
 mod demo;
+mod exports;
 mod firmware;
 mod fuzz;
 mod instructions;
