@@ -6,8 +6,6 @@ mod boards;
 mod browser;
 mod check;
 mod cluster;
-#[path = "../../tests/cluster_kit/mod.rs"]
-mod cluster_kit;
 mod constant_time;
 mod demo;
 mod firmware;
@@ -23,6 +21,13 @@ mod targets;
 mod tests;
 mod tools;
 
+/// What starts and kills servers in tests does so here too.
+#[path = "../../tests/cluster"]
+mod cluster_tests {
+    pub(crate) mod kit;
+}
+
+use cluster_tests::kit as cluster_kit;
 use shell::{Outcome, Tally};
 use std::process::ExitCode;
 use std::time::Instant;
