@@ -36,11 +36,6 @@ pub(crate) fn to_base64url(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode(bytes, &mut text).unwrap().to_owned()
 }
 
-pub(crate) fn from_base64url(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; text.len()];
-    Base64UrlUnpadded::decode(text, &mut bytes).ok().map(<[u8]>::to_vec)
-}
-
 pub(crate) fn parsed(json: &[u8]) -> Value {
     serde_json::from_slice(json).unwrap()
 }

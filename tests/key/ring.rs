@@ -4,7 +4,7 @@ use crate::kit::{KEY, NOW, OTHER_KEY, UID, WINDOW, at, draft, judge_by, key, mqt
 use countersign::Error;
 use countersign::key::{KeyMatch, KeyProvider, KeyQuery, KeyRing, MacKey};
 use countersign::token::limits::MAX_SCRATCH_LEN;
-use countersign::token::{Channel, TokenBuilder, TokenError, Verifier};
+use countersign::token::{Channel, TokenError, Verifier};
 
 fn ring<K>(key: impl Fn(&[u8]) -> Result<K, Error>, second: &[u8]) -> KeyRing<K, 3> {
     let mut ring = KeyRing::new(1, key(second).unwrap());
@@ -88,6 +88,7 @@ fn a_key_provider_cannot_admit_what_no_key_has_signed() {
 #[cfg(feature = "std")]
 #[test]
 fn keys_behind_a_lock_are_rotated_under_a_running_verifier() {
+    use countersign::token::TokenBuilder;
     use std::sync::{Arc, RwLock};
 
     let ring = Arc::new(RwLock::new(KeyRing::<_, 2>::new(0, key())));

@@ -3,7 +3,6 @@
 
 use core::fmt::{Debug, Display};
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, KeyRole, KeyText, MacKey, MasterKey};
-use countersign::session::store::Budgets;
 use countersign::token::{
     Channel, MinIssuedAt, Profile, Revocations, SignLen, TokenBuilder, TokenError, UnverifiedToken, Verifier,
     challenge,
@@ -11,7 +10,6 @@ use countersign::token::{
     transcode,
 };
 use countersign::{ClockError, Error, MonotonicClock, TimeWindow, UnixTime};
-use std::time::Duration;
 
 // Test keys without a word of English, so that no honest message has four characters in common with them.
 const KEY: &[u8; 32] = b"TEST-KEY:qX7#vZ9!wJ4$kQ2%zB8&tR5";
@@ -378,9 +376,10 @@ fn no_claim_leaves_its_line() {
 #[test]
 fn no_name_of_a_user_leaves_its_line() {
     use countersign::session::credential::Credential;
-    use countersign::session::store::MemoryStore;
+    use countersign::session::store::{Budgets, MemoryStore};
     use countersign::session::{Event, Lifetimes, Pepper, SessionInfo, SessionManager};
     use futures_executor::block_on;
+    use std::time::Duration;
 
     let text = format!("müller{}\nforged", hostile());
     let pepper = || Pepper::new(KEY).unwrap();
