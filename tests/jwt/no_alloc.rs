@@ -41,7 +41,7 @@ fn claims() -> JwtBuilder<'static> {
     claims.issued_at(NOW).not_before(NOW).expires_at(LATER).private_claims(private)
 }
 
-/// The counter counts the calling thread alone, so the tests of this file may run side by side.
+/// The counter counts the calling thread alone, so tests may run side by side.
 #[track_caller]
 fn assert_no_allocation(work: impl FnOnce()) {
     let counted = measure(work);

@@ -18,7 +18,7 @@ const WINDOW: TimeWindow = TimeWindow { max_age: 300, max_future_skew: 60 };
 const UID: &[u8] = &[0x24, 0xA1, 0x60, 0xDE, 0xAD, 0xBE];
 const PARAMS: &[(&str, &[u8])] = &[("site", b"berlin"), ("fw", b"1.2.3"), ("empty", b"")];
 
-/// The counter counts the calling thread alone, so the tests of this file may run side by side.
+/// The counter counts the calling thread alone, so tests may run side by side.
 #[track_caller]
 fn assert_no_allocation(work: impl FnOnce()) {
     let counted = measure(work);

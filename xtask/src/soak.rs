@@ -15,7 +15,7 @@ const PROGRAMS: [(&str, &str, &str); 5] = [
     ("cluster", "nats::", "servers of NATS that are killed and cut off, again and again"),
 ];
 
-/// Runs all of them, or the one that is named.
+/// Runs all of them, or those of the program, or of the module of it, that is named.
 pub(crate) fn run(tally: &mut Tally, only: &[&str]) -> Outcome {
     let only = only.join(" ");
     let is_meant = |(program, module, _): &&(&str, &str, &str)| format!("{program} {module}").starts_with(&only);

@@ -33,10 +33,10 @@ pub(crate) fn need(tools: Vec<Tool>) -> Outcome {
             missing.push(tool);
         }
     }
-    let lines: Vec<_> = missing.iter().map(|tool| format!("  {}: {}", tool.name, tool.install)).collect();
     if missing.is_empty() {
         return Ok(());
     }
+    let lines: Vec<_> = missing.iter().map(|tool| format!("  {}: {}", tool.name, tool.install)).collect();
     if !may_install() {
         return Err(format!("missing, and what brings it:\n{}", lines.join("\n")));
     }
@@ -46,7 +46,8 @@ pub(crate) fn need(tools: Vec<Tool>) -> Outcome {
         // A list that is old or was never fetched knows no packages; if this fails, the installation says so.
         let _ = capture(&mut command("apt-get update"));
     }
-    missing.iter().try_for_each(Tool::bring)
+    let failed: Vec<_> = missing.iter().filter_map(|tool| tool.bring().err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
 impl Tool {
