@@ -1,7 +1,7 @@
 //! The laws of a store of sessions, as tests that any store can be put to.
 //!
 //! Give [`check`] a store of its own; it answers with a verdict for every law, [`check_one`] with that of one. Each law looks at calls one by
-//! one and at some that overlap; races of many, as in `tests/races` of this crate, are worth a test of their own. Two laws ask for more than a store: [`check_budget`] for a small one whose bytes can be told, [`check_deadline`] for one whose server
+//! one and at some that overlap; races of many, as in `tests/session/races.rs` of this crate, are worth a test of their own. Two laws ask for more than a store: [`check_budget`] for a small one whose bytes can be told, [`check_deadline`] for one whose server
 //! takes every call and never answers. A store with a cache in front of it is another store: put that to the laws as well.
 //!
 //! ```

@@ -56,7 +56,7 @@ impl Package {
 
 /// `cargo build --release` for a target that has no standard library.
 pub(crate) fn cargo_build(target: &str) -> Outcome<Command> {
-    if capture(command("rustup target add").arg(target)).is_ok_and(|output| output.status.success()) {
+    if has(target) {
         return Ok(command(&format!("cargo build --quiet --release --target {target}")));
     }
     debian_cargo_build(target)
@@ -64,7 +64,7 @@ pub(crate) fn cargo_build(target: &str) -> Outcome<Command> {
 
 /// The same with `core` from source in any case, so that it is built for size as well: what comes with rustup is built for speed.
 pub(crate) fn cargo_build_from_source(target: &str) -> Outcome<Command> {
-    if capture(&mut command("rustup component add rust-src")).is_ok_and(|output| output.status.success()) {
+    if has("src/rust") {
         let mut cargo = command(&format!("cargo build --quiet --release {FROM_SOURCE} --target {target}"));
         // Building core is not stable yet.
         cargo.env("RUSTC_BOOTSTRAP", "1");
@@ -73,10 +73,14 @@ pub(crate) fn cargo_build_from_source(target: &str) -> Outcome<Command> {
     debian_cargo_build(target)
 }
 
+/// Whether rustup has brought this library of the compiler.
+fn has(library: &str) -> bool {
+    tools::library(library).is_ok_and(|folder| Path::new(&folder).exists())
+}
+
 const FROM_SOURCE: &str = "-Z build-std=core,alloc";
 
 fn debian_cargo_build(target: &str) -> Outcome<Command> {
-    tools::debian_rust_with_source()?;
     let mut cargo = command(&format!("/usr/bin/cargo build --quiet --release {FROM_SOURCE} --target {target}"));
     cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
     // rustup brings a linker of its own; Debian's is a package.
@@ -87,8 +91,7 @@ fn debian_cargo_build(target: &str) -> Outcome<Command> {
 
 /// How [`cargo_build`] builds.
 pub(crate) fn way_to_build(target: &str) -> &'static str {
-    let has_rustup = capture(command("rustup target add").arg(target)).is_ok_and(|output| output.status.success());
-    if has_rustup { "with rustup's core" } else { "with core from source" }
+    if has(target) { "with rustup's core" } else { "with core from source" }
 }
 
 /// What a program printed, and the code that it ended with.
@@ -114,7 +117,6 @@ impl Board {
     }
 
     fn run_with(&self, clock: &str, program: &Path, folder: &Path, serial: &str) -> Outcome<Run> {
-        tools::qemu()?;
         let options = "-display none -monitor none -no-reboot -semihosting-config enable=on,target=native";
         let mut qemu = command(&format!("timeout 120 {} {clock} {options} -serial {serial} -kernel", self.qemu));
         let output = capture(qemu.arg(program).current_dir(folder))?;

@@ -1,7 +1,6 @@
 //! Arrows between files, format, lints, docs, licences and the size of the dependency tree.
 
 use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
-use crate::tools;
 use crate::{arrows, exports};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +9,37 @@ use std::collections::{BTreeMap, BTreeSet};
 const CORE_CRATES: usize = 25;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
-    tools::rust_components()?;
     arrows::check(tally)?;
     exports::check(tally)?;
+    format(tally)?;
+    let mut features = features()?;
+    full_is_all(tally, &features);
+    // It is nothing but others.
+    features.remove("full");
+    for set in sets_of_features(&features) {
+        let mut clippy = command("cargo clippy --quiet --lib --no-default-features --features");
+        tally.command(
+            &format!("lints with features [{set}]"),
+            clippy.args([set.as_str(), "--", "--deny", "warnings"]),
+        )?;
+    }
+    lints_of_everything(tally)?;
+    docs(tally)?;
+    dependency_tree(tally)?;
+    rust_versions(tally)?;
+    licences(tally)
+}
+
+/// What is right before a change is shown to others: arrows, format, lints of everything at once, docs.
+pub(crate) fn quick(tally: &mut Tally) -> Outcome {
+    arrows::check(tally)?;
+    exports::check(tally)?;
+    format(tally)?;
+    lints_of_everything(tally)?;
+    docs(tally)
+}
+
+fn format(tally: &mut Tally) -> Outcome {
     for manifest in [
         "Cargo.toml",
         "probe/Cargo.toml",
@@ -24,20 +51,24 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
         let line = format!("cargo fmt --all --check --manifest-path {manifest}");
         tally.command(&format!("format of {manifest}"), &mut command(&line))?;
     }
-    for set in sets_of_features(&features()?) {
-        let mut clippy = command("cargo clippy --quiet --lib --no-default-features --features");
-        tally.command(
-            &format!("lints with features [{set}]"),
-            clippy.args([set.as_str(), "--", "--deny", "warnings"]),
-        )?;
-    }
+    Ok(())
+}
+
+/// A feature that is new is of use to a server, or is named here.
+fn full_is_all(tally: &mut Tally, features: &BTreeMap<String, Vec<String>>) {
+    let is_in = |one: &&String| turns_on(features, "full", one);
+    let others: Vec<_> = features.keys().filter(|one| *one != "full" && !is_in(one)).collect();
+    tally.expect(others == ["defmt"], &format!("the feature full has all but defmt: {others:?} are not in it"));
+}
+
+fn lints_of_everything(tally: &mut Tally) -> Outcome {
     let all = "cargo clippy --quiet --workspace --all-targets --all-features -- --deny warnings";
-    tally.command("lints of everything", &mut command(all))?;
+    tally.command("lints of everything", &mut command(all))
+}
+
+fn docs(tally: &mut Tally) -> Outcome {
     let docs = "cargo doc --quiet --no-deps --all-features --package countersign";
-    tally.command("docs", command(docs).env("RUSTDOCFLAGS", "--deny warnings"))?;
-    dependency_tree(tally)?;
-    rust_versions(tally)?;
-    licences(tally)
+    tally.command("docs", command(docs).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
 /// The manifest declares the compiler that all features need, the README that of the core alone: each as the manifests of the packages have it.
@@ -121,10 +152,6 @@ fn dependency_tree(tally: &mut Tally) -> Outcome {
 }
 
 fn licences(tally: &mut Tally) -> Outcome {
-    if let Err(error) = tools::cargo_deny() {
-        println!("  (licences, bans, sources and advisories not checked: {error})");
-        return Ok(());
-    }
     tally
         .command("licences, bans and sources", &mut command("cargo deny --all-features check licenses bans sources"))?;
     // The advisories live in a repository of their own, which not every machine may reach.

@@ -9,7 +9,6 @@ use crate::cluster_kit::process::Folder;
 use crate::cluster_kit::redis::Redis;
 use crate::cluster_kit::sentinel::{PRIMARY_NAME, RedisWithSentinel};
 use crate::shell::{Outcome, Tally, command, root};
-use crate::tools;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{BufRead, BufReader};
@@ -27,7 +26,6 @@ const HELP: &str = "a, b or c: kills or revives that server.  s: kills or revive
 
 /// For a person: takes lines from the terminal, until that or somebody else ends it.
 pub(crate) fn by_hand(store: &str, balancer: &str) -> Outcome {
-    tools::cluster_servers()?;
     println!("Building the demo; the first time that takes a few minutes.");
     build()?;
     let keys = keys()?;
@@ -63,8 +61,6 @@ fn keys() -> Outcome<mpsc::Receiver<String>> {
 
 /// In CI: a browser stays signed in while its servers die, as far as the store promises.
 pub(crate) fn check(tally: &mut Tally) -> Outcome {
-    tools::chromium()?;
-    tools::cluster_servers()?;
     build()?;
     for (store, balancer) in
         [("memory", "nginx"), ("redis", "haproxy"), ("sentinel", "nginx"), ("nats", "nginx"), ("nats-three", "haproxy")]

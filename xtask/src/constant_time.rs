@@ -4,7 +4,6 @@
 //! The processor that valgrind plays has no instructions for SHA-256: the crate `sha2` runs its portable code.
 
 use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
-use crate::tools;
 use std::collections::BTreeMap;
 
 /// Levels, each with its SHA-256: who builds for size takes the compact one.
@@ -20,7 +19,6 @@ const OF_TEXT: &str = "base64ct::";
 type Figures = BTreeMap<String, Vec<(bool, String)>>;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
-    tools::valgrind()?;
     let mut subjects = Figures::new();
     for (level, flag) in BUILDS {
         println!("  building and watching at opt {level}");

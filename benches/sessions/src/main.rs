@@ -8,8 +8,10 @@ mod scale;
 mod socket;
 mod stores;
 
-#[path = "../../../tests/cluster_kit/mod.rs"]
-mod cluster_kit;
+#[path = "../../../tests/cluster"]
+mod cluster_tests {
+    pub(crate) mod kit;
+}
 
 use tokio::runtime::Builder;
 

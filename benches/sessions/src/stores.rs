@@ -1,7 +1,7 @@
 //! Every store in one run: calls a second, one after the other, and how long they take; on Redis beside tower-sessions.
 
-use crate::cluster_kit::nats::{Nats, NatsCluster};
-use crate::cluster_kit::redis::Redis;
+use crate::cluster_tests::kit::nats::{Nats, NatsCluster};
+use crate::cluster_tests::kit::redis::Redis;
 use countersign::UnixTime;
 use countersign::session::Handle;
 use countersign::session::credential::Credential;
