@@ -8,8 +8,9 @@
 //! | [`migrating`] | what each name of tower-sessions, axum-login and jsonwebtoken is here |
 //! | [`architecture`] | where things are in the source |
 //! | [`decisions`] | what was decided against the obvious choice, and why |
-//!
-//! The links at the head of each page take the place of those at its foot, which lead from file to file.
+
+// Why: of two definitions of a link the first one counts. Those at the foot of a guide lead from file to file, and these from page to page. A picture
+// cannot be led to: it follows its page, and where it was is an empty one.
 
 #[doc = include_str!("../docs/FORMAT.md")]
 pub mod format {}
@@ -19,7 +20,7 @@ pub mod format {}
 #[doc = include_str!("../docs/CONCEPTS.md")]
 pub mod concepts {}
 
-/// [cluster.svg]: data:image/gif;base64,R0lGODlhAQABAAAAACw=
+/// [cluster.svg]: data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 #[doc = include_str!("../docs/CLUSTER.md")]
 ///
 #[doc = include_str!("../docs/cluster.svg")]
@@ -31,7 +32,7 @@ pub mod migrating {}
 /// [CONCEPTS.md]: concepts
 /// [DECISIONS.md]: decisions
 /// [FORMAT.md]: format
-/// [rooms.svg]: data:image/gif;base64,R0lGODlhAQABAAAAACw=
+/// [rooms.svg]: data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 #[doc = include_str!("../docs/ARCHITECTURE.md")]
 ///
 #[doc = include_str!("../docs/rooms.svg")]
