@@ -106,9 +106,9 @@ pub(super) fn missing_layer(missing: MissingLayer) -> Response<&'static str> {
     response
 }
 
-/// A second `CurrentSession` of one request.
+/// A mistake of the application's own: a second `CurrentSession` of one request, or an input that is none.
 #[cfg(feature = "axum")]
-pub(super) fn in_use() -> Response<&'static str> {
+pub(super) fn mistake() -> Response<&'static str> {
     let vary = (VARY, HeaderValue::from_static("Cookie"));
     Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: MISTAKE }.into_response()
 }

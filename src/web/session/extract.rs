@@ -84,7 +84,7 @@ impl IntoResponse for LazySessionError {
         let response = match &self {
             Self::Session(error) => problem::session(error.clone()),
             Self::FormTokenRequired => problem::cross_site(CsrfError::UnknownOrigin),
-            Self::InUse => problem::in_use(),
+            Self::InUse => problem::mistake(),
         };
         let mut response = response.map(Body::from);
         response.extensions_mut().insert(self);
