@@ -141,6 +141,23 @@ fn has(text: &str, word: &str) -> bool {
     places.any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
 
+/// True if the text declares a function, a field, a constant or a variant of this name.
+fn declares(text: &str, name: &str) -> bool {
+    let starts = ["const fn", "async fn", "fn", "const", ""].map(|kind| format!("{kind} {name}").trim().to_owned());
+    let declares = |line: &str| {
+        let line = if line.starts_with("pub") { line.split_once(' ').unwrap_or_default().1 } else { line };
+        let rests = starts.iter().filter_map(|start| line.strip_prefix(start.as_str()));
+        rests.into_iter().any(|rest| rest.starts_with(['(', '<', ':', ',', ' ']))
+    };
+    text.lines().map(str::trim).any(declares)
+}
+
+/// True if the text declares the type or has something of it.
+fn is_about(text: &str, name: &str) -> bool {
+    let is_head = |line: &&str| ["struct", "enum", "trait", "impl"].iter().any(|word| has(line, word));
+    text.lines().filter(is_head).any(|line| has(line, name))
+}
+
 /// The names of a path as in `Verifier::verify_text`; nothing for what is no path.
 fn names(span: &str) -> Option<Vec<&str>> {
     let is_name = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -187,10 +204,10 @@ fn members_that_are_named_exist() {
     for (guide, text) in guides().into_iter().filter(|(guide, _)| guide != "MIGRATING.md") {
         for span in spans(&text) {
             let Some((name, member)) = names(span).and_then(|_| span.split_once("::")) else { continue };
-            let mut of_type = sources.iter().filter(|(_, text)| has(text, name)).peekable();
+            let mut of_type = sources.iter().filter(|(_, text)| is_about(text, name)).peekable();
             if of_type.peek().is_some() && name.starts_with(|c: char| c.is_ascii_uppercase()) && span != "Error::custom"
             {
-                assert!(of_type.any(|(_, text)| has(text, member)), "docs/{guide} names {span}");
+                assert!(of_type.any(|(_, text)| declares(text, member)), "docs/{guide} names {span}");
                 count += 1;
             }
         }
