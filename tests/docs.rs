@@ -154,7 +154,9 @@ fn declares(text: &str, name: &str) -> bool {
 
 /// True if the text declares the type or has something of it.
 fn is_about(text: &str, name: &str) -> bool {
-    let is_head = |line: &&str| ["struct", "enum", "trait", "impl"].iter().any(|word| has(line, word));
+    let is_head = |line: &&str| {
+        line.starts_with("impl") || ["struct", "enum", "trait"].iter().any(|kind| has(line, &format!("{kind} {name}")))
+    };
     text.lines().filter(is_head).any(|line| has(line, name))
 }
 
