@@ -141,6 +141,21 @@ fn has(text: &str, word: &str) -> bool {
     places.any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
 
+/// Where the field has another word, the search of the documentation finds what is meant.
+#[test]
+fn other_words_are_aliases() {
+    let (sources, glossary, mut count) = (all_sources(), read("docs/CONCEPTS.md"), 0);
+    for words in glossary.lines().filter_map(|line| line.strip_suffix(".*")).filter_map(|line| line.rsplit('*').next())
+    {
+        for word in words.to_lowercase().replace(' ', "_").split(",_") {
+            let alias = format!("#[doc(alias = \"{word}\")]");
+            assert!(sources.iter().any(|(_, text)| text.contains(&alias)), "{word}");
+            count += 1;
+        }
+    }
+    assert!(count > 9, "{count}");
+}
+
 /// True if the text declares a function, a field, a constant or a variant of this name.
 fn declares(text: &str, name: &str) -> bool {
     let starts = ["const fn", "async fn", "fn", "const", ""].map(|kind| format!("{kind} {name}").trim().to_owned());

@@ -405,6 +405,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// Returns the token of the session for a hidden field of a form, 43 characters, for browsers that do not say where a request comes from.
     ///
     /// The token is the same through all renewals, and another one after a sign-in. A session that is in no store yet counts as modified from then on.
+    #[doc(alias = "csrf_token")]
     pub fn form_token(&self, session: &Session) -> String {
         session.want();
         self.pepper

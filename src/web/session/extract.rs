@@ -129,6 +129,7 @@ impl<S: Sync> FromRequestParts<S> for CurrentSession {
 ///
 /// let app: Router = Router::new().route("/account", get(account));
 /// ```
+#[doc(alias = "login_required")]
 #[derive(Debug)]
 pub struct SignedInSession(pub CurrentSession);
 

@@ -71,6 +71,8 @@ use tower_service::Service;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias = "filter")]
+#[doc(alias = "middleware")]
 pub struct SessionLayer<B = TextBody> {
     filter: Arc<LayerState>,
     body: B,
