@@ -110,7 +110,7 @@ fn links_to_the_format_lead_to_its_sections() {
         let unlinked = text
             .lines()
             .filter(|line| ["///", "//!"].iter().any(|mark| line.trim_start().starts_with(mark)))
-            .any(|line| line.match_indices("FORMAT section").any(|(at, _)| line[..at].chars().last() != Some('[')));
+            .any(|line| line.match_indices("FORMAT section").any(|(at, _)| !line[..at].ends_with('[')));
         assert!(!unlinked, "{} names a section of the format without a link", path.display());
     }
     assert!(count > 30, "{count}");
@@ -138,7 +138,7 @@ fn every_room_is_in_the_table_and_in_the_picture() {
 fn has(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut places = text.match_indices(word);
-    places.any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
+    places.any(|(at, _)| !text[..at].ends_with(is_part) && !text[at.saturating_add(word.len())..].starts_with(is_part))
 }
 
 /// Where the field has another word, the search of the documentation finds what is meant.
@@ -230,4 +230,62 @@ fn members_that_are_named_exist() {
         }
     }
     assert!(count > 50, "{count}");
+}
+
+/// The program of the guide for several servers, as far as it has no runtime.
+#[cfg(all(feature = "nats", feature = "redis", feature = "tower"))]
+mod cluster {
+    use countersign::session::nats::{NatsOptions, NatsStore};
+    use countersign::session::redis::{RedisOptions, RedisStore};
+    use countersign::session::store::DynStore;
+    use countersign::session::{Lifetimes, Pepper, SessionManager};
+    use countersign::web::CsrfGuard;
+    use countersign::web::session::{Affinity, SessionLayer};
+    use std::time::Duration;
+
+    #[allow(dead_code, unused_variables, reason = "compiled, and compared with the guide")]
+    async fn what_to_write(
+        pepper: Pepper,
+        lifetimes: Lifetimes,
+        guard: CsrfGuard,
+    ) -> Result<SessionLayer, Box<dyn std::error::Error>> {
+        let store = RedisStore::single("redis://sessions:password@10.0.0.1:6379", RedisOptions::default())?;
+        let store = RedisStore::sentinel(
+            ["rediss://10.0.0.1:26379", "rediss://10.0.0.2:26379", "rediss://10.0.0.3:26379"],
+            "sessions",
+            Some(("sessions", "password")),
+            RedisOptions { min_replica_acks: 1, ..RedisOptions::default() },
+        )?;
+        let store = NatsStore::connect(
+            [
+                "nats://sessions:password@10.0.0.1:4222",
+                "nats://sessions:password@10.0.0.2:4222",
+                "nats://sessions:password@10.0.0.3:4222",
+            ],
+            NatsOptions { stream_replicas: 3, ..NatsOptions::default() },
+        )
+        .await?;
+        let store = std::sync::Arc::new(store);
+        let sessions = SessionManager::new(DynStore::new(store.clone()), pepper, lifetimes);
+        let layer = SessionLayer::new(sessions, guard, Duration::from_secs(2));
+        let layer = layer.with_affinity(Affinity::new("a")?);
+        Ok(layer)
+    }
+
+    /// As one line, without comments and what the formatter adds.
+    fn without_space(text: &str) -> String {
+        let code = text.lines().map(|line| line.split("// ").next().unwrap());
+        let line = code.flat_map(str::split_whitespace).collect::<String>();
+        line.replace(",}", "}").replace(",)", ")").replace(",]", "]")
+    }
+
+    #[test]
+    fn the_guide_has_what_is_compiled() {
+        let (guide, here) = (super::read("docs/CLUSTER.md"), include_str!("docs.rs"));
+        let (_, code) = guide.split_once("```rust,ignore\n").unwrap();
+        let (code, _) = code.split_once("\n```").unwrap();
+        let (_, function) = here.split_once("Box<dyn std::error::Error>> {\n").unwrap();
+        let (function, _) = function.split_once("Ok(layer)").unwrap();
+        assert_eq!(without_space(code), without_space(function));
+    }
 }

@@ -675,7 +675,7 @@ async fn a_store() {
 const SECRET: &[u8] = b"an obvious test key of 32 bytes!";
 
 fn access() -> Access {
-    Access { sub: "alice".into(), exp: seconds() + 3600 }
+    Access { sub: "alice".into(), exp: (UnixTime::now() + Duration::from_secs(3600)).as_secs() }
 }
 
 #[test]
@@ -687,7 +687,7 @@ fn a_jwt_there_and_back() {
     assert!(owned.claims().subject().unwrap() == "alice" && owned.header().key_id().is_none());
     let other = secret_key(b"another obvious test key, again!").unwrap();
     assert!(is_invalid(decoded(&other, &token).unwrap_err()) && !has_expired(decoded(&other, &token).unwrap_err()));
-    let old = encoded(&key, &Access { exp: seconds() - 3600, ..access.clone() }).unwrap();
+    let old = encoded(&key, &Access { exp: seconds().saturating_sub(3600), ..access.clone() }).unwrap();
     assert!(has_expired(decoded(&key, &old).unwrap_err()) && !is_invalid(decoded(&key, &old).unwrap_err()));
 
     // The key has the algorithm, and how long it has to be.
