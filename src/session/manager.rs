@@ -23,11 +23,17 @@ use std::string::String;
 /// use countersign::UnixTime;
 /// use countersign::session::store::{Budgets, MemoryStore};
 /// use countersign::session::{Lifetimes, Pepper, SessionManager};
+/// use std::time::Duration;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(12 * 3600), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+/// let lifetimes = Lifetimes {
+///     idle: Duration::from_secs(30 * 60),
+///     absolute: Duration::from_secs(12 * 3600),
+///     renewal_grace: Duration::from_secs(10),
+///     max_token_age: Duration::ZERO,
+/// };
 /// let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
 /// let sessions = SessionManager::new(store, pepper, lifetimes);
 /// let now = UnixTime::now();

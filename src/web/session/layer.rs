@@ -150,13 +150,14 @@ impl<B> SessionLayer<B> {
     ///
     /// ```
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
-    /// # use countersign::session::store::{DynStore, MemoryStore};
+    /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
     /// # use countersign::web::CsrfGuard;
     /// # use countersign::web::session::SessionLayer;
+    /// # use std::time::Duration;
     /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
     /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
     /// # let sessions = SessionManager::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
-    /// # let deadline = std::time::Duration::from_millis(250);
+    /// # let deadline = Duration::from_millis(250);
     /// use countersign::web::session::SessionCookie;
     ///
     /// let guard = CsrfGuard::new(["http://localhost:8080"])?;
@@ -176,14 +177,15 @@ impl<B> SessionLayer<B> {
     ///
     /// ```
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
-    /// # use countersign::session::store::{DynStore, MemoryStore};
+    /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
     /// # use countersign::web::CsrfGuard;
     /// # use countersign::web::session::SessionLayer;
     /// # use countersign::UnixTime;
+    /// # use std::time::Duration;
     /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
     /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
     /// # let sessions = SessionManager::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
-    /// # let deadline = std::time::Duration::from_millis(250);
+    /// # let deadline = Duration::from_millis(250);
     /// let guard = CsrfGuard::new(["https://shop.example"])?;
     /// let at_noon = || UnixTime::from_secs(1_767_268_800);
     /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_clock(at_noon);
