@@ -7,7 +7,7 @@ use crate::{Error, Result};
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 
-    /// `len8(x)` of FORMAT section 2: one length byte, then x.
+    /// `len8(x)` of [FORMAT section 2](crate::docs::format#2-mac-input): one length byte, then x.
     ///
     /// Every caller has checked that x is at most 64 bytes; a longer one could not be written unambiguously, so its length saturates
     /// and the whole no longer parses.

@@ -31,7 +31,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
-    /// The binding is longer than 64 bytes (FORMAT section 1).
+    /// The binding is longer than 64 bytes ([FORMAT section 1](crate::docs::format#1-logical-token)).
     BindingLength {
         /// Bytes passed.
         got: usize,
@@ -41,7 +41,7 @@ pub enum Error {
         /// Bytes needed.
         needed: usize,
     },
-    /// A counter is above 2^40 − 1 (FORMAT section 1).
+    /// A counter is above 2^40 − 1 ([FORMAT section 1](crate::docs::format#1-logical-token)).
     CounterRange,
     /// Two params have one key.
     DuplicateParam,
@@ -70,7 +70,7 @@ pub enum Error {
     KeyTextChecksum,
     /// A master key where a device key was asked for, or the reverse.
     KeyTextRole,
-    /// Not `csk1m_` or `csk1d_`, a slot of 0 to 255, `_`, 43 characters of base64url and 6 of check (FORMAT section 6).
+    /// Not `csk1m_` or `csk1d_`, a slot of 0 to 255, `_`, 43 characters of base64url and 6 of check ([FORMAT section 6](crate::docs::format#6-device-keys)).
     KeyTextSyntax,
     /// An HMAC key is shorter than the hash (RFC 7518 section 3.2).
     KeyTooShort {
@@ -79,7 +79,7 @@ pub enum Error {
         /// Bytes asked for.
         least: usize,
     },
-    /// The MAC input is longer than the cap that both sides share (FORMAT section 2).
+    /// The MAC input is longer than the cap that both sides share ([FORMAT section 2](crate::docs::format#2-mac-input)).
     MacInputTooLong {
         /// Bytes of the MAC input.
         length: usize,
@@ -90,7 +90,7 @@ pub enum Error {
     Malformed,
     /// A short stamp can only be expanded with a clock: pass the time.
     MissingClock,
-    /// This kind has no binary form (Challenge; FORMAT section 4).
+    /// This kind has no binary form (Challenge; [FORMAT section 4](crate::docs::format#4-binary-form)).
     NoBinaryForm,
     /// No key of the set was chosen to sign, or the one that was asked can only verify.
     NoSigningKey,
@@ -111,7 +111,7 @@ pub enum Error {
     PublicKey,
     /// The system gave no random bytes.
     Random,
-    /// A short stamp is for the binary form of a Time or Answer token whose clock is set (FORMAT section 4).
+    /// A short stamp is for the binary form of a Time or Answer token whose clock is set ([FORMAT section 4](crate::docs::format#4-binary-form)).
     ShortStamp,
     /// The device that holds the key could not sign.
     SigningFailed,
@@ -119,7 +119,7 @@ pub enum Error {
     SlotTaken,
     /// The ring has no key in this slot, or it is the current one, which cannot be retired.
     SlotUnknown,
-    /// A stamp is Unix seconds from 1 000 000 000 to 9 999 999 999 (FORMAT section 1).
+    /// A stamp is Unix seconds from 1 000 000 000 to 9 999 999 999 ([FORMAT section 1](crate::docs::format#1-logical-token)).
     StampRange,
     /// A token or its header would be longer than any verifier here reads.
     TokenTooLong {

@@ -19,6 +19,8 @@ mod shown;
 mod time;
 
 pub mod cookie;
+#[cfg(doc)]
+pub mod docs;
 pub mod jwt;
 pub mod key;
 #[cfg(feature = "std")]

@@ -1,4 +1,4 @@
-//! The limits and alphabets of FORMAT section 1, each in one place.
+//! The limits and alphabets of [FORMAT section 1](crate::docs::format#1-logical-token), each in one place.
 
 use crate::bytes::copy;
 use crate::time::UnixTime;

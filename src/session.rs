@@ -23,6 +23,7 @@ mod data;
 mod error;
 mod event;
 mod handle;
+#[doc(alias = "conformance")]
 pub mod laws;
 mod lifetimes;
 mod manager;

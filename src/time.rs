@@ -28,7 +28,7 @@ use core::time::Duration;
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// What a holder stamps whose clock is not set: 1 000 000 000 (FORMAT section 1).
+    /// What a holder stamps whose clock is not set: 1 000 000 000 ([FORMAT section 1](crate::docs::format#1-logical-token)).
     ///
     /// ```
     /// use countersign::{ClockError, ClockReading, UnixTime};
@@ -163,7 +163,7 @@ impl From<std::time::SystemTime> for UnixTime {
 pub struct TimeWindow {
     /// The oldest accepted age, in seconds.
     pub max_age: u64,
-    /// How many seconds ahead of the verifier a stamp may be (`skew_future` in FORMAT section 5).
+    /// How many seconds ahead of the verifier a stamp may be (`skew_future` in [FORMAT section 5](crate::docs::format#5-verifying)).
     #[doc(alias = "skew_future")]
     #[doc(alias = "leeway")]
     pub max_future_skew: u64,

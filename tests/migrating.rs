@@ -8,8 +8,18 @@ use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use countersign::UnixTime;
 use countersign::cookie::SameSite;
+use countersign::jwt::claim::RegisteredClaim;
+use countersign::jwt::keys::SigningKey;
+#[cfg(feature = "eddsa")]
+use countersign::jwt::keys::{EdDsaSigningKey, EdDsaVerifyingKey};
+#[cfg(feature = "es256")]
+use countersign::jwt::keys::{Es256SigningKey, Es256VerifyingKey};
+use countersign::jwt::keys::{Hs256Key, Hs384Key};
+use countersign::jwt::{FailedChecks, JwksError, JwtBuilder, JwtError, KeySet, OwnedJwt, Policy};
+use countersign::jwt::{SignJwt, ValidityPeriod, VerifyJwt};
 use countersign::session::store::Budgets;
 use countersign::session::store::{CreateOutcome, SessionContent, SessionKind, StoredSession, SwapOutcome};
 use countersign::session::store::{Deadlines, DynStore, MemoryStore, SessionStore, StoreError};
@@ -18,6 +28,7 @@ use countersign::session::{
 };
 use countersign::web::CsrfGuard;
 use countersign::web::session::{CurrentSession, SessionCookie, SessionCookieError, SessionLayer, SignedInSession};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +39,7 @@ const HERE: &str = include_str!("migrating.rs");
 const MARK: &str = "\n// theirs: ";
 
 const PAGE: &str = "https://shop.example";
+const POLICY: Policy<'_> = Policy::new(30);
 
 // theirs: session: Session
 fn extracted() -> MethodRouter {
@@ -274,6 +286,152 @@ fn built(app: Router, filter: SessionLayer) -> Router {
     app.layer(filter)
 }
 
+// theirs: encode(&Header::default(), &access, &encoding_key)
+fn encoded(key: &Hs256Key, access: &Access) -> countersign::Result<String> {
+    key.sign_claims(access)
+}
+
+// theirs: decode::<Access>(token, &decoding_key, &validation)
+fn decoded(key: &Hs256Key, token: &str) -> Result<Access, JwtError> {
+    key.verify_claims::<Access>(token, &POLICY, UnixTime::now())
+}
+
+// theirs: TokenData
+fn token_data(key: &Hs256Key, token: &str) -> Result<OwnedJwt, JwtError> {
+    key.verify_jwt(token, &POLICY, UnixTime::now())
+}
+
+// theirs: Header::new(Algorithm::HS384)
+fn with_algorithm(secret: &[u8]) -> countersign::Result<Hs384Key> {
+    Hs384Key::new(secret)
+}
+
+// theirs: Header::typ
+fn with_typ(exp: UnixTime) -> JwtBuilder<'static> {
+    JwtBuilder::new().typ("at+jwt").subject("alice").expires_at(exp)
+}
+
+// theirs: Header::kid
+fn with_kid(keys: &KeySet<8>, access: &Access) -> countersign::Result<String> {
+    keys.sign_claims(access)
+}
+
+// theirs: Header::crit
+fn with_crit(policy: Policy<'_>) -> Policy<'_> {
+    policy.with_known_crit(&["exp-ms"])
+}
+
+// theirs: EncodingKey::from_secret
+fn secret_key(secret: &[u8]) -> countersign::Result<Hs256Key> {
+    Hs256Key::new(secret)
+}
+
+// theirs: EncodingKey::from_ec_der
+#[cfg(feature = "es256")]
+fn ec_key(scalar: &[u8]) -> countersign::Result<Es256SigningKey> {
+    Es256SigningKey::new(scalar)
+}
+
+// theirs: EncodingKey::from_ed_der
+#[cfg(feature = "eddsa")]
+fn ed_key(seed: &[u8]) -> countersign::Result<EdDsaSigningKey> {
+    EdDsaSigningKey::new(seed)
+}
+
+// theirs: DecodingKey::from_ec_components
+#[cfg(feature = "es256")]
+fn public_ec_key(point: &[u8]) -> countersign::Result<Es256VerifyingKey> {
+    Es256VerifyingKey::from_sec1(point)
+}
+
+// theirs: DecodingKey::from_ed_components
+#[cfg(feature = "eddsa")]
+fn public_ed_key(point: &[u8]) -> countersign::Result<EdDsaVerifyingKey> {
+    EdDsaVerifyingKey::new(point)
+}
+
+// theirs: DecodingKey::from_jwk
+fn key_set(text: &str) -> Result<KeySet<8>, JwksError> {
+    KeySet::<8>::from_jwks(text)
+}
+
+// theirs: JwkSet::find
+fn decoded_by_set(keys: &KeySet<8>, token: &str) -> Result<Access, JwtError> {
+    keys.verify_claims::<Access>(token, &POLICY, UnixTime::now())
+}
+
+// theirs: Validation::new(Algorithm::HS256)
+fn validation() -> Policy<'static> {
+    Policy::new(60)
+}
+
+// theirs: Validation::leeway
+fn leeway() -> Policy<'static> {
+    Policy::new(30)
+}
+
+// theirs: Validation::set_issuer
+fn set_issuer(policy: Policy<'_>) -> Policy<'_> {
+    policy.issuer("https://issuer.example")
+}
+
+// theirs: Validation::set_audience
+fn set_audience(policy: Policy<'_>) -> Policy<'_> {
+    policy.audiences(&["api", "api.example"])
+}
+
+// theirs: Validation::sub
+fn set_subject(policy: Policy<'_>) -> Policy<'_> {
+    policy.subject("alice")
+}
+
+// theirs: Validation::set_required_spec_claims
+fn set_required(policy: Policy<'_>) -> Policy<'_> {
+    policy.require(RegisteredClaim::JwtId)
+}
+
+// theirs: Validation::validate_exp
+fn without_exp(policy: Policy<'_>) -> Policy<'_> {
+    policy.allow_missing_exp()
+}
+
+// theirs: Validation::validate_aud
+fn without_aud(policy: Policy<'_>) -> Policy<'_> {
+    policy.allow_any_audience()
+}
+
+// theirs: ErrorKind::ExpiredSignature
+fn has_expired(error: JwtError) -> bool {
+    error.is_expired()
+}
+
+// theirs: ErrorKind::InvalidSignature
+fn is_invalid(error: JwtError) -> bool {
+    error == JwtError::Invalid
+}
+
+// theirs: ErrorKind::InvalidIssuer
+fn has_another_issuer(failed: FailedChecks) -> bool {
+    failed.mismatched.contains(RegisteredClaim::Issuer)
+}
+
+// theirs: ErrorKind::MissingRequiredClaim
+fn has_no_issuer(failed: FailedChecks) -> bool {
+    failed.missing.contains(RegisteredClaim::Issuer)
+}
+
+// theirs: get_current_timestamp
+fn seconds() -> u64 {
+    UnixTime::now().as_secs()
+}
+
+/// What a server of the application reads of a JWT.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct Access {
+    sub: String,
+    exp: u64,
+}
+
 /// A user of the application, and who may do what there.
 struct User {
     id: u64,
@@ -320,7 +478,7 @@ fn the_tables_have_what_is_compiled() {
     for (row, function) in ours.iter().zip(&compiled) {
         assert_eq!(row, function);
     }
-    assert_eq!((ours.len(), compiled.len()), (45, 45));
+    assert_eq!((ours.len(), compiled.len()), (72, 72));
 }
 
 /// Where there is nothing, there is a reason.
@@ -342,7 +500,7 @@ fn guard() -> CsrfGuard {
 }
 
 /// What a handler says.
-fn said(what: impl serde::Serialize) -> Json<Value> {
+fn said(what: impl Serialize) -> Json<Value> {
     Json(json!(what))
 }
 
@@ -515,4 +673,105 @@ async fn a_store() {
     store_create(&store, handle, content, now).await.unwrap();
     // By the clock of the system it ended long ago.
     assert_eq!(delete_expired(&store).await.unwrap(), 1);
+}
+
+const SECRET: &[u8] = b"an obvious test key of 32 bytes!";
+
+fn access() -> Access {
+    Access { sub: "alice".into(), exp: (UnixTime::now() + Duration::from_secs(3600)).as_secs() }
+}
+
+#[test]
+fn a_jwt_there_and_back() {
+    let (key, access) = (secret_key(SECRET).unwrap(), access());
+    let token = encoded(&key, &access).unwrap();
+    assert_eq!(decoded(&key, &token).unwrap(), access);
+    let owned = token_data(&key, &token).unwrap();
+    assert!(owned.claims().subject().unwrap() == "alice" && owned.header().key_id().is_none());
+    let other = secret_key(b"another obvious test key, again!").unwrap();
+    assert!(is_invalid(decoded(&other, &token).unwrap_err()) && !has_expired(decoded(&other, &token).unwrap_err()));
+    let old = encoded(&key, &Access { exp: seconds().saturating_sub(3600), ..access.clone() }).unwrap();
+    assert!(has_expired(decoded(&key, &old).unwrap_err()) && !is_invalid(decoded(&key, &old).unwrap_err()));
+
+    // The key has the algorithm, and how long it has to be.
+    assert!(with_algorithm(SECRET).is_err() && secret_key(&SECRET[1..]).is_err());
+    let strong = with_algorithm(&SECRET.repeat(2)).unwrap();
+    assert!(is_invalid(strong.verify_claims::<Access>(&token, &POLICY, UnixTime::now()).unwrap_err()));
+
+    let typed = key.sign_jwt(&with_typ(UnixTime::from_secs(access.exp))).unwrap();
+    assert!(key.verify_jwt(&typed, &POLICY.typ("at+jwt"), UnixTime::now()).is_ok());
+    assert!(key.verify_jwt(&token, &POLICY.typ("at+jwt"), UnixTime::now()).is_err());
+}
+
+#[test]
+fn keys_by_their_ids() {
+    let set = r#"{"keys":[{"kty":"oct","kid":"a","alg":"HS256","k":"YW4gb2J2aW91cyB0ZXN0IGtleSBvZiAzMiBieXRlcyE"}]}"#;
+    let (mut keys, access) = (key_set(set).unwrap(), access());
+    let token = encoded(&secret_key(SECRET).unwrap(), &access).unwrap();
+    assert_eq!(decoded_by_set(&keys, &token).unwrap(), access);
+    keys.insert("b", secret_key(b"another obvious test key, again!").unwrap(), ValidityPeriod::ALWAYS).unwrap();
+    keys.set_signing_key("b").unwrap();
+    let token = with_kid(&keys, &access).unwrap();
+    let owned = keys.verify_jwt(&token, &POLICY, UnixTime::now()).unwrap();
+    assert_eq!(owned.header().key_id().unwrap(), "b");
+    assert_eq!(decoded_by_set(&keys, &token).unwrap(), access);
+}
+
+#[cfg(all(feature = "es256", feature = "eddsa"))]
+#[test]
+fn keys_of_two_halves() {
+    let (ec, ed) = (ec_key(SECRET).unwrap(), ed_key(SECRET).unwrap());
+    let (public_ec, public_ed) = (ec.verifying_key().to_sec1(), ed.verifying_key().to_bytes());
+    let (ec_token, ed_token) = (ec.sign_claims(&access()).unwrap(), ed.sign_claims(&access()).unwrap());
+    let (ec, ed) = (public_ec_key(&public_ec).unwrap(), public_ed_key(&public_ed).unwrap());
+    assert!(ec.verify_claims::<Access>(&ec_token, &POLICY, UnixTime::now()).is_ok());
+    assert!(ed.verify_claims::<Access>(&ed_token, &POLICY, UnixTime::now()).is_ok());
+    assert!(public_ed_key(&[0; 32]).is_err());
+}
+
+/// What a policy lets pass, and what it refuses.
+#[test]
+fn what_is_expected_is_required() {
+    let (key, now) = (secret_key(SECRET).unwrap(), UnixTime::now());
+    let exp = now + Duration::from_secs(3600);
+    let judged = |builder: JwtBuilder<'_>, policy: Policy<'_>| {
+        let token = key.sign_jwt(&builder).unwrap();
+        match key.verify_jwt(&token, &policy, now) {
+            Ok(_) => None,
+            Err(JwtError::Policy(failed)) => Some(failed),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let builder = || JwtBuilder::new().expires_at(exp);
+    assert!(judged(builder().issuer("https://issuer.example"), set_issuer(validation())).is_none());
+    assert!(has_no_issuer(judged(builder(), set_issuer(validation())).unwrap()));
+    let elsewhere = judged(builder().issuer("https://elsewhere.example"), set_issuer(validation())).unwrap();
+    assert!(has_another_issuer(elsewhere) && !has_no_issuer(elsewhere));
+    let (api, admin): ([&str; 1], [&str; 1]) = (["api.example"], ["admin"]);
+    assert!(judged(builder().audience(&api), set_audience(validation())).is_none());
+    assert!(judged(builder().audience(&admin), set_audience(validation())).is_some());
+    assert!(judged(builder(), set_audience(validation())).is_some());
+    assert!(judged(builder().audience(&admin), validation()).is_some());
+    assert!(judged(builder().audience(&admin), without_aud(validation())).is_none());
+    assert!(judged(builder().subject("alice"), set_subject(validation())).is_none());
+    assert!(judged(builder().subject("bob"), set_subject(validation())).is_some());
+    assert!(judged(builder().jwt_id("7"), set_required(validation())).is_none());
+    assert!(judged(builder(), set_required(validation())).is_some());
+    assert!(judged(JwtBuilder::new(), validation()).is_some());
+    assert!(judged(JwtBuilder::new(), without_exp(validation())).is_none());
+    let a_while_ago = || JwtBuilder::new().expires_at(now - Duration::from_secs(45));
+    assert!(judged(a_while_ago(), without_exp(validation())).is_none());
+    assert!(judged(a_while_ago(), without_exp(leeway())).is_some());
+}
+
+#[test]
+fn what_is_critical_is_known() {
+    let key = secret_key(SECRET).unwrap();
+    let header = Base64UrlUnpadded::encode_string(br#"{"alg":"HS256","crit":["exp-ms"],"exp-ms":1}"#);
+    let (message, mut signature) = (format!("{header}.e30"), [0; 32]);
+    SigningKey::sign(&key, message.as_bytes(), &mut signature).unwrap();
+    let token = format!("{message}.{}", Base64UrlUnpadded::encode_string(&signature));
+    let policy = without_exp(validation());
+    assert!(key.verify_jwt(&token, &policy, UnixTime::now()).is_err());
+    assert!(key.verify_jwt(&token, &with_crit(policy), UnixTime::now()).is_ok());
 }

@@ -161,7 +161,7 @@ impl Gate {
     }
 
     /// Tells a device the time whose token is good but for its clock: signed with the device's own key, bound to the sign that it sent
-    /// (FORMAT section 7). A token without a nonce gets none: an old answer would fit it again.
+    /// (docs/FORMAT.md, section 7). A token without a nonce gets none: an old answer would fit it again.
     pub(crate) fn time_reply(&self, uid: &str, bearer: &[u8], request: &Parts) -> Result<Option<String>, AuthError> {
         let Err(error) = self.devices.authenticate(bearer, request) else { return Ok(None) };
         match cause(&error) {

@@ -1,4 +1,4 @@
-//! Device keys from a master key: HKDF-Expand-SHA-256, one block (FORMAT section 6; RFC 5869 section 2.3).
+//! Device keys from a master key: HKDF-Expand-SHA-256, one block ([FORMAT section 6](crate::docs::format#6-device-keys); RFC 5869 section 2.3).
 
 use super::{KeyBytes, KeyRing, KeyRole, KeyText, MacKey};
 use crate::Result;

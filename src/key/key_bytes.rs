@@ -42,7 +42,7 @@ impl KeyBytes {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyLength`] unless it is 32 bytes; [`Error::KeyRepeated`] if they are all the same (FORMAT section 1).
+    /// [`Error::KeyLength`] unless it is 32 bytes; [`Error::KeyRepeated`] if they are all the same ([FORMAT section 1](crate::docs::format#1-logical-token)).
     pub fn new(bytes: &[u8]) -> Result<Self> {
         let checked = check(bytes)?;
         let mut secret = Self(Zeroizing::new([0; KEY_LEN]));

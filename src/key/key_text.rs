@@ -1,4 +1,4 @@
-//! A key as one line of text, with a check against typing errors (FORMAT section 6).
+//! A key as one line of text, with a check against typing errors ([FORMAT section 6](crate::docs::format#6-device-keys)).
 //!
 //! ```text
 //! csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82

@@ -1,4 +1,4 @@
-//! Where a verifier finds the key of a token (FORMAT section 5 step 3).
+//! Where a verifier finds the key of a token ([FORMAT section 5](crate::docs::format#5-verifying) step 3).
 
 use super::{DeviceKeys, KeyRing, MacKey};
 

@@ -171,7 +171,7 @@ impl<K, const N: usize> KeyRing<K, N> {
         self.others.iter().find(|(other, _)| *other == slot).map(|(_, key)| key)
     }
 
-    /// The keys that a token may have been signed with, best guess first (FORMAT section 5 step 3): the named slot and
+    /// The keys that a token may have been signed with, best guess first ([FORMAT section 5](crate::docs::format#5-verifying) step 3): the named slot and
     /// no other, or the current and then the previous one.
     pub(super) fn candidates(&self, named: Option<u8>) -> impl Iterator<Item = (u8, &K)> {
         let (first, second) = match named {

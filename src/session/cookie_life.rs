@@ -8,6 +8,7 @@
 /// let remembers = |is_checked: bool| if is_checked { CookieLife::Absolute } else { CookieLife::Browser };
 /// assert_eq!(remembers(true), CookieLife::Absolute);
 /// ```
+#[doc(alias = "remember_me")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CookieLife {
     /// Until the browser is closed: without `Max-Age` and `Expires`. A browser that brings back the windows of last time brings it back too.

@@ -29,7 +29,7 @@ use std::string::String;
 /// # runtime.block_on(async {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// let lifetimes = Lifetimes {
-///     idle: Duration::from_secs(1800),
+///     idle: Duration::from_secs(30 * 60),
 ///     absolute: Duration::from_secs(12 * 3600),
 ///     renewal_grace: Duration::from_secs(10),
 ///     max_token_age: Duration::ZERO,
@@ -418,6 +418,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// Returns the token of the session for a hidden field of a form, 43 characters, for browsers that do not say where a request comes from.
     ///
     /// The token is the same through all renewals, and another one after a sign-in. A session that is in no store yet counts as modified from then on.
+    #[doc(alias = "csrf_token")]
     pub fn form_token(&self, session: &Session) -> String {
         session.want();
         self.pepper

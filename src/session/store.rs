@@ -1,7 +1,7 @@
 //! Stores of sessions: the contract that each store obeys, and those that keep sessions in one process.
 //!
-//! [`SessionStore`] is the contract, and [`laws`](super::laws) tests it. [`MemoryStore`] and [`DiskStore`] serve one process; for several servers there
-//! are [`RedisStore`](super::redis::RedisStore) and [`NatsStore`](super::nats::NatsStore). [`DynStore`] holds any of them.
+//! [`SessionStore`] is the contract, and [`laws`](super::laws) tests it. [`MemoryStore`] and `DiskStore` serve one process; for several servers there
+//! are `redis::RedisStore` and `nats::NatsStore`, each by its feature. [`DynStore`] holds any of them.
 
 mod adapters;
 pub mod blocking;

@@ -1,4 +1,4 @@
-//! The verifier's own clock: not set, set, or stepped back (FORMAT section 5 step 7, section 8).
+//! The verifier's own clock: not set, set, or stepped back ([FORMAT section 5](crate::docs::format#5-verifying) step 7, [section 8](crate::docs::format#8-replay-window-in-fixed-memory)).
 
 use super::{ClockError, UnixTime};
 

@@ -14,7 +14,7 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClockError {
-    /// It is not set: its time is outside 1 000 000 001 to 9 999 999 999 (FORMAT section 5 step 7, `NoClock`).
+    /// It is not set: its time is outside 1 000 000 001 to 9 999 999 999 ([FORMAT section 5](crate::docs::format#5-verifying) step 7, `NoClock`).
     #[doc(alias = "NoClock")]
     NotSet,
     /// It has stepped back by more than the [`MonotonicClock`](crate::MonotonicClock) tolerates (the same step, `ClockRollback`).

@@ -166,7 +166,7 @@ impl<'a> AuthenticToken<'a> {
         self.fields.reserved.quality
     }
 
-    /// The sign, which is its HMAC tag and its identity: what replay tables, deny lists and caches key on (FORMAT section 4).
+    /// The sign, which is its HMAC tag and its identity: what replay tables, deny lists and caches key on ([FORMAT section 4](crate::docs::format#4-binary-form)).
     /// Do not log it.
     ///
     /// ```
@@ -211,7 +211,7 @@ impl defmt::Format for AuthenticToken<'_> {
     }
 }
 
-/// A token that passed steps 1 to 10 of FORMAT section 5: authentic, current, allowed. Only a
+/// A token that passed steps 1 to 10 of [FORMAT section 5](crate::docs::format#5-verifying): authentic, current, allowed. Only a
 /// [`Verifier`](super::Verifier) makes one. It reads like the [`AuthenticToken`] that it is, by `Deref`.
 ///
 /// A Time token stays a bearer token while it is fresh: whoever copies it can use it too. A Sequence token has no age

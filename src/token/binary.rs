@@ -1,4 +1,4 @@
-//! The binary form: `b0 . [len8(uid)] . stamp . [count . (len8(key) . len8(value))*] . sign` (FORMAT section 4).
+//! The binary form: `b0 . [len8(uid)] . stamp . [count . (len8(key) . len8(value))*] . sign` ([FORMAT section 4](crate::docs::format#4-binary-form)).
 
 use super::fields::Fields;
 use super::params::{ParamCheck, Params, WireParams, split_len8};

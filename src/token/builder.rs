@@ -81,7 +81,7 @@ impl<'a> TokenBuilder<'a> {
         Self::new(TokenKind::Sequence, uid, counter)
     }
 
-    /// A verifier's time for `uid`, always detached. Bind it to the sign that was refused (FORMAT section 7).
+    /// A verifier's time for `uid`, always detached. Bind it to the sign that was refused ([FORMAT section 7](crate::docs::format#7-devices-without-a-clock)).
     /// See [`UnverifiedToken::authenticate`](super::UnverifiedToken::authenticate).
     #[must_use]
     pub const fn time_reply(uid: &'a [u8], stamp: UnixTime) -> Self {
@@ -207,7 +207,7 @@ impl<'a> TokenBuilder<'a> {
     /// Signs the token and writes it as text into `out`; returns the used part. See [`TokenBuilder`].
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of FORMAT section 1 that the token
+    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of [FORMAT section 1](crate::docs::format#1-logical-token) that the token
     /// misses.
     #[doc(alias = "encode")]
     #[doc(alias = "sign")]
@@ -269,7 +269,7 @@ impl<'a> TokenBuilder<'a> {
         })
     }
 
-    /// Writes M, the bytes that a sign is the HMAC of (FORMAT section 2), for a secure element that holds the key
+    /// Writes M, the bytes that a sign is the HMAC of ([FORMAT section 2](crate::docs::format#2-mac-input)), for a secure element that holds the key
     /// itself.
     ///
     /// ```

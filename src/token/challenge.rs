@@ -1,4 +1,4 @@
-//! Challenge and Answer: for devices with neither clock nor random numbers (FORMAT sections 5 and 7).
+//! Challenge and Answer: for devices with neither clock nor random numbers ([FORMAT sections 5](crate::docs::format#5-verifying) and [7](crate::docs::format#7-devices-without-a-clock)).
 //!
 //! ```
 //! use countersign::key::MacKey;

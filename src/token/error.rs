@@ -8,7 +8,7 @@ use core::fmt;
 /// Why a presented token was not admitted: for the operator's log, never for the peer.
 ///
 /// Everything that fails before the MAC is good is [`Invalid`](TokenError::Invalid) or [`TooLong`](TokenError::TooLong); the other reasons are
-/// about a token that a holder of the key did sign (FORMAT section 5). To the peer say only what [`is_expired`](TokenError::is_expired) tells.
+/// about a token that a holder of the key did sign ([FORMAT section 5](crate::docs::format#5-verifying)). To the peer say only what [`is_expired`](TokenError::is_expired) tells.
 ///
 /// ```
 /// use countersign::token::TokenError;

@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
         Ok(Self { kind, sent_uid, stamp, params, sign, reserved })
     }
 
-    /// Who the token is for: the channel's uid, the sent one, or both if they are equal (FORMAT section 3, detached).
+    /// Who the token is for: the channel's uid, the sent one, or both if they are equal ([FORMAT section 3](crate::docs::format#3-text-form), detached).
     pub(super) fn uid<'u>(&self, channel: &Channel<'u>) -> Option<&'u [u8]>
     where
         'a: 'u,

@@ -2,7 +2,7 @@
 
 use crate::{Result, rules};
 
-/// The kind of a token (FORMAT section 1). It is part of the MAC: a token of one kind is never valid as another.
+/// The kind of a token ([FORMAT section 1](crate::docs::format#1-logical-token)). It is part of the MAC: a token of one kind is never valid as another.
 ///
 /// ```
 /// use countersign::token::{TokenKind, UnverifiedToken};
@@ -80,7 +80,7 @@ impl TokenKind {
     }
 }
 
-/// How many bytes of HMAC-SHA-256 a sign keeps, the length of the HMAC tag: N, fixed by configuration, never by the token (FORMAT section 1).
+/// How many bytes of HMAC-SHA-256 a sign keeps, the length of the HMAC tag: N, fixed by configuration, never by the token ([FORMAT section 1](crate::docs::format#1-logical-token)).
 ///
 /// ```
 /// use countersign::token::SignLen;

@@ -44,7 +44,7 @@ pub const MAX_BINARY_LEN: usize = 1 + 1 + MAX_UID_LEN + 5 + 1 + MAX_PARAMS * MAX
 /// ```
 pub const MAX_SCRATCH_LEN: usize = MAX_UID_LEN + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
-/// Bytes of the longest MAC input (FORMAT section 2).
+/// Bytes of the longest MAC input ([FORMAT section 2](crate::docs::format#2-mac-input)).
 ///
 /// ```
 /// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};

@@ -1,4 +1,4 @@
-//! M, what is signed (FORMAT section 2). Every variable part is counted or length-prefixed, so distinct tokens have
+//! M, what is signed ([FORMAT section 2](crate::docs::format#2-mac-input)). Every variable part is counted or length-prefixed, so distinct tokens have
 //! distinct M.
 
 use super::params::WireParams;

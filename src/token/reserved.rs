@@ -1,4 +1,4 @@
-//! The reserved params and their forms (FORMAT section 1).
+//! The reserved params and their forms ([FORMAT section 1](crate::docs::format#1-logical-token)).
 
 use crate::encoding::decimal;
 use crate::rules::MAX_COUNTER;

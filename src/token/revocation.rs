@@ -1,4 +1,4 @@
-//! The revocation hook: generations and epochs, both sparse, both the application's to keep (FORMAT sections 5 and 6).
+//! The revocation hook: generations and epochs, both sparse, both the application's to keep ([FORMAT sections 5](crate::docs::format#5-verifying) and [6](crate::docs::format#6-device-keys)).
 
 /// From which Unix second on tokens count, at three levels. The latest of the three holds: an old epoch never masks a
 /// newer one.

@@ -1,4 +1,4 @@
-//! Short stamps: the low two bytes of a stamp, expanded by the clock of the verifier (FORMAT section 4).
+//! Short stamps: the low two bytes of a stamp, expanded by the clock of the verifier ([FORMAT section 4](crate::docs::format#4-binary-form)).
 
 use crate::UnixTime;
 

@@ -1,4 +1,4 @@
-//! The text form: `prefix field(uid) "." stamp *( "." key "_" field(value) ) "." sign` (FORMAT section 3).
+//! The text form: `prefix field(uid) "." stamp *( "." key "_" field(value) ) "." sign` ([FORMAT section 3](crate::docs::format#3-text-form)).
 
 use super::field;
 use super::fields::Fields;

@@ -1,4 +1,4 @@
-//! From text to binary and back without a key: the sign stays, so the token stays valid (FORMAT section 4).
+//! From text to binary and back without a key: the sign stays, so the token stays valid ([FORMAT section 4](crate::docs::format#4-binary-form)).
 //!
 //! ```
 //! use countersign::token::transcode;

@@ -80,7 +80,7 @@ impl<'a> UnverifiedToken<'a> {
         self.0.kind
     }
 
-    /// Checks the sign under one key (FORMAT section 5 steps 4 and 5, without a challenge's proof).
+    /// Checks the sign under one key ([FORMAT section 5](crate::docs::format#5-verifying) steps 4 and 5, without a challenge's proof).
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, UnverifiedToken}};
@@ -114,7 +114,7 @@ impl<'a> UnverifiedToken<'a> {
         }
     }
 
-    /// Writes M, the bytes that the sign must be the HMAC of (FORMAT section 2), for a secure element that holds the
+    /// Writes M, the bytes that the sign must be the HMAC of ([FORMAT section 2](crate::docs::format#2-mac-input)), for a secure element that holds the
     /// key itself.
     ///
     /// ```

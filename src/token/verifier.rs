@@ -1,4 +1,4 @@
-//! The eleven steps of verifying, in order (FORMAT section 5).
+//! The eleven steps of verifying, in order ([FORMAT section 5](crate::docs::format#5-verifying)).
 
 use super::authentic::{AuthenticToken, VerifiedToken};
 use super::error::TokenError;

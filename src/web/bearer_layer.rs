@@ -83,6 +83,8 @@ use tower_service::Service;
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias = "filter")]
+#[doc(alias = "middleware")]
 pub struct BearerLayer<A, B = TextBody> {
     authenticator: Arc<A>,
     body: B,

@@ -2,6 +2,7 @@
 
 use super::missing::MissingLayer;
 use super::problem;
+use crate::Error;
 use crate::jwt::OwnedJwt;
 use crate::token::OwnedToken;
 use axum_core::body::Body;
@@ -13,6 +14,24 @@ use http::request::Parts;
 impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {
         problem::missing_layer(self).map(Body::from)
+    }
+}
+
+/// Responds with a 500, without the reason: that is in the response's extensions. A handler that signs a token or a JWT returns
+/// [`countersign::Result`](crate::Result).
+///
+/// ```
+/// use axum::response::IntoResponse;
+///
+/// let response = countersign::Error::UnknownKeyId.into_response();
+/// assert_eq!(response.status(), 500);
+/// assert_eq!(response.extensions().get(), Some(&countersign::Error::UnknownKeyId));
+/// ```
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = problem::mistake(&self).map(Body::from);
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

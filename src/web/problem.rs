@@ -114,10 +114,10 @@ pub(super) fn missing_layer(missing: MissingLayer) -> Response<&'static str> {
     response
 }
 
-/// A second `CurrentSession` of one request.
+/// A mistake of the application's own: a second `CurrentSession` of one request, or an input that is none.
 #[cfg(feature = "axum")]
-pub(super) fn in_use() -> Response<&'static str> {
-    tracing::error!("a request has a second CurrentSession: it has one at a time");
+pub(super) fn mistake(error: &(dyn Error + 'static)) -> Response<&'static str> {
+    tracing::error!(error, "a mistake of the application");
     let vary = (VARY, HeaderValue::from_static("Cookie"));
     Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: MISTAKE }.into_response()
 }

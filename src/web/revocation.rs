@@ -134,6 +134,8 @@ impl core::error::Error for RevocationUnknown {}
 ///
 /// The response is a 503 if the store does not answer, and a 500 if the request has no identity: the layers are in the wrong order. A preflight has
 /// none and passes.
+#[doc(alias = "filter")]
+#[doc(alias = "middleware")]
 pub struct RevocationLayer<I, B = TextBody> {
     filter: Arc<LayerState>,
     skew: Duration,

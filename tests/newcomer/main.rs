@@ -1,10 +1,15 @@
-//! Two programs as somebody writes them who has read the front page: they run, with `?` alone, and are not longer than with what is known.
+//! Three programs as somebody writes them who has read the front page: they run, with `?` alone, and are not longer than with what is known.
 
 mod side_by_side;
 mod static_buffers;
+#[cfg(all(feature = "axum", feature = "disk"))]
+mod visits;
+#[cfg(all(feature = "axum", feature = "disk"))]
+mod web_server;
 
 const STATIC_BUFFERS: &str = include_str!("static_buffers.rs");
 const SIDE_BY_SIDE: &str = include_str!("side_by_side.rs");
+const WEB_SERVER: &str = include_str!("web_server.rs");
 
 #[test]
 fn a_device_signs_and_reads_without_a_heap() {
@@ -32,7 +37,7 @@ fn ours_is_no_longer_than_theirs() {
 /// Nothing is turned by hand into something else, and no import has to give way to another.
 #[test]
 fn errors_compose_and_names_do_not_collide() {
-    for program in [STATIC_BUFFERS, SIDE_BY_SIDE] {
+    for program in [STATIC_BUFFERS, SIDE_BY_SIDE, WEB_SERVER] {
         for by_hand in ["map_err", "unwrap", "expect(", ".ok()", "impl From"] {
             assert!(!program.contains(by_hand), "{by_hand}");
         }

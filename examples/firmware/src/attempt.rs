@@ -1,4 +1,4 @@
-//! Numbers the attempts of a device to learn the time, so that an old answer fits none of them (FORMAT section 7).
+//! Numbers the attempts of a device to learn the time, so that an old answer fits none of them (docs/FORMAT.md, section 7).
 
 use crate::Fault;
 use board::{File, Mode};

@@ -12,7 +12,7 @@ const MAX_FIELDS: usize = 64;
 
 const CONTENT_LENGTH: &[u8] = b"content-length:";
 
-/// Milliseconds from a request to the end of its answer. A time that comes later is not believed (FORMAT section 7).
+/// Milliseconds from a request to the end of its answer. A time that comes later is not believed (docs/FORMAT.md, section 7).
 const PATIENCE: u64 = 10_000;
 
 /// Status of an answer, and how much of the buffer its body fills.

@@ -25,7 +25,7 @@ pub enum Durability {
     Synced,
 }
 
-/// The bytes that a [`MemoryStore`](super::MemoryStore) or a [`DiskStore`](super::DiskStore) keeps of each kind of session.
+/// The bytes that a [`MemoryStore`](super::MemoryStore) or a `DiskStore` keeps of each kind of session.
 ///
 /// A flood of anonymous sessions cannot push out signed-in ones: each kind has a budget of its own.
 ///

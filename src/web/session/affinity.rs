@@ -26,6 +26,7 @@ pub const MAX_NODE_NAME_LEN: usize = 16;
 /// assert!(Affinity::new("two.parts").is_err());
 /// # Ok::<(), countersign::web::session::InvalidNodeName>(())
 /// ```
+#[doc(alias = "sticky")]
 #[derive(Clone)]
 pub struct Affinity(Arc<Node>);
 

@@ -17,6 +17,7 @@ use std::vec::Vec;
 /// gives it back. Changes that are made after the handler has returned, in a spawned task or a streaming body, are not written.
 ///
 /// All calls together keep the deadline of the [`SessionLayer`](super::SessionLayer).
+#[doc(alias = "AuthSession")]
 pub struct CurrentSession {
     /// `None` only once it has ended.
     session: Option<Session>,
@@ -78,6 +79,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`SessionManager::sign_in`].
+    #[doc(alias = "login")]
     pub async fn sign_in(&mut self, attempt: &SignInAttempt, level: u8) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
         let SlotInner { filter, spent, .. } = &*slot;
@@ -89,6 +91,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`SessionManager::renew`]. The layer tries again when it makes the response.
+    #[doc(alias = "cycle_id")]
     pub async fn renew(&mut self) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
         let SlotInner { filter, spent, .. } = &*slot;
@@ -103,6 +106,7 @@ impl CurrentSession {
     /// does not answer in time: then the session may or may not have ended. With
     /// [`NotReplicated`](crate::session::store::StoreErrorKind::NotReplicated) it has ended, unless the server of the store is lost before its replicas
     /// know: keep the handle, and call [`SessionManager::end_session`] until that confirms it.
+    #[doc(alias = "logout")]
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let SlotInner { filter, spent, cookies, .. } = &*self.slot.0;
         let now = filter.now();

@@ -84,7 +84,7 @@ impl IntoResponse for LazySessionError {
         let response = match &self {
             Self::Session(error) => problem::session(error.clone()),
             Self::FormTokenRequired => problem::cross_site(CsrfError::UnknownOrigin),
-            Self::InUse => problem::in_use(),
+            Self::InUse => problem::mistake(&self),
         };
         let mut response = response.map(Body::from);
         response.extensions_mut().insert(self);
@@ -129,6 +129,7 @@ impl<S: Sync> FromRequestParts<S> for CurrentSession {
 ///
 /// let app: Router = Router::new().route("/account", get(account));
 /// ```
+#[doc(alias = "login_required")]
 #[derive(Debug)]
 pub struct SignedInSession(pub CurrentSession);
 

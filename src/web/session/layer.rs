@@ -71,6 +71,8 @@ use tower_service::Service;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias = "filter")]
+#[doc(alias = "middleware")]
 pub struct SessionLayer<B = TextBody> {
     filter: Arc<LayerState>,
     body: B,
@@ -149,9 +151,9 @@ impl<B> SessionLayer<B> {
     /// ```
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
     /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
-    /// # use std::time::Duration;
     /// # use countersign::web::CsrfGuard;
     /// # use countersign::web::session::SessionLayer;
+    /// # use std::time::Duration;
     /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
     /// # let lifetimes = Lifetimes {
     /// #     idle: Duration::from_secs(1800),
@@ -181,10 +183,10 @@ impl<B> SessionLayer<B> {
     /// ```
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
     /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
-    /// # use std::time::Duration;
     /// # use countersign::web::CsrfGuard;
     /// # use countersign::web::session::SessionLayer;
     /// # use countersign::UnixTime;
+    /// # use std::time::Duration;
     /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
     /// # let lifetimes = Lifetimes {
     /// #     idle: Duration::from_secs(1800),
