@@ -7,10 +7,10 @@
 //! ```
 
 use countersign::UnixTime;
-use countersign::jwt::{
-    EdDsaSigningKey, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, JwtBuilder, Policy, SigningKey,
-    VerifyJwt, VerifyingKey,
+use countersign::jwt::keys::{
+    EdDsaSigningKey, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, SigningKey, VerifyingKey,
 };
+use countersign::jwt::{JwtBuilder, Policy, VerifyJwt};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! A key that never leaves its chip: signing through a secure element, here a fake one, by the same trait as every other key.
 
-use countersign::jwt::{Hs256Key, JwsAlgorithm, JwtBuilder, Policy, SigningKey, UnverifiedJwt};
+use countersign::jwt::keys::{Hs256Key, JwsAlgorithm, SigningKey};
+use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
 use countersign::{Error, UnixTime};
 
 /// What a driver of such a chip offers: HMAC-SHA-256 of one message with the key in a slot.

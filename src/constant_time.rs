@@ -7,10 +7,10 @@ use subtle::{Choice, ConstantTimeEq};
 /// True if both are equal. How long it takes depends on the length alone, which is public.
 #[inline(never)]
 pub(crate) fn eq(left: &[u8], right: &[u8]) -> bool {
-    // Why: a word at a time takes fewer instructions.
+    // Why: a word of the machine at a time takes fewer instructions.
     let ((left, left_rest), (right, right_rest)) = (left.as_chunks(), right.as_chunks());
     let is_equal = left.iter().zip(right).fold(Choice::from(1), |is_equal, (left, right)| {
-        is_equal & u64::from_ne_bytes(*left).ct_eq(&u64::from_ne_bytes(*right))
+        is_equal & usize::from_ne_bytes(*left).ct_eq(&usize::from_ne_bytes(*right))
     });
     (left.len().ct_eq(&right.len()) & is_equal & left_rest.ct_eq(right_rest)).into()
 }

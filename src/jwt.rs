@@ -10,7 +10,8 @@
 //! except by a [`KeySet`], which reads the header to find the key. All of it fails with a [`JwtError`].
 //!
 //! ```
-//! use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+//! use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
+//! use countersign::jwt::keys::Hs256Key;
 //! use countersign::UnixTime;
 //!
 //! const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example").audience("api");
@@ -33,7 +34,8 @@
 //! ```
 //! # #[cfg(feature = "std")] {
 //! use countersign::UnixTime;
-//! use countersign::jwt::{Hs256Key, Policy, SignJwt, VerifyJwt};
+//! use countersign::jwt::{Policy, SignJwt, VerifyJwt};
+//! use countersign::jwt::keys::Hs256Key;
 //!
 //! #[derive(serde::Deserialize, serde::Serialize)]
 //! struct Access {
@@ -51,7 +53,7 @@
 //!
 //! | Limit | |
 //! |---|---|
-//! | characters of a token | 65 535 ([`MAX_JWT_LEN`]) |
+//! | characters of a token | 65 535 ([`MAX_JWT_LEN`](limits::MAX_JWT_LEN)) |
 //! | characters of a header that a key set reads | 2 048 |
 //! | header parameters; claims at the top | 32; 128 |
 //! | private claims signed from a slice; all claims | 64; 128 |
@@ -64,7 +66,8 @@
 //!
 //! ```compile_fail,E0277
 //! # #[cfg(not(feature = "es256"))] compile_error!("E0277 is about a key that needs es256");
-//! # use countersign::jwt::{Es256VerifyingKey, JwtBuilder};
+//! # use countersign::jwt::JwtBuilder;
+//! # use countersign::jwt::keys::Es256VerifyingKey;
 //! fn sign_with_a_public_key(key: &Es256VerifyingKey) {
 //!     let _ = JwtBuilder::new().sign(key, &mut [0; 256]); // a public key is no `SigningKey`
 //! }
@@ -78,7 +81,7 @@
 //! ```
 //!
 //! ```compile_fail,E0277
-//! # use countersign::jwt::Hs256Key;
+//! # use countersign::jwt::keys::Hs256Key;
 //! fn print_a_key(key: &Hs256Key) {
 //!     println!("{key}"); // a key is not `Display`, and its `Debug` is its name
 //! }
@@ -87,6 +90,7 @@
 mod algorithm;
 mod authentic;
 mod builder;
+pub mod claim;
 mod claims;
 mod date;
 #[cfg(feature = "eddsa")]
@@ -100,8 +104,10 @@ mod hmac;
 mod json;
 #[cfg(feature = "std")]
 mod jwks;
+pub mod jws;
 mod key_set;
-mod limits;
+pub mod keys;
+pub mod limits;
 #[cfg(feature = "std")]
 mod owned;
 mod policy;
@@ -111,29 +117,19 @@ mod server;
 mod unverified;
 mod value;
 
-pub use crate::error::{ClaimError, ClaimFault};
-pub use algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
-pub use authentic::{AuthenticJws, AuthenticJwt, ExpiredJwt, VerifiedJwt};
+pub use authentic::{AuthenticJwt, ExpiredJwt, VerifiedJwt};
 pub use builder::JwtBuilder;
-pub use claims::{Audience, Claims};
-#[cfg(feature = "eddsa")]
-pub use eddsa::{EdDsaSigningKey, EdDsaVerifyingKey};
+pub use claims::Claims;
 pub use error::{JwtError, PolicyError};
-#[cfg(feature = "es256")]
-pub use es256::{Es256SigningKey, Es256VerifyingKey};
 pub use failed::FailedChecks;
 pub use header::Header;
-pub use hmac::{Hs256Key, Hs384Key, Hs512Key};
-pub use json::JsonStr;
 #[cfg(feature = "std")]
 pub use jwks::JwksError;
 pub use key_set::{JwtKey, KeySet, ValidityPeriod};
-pub use limits::max_jwt_len;
 #[cfg(feature = "std")]
 pub use owned::OwnedJwt;
 pub use policy::Policy;
-pub use registered::{RegisteredClaim, RegisteredClaims};
 #[cfg(feature = "std")]
 pub use server::{SignJwt, VerifyJwt};
-pub use unverified::{MAX_JWT_LEN, UnverifiedJwt, authenticate_in_place};
+pub use unverified::{UnverifiedJwt, authenticate_in_place};
 pub use value::ClaimValue;

@@ -1,9 +1,8 @@
 //! Who gets in: the keys, the verifiers, and the tokens that the server itself signs.
 
 use axum::http::request::Parts;
-use countersign::jwt::{
-    ClaimValue, Hs256Key, JwtBuilder, JwtError, KeySet, OwnedJwt, Policy, UnverifiedJwt, ValidityPeriod,
-};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{ClaimValue, JwtBuilder, JwtError, KeySet, OwnedJwt, Policy, UnverifiedJwt, ValidityPeriod};
 use countersign::key::{DeviceKeys, KeyBytes, KeyRing, MacKey, MasterKey};
 use countersign::session::EPOCH_CLAIM;
 use countersign::token::{

@@ -34,7 +34,7 @@ fuzz_target!(|input: (bool, &[u8])| {
     let now = ClockReading::assume_set(UnixTime::from_secs(0));
     let ours = parsed.authenticate(&*KEY, &mut scratch).is_ok_and(|authentic| match authentic.check(&policy, now) {
         Ok(_) => true,
-        Err(error) => error.failed_checks().mismatched.contains(countersign::jwt::RegisteredClaim::NotBefore),
+        Err(error) => error.failed_checks().mismatched.contains(countersign::jwt::claim::RegisteredClaim::NotBefore),
     });
     let theirs = jsonwebtoken::decode::<IgnoredAny>(&token, &PEER.0, &PEER.1).is_ok();
     if ours {

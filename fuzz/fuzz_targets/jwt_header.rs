@@ -1,7 +1,8 @@
 //! Any bytes as the header of a token that a key did sign: what is admitted has the key's algorithm, as serde_json reads it.
 #![no_main]
 
-use countersign::jwt::{Hs256Key, JwsAlgorithm, UnverifiedJwt};
+use countersign::jwt::UnverifiedJwt;
+use countersign::jwt::keys::{Hs256Key, JwsAlgorithm};
 use countersign_fuzz::{Json, KEY, signed};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;

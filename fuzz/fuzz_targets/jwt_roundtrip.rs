@@ -1,7 +1,8 @@
 //! Any claims: what is signed verifies and says the same; one changed character and it is refused.
 #![no_main]
 
-use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{ClaimValue, JwtBuilder, Policy, UnverifiedJwt};
 use countersign::{ClockReading, UnixTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;

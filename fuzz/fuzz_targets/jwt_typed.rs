@@ -1,7 +1,8 @@
 //! Any bytes as a signed claims set, into types by either library: both say the same, but for strings that one has no room for.
 #![no_main]
 
-use countersign::jwt::{ClaimError, ClaimFault, UnverifiedJwt};
+use countersign::jwt::UnverifiedJwt;
+use countersign::jwt::claim::{ClaimError, ClaimFault};
 use countersign_fuzz::{KEY, signed};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;

@@ -2,9 +2,8 @@
 #![no_main]
 
 use countersign::UnixTime;
-use countersign::jwt::{
-    Es256SigningKey, Hs256Key, Hs512Key, KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
-};
+use countersign::jwt::keys::{Es256SigningKey, Hs256Key, Hs512Key};
+use countersign::jwt::{KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

@@ -4,9 +4,8 @@
 use countersign::UnixTime;
 use countersign::session::credential::Credential;
 use countersign::session::store::Budgets;
-use countersign::session::store::{
-    BlockingSessionStore, BlockingStore, Deadlines, DynStore, MemoryStore, SessionContent, SessionKind,
-};
+use countersign::session::store::blocking::{BlockingSessionStore, BlockingStore};
+use countersign::session::store::{Deadlines, DynStore, MemoryStore, SessionContent, SessionKind};
 use countersign::session::{Lifetimes, Pepper, Session, SessionManager};
 use countersign_fuzz::record::{RECORDS, VERIFIERS, record};
 use libfuzzer_sys::fuzz_target;

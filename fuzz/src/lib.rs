@@ -5,7 +5,7 @@ pub mod record;
 
 pub use json::Json;
 
-use countersign::jwt::{Hs256Key, SigningKey};
+use countersign::jwt::keys::{Hs256Key, SigningKey};
 use std::sync::LazyLock;
 
 /// Obviously a test key.

@@ -1,6 +1,6 @@
 //! Signs what the programs verify, with a key that they share.
 
-use countersign::jwt::{EdDsaSigningKey, Es256SigningKey, Hs256Key};
+use countersign::jwt::keys::{EdDsaSigningKey, Es256SigningKey, Hs256Key};
 use countersign::key::MacKey;
 use countersign::token::{Profile, TokenBuilder};
 

@@ -90,7 +90,10 @@ impl fmt::Display for ClaimFault {
 /// A claim that could not be read or written. It holds the first 22 bytes of the claim's name, and nothing of its value.
 ///
 /// ```
-/// use countersign::{Error, jwt::{ClaimFault, ClaimValue, Hs256Key, JwtBuilder}};
+/// use countersign::Error;
+/// use countersign::jwt::{ClaimValue, JwtBuilder};
+/// use countersign::jwt::claim::ClaimFault;
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let twice = JwtBuilder::new().private_claims(&[("fw", ClaimValue::Bool(true)), ("fw", ClaimValue::Bool(false))]);

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 /// An algorithm of RFC 7518 or RFC 8037, as a property of a key's type.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwsAlgorithm};
+/// use countersign::jwt::keys::{Hs256Key, JwsAlgorithm};
 ///
 /// assert_eq!((Hs256Key::ALG, Hs256Key::SIGNATURE_LEN), ("HS256", 32));
 /// ```
@@ -51,7 +51,7 @@ const fn is_plain(mut text: &[u8]) -> bool {
 /// A key that verifies.
 ///
 /// ```
-/// use countersign::jwt::{JwsAlgorithm, VerifyingKey};
+/// use countersign::jwt::keys::{JwsAlgorithm, VerifyingKey};
 ///
 /// /// A verifier that only ever says no.
 /// struct Never;
@@ -95,7 +95,7 @@ pub(super) const MAX_SIGNATURE: usize = 64;
 /// A key that signs, here or in a secure element: `examples/secure_element.rs` shows the latter.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, SigningKey, VerifyingKey};
+/// use countersign::jwt::keys::{Hs256Key, SigningKey, VerifyingKey};
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let mut signature = [0; 32];

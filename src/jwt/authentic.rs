@@ -12,7 +12,8 @@ use core::fmt;
 /// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, JwtError, Policy, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
@@ -104,7 +105,8 @@ impl fmt::Debug for AuthenticJwt<'_> {
 /// Bytes, not claims, that a key holder did sign (RFC 7515).
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);

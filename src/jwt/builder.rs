@@ -1,14 +1,13 @@
 //! A JWT before it is signed.
 
-use super::SigningKey;
+use super::algorithm::SigningKey;
 use super::algorithm::{MAX_SIGNATURE, OwnHeader};
 #[cfg(feature = "serde")]
 use super::claims::fault_of;
 use super::claims::is_registered;
 use super::header::is_standard_parameter;
 use super::json::Json;
-use super::limits::MAX_HEADER;
-use super::unverified::MAX_JWT_LEN;
+use super::limits::{MAX_HEADER, MAX_JWT_LEN};
 use super::value::{ClaimValue, put_texts};
 use crate::bytes::copy;
 use crate::cursor::Cursor;
@@ -28,7 +27,8 @@ const MAX_OWN_PARAMETERS: usize = 16;
 /// Builds a JWT: its claims and header parameters, then [`sign`](JwtBuilder::sign). Registered claims need no serde; a setter replaces what was set before.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder};
+/// use countersign::jwt::JwtBuilder;
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;

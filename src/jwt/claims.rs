@@ -45,7 +45,9 @@ pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
 /// text around, is written as `\u{…}`.
 ///
 /// ```
-/// use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, RegisteredClaim, UnverifiedJwt};
+/// use countersign::jwt::{ClaimValue, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::claim::RegisteredClaim;
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
@@ -162,7 +164,8 @@ impl<'b> Claims<'b> {
     /// infinite. [`deserialize_no_alloc`](Claims::deserialize_no_alloc) does the same without a heap, for fewer types.
     ///
     /// ```
-    /// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
+    /// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+    /// # use countersign::jwt::keys::Hs256Key;
     /// # use std::collections::BTreeMap;
     /// #[derive(serde::Deserialize)]
     /// struct Access {
@@ -183,7 +186,7 @@ impl<'b> Claims<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`ClaimError`](super::ClaimError) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](crate::jwt::claim::ClaimError) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "std")]
     pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
         json::typed::read::<json::typed::Std, T>(self.object.text)
@@ -196,16 +199,17 @@ impl<'b> Claims<'b> {
     ///
     /// | shape | `deserialize` | `deserialize_no_alloc` |
     /// |---|---|---|
-    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`](crate::jwt::ClaimFault::NeedsHeap) |
-    /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::ClaimFault::NeedsHeap) |
-    /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::ClaimFault::TooLong) |
+    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`](crate::jwt::claim::ClaimFault::NeedsHeap) |
+    /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::claim::ClaimFault::NeedsHeap) |
+    /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::claim::ClaimFault::TooLong) |
     /// | integers of 128 bits | read | an error |
     /// | a struct as an array | read | an error |
     /// | `-0` as a whole number | an error | 0 |
     /// | `serde::de::IgnoredAny` inside of another type | read | an error for numbers and words |
     ///
     /// ```
-    /// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
+    /// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+    /// # use countersign::jwt::keys::Hs256Key;
     /// #[derive(serde::Serialize, serde::Deserialize, Debug, PartialEq)]
     /// struct Reading<'a> {
     ///     sensor: &'a str,
@@ -223,7 +227,7 @@ impl<'b> Claims<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`ClaimError`](super::ClaimError) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](crate::jwt::claim::ClaimError) with the name of the claim that does not have the shape of its field, and why.
     #[cfg(feature = "serde")]
     pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
         json::typed::read::<json::typed::Core, T>(self.object.text)
@@ -258,7 +262,8 @@ impl fmt::Debug for Claims<'_> {
 /// Whom a token is for: one or several (RFC 7519 section 4.1.3).
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);

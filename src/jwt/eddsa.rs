@@ -1,6 +1,6 @@
 //! EdDSA with Ed25519 (RFC 8037 section 3.1), strict: no small-order keys, no signature with two spellings.
 
-use super::{JwsAlgorithm, SigningKey, VerifyingKey};
+use super::algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::{Error, Result};
 use core::fmt;
 use ed25519_dalek::{Signature, Signer};
@@ -8,7 +8,8 @@ use ed25519_dalek::{Signature, Signer};
 /// A public key that verifies Ed25519.
 ///
 /// ```
-/// use countersign::jwt::{EdDsaSigningKey, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::keys::EdDsaSigningKey;
 ///
 /// let signer = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 192];
@@ -34,7 +35,7 @@ impl EdDsaVerifyingKey {
     /// The public key as 32 bytes.
     ///
     /// ```
-    /// use countersign::jwt::{EdDsaSigningKey, EdDsaVerifyingKey};
+    /// use countersign::jwt::keys::{EdDsaSigningKey, EdDsaVerifyingKey};
     ///
     /// let point = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_bytes();
     /// assert_eq!(EdDsaVerifyingKey::new(&point)?.to_bytes(), point);
@@ -49,7 +50,7 @@ impl EdDsaVerifyingKey {
 /// A private key that signs Ed25519, and verifies; wiped on drop.
 ///
 /// ```
-/// use countersign::jwt::{EdDsaSigningKey, SigningKey, VerifyingKey};
+/// use countersign::jwt::keys::{EdDsaSigningKey, SigningKey, VerifyingKey};
 ///
 /// let key = EdDsaSigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut signature = [0; 64];

@@ -15,7 +15,8 @@ use core::fmt;
 ///
 /// ```
 /// use countersign::UnixTime;
-/// use countersign::jwt::{Hs256Key, JwtError, Policy, UnverifiedJwt};
+/// use countersign::jwt::{JwtError, Policy, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// fn subject(text: &str, key: &Hs256Key, now: UnixTime) -> Result<String, JwtError> {
 ///     let mut scratch = [0; 512];
@@ -121,7 +122,8 @@ impl From<ClaimError> for JwtError {
 ///
 /// ```
 /// use countersign::UnixTime;
-/// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);

@@ -2,7 +2,7 @@
 //!
 //! ECDSA lets anybody turn a signature (r, s) into (r, −s), which is as good: a token has two texts. Key replay tables and caches by `jti`.
 
-use super::{JwsAlgorithm, SigningKey, VerifyingKey};
+use super::algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::{Error, Result};
 use core::fmt;
 use p256::ecdsa::signature::{Signer, Verifier};
@@ -11,7 +11,8 @@ use p256::ecdsa::{self, Signature};
 /// A public key that verifies ES256.
 ///
 /// ```
-/// use countersign::jwt::{Es256SigningKey, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::keys::Es256SigningKey;
 ///
 /// let signer = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut out = [0; 192];
@@ -35,7 +36,7 @@ impl Es256VerifyingKey {
     /// The point in SEC1 form, not compressed: `04 x y`.
     ///
     /// ```
-    /// use countersign::jwt::{Es256SigningKey, Es256VerifyingKey};
+    /// use countersign::jwt::keys::{Es256SigningKey, Es256VerifyingKey};
     ///
     /// let point = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?.verifying_key().to_sec1();
     /// assert_eq!(Es256VerifyingKey::from_sec1(&point)?.to_sec1(), point);
@@ -52,7 +53,7 @@ impl Es256VerifyingKey {
 /// A private key that signs ES256, deterministically (RFC 6979), and verifies; wiped on drop.
 ///
 /// ```
-/// use countersign::jwt::{Es256SigningKey, SigningKey, VerifyingKey};
+/// use countersign::jwt::keys::{Es256SigningKey, SigningKey, VerifyingKey};
 ///
 /// let key = Es256SigningKey::new(b"an obvious test key of 32 bytes!")?;
 /// let mut signature = [0; 64];

@@ -6,7 +6,8 @@ use core::fmt;
 /// All checks that an authentic token has failed, together: for the operator. The peer learns whether it has expired and nothing else.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;

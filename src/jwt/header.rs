@@ -16,7 +16,8 @@ const CRIT: usize = 4;
 /// The JOSE header of a token whose signature is good.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let claims = JwtBuilder::new().key_id("2026-01").header_parameters(&[("tenant", "acme")]);

@@ -1,7 +1,7 @@
 //! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
 
 use super::algorithm::MAX_SIGNATURE;
-use super::{JwsAlgorithm, SigningKey, VerifyingKey};
+use super::algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::bytes::copy;
 use crate::encoding::{base64url_decode_in_place, base64url_len};
 use crate::hmac::PreparedKey;
@@ -53,7 +53,7 @@ macro_rules! hmac_key {
         #[doc = concat!("An HMAC key for ", $alg, ", both pads absorbed; wiped on drop.")]
         ///
         /// ```
-        #[doc = concat!("use countersign::jwt::", stringify!($name), ";")]
+        #[doc = concat!("use countersign::jwt::keys::", stringify!($name), ";")]
         ///
         #[doc = concat!("let key = ", stringify!($name), "::new(&*b\"an obvious test key\".repeat(4))?;")]
         #[doc = concat!("assert_eq!(format!(\"{key:?}\"), \"", stringify!($name), "\");")]

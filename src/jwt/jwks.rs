@@ -1,12 +1,13 @@
 //! JWK sets into a key set (RFC 7517; RFC 7518 section 6; RFC 8037 section 2).
 
 #[cfg(feature = "eddsa")]
-use super::EdDsaVerifyingKey;
+use super::eddsa::EdDsaVerifyingKey;
 #[cfg(feature = "es256")]
-use super::Es256VerifyingKey;
+use super::es256::Es256VerifyingKey;
 use super::header::HEADER;
+use super::hmac::{Hs256Key, Hs384Key, Hs512Key};
 use super::json::{self, JsonStr};
-use super::{Hs256Key, Hs384Key, Hs512Key, JwtKey, KeySet, ValidityPeriod};
+use super::{JwtKey, KeySet, ValidityPeriod};
 use crate::Error;
 use crate::encoding::{base64url_decode_secret, base64url_decoded_len};
 use core::fmt;

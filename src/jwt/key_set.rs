@@ -1,16 +1,18 @@
 //! Several keys of several algorithms, each pinned to its own: for servers.
 
+use super::algorithm::JwsAlgorithm;
 use super::authentic::{AuthenticJws, AuthenticJwt, VerifiedJwt};
 use super::claims::Claims;
+#[cfg(feature = "eddsa")]
+use super::eddsa::{EdDsaSigningKey, EdDsaVerifyingKey};
 use super::error::JwtError;
+#[cfg(feature = "es256")]
+use super::es256::{Es256SigningKey, Es256VerifyingKey};
 use super::header::Header;
+use super::hmac::{Hs256Key, Hs384Key, Hs512Key};
 use super::limits::MAX_HEADER;
 use super::unverified::UnverifiedJwt;
-#[cfg(feature = "eddsa")]
-use super::{EdDsaSigningKey, EdDsaVerifyingKey};
-#[cfg(feature = "es256")]
-use super::{Es256SigningKey, Es256VerifyingKey};
-use super::{Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, JwtBuilder, Policy};
+use super::{JwtBuilder, Policy};
 use crate::bytes::copy;
 use crate::shown::Shown;
 use crate::{ClockError, ClockReading, Error, Result, UnixTime};
@@ -22,7 +24,8 @@ pub(super) const MAX_KID: usize = 64;
 /// A key with its algorithm. Signing keys verify too.
 ///
 /// ```
-/// use countersign::jwt::{Hs384Key, JwtKey};
+/// use countersign::jwt::JwtKey;
+/// use countersign::jwt::keys::Hs384Key;
 ///
 /// let key = JwtKey::from(Hs384Key::new(&[*b"a test key of 24 bytes!!", *b"another 24 bytes of it!!"].concat())?);
 /// assert_eq!(key.alg(), "HS384");
@@ -137,7 +140,8 @@ from_key! {
 /// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeySet::set_signing_key`].
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{JwtBuilder, JwtError, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::{ClockError, UnixTime};
 ///
 /// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
@@ -187,7 +191,8 @@ struct Entry {
 /// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{JwtBuilder, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// let mut keys = KeySet::<2>::new();

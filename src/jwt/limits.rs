@@ -5,6 +5,9 @@ use crate::encoding::base64url_len;
 /// Characters of the longest header that is read before the signature is known to be good.
 pub(super) const MAX_HEADER: usize = 2048;
 
+/// Characters of the longest token that is looked at.
+pub const MAX_JWT_LEN: usize = 65_535;
+
 /// Characters of `{"alg":"…","typ":"JWT"}` in base64url, for every algorithm here.
 const HEADER: usize = 36;
 
@@ -18,7 +21,9 @@ const DATE: usize = 20;
 /// parameters come on top.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwsAlgorithm, JwtBuilder, max_jwt_len};
+/// use countersign::jwt::JwtBuilder;
+/// use countersign::jwt::keys::{Hs256Key, JwsAlgorithm};
+/// use countersign::jwt::limits::max_jwt_len;
 /// use countersign::UnixTime;
 ///
 /// const ROOM: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);

@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// Header and claims of a [`VerifiedJwt`] on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, OwnedJwt, Policy, UnverifiedJwt};
+/// use countersign::jwt::{JwtBuilder, OwnedJwt, Policy, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;

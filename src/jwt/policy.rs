@@ -14,7 +14,8 @@ use crate::{ClockReading, UnixTime};
 /// [waived](Policy::allow_missing_exp). A claim of a wrong JSON type is refused, whether or not the policy asks for it.
 ///
 /// ```
-/// use countersign::jwt::{Policy, RegisteredClaim};
+/// use countersign::jwt::Policy;
+/// use countersign::jwt::claim::RegisteredClaim;
 ///
 /// const POLICY: Policy<'_> = Policy::new(30)
 ///     .issuer("https://issuer.example")
@@ -83,7 +84,8 @@ impl<'a> Policy<'a> {
     ///
     /// ```
     /// use countersign::UnixTime;
-    /// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, UnverifiedJwt};
+    /// use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
+    /// use countersign::jwt::keys::Hs256Key;
     ///
     /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
     /// # let (now, exp) = (UnixTime::from_secs(1_767_225_600), UnixTime::from_secs(1_767_229_200));
@@ -146,7 +148,8 @@ impl<'a> Policy<'a> {
     ///
     /// ```
     /// use countersign::UnixTime;
-    /// use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, SignJwt, VerifyJwt};
+    /// use countersign::jwt::{JwtBuilder, JwtError, Policy, SignJwt, VerifyJwt};
+    /// use countersign::jwt::keys::Hs256Key;
     ///
     /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
     /// # let now = UnixTime::from_secs(1_767_225_600);

@@ -70,7 +70,7 @@ impl RegisteredClaim {
 /// A set of registered claims.
 ///
 /// ```
-/// use countersign::jwt::{RegisteredClaim, RegisteredClaims};
+/// use countersign::jwt::claim::{RegisteredClaim, RegisteredClaims};
 ///
 /// const REQUIRED: RegisteredClaims = RegisteredClaims::NONE.with(RegisteredClaim::Issuer).with(RegisteredClaim::JwtId);
 /// assert!(REQUIRED.contains(RegisteredClaim::JwtId) && !REQUIRED.contains(RegisteredClaim::Subject));

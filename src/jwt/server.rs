@@ -1,12 +1,12 @@
 //! The short path of a server: strings in and out, in one call.
 
+use super::algorithm::{SigningKey, VerifyingKey};
 use super::builder::JwtBuilder;
 use super::error::JwtError;
 use super::key_set::KeySet;
 use super::owned::OwnedJwt;
 use super::policy::Policy;
 use super::unverified::UnverifiedJwt;
-use super::{SigningKey, VerifyingKey};
 use crate::{ClockReading, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +17,8 @@ use std::vec::Vec;
 ///
 /// ```
 /// use countersign::UnixTime;
-/// use countersign::jwt::{Hs256Key, Policy, SignJwt, VerifyJwt};
+/// use countersign::jwt::{Policy, SignJwt, VerifyJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// #[derive(Debug, PartialEq, serde::Deserialize, serde::Serialize)]
 /// struct Access {
@@ -55,7 +56,8 @@ pub trait SignJwt {
 ///
 /// ```
 /// use countersign::UnixTime;
-/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, SignJwt, ValidityPeriod, VerifyJwt};
+/// use countersign::jwt::{JwtBuilder, KeySet, Policy, SignJwt, ValidityPeriod, VerifyJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// const POLICY: Policy<'_> = Policy::new(30).issuer("https://issuer.example");
 ///

@@ -1,21 +1,20 @@
 //! The compact serialization: three parts and two dots (RFC 7515 section 7.1).
 
-use super::VerifyingKey;
 use super::algorithm::OwnHeader;
+use super::algorithm::VerifyingKey;
 use super::authentic::{AuthenticJws, AuthenticJwt};
 use super::error::JwtError;
 use super::header::Header;
+use super::limits::MAX_JWT_LEN;
 use crate::bytes::copy;
 use crate::scan;
 use core::fmt;
 
-/// Characters of the longest token that is looked at.
-pub const MAX_JWT_LEN: usize = 65_535;
-
 /// A text with the shape of a token: nothing of it has been decoded, let alone believed.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, UnverifiedJwt};
+/// use countersign::jwt::UnverifiedJwt;
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let token = UnverifiedJwt::parse(b"eyJhbGciOiJub25lIn0.e30.")?;
@@ -134,7 +133,8 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 /// Verifies a token where it stands: its own buffer becomes the decoded header and claims. For the smallest devices.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, Policy, authenticate_in_place};
+/// use countersign::jwt::{JwtBuilder, Policy, authenticate_in_place};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::UnixTime;
 ///
 /// const POLICY: Policy<'_> = Policy::new(0);

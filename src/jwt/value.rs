@@ -6,7 +6,8 @@ use crate::encoding::decimal::Decimal;
 /// The value of a private claim.
 ///
 /// ```
-/// use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::{ClaimValue, JwtBuilder, UnverifiedJwt};
+/// use countersign::jwt::keys::Hs256Key;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let private = [("fw", ClaimValue::Str("1.2.3")), ("millivolts", ClaimValue::Int(3287)), ("roles", ClaimValue::StrList(&["reader"]))];

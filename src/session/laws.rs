@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use countersign::session::laws;
-//! use countersign::session::store::MemoryStore;
+//! use countersign::session::store::{Budgets, MemoryStore};
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 //! # runtime.block_on(async {

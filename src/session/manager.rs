@@ -23,11 +23,17 @@ use std::string::String;
 /// use countersign::UnixTime;
 /// use countersign::session::store::{Budgets, MemoryStore};
 /// use countersign::session::{Lifetimes, Pepper, SessionManager};
+/// use std::time::Duration;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-/// let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(12 * 3600), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+/// let lifetimes = Lifetimes {
+///     idle: Duration::from_secs(1800),
+///     absolute: Duration::from_secs(12 * 3600),
+///     renewal_grace: Duration::from_secs(10),
+///     max_token_age: Duration::ZERO,
+/// };
 /// let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
 /// let sessions = SessionManager::new(store, pepper, lifetimes);
 /// let now = UnixTime::now();
@@ -128,6 +134,12 @@ impl<S: SessionStore> SessionManager<S> {
     }
 
     fn tell(&self, event: &Event) {
+        match event {
+            Event::StolenCookie { handle, .. } => {
+                tracing::warn!(%handle, "a copy of an old cookie was used: its session was ended");
+            }
+            Event::Unreadable { handle } => tracing::warn!(%handle, "a session cannot be read"),
+        }
         if let Some(hook) = &self.on_event {
             hook(event);
         }
@@ -373,6 +385,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// Takes what another request has written, and makes the changes of this one again.
     pub(super) async fn read_again(&self, session: &mut Session, now: UnixTime) -> Result<(), SessionError> {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(handle = %session.handle(), "another request has written the session: the changes are made again");
         give_way().await;
         let entry = self.store.load(session.handle(), now).await?.ok_or(SessionError::Ended)?;
         let record = Record::decode(&entry.content.bytes).ok_or(SessionError::Ended)?;

@@ -52,9 +52,15 @@ impl Pepper {
     /// # use countersign::UnixTime;
     /// # use futures_executor::block_on;
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
-    /// # use countersign::session::store::MemoryStore;
+    /// # use countersign::session::store::{Budgets, MemoryStore};
+    /// # use std::time::Duration;
     /// # use std::sync::Arc;
-    /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+    /// # let lifetimes = Lifetimes {
+    /// #     idle: Duration::from_secs(1800),
+    /// #     absolute: Duration::from_secs(43_200),
+    /// #     renewal_grace: Duration::from_secs(10),
+    /// #     max_token_age: Duration::ZERO,
+    /// # };
     /// # let (store, now) = (Arc::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })), UnixTime::now());
     /// let of_2026 = Pepper::new(b"an obvious test key of 32 bytes!")?;
     /// let sessions = SessionManager::new(Arc::clone(&store), of_2026, lifetimes);
@@ -63,7 +69,7 @@ impl Pepper {
     ///
     /// let of_2027 = Pepper::new(b"and another one that is as long.")?.with_accepted(b"an obvious test key of 32 bytes!")?;
     /// let sessions = SessionManager::new(store, of_2027, lifetimes);
-    /// assert!(block_on(sessions.load([session.cookie().as_bytes()], now))?.is_some());
+    /// assert!(block_on(sessions.load([session.cookie_value().as_bytes()], now))?.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

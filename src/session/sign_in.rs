@@ -61,10 +61,15 @@ impl SignInAttempt {
 /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// # use std::time::Duration;
 /// # let now = countersign::UnixTime::now();
-/// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::from_secs(3630) };
+/// # let lifetimes = Lifetimes {
+/// #     idle: Duration::from_secs(1800),
+/// #     absolute: Duration::from_secs(43_200),
+/// #     renewal_grace: Duration::from_secs(10),
+/// #     max_token_age: Duration::from_secs(3630),
+/// # };
 /// # let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
 /// # let sessions = SessionManager::new(store, pepper, lifetimes);
-/// # let key = countersign::jwt::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
+/// # let key = countersign::jwt::keys::Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 ///
 /// let attempt = block_on(sessions.begin_sign_in("alice"))?;
 /// // The password is checked here.

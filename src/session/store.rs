@@ -4,6 +4,7 @@
 //! are [`RedisStore`](super::redis::RedisStore) and [`NatsStore`](super::nats::NatsStore). [`DynStore`] holds any of them.
 
 mod adapters;
+pub mod blocking;
 mod capabilities;
 #[cfg(feature = "disk")]
 mod disk;
@@ -17,7 +18,7 @@ mod session_store;
 pub(super) mod store_keys;
 mod stored_session;
 
-pub use adapters::{AsyncStore, BlockingSessionStore, BlockingStore, DynStore};
+pub use adapters::DynStore;
 pub use capabilities::{Budgets, Capabilities, Durability};
 #[cfg(feature = "disk")]
 pub use disk::DiskStore;

@@ -107,8 +107,14 @@ impl<S: SessionStore> SessionManager<S> {
     /// # use countersign::session::store::{Budgets, MemoryStore};
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
     /// # use futures_executor::block_on;
+    /// # use std::time::Duration;
     /// # let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
-    /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+    /// # let lifetimes = Lifetimes {
+    /// #     idle: Duration::from_secs(1800),
+    /// #     absolute: Duration::from_secs(43_200),
+    /// #     renewal_grace: Duration::from_secs(10),
+    /// #     max_token_age: Duration::ZERO,
+    /// # };
     /// # let store = MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 });
     /// # let sessions = SessionManager::new(store, pepper, lifetimes);
     /// # let now = UnixTime::now();

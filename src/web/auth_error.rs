@@ -1,7 +1,8 @@
 //! Why a request was not admitted, whoever has judged its credential.
 
 use crate::ClockError;
-use crate::jwt::{ClaimError, JwtError, PolicyError};
+use crate::jwt::claim::ClaimError;
+use crate::jwt::{JwtError, PolicyError};
 use crate::token::TokenError;
 use core::error::Error;
 use core::fmt;

@@ -189,7 +189,8 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
 /// (`String::leak`), or stand in a `LazyLock`.
 ///
 /// ```
-/// use countersign::jwt::{Hs256Key, JwtBuilder, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{JwtBuilder, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::keys::Hs256Key;
 /// use countersign::web::{Authenticate, JwtAuthenticator};
 /// use countersign::{MonotonicClock, UnixTime};
 /// use http::Request;

@@ -6,6 +6,7 @@ use super::missing::MissingLayer;
 use super::session::required::Required;
 use super::session::sign_in_page::SignInPage;
 use crate::session::SessionError;
+use core::error::Error;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use std::format;
@@ -36,6 +37,12 @@ pub(super) fn missing() -> Response<&'static str> {
 /// A credential that was refused. The error itself goes into the response's extensions, for the operator's log, and
 /// not on the wire.
 pub(super) fn refused(error: AuthError) -> Response<&'static str> {
+    let cause: &(dyn Error + 'static) = &error;
+    if error.kind() == AuthErrorKind::Unavailable {
+        tracing::error!(error = cause, "no bearer token can be verified");
+    } else {
+        tracing::debug!(error = cause, "bearer token refused");
+    }
     let problem = match error.kind() {
         AuthErrorKind::Expired => {
             let header = challenge(r#"Bearer error="invalid_token", error_description="The token has expired""#);
@@ -96,6 +103,7 @@ pub(super) fn to_page<B>(
 
 /// A mistake of the application, which is in the response's extensions, and in a debug build in the body.
 pub(super) fn missing_layer(missing: MissingLayer) -> Response<&'static str> {
+    tracing::error!("{missing}");
     let vary = (VARY, HeaderValue::from_static("Cookie"));
     let body = if cfg!(debug_assertions) { missing.as_str() } else { MISTAKE };
     let mut response = Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body }.into_response();
@@ -109,12 +117,14 @@ pub(super) fn missing_layer(missing: MissingLayer) -> Response<&'static str> {
 /// A second `CurrentSession` of one request.
 #[cfg(feature = "axum")]
 pub(super) fn in_use() -> Response<&'static str> {
+    tracing::error!("a request has a second CurrentSession: it has one at a time");
     let vary = (VARY, HeaderValue::from_static("Cookie"));
     Problem { status: StatusCode::INTERNAL_SERVER_ERROR, header: vary, body: MISTAKE }.into_response()
 }
 
 /// A request of another site.
 pub(super) fn cross_site(reason: CsrfError) -> Response<&'static str> {
+    tracing::info!(%reason, "request of another site refused");
     let header = (VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
     let body = if reason == CsrfError::UnknownOrigin { UNKNOWN_SITE } else { CROSS_SITE };
     let mut response = Problem { status: StatusCode::FORBIDDEN, header, body }.into_response();
@@ -125,6 +135,12 @@ pub(super) fn cross_site(reason: CsrfError) -> Response<&'static str> {
 
 /// The error of a session. No challenge comes with a 401: there is no scheme for cookies.
 pub(super) fn session(error: SessionError) -> Response<&'static str> {
+    let cause: &(dyn Error + 'static) = &error;
+    match error {
+        SessionError::Ended | SessionError::Revoked => tracing::debug!(error = cause, "session refused"),
+        SessionError::Withheld | SessionError::RenewalUnderWay => tracing::info!(error = cause, "session refused"),
+        _ => tracing::error!(error = cause, "session failed"),
+    }
     let vary = (VARY, HeaderValue::from_static("Cookie"));
     let problem = match &error {
         SessionError::Ended | SessionError::Revoked => {
@@ -152,6 +168,7 @@ pub(super) fn session(error: SessionError) -> Response<&'static str> {
 
 /// A sign-in that is not enough: the problem says what is needed by the names of RFC 9470.
 pub(super) fn step_up(required: Required) -> Response<String> {
+    tracing::debug!(%required, "step-up needed");
     let member = match required {
         Required::Level(level) => format!(r#""acr_values":"{level}""#),
         Required::Recent(age) => format!(r#""max_age":{}"#, age.as_secs()),

@@ -99,21 +99,28 @@ impl core::error::Error for RevocationUnknown {}
 /// remembers revocations: [`Lifetimes::max_token_age`](crate::session::Lifetimes::max_token_age).
 ///
 /// ```
-/// # use countersign::jwt::{Hs256Key, KeySet, OwnedJwt, Policy, ValidityPeriod};
+/// # use countersign::jwt::{KeySet, OwnedJwt, Policy, ValidityPeriod};
+/// # use countersign::jwt::keys::Hs256Key;
 /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
 /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
 /// # use countersign::web::session::SessionLayer;
 /// # use countersign::web::{BearerLayer, CsrfGuard, JwtAuthenticator};
 /// # use countersign::MonotonicClock;
+/// # use std::time::Duration;
 /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
 /// # let mut keys = KeySet::<1>::new();
 /// # keys.insert("a", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
 /// # let jwts = JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60));
 /// // A JWT lives for an hour, and the policy has a leeway of 30 seconds.
-/// let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::from_secs(3600 + 30) };
+/// let lifetimes = Lifetimes {
+///     idle: Duration::from_secs(1800),
+///     absolute: Duration::from_secs(43_200),
+///     renewal_grace: Duration::from_secs(10),
+///     max_token_age: Duration::from_secs(3600 + 30),
+/// };
 /// let sessions = SessionManager::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
 /// let guard = CsrfGuard::new(["https://shop.example"])?;
-/// let layer: SessionLayer = SessionLayer::new(sessions, guard, std::time::Duration::from_millis(250));
+/// let layer: SessionLayer = SessionLayer::new(sessions, guard, Duration::from_millis(250));
 ///
 /// // The layer that is added last runs first.
 /// let api: axum::Router = axum::Router::new()

@@ -25,6 +25,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
+/// What a store says of its servers.
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).unwrap().to_string()
+}
+
 /// Patient, as the machine that the tests run on may be busy.
 fn patient() -> NatsOptions {
     NatsOptions {
@@ -414,8 +419,8 @@ async fn a_check_says_what_is_wrong() {
     let store = store(&[nats.url()], &options).await;
     assert_eq!(store.check().await, Ok(()));
     let says = async |what: &str| {
-        let said = store.check().await.unwrap_err().to_string();
-        assert!(said.starts_with("NATS cannot be used: ") && said.contains(what), "{said}");
+        let said = store.check().await.map_err(|error| cause(&error)).unwrap_err();
+        assert!(said.starts_with("the session store on NATS cannot be used: ") && said.contains(what), "{said}");
     };
     // Somebody has changed it.
     let config = nats.request("$JS.API.STREAM.INFO.KV_countersign", "").unwrap()["config"].clone();
@@ -433,7 +438,13 @@ async fn a_check_says_what_is_wrong() {
     says("the bucket is gone").await;
     nats.kill();
     let killed = Instant::now();
-    while !store.check().await.unwrap_err().to_string().contains("none of its servers can be reached") {
+    while !store
+        .check()
+        .await
+        .map_err(|error| cause(&error))
+        .unwrap_err()
+        .contains("none of its servers can be reached")
+    {
         assert!(killed.elapsed() < Duration::from_secs(10), "it does not notice");
     }
 }
@@ -840,7 +851,7 @@ async fn without_most_servers_reads_say_so() {
         );
     }
     println!("two of three killed: reads say so after {:.1?}", killed.elapsed());
-    let [left_says, away_says] = [left.check().await, away.check().await].map(|said| said.unwrap_err().to_string());
+    let [left_says, away_says] = [left.check().await, away.check().await].map(|said| cause(&said.unwrap_err()));
     assert!(left_says.contains("do most"), "{left_says}");
     assert!(away_says.contains("none of its servers can be reached"), "{away_says}");
     for node in (0..3).filter(|node| *node != leader) {

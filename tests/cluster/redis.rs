@@ -22,6 +22,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+/// What a store says of its servers.
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).unwrap().to_string()
+}
+
 /// Patient, as the machine that the tests run on may be busy.
 fn patient() -> RedisOptions {
     let patience = Duration::from_secs(5);
@@ -227,7 +232,7 @@ async fn the_user_of_the_example_is_enough() {
     let nobody = single(&redis.address(), patient());
     let away = single(&format!("{LOGIN}@127.0.0.1:1"), patient());
     for (store, why) in [(&wrong, "authentication"), (&nobody, "NOAUTH"), (&away, "connection refused")] {
-        let said = store.check().await.unwrap_err().to_string();
+        let said = store.check().await.map_err(|error| cause(&error)).unwrap_err();
         println!("{said}");
         assert!(said.contains(why) && !said.contains("wrong") && !said.contains("password@"), "{said}");
     }

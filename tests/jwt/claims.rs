@@ -3,10 +3,8 @@
 use crate::json::{any_text, cases, escaped, is_escaped};
 use crate::kit::{at, key, signed, token};
 use base64ct::{Base64UrlUnpadded, Encoding};
-use countersign::jwt::{
-    ClaimError, ClaimFault, ClaimValue, JwtBuilder, KeySet, RegisteredClaim, UnverifiedJwt, ValidityPeriod,
-    authenticate_in_place,
-};
+use countersign::jwt::claim::{ClaimError, ClaimFault, RegisteredClaim};
+use countersign::jwt::{ClaimValue, JwtBuilder, KeySet, UnverifiedJwt, ValidityPeriod, authenticate_in_place};
 use countersign::{Error, UnixTime};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of as perhaps;

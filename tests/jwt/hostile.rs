@@ -2,9 +2,11 @@
 
 use crate::kit::{LONG_SECRET, NOW, at, base64url, key, ring_of, signed, signed_parts, token};
 use countersign::Error;
+use countersign::jwt::keys::{Hs384Key, Hs512Key, SigningKey, VerifyingKey};
+use countersign::jwt::limits::MAX_JWT_LEN;
 use countersign::jwt::{
-    AuthenticJwt, ClaimValue, Hs384Key, Hs512Key, JwtBuilder, JwtError, KeySet, MAX_JWT_LEN, Policy, SigningKey,
-    UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
+    AuthenticJwt, ClaimValue, JwtBuilder, JwtError, KeySet, Policy, UnverifiedJwt, ValidityPeriod,
+    authenticate_in_place,
 };
 use std::thread;
 

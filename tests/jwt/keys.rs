@@ -1,7 +1,8 @@
 //! Which text is an HMAC key, and which key of a set judges a token, and when.
 
 use crate::kit::{LONG_SECRET, at, key, signed};
-use countersign::jwt::{Hs256Key, Hs384Key, Hs512Key, JwtError, KeySet, UnverifiedJwt, ValidityPeriod};
+use countersign::jwt::keys::{Hs256Key, Hs384Key, Hs512Key};
+use countersign::jwt::{JwtError, KeySet, UnverifiedJwt, ValidityPeriod};
 use countersign::{ClockError, ClockReading, Error, UnixTime};
 
 #[test]

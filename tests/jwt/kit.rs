@@ -2,7 +2,8 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use countersign::UnixTime;
-use countersign::jwt::{Hs256Key, JwtKey, KeySet, SigningKey, ValidityPeriod};
+use countersign::jwt::keys::{Hs256Key, SigningKey};
+use countersign::jwt::{JwtKey, KeySet, ValidityPeriod};
 
 pub(crate) const SECRET: &[u8; 32] = b"an obvious test key of 32 bytes!";
 

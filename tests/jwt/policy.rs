@@ -1,9 +1,8 @@
 //! What a policy finds wrong with claims and headers, by any clock.
 
 use crate::kit::{NOW, at, key, ring_of, signed, token};
-use countersign::jwt::{
-    FailedChecks, JwtBuilder, JwtError, Policy, RegisteredClaim, RegisteredClaims, UnverifiedJwt, authenticate_in_place,
-};
+use countersign::jwt::claim::{RegisteredClaim, RegisteredClaims};
+use countersign::jwt::{FailedChecks, JwtBuilder, JwtError, Policy, UnverifiedJwt, authenticate_in_place};
 use countersign::{ClockReading, MonotonicClock, UnixTime};
 
 /// What a policy says of a payload.

@@ -4,10 +4,10 @@ use crate::hostile::{bend, bent, verdict};
 use crate::kit::{LONG_SECRET, SECRET, at, base64url, key, ring_of, signed};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use countersign::Error;
-use countersign::jwt::{
-    EdDsaSigningKey, Es256SigningKey, Hs256Key, Hs384Key, Hs512Key, JwksError, JwtError, KeySet, SigningKey,
-    UnverifiedJwt, ValidityPeriod, VerifyingKey,
+use countersign::jwt::keys::{
+    EdDsaSigningKey, Es256SigningKey, Hs256Key, Hs384Key, Hs512Key, SigningKey, VerifyingKey,
 };
+use countersign::jwt::{JwksError, JwtError, KeySet, UnverifiedJwt, ValidityPeriod};
 
 /// Points of RFC 7515 appendix A.3 and RFC 8037 appendix A.
 const P256_X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";

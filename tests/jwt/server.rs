@@ -2,10 +2,9 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use core::time::Duration;
-use countersign::jwt::{
-    ClaimFault, Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtError, KeySet, Policy, SignJwt, SigningKey,
-    ValidityPeriod, VerifyJwt,
-};
+use countersign::jwt::claim::ClaimFault;
+use countersign::jwt::keys::{Hs256Key, Hs384Key, Hs512Key, SigningKey};
+use countersign::jwt::{JwtBuilder, JwtError, KeySet, Policy, SignJwt, ValidityPeriod, VerifyJwt};
 use countersign::{ClockError, Error, UnixTime};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -2,10 +2,12 @@
 
 use crate::vectors::{cases, hex, id, lines, parsed, repeated, to_base64url};
 use base64ct::{Base64UrlUnpadded, Encoding};
+use countersign::jwt::claim::RegisteredClaim;
+use countersign::jwt::keys::{
+    EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, Hs384Key, Hs512Key, SigningKey, VerifyingKey,
+};
 use countersign::jwt::{
-    AuthenticJwt, EdDsaVerifyingKey, Es256SigningKey, Es256VerifyingKey, Hs256Key, Hs384Key, Hs512Key, JwtError,
-    JwtKey, KeySet, Policy, RegisteredClaim, SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey,
-    authenticate_in_place,
+    AuthenticJwt, JwtError, JwtKey, KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
 use countersign::{ClockReading, Error, UnixTime};
 use serde_json::{Value, json};

@@ -1,9 +1,8 @@
 //! Third-party vectors that need no feature: HMAC, base64url, JSON.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use countersign::jwt::{
-    Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, JwtError, Policy, SigningKey, UnverifiedJwt, VerifyingKey,
-};
+use countersign::jwt::keys::{Hs256Key, Hs384Key, Hs512Key, JwsAlgorithm, SigningKey, VerifyingKey};
+use countersign::jwt::{JwtError, Policy, UnverifiedJwt};
 use countersign::{Error, UnixTime};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

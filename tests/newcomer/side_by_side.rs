@@ -38,7 +38,8 @@
 //! ```
 
 use countersign::UnixTime;
-use countersign::jwt::{Hs256Key, Policy, SignJwt, VerifyJwt};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{Policy, SignJwt, VerifyJwt};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

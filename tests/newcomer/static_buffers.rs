@@ -1,6 +1,7 @@
 //! A device without a heap: a token to sign in with, and a JWT about what it has measured, each in a buffer of a fixed size.
 
-use countersign::jwt::{Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{JwtBuilder, JwtError, Policy, UnverifiedJwt};
 use countersign::key::MacKey;
 use countersign::token::limits::{MAX_SCRATCH_LEN, max_text_len};
 use countersign::token::{Channel, Profile, SignLen, TokenBuilder, TokenError, Verifier};

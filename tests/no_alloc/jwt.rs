@@ -3,9 +3,10 @@
 use allocation_counter::measure;
 use core::fmt::Write;
 use core::hint::black_box;
+use countersign::jwt::claim::RegisteredClaim;
+use countersign::jwt::keys::{Hs256Key, Hs384Key, Hs512Key, SigningKey, VerifyingKey};
 use countersign::jwt::{
-    ClaimValue, Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtError, JwtKey, KeySet, Policy, RegisteredClaim,
-    SigningKey, UnverifiedJwt, ValidityPeriod, VerifyingKey, authenticate_in_place,
+    ClaimValue, JwtBuilder, JwtError, JwtKey, KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place,
 };
 use countersign::{Error, UnixTime};
 use serde::{Deserialize, Serialize};

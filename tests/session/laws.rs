@@ -9,9 +9,10 @@ use countersign::session::credential::{Credential, UserHash};
 use countersign::session::laws::{self, Law};
 use countersign::session::store::Budgets;
 use countersign::session::store::StoreOpenErrorKind;
+use countersign::session::store::blocking::{AsyncStore, BlockingStore};
 use countersign::session::store::{
-    AsyncStore, BlockingStore, Capabilities, CreateOutcome, Deadlines, DiskStore, Durability, DynStore, MemoryStore,
-    RevocationEpoch, SessionContent, SessionKind, SessionStore, StoreError, StoredSession, SwapOutcome,
+    Capabilities, CreateOutcome, Deadlines, DiskStore, Durability, DynStore, MemoryStore, RevocationEpoch,
+    SessionContent, SessionKind, SessionStore, StoreError, StoredSession, SwapOutcome,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -336,7 +336,8 @@ fn assert_in_line(shown: impl IntoIterator<Item = String>) {
 
 #[test]
 fn no_claim_leaves_its_line() {
-    use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, KeySet, Policy, UnverifiedJwt, ValidityPeriod};
+    use countersign::jwt::keys::Hs256Key;
+    use countersign::jwt::{ClaimValue, JwtBuilder, KeySet, Policy, UnverifiedJwt, ValidityPeriod};
 
     let text = format!("müller{}\nforged", hostile());
     let name = "müller\u{202E}\u{85}\nforged";

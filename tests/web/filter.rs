@@ -5,7 +5,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use countersign::jwt::{Hs256Key, JwtBuilder, Policy, SignJwt, UnverifiedJwt};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{JwtBuilder, Policy, SignJwt, UnverifiedJwt};
 use countersign::key::MacKey;
 use countersign::token::{
     Channel, MinIssuedAt, OwnedToken, Profile, Revocations, TokenBuilder, TokenError, UnverifiedToken, Verifier,

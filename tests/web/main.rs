@@ -11,6 +11,8 @@
 
 mod kit;
 
+#[cfg(feature = "redis")]
+mod diagnosis;
 mod filter;
 mod guards;
 mod options;

@@ -10,7 +10,7 @@ use syn::{Attribute, File, ItemMod, ItemUse, Meta, UseTree, Visibility};
 const FLOORS: [&[&str]; 5] = [
     &["bytes", "constant_time", "cursor", "encoding", "error", "hmac", "rules", "scan", "shown", "time"],
     &["key"],
-    &["token", "jwt"],
+    &["token", "jwt", "cookie"],
     &["session"],
     &["web"],
 ];

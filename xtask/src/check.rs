@@ -1,7 +1,7 @@
 //! Arrows between files, format, lints, docs, licences and the size of the dependency tree.
 
-use crate::arrows;
 use crate::shell::{Outcome, Tally, capture, command, stdout_of, text};
+use crate::{arrows, exports};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ const CORE_CRATES: usize = 25;
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     arrows::check(tally)?;
+    exports::check(tally)?;
     format(tally)?;
     let mut features = features()?;
     full_is_all(tally, &features);
@@ -32,6 +33,7 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
 /// What is right before a change is shown to others: arrows, format, lints of everything at once, docs.
 pub(crate) fn quick(tally: &mut Tally) -> Outcome {
     arrows::check(tally)?;
+    exports::check(tally)?;
     format(tally)?;
     lints_of_everything(tally)?;
     docs(tally)

@@ -8,6 +8,7 @@ mod check;
 mod cluster;
 mod constant_time;
 mod demo;
+mod exports;
 mod firmware;
 mod fuzz;
 mod instructions;

@@ -5,7 +5,8 @@ use crate::claims::{
     AUDIENCE, Big, BigPrivate, BigRef, ISSUER, KEY, NOW, Nothing, PRIVATE, Small, SmallRef, Timeless, registered,
 };
 use countersign::UnixTime;
-use countersign::jwt::{Hs256Key, JwtBuilder, Policy, SigningKey, UnverifiedJwt};
+use countersign::jwt::keys::{Hs256Key, SigningKey};
+use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -81,7 +82,7 @@ fn verify(token: &'static str, [serde_json, core]: [Read; 2], peers: Vec<Contend
     let own = [
         raw(token),
         Contender::new("countersign, registered claims", move || {
-            verified(token, &key, &mut scratch).claims().contains(countersign::jwt::RegisteredClaim::JwtId)
+            verified(token, &key, &mut scratch).claims().contains(countersign::jwt::claim::RegisteredClaim::JwtId)
         }),
         Contender::new("countersign, into a serde struct", move || {
             serde_json(token, &serde_json_key, &mut serde_json_scratch)
@@ -191,7 +192,7 @@ where
 /// Asymmetric: this crate against the primitive that it uses.
 fn es256(token: &'static str) -> Vec<Contender> {
     use p256::ecdsa::signature::Verifier;
-    let signer = countersign::jwt::Es256SigningKey::new(KEY).unwrap();
+    let signer = countersign::jwt::keys::Es256SigningKey::new(KEY).unwrap();
     let token: &str = Box::leak(resigned(&signer, token).into_boxed_str());
     let raw_key = *p256::ecdsa::SigningKey::from_slice(KEY).unwrap().verifying_key();
     let (message, signature) = parts(token);
@@ -207,7 +208,7 @@ fn es256(token: &'static str) -> Vec<Contender> {
 }
 
 fn eddsa(token: &'static str) -> Vec<Contender> {
-    let signer = countersign::jwt::EdDsaSigningKey::new(KEY).unwrap();
+    let signer = countersign::jwt::keys::EdDsaSigningKey::new(KEY).unwrap();
     let token: &str = Box::leak(resigned(&signer, token).into_boxed_str());
     let raw_key = ed25519_dalek::SigningKey::from_bytes(KEY).verifying_key();
     let (message, signature) = parts(token);

@@ -2,7 +2,8 @@
 
 use crate::claims::{AUDIENCE, ISSUER, KEY};
 use countersign::UnixTime;
-use countersign::jwt::{Hs256Key, Policy, SigningKey, UnverifiedJwt};
+use countersign::jwt::keys::{Hs256Key, SigningKey};
+use countersign::jwt::{Policy, UnverifiedJwt};
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde_json::Value;
 

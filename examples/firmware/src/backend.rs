@@ -4,7 +4,9 @@ use crate::identity::{BUILT_AT, FIRMWARE, JWT_KEY, TOKEN_KEY, UID};
 use crate::{Fault, attempt, http};
 use board::Uart;
 use countersign::UnixTime;
-use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, JwtError, Policy, authenticate_in_place, max_jwt_len};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::limits::max_jwt_len;
+use countersign::jwt::{ClaimValue, JwtBuilder, JwtError, Policy, authenticate_in_place};
 use countersign::key::MacKey;
 use countersign::token::{
     Channel, Profile, SignLen, TokenBuilder, TokenError, TokenKind, UnverifiedToken, limits::max_text_len,
@@ -21,7 +23,7 @@ const TOKEN_LEN: usize = max_text_len(UID.len(), &[(2, FIRMWARE.len()), (1, 4)],
 const STATEMENT_LEN: usize = max_jwt_len(
     &[(3, UID.len()), (3, AUDIENCE.len()), (2, FIRMWARE.len())],
     2,
-    <Hs256Key as countersign::jwt::JwsAlgorithm>::SIGNATURE_LEN,
+    <Hs256Key as countersign::jwt::keys::JwsAlgorithm>::SIGNATURE_LEN,
 );
 /// Room for the longest body of an answer.
 const BODY_LEN: usize = 512;

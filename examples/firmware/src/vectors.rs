@@ -1,7 +1,8 @@
 //! Every board runs the vectors that fit it: a compiler for another processor is another compiler.
 
 use crate::Fault;
-use countersign::jwt::{Hs256Key, Policy, authenticate_in_place};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{Policy, authenticate_in_place};
 use countersign::key::MacKey;
 use countersign::token::{Channel, Profile, SignLen, Verifier, limits::MAX_SCRATCH_LEN};
 use countersign::{ClockReading, TimeWindow, UnixTime};

@@ -3,7 +3,8 @@
 #![no_main]
 
 use core::hint::black_box;
-use countersign::jwt::{ClaimValue, Hs256Key, JwtBuilder, JwtError, Policy, UnverifiedJwt, authenticate_in_place};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{ClaimValue, JwtBuilder, JwtError, Policy, UnverifiedJwt, authenticate_in_place};
 use countersign::{Result, UnixTime};
 use probe as _;
 

@@ -2,7 +2,7 @@
 //!
 //! A line for each says how many bytes of the secret were found: `name dropped N forgotten N`.
 
-use countersign::jwt::{Hs256Key, Hs512Key};
+use countersign::jwt::keys::{Hs256Key, Hs512Key};
 use countersign::key::{KeyBytes, MacKey, MasterKey};
 use countersign::session::Pepper;
 use countersign::session::credential::Credential;

@@ -8,7 +8,8 @@ use core::fmt;
 /// backslash or a control character is escaped there and resolved by [`chars`](JsonStr::chars), by comparison and by `Display`.
 ///
 /// ```
-/// # use countersign::jwt::{Hs256Key, JwtBuilder, UnverifiedJwt};
+/// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};
+/// # use countersign::jwt::keys::Hs256Key;
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let mut out = [0; 256];
 /// let token = JwtBuilder::new().subject("a \"quoted\" name").sign(&key, &mut out)?;

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::known::Known;
 use crate::session::store::StoreError;
+use core::error::Error;
 use core::time::Duration;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -137,7 +138,10 @@ impl Access {
         loop {
             self.known.send_modify(Known::forget);
             let generation = self.known.borrow().generation;
-            let _ = self.follow(generation).await;
+            if let Err(error) = self.follow(generation).await {
+                let error: &(dyn Error + 'static) = &error;
+                tracing::warn!(error, "the feed of NATS has ended: this copy of the sessions begins anew");
+            }
             sleep(PULSE).await;
         }
     }

@@ -52,7 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 /// ```no_run
 /// use countersign::session::redis::{RedisOptions, RedisStore};
 ///
-/// let options = RedisOptions { replicas: 1, ..RedisOptions::default() };
+/// let options = RedisOptions { min_replica_acks: 1, ..RedisOptions::default() };
 /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
 /// let store = RedisStore::sentinel(sentinels, "sessions", Some(("sessions", "a password")), options)?;
 /// # Ok::<(), countersign::session::store::StoreOpenError>(())

@@ -165,7 +165,8 @@ impl fmt::Debug for DynStore {
 /// ```
 /// use countersign::UnixTime;
 /// use countersign::session::credential::Credential;
-/// use countersign::session::store::{BlockingSessionStore, BlockingStore, Budgets, MemoryStore};
+/// use countersign::session::store::{Budgets, MemoryStore};
+/// use countersign::session::store::blocking::{BlockingSessionStore, BlockingStore};
 ///
 /// let store = BlockingStore(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
 /// let handle = Credential::generate_anonymous()?.handle();

@@ -151,6 +151,7 @@ impl DiskStore {
 }
 
 fn note(last_error: &Mutex<Option<StoreError>>, error: &redb::Error) -> StoreError {
+    tracing::error!(%error, "the session file fails");
     let error = StoreError::because(error.to_string());
     *last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
     error

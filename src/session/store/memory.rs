@@ -34,7 +34,7 @@ const EPOCH: usize = 96;
 /// budget of those who sign in, and so are epochs, which are never refused for want of room.
 ///
 /// ```
-/// use countersign::session::store::{MemoryStore, SessionStore};
+/// use countersign::session::store::{Budgets, MemoryStore, SessionStore};
 ///
 /// let store = MemoryStore::new(Budgets { anonymous: 64 << 20, signed_in: 64 << 20 });
 /// assert!(!store.capabilities().survives_restart);

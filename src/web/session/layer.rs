@@ -148,13 +148,19 @@ impl<B> SessionLayer<B> {
     ///
     /// ```
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
-    /// # use countersign::session::store::{DynStore, MemoryStore};
+    /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
+    /// # use std::time::Duration;
     /// # use countersign::web::CsrfGuard;
     /// # use countersign::web::session::SessionLayer;
     /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
-    /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+    /// # let lifetimes = Lifetimes {
+    /// #     idle: Duration::from_secs(1800),
+    /// #     absolute: Duration::from_secs(43_200),
+    /// #     renewal_grace: Duration::from_secs(10),
+    /// #     max_token_age: Duration::ZERO,
+    /// # };
     /// # let sessions = SessionManager::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
-    /// # let deadline = std::time::Duration::from_millis(250);
+    /// # let deadline = Duration::from_millis(250);
     /// use countersign::web::session::SessionCookie;
     ///
     /// let guard = CsrfGuard::new(["http://localhost:8080"])?;
@@ -174,14 +180,20 @@ impl<B> SessionLayer<B> {
     ///
     /// ```
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
-    /// # use countersign::session::store::{DynStore, MemoryStore};
+    /// # use countersign::session::store::{Budgets, DynStore, MemoryStore};
+    /// # use std::time::Duration;
     /// # use countersign::web::CsrfGuard;
     /// # use countersign::web::session::SessionLayer;
     /// # use countersign::UnixTime;
     /// # let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
-    /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
+    /// # let lifetimes = Lifetimes {
+    /// #     idle: Duration::from_secs(1800),
+    /// #     absolute: Duration::from_secs(43_200),
+    /// #     renewal_grace: Duration::from_secs(10),
+    /// #     max_token_age: Duration::ZERO,
+    /// # };
     /// # let sessions = SessionManager::new(store, Pepper::new(b"an obvious test key of 32 bytes!")?, lifetimes);
-    /// # let deadline = std::time::Duration::from_millis(250);
+    /// # let deadline = Duration::from_millis(250);
     /// let guard = CsrfGuard::new(["https://shop.example"])?;
     /// let at_noon = || UnixTime::from_secs(1_767_268_800);
     /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_clock(at_noon);
@@ -283,6 +295,9 @@ where
             };
             let response = response.map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
+        }
+        if let Some(reason) = suspicion.filter(|_| self.filter.guard.is_report_only()) {
+            tracing::warn!(%reason, "request of another site admitted: the guard reports only");
         }
         let slot = LazySession::new(&self.filter, &parts.method, &parts.headers, page, needs_token);
         parts.extensions.insert(slot.clone());

@@ -112,7 +112,10 @@ impl LayerState {
         let (start, left) = (Instant::now(), self.deadline.saturating_sub(spent.so_far()));
         let answer = tokio::time::timeout(left, call).await;
         spent.add(start.elapsed());
-        answer.unwrap_or(Err(SessionError::Store(StoreError::unavailable())))
+        answer.unwrap_or_else(|_| {
+            tracing::warn!(deadline = ?self.deadline, waited = ?spent.so_far(), "the session store has not answered in time");
+            Err(SessionError::Store(StoreError::unavailable()))
+        })
     }
 
     /// The cookies that the browser has not: that of a new credential, or of one that it is to keep for longer or shorter than before; and the one

@@ -6,6 +6,7 @@ use crate::cookie::{MAX_COOKIE_HEADER_LEN, MAX_COOKIES, cookies};
 use crate::session::credential::CREDENTIAL_LEN;
 use crate::session::{MAX_TRIED, Making, Session, SessionError};
 use crate::web::problem;
+use core::error::Error;
 use core::fmt;
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -85,8 +86,8 @@ impl fmt::Display for LazySessionError {
     }
 }
 
-impl core::error::Error for LazySessionError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+impl Error for LazySessionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         if let Self::Session(error) = self { error.source() } else { None }
     }
 }
@@ -219,6 +220,10 @@ impl LazySession {
         // Why: an answer that is right is not refused for what the next request writes as well.
         let is_only_seen = session.is_only_seen();
         let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, filter.now()))).await;
+        if let Err(error) = &outcome {
+            let error: &(dyn Error + 'static) = error;
+            tracing::warn!(handle = %session.handle(), error, "session not written");
+        }
         let is_over = matches!(outcome, Err(SessionError::Ended | SessionError::Revoked));
         self.0.has_written.store(true, Ordering::Relaxed);
         let cookies = if is_over { Cookies::default() } else { self.new_cookies(&session) };

@@ -4,10 +4,8 @@ use crate::keys::{KEY, OTHER_KEY};
 use crate::memcheck::secret;
 use crate::{Operation, verdicts};
 use countersign::UnixTime;
-use countersign::jwt::{
-    Hs256Key, Hs384Key, Hs512Key, JwtBuilder, JwtError, KeySet, Policy, SigningKey, UnverifiedJwt, ValidityPeriod,
-    VerifyingKey, authenticate_in_place,
-};
+use countersign::jwt::keys::{Hs256Key, Hs384Key, Hs512Key, SigningKey, VerifyingKey};
+use countersign::jwt::{JwtBuilder, JwtError, KeySet, Policy, UnverifiedJwt, ValidityPeriod, authenticate_in_place};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 const POLICY: Policy<'_> = Policy::new(0);

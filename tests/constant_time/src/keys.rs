@@ -3,7 +3,7 @@
 use crate::memcheck::{hide, secret};
 use crate::{Operation, verdicts};
 use countersign::Error;
-use countersign::jwt::{Hs256Key, Hs384Key, Hs512Key};
+use countersign::jwt::keys::{Hs256Key, Hs384Key, Hs512Key};
 use countersign::key::{KeyBytes, MacKey, MasterKey};
 use countersign::session::Pepper;
 use std::hint::black_box;

@@ -8,7 +8,8 @@ use chip::claims::{KEY, NOW, PURPOSE};
 use chip::{JWT, TOKEN, line};
 use core::hint::black_box;
 use countersign::TimeWindow;
-use countersign::jwt::{Hs256Key, authenticate_in_place};
+use countersign::jwt::authenticate_in_place;
+use countersign::jwt::keys::Hs256Key;
 use countersign::key::MacKey;
 use countersign::token::{Channel, Profile, Verifier, limits::MAX_SCRATCH_LEN};
 

@@ -6,7 +6,8 @@ use board::entry;
 use chip::claims::{AUDIENCE, ISSUER, NOW, SUBJECT};
 use chip::{bytes, counted, report};
 use core::hint::black_box;
-use countersign::jwt::{EdDsaVerifyingKey, Policy, authenticate_in_place};
+use countersign::jwt::keys::EdDsaVerifyingKey;
+use countersign::jwt::{Policy, authenticate_in_place};
 
 const POLICY: Policy<'_> = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
 const KEY: [u8; 32] = bytes(env!("EDDSA_KEY"));

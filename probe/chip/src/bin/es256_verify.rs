@@ -6,7 +6,8 @@ use board::entry;
 use chip::claims::{AUDIENCE, ISSUER, NOW, SUBJECT};
 use chip::{bytes, counted, report};
 use core::hint::black_box;
-use countersign::jwt::{Es256VerifyingKey, Policy, authenticate_in_place};
+use countersign::jwt::keys::Es256VerifyingKey;
+use countersign::jwt::{Policy, authenticate_in_place};
 
 const POLICY: Policy<'_> = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
 const KEY: [u8; 65] = bytes(env!("ES256_KEY"));

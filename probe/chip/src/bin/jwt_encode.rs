@@ -6,7 +6,7 @@ use board::entry;
 use chip::claims::{KEY, registered};
 use chip::{JWT, counted, report};
 use core::hint::black_box;
-use countersign::jwt::Hs256Key;
+use countersign::jwt::keys::Hs256Key;
 
 #[entry]
 fn main() -> ! {

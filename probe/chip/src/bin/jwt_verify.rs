@@ -6,7 +6,8 @@ use board::entry;
 use chip::claims::{AUDIENCE, ISSUER, KEY, NOW, SUBJECT};
 use chip::{JWT, counted, report};
 use core::hint::black_box;
-use countersign::jwt::{Hs256Key, Policy, authenticate_in_place};
+use countersign::jwt::keys::Hs256Key;
+use countersign::jwt::{Policy, authenticate_in_place};
 
 const POLICY: Policy<'_> = Policy::new(0).issuer(ISSUER).audience(AUDIENCE);
 

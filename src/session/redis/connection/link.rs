@@ -6,6 +6,7 @@ use super::single_flight::SingleFlight;
 use super::topology::Topology;
 use crate::session::redis::RedisOptions;
 use crate::session::store::StoreError;
+use core::error::Error;
 use core::future::Future;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
@@ -64,10 +65,11 @@ impl Link {
         let link = Arc::clone(self);
         self.connecting.begin(async move {
             let connecting = timeout(link.servers.patience(&link.options), link.servers.connect(&link.options));
-            let made = connecting.await.ok().and_then(Result::ok);
-            if made.is_none() {
-                link.count_failure();
-            }
+            let made = match connecting.await {
+                Ok(Ok(made)) => Some(made),
+                Ok(Err(error)) => link.not_connected(&error::unavailable(&error)),
+                Err(_) => link.not_connected(&StoreError::because("no answer in time")),
+            };
             *link.place() = made;
         });
         has_tried.await;
@@ -181,12 +183,20 @@ impl Link {
         });
     }
 
+    /// Logs and counts that a connection could not be made.
+    fn not_connected<T>(&self, error: &StoreError) -> Option<T> {
+        tracing::warn!(cause = error.source(), "no connection to Redis");
+        self.count_failure();
+        None
+    }
+
     fn has_answered(&self) {
         self.failures.store(0, Ordering::Relaxed);
     }
 
     fn count_failure(&self) {
         if self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= FAILURES_OF_A_SERVER {
+            tracing::warn!(pause_ms = PAUSE, "Redis does not answer: calls fail for a moment");
             self.paused_until.store(self.now().saturating_add(PAUSE), Ordering::Relaxed);
         }
     }

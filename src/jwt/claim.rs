@@ -1,0 +1,6 @@
+//! Single claims: their names, their values as they are read, and their errors.
+
+pub use super::claims::Audience;
+pub use super::json::JsonStr;
+pub use super::registered::{RegisteredClaim, RegisteredClaims};
+pub use crate::error::{ClaimError, ClaimFault};

@@ -1,0 +1,3 @@
+//! A JWS whose payload is no JWT (RFC 7515).
+
+pub use super::authentic::AuthenticJws;

@@ -1,0 +1,3 @@
+//! Stores whose calls block, for programs without async.
+
+pub use super::adapters::{AsyncStore, BlockingSessionStore, BlockingStore};
