@@ -19,8 +19,6 @@ mod vectors;
 
 #[cfg(feature = "std")]
 mod claims;
-#[cfg(feature = "serde")]
-mod no_alloc;
 #[cfg(all(feature = "eddsa", feature = "es256", feature = "std"))]
 mod public_keys;
 #[cfg(feature = "std")]

@@ -13,7 +13,6 @@ mod data;
 mod kit;
 
 mod attacks;
-mod no_alloc;
 mod promises;
 mod properties;
 mod redaction;

@@ -44,20 +44,20 @@ before a change is shown to others; these install nothing
   pr                    4 min    arrows between files, format, lints and docs of everything, and local
 
 what CI runs
-  test                  50 min   everything below but bench and soak; says what it will install, and installs it (Debian)
-  check                 3 min    arrows, format, lints with each feature alone and with all others, docs, licences, size of the dependency tree
-  tests                 12 min   cargo test without features and with all, with real Redis, NATS, nginx, HAProxy and browsers on loopback
-  probe                 1 min    no panic path is linked in; bytes of code; secrets are wiped
-  targets               2 min    the core builds for microcontrollers without atomics and without a heap
-  constant-time         3 min    no secret decides a branch or an address, watched by memcheck at opt-levels 3, s and z
-  instructions          1 min    instructions of minting and verifying, against the HMAC alone
+  test                  25 min   everything below but bench and soak; says what it will install, and installs it (Debian)
+  check                 2 min    arrows, format, lints with each feature alone and with all others, docs, licences, size of the dependency tree
+  tests                 9 min    cargo test without features and with all, with real Redis, NATS, nginx, HAProxy and browsers on loopback
+  probe                 20 s     no panic path is linked in; bytes of code; secrets are wiped
+  targets               90 s     the core builds for microcontrollers without atomics and without a heap
+  constant-time         40 s     no secret decides a branch or an address, watched by memcheck at opt-levels 3, s and z
+  instructions          10 s     instructions of minting and verifying, against the HMAC alone
   firmware [BOARD [--backend ADDRESS:PORT]]
-                        3 min    runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
-  sizes [--check]       10 min   measures flash, stack, heap, instructions and panic paths on a Cortex-M3; writes snapshot and README, or compares
-  interop               1 min    JWTs to and from PyJWT, jose and HAProxy
-  demo                  2 min    starts the demo, pastes its own lines, runs the device, clicks through its pages in two browsers
+                        1 min    runs vectors on every board that QEMU plays, and signs in to the demo over its serial line
+  sizes [--check]       1 min    measures flash, stack, heap, instructions and panic paths on a Cortex-M3; writes snapshot and README, or compares
+  interop               15 s     JWTs to and from PyJWT, jose and HAProxy
+  demo                  30 s     starts the demo, pastes its own lines, runs the device, clicks through its pages in two browsers
   cluster [memory|redis|sentinel|nats|nats-three] [nginx|haproxy]
-                        3 min    three demo servers behind a balancer, and keys that kill and revive them; with --check a browser presses them
+                        90 s     three demo servers behind a balancer, and keys that kill and revive them; with --check a browser presses them
   fuzz [--seconds N]    13 min   every fuzz target for N seconds (default 60; 15 within test)
 
 by hand

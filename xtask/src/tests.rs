@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 /// Programs of tests that start servers or browsers; no other does.
-const WITH_SERVERS: [&str; 2] = ["clients", "cluster"];
+const WITH_SERVERS: [&str; 2] = ["--test clients", "--test cluster"];
 
 pub(crate) fn run(tally: &mut Tally) -> Outcome {
     cargo_test(tally, "cargo test --quiet --no-fail-fast")?;
@@ -17,24 +17,29 @@ pub(crate) fn run(tally: &mut Tally) -> Outcome {
 /// The same without the programs that start servers or browsers.
 pub(crate) fn local(tally: &mut Tally) -> Outcome {
     cargo_test(tally, "cargo test --quiet --no-fail-fast")?;
-    let programs: String = programs()?.iter().map(|program| format!(" --test {program}")).collect();
-    cargo_test(tally, &format!("cargo test --quiet --no-fail-fast --all-features --lib{programs}"))?;
+    cargo_test(tally, &format!("cargo test --quiet --no-fail-fast --all-features --lib {}", programs()?.join(" ")))?;
     // Cargo takes these alone only.
     cargo_test(tally, "cargo test --quiet --all-features --doc")
 }
 
-/// Every program of tests that starts no server, as the manifest and the folder of tests have it.
+/// Every program of tests that starts no server, and examples that have tests, as cargo is asked for them.
 fn programs() -> Outcome<Vec<String>> {
     let metadata = stdout_of(&mut command("cargo metadata --no-deps --format-version 1"))?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
     let own = metadata["packages"].as_array().into_iter().flatten().find(|package| package["name"] == "countersign");
     let targets = own.and_then(|package| package["targets"].as_array()).ok_or("the workspace has no countersign")?;
-    let tests = targets.iter().filter(|target| target["kind"][0] == "test");
-    let names: Vec<_> = tests.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect();
-    if let Some(missing) = WITH_SERVERS.iter().find(|name| !names.iter().any(|other| other == *name)) {
-        return Err(format!("no program of tests is called {missing}"));
+    let name = |target: &Value| match (target["kind"][0].as_str(), target["test"].as_bool()) {
+        (Some(kind @ ("test" | "example")), Some(true)) => Some(format!("--{kind} {}", target["name"].as_str()?)),
+        _ => None,
+    };
+    let (servers, programs): (Vec<_>, Vec<_>) =
+        targets.iter().filter_map(name).partition(|program| WITH_SERVERS.contains(&program.as_str()));
+    // A name that is none any more would let servers in.
+    if servers.len() == WITH_SERVERS.len() {
+        Ok(programs)
+    } else {
+        Err(format!("of the programs with servers: {servers:?}"))
     }
-    Ok(names.into_iter().filter(|name| !WITH_SERVERS.contains(&name.as_str())).collect())
 }
 
 /// Runs the tests and shows their output as it comes; adds up the result lines of all test programs.
