@@ -1,4 +1,4 @@
-//! `field(b)`: the one spelling of a byte string in the text form (FORMAT section 3).
+//! The encoding `field(b)` of a byte string in the text form (FORMAT section 3).
 
 use crate::bytes::copy;
 use crate::cursor::{Cursor, Sink};

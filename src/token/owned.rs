@@ -1,11 +1,12 @@
-//! A verified token that owns its bytes, to be passed on with a request.
+//! A verified token that owns its bytes.
 
 use super::authentic::{AuthenticToken, VerifiedToken};
 use super::fields::Fields;
 use core::fmt;
 use std::sync::Arc;
 
-/// A [`VerifiedToken`] token on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
+/// A [`VerifiedToken`] on the heap, cheap to clone. `web::BearerLayer` puts one into the
+/// extensions of a request.
 ///
 /// ```
 /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
@@ -33,7 +34,7 @@ pub struct OwnedToken {
 }
 
 impl OwnedToken {
-    /// The token itself.
+    /// Returns the token as a [`VerifiedToken`] that borrows from this one.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, OwnedToken, Profile, Verifier}};

@@ -1,4 +1,4 @@
-//! The eleven steps of verifying, in order (FORMAT section 5).
+//! The verifier: the eleven steps of FORMAT section 5, in order.
 
 use super::authentic::{AuthenticToken, VerifiedToken};
 use super::error::TokenError;
@@ -16,7 +16,7 @@ use crate::{ClockReading, UnixTime};
 /// The window of an Answer, whatever the settings.
 const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 };
 
-/// Admits tokens: keys, window and kinds of one service, set up once.
+/// A verifier of tokens, configured once with the keys, the time window and the accepted kinds of one service.
 ///
 /// ```
 /// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
@@ -32,6 +32,7 @@ const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 }
 /// assert_eq!(verifier.verify_text(forged, Channel::NONE, now, &mut scratch), Err(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "login")]
 #[doc(alias = "authenticate")]
 #[derive(Debug)]
 pub struct Verifier<'a, K, R = NoRevocations> {
@@ -47,7 +48,7 @@ pub struct Verifier<'a, K, R = NoRevocations> {
 }
 
 impl<'a, K: KeyProvider> Verifier<'a, K> {
-    /// A verifier of Time tokens under these keys.
+    /// Creates a verifier of Time tokens with these keys and this time window.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
@@ -75,8 +76,10 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
         }
     }
 
-    /// Asks `revocations` about the epochs of each holder, and where keys are per device about its generation. The latter is asked
-    /// before the MAC is checked, so about uids that a stranger chose.
+    /// Sets the source of revocations.
+    ///
+    /// The verifier asks for the first accepted seconds of a uid after the sign is known to be valid. With per-device
+    /// keys it asks for the generation before that, so `revocations` is called with uids that an attacker chose.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
@@ -97,6 +100,7 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now), Err(TokenError::Revoked));
     /// # Ok::<(), countersign::Error>(())
     /// ```
+    #[doc(alias = "revoke")]
     #[must_use]
     pub fn with_revocations<R: Revocations>(self, revocations: R) -> Verifier<'a, K, R> {
         let Self { profile, keys, window, accepts_time, accepts_sequence, challenge_key, max_text, max_binary, .. } =
@@ -133,8 +137,9 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Accepts Answers to the challenges made with this key, up to 60 seconds old.
-    /// Refuse one that you have seen before.
+    /// Accepts Answers to challenges issued with this key, up to 60 seconds old.
+    ///
+    /// The verifier does not remember Answers: the caller must refuse one that it has seen.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier, challenge}};
@@ -155,7 +160,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Accepts Sequence tokens. They have no age: the caller must refuse counters that it has seen.
+    /// Accepts Sequence tokens, which have no age. The caller must refuse counters that it has seen.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
@@ -175,7 +180,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Refuses longer texts, in characters, and so needs less scratch: as much as the text may have characters.
+    /// Refuses texts of more than `characters` characters, so that a scratch buffer of `characters` bytes suffices.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
@@ -197,7 +202,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Refuses longer binary tokens, in bytes.
+    /// Refuses binary tokens of more than `bytes` bytes.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
@@ -215,10 +220,10 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Verifies a token in text form. Its decoded fields go into `scratch`, from which the result borrows.
+    /// Verifies a token in text form, and decodes its fields into `scratch`, from which the result borrows.
     ///
-    /// A scratch of [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) has room for every token; a shorter one for every text that is no longer
-    /// than itself.
+    /// A scratch buffer of [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) bytes fits every token. A shorter one
+    /// fits every text that is no longer than the buffer.
     ///
     /// ```
     /// # use countersign::{ClockError, TimeWindow, UnixTime, key::MacKey};
@@ -239,8 +244,10 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] for everything up to the MAC, [`TokenError::TooLong`] if `scratch` has no room for its fields, then the first step
-    /// that fails.
+    /// [`TokenError::Invalid`] if the token is malformed or its sign is not valid, [`TokenError::TooLong`] if its
+    /// fields do not fit into `scratch`. With a valid sign, the error of the first step that fails:
+    /// [`TokenError::Revoked`], [`TokenError::Clock`], [`TokenError::HolderClockUnset`], [`TokenError::Expired`] or
+    /// [`TokenError::FromFuture`].
     #[doc(alias = "decode")]
     pub fn verify_text<'b>(
         &self,
@@ -273,7 +280,9 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] for everything up to the MAC, then the first step that fails.
+    /// [`TokenError::Invalid`] if the token is malformed or its sign is not valid. With a valid sign, the error of the
+    /// first step that fails: [`TokenError::Revoked`], [`TokenError::Clock`], [`TokenError::HolderClockUnset`],
+    /// [`TokenError::Expired`] or [`TokenError::FromFuture`].
     #[doc(alias = "decode")]
     pub fn verify_binary<'b>(
         &self,
