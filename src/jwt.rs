@@ -1,4 +1,5 @@
-//! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), the advice of RFC 8725 built in.
+//! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), with the advice of RFC 8725
+//! built in.
 //!
 //! ```text
 //! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: every claim is good
@@ -6,8 +7,9 @@
 //!                                                            └──check_expired(policy, now, grace)──► ExpiredJwt: for a refresh
 //! ```
 //!
-//! The key decides the algorithm; the header may only agree. Nothing of a stranger's JSON is looked at before the signature is good,
-//! except by a [`KeySet`], which reads the header to find the key. All of it fails with a [`JwtError`].
+//! The key decides the algorithm, and a header that names another is refused. The JSON of a token is decoded only after
+//! its signature is verified, except that a [`KeySet`] reads the header to find the key. The error of a presented token
+//! is [`JwtError`].
 //!
 //! ```
 //! use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
@@ -29,7 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A server has a shorter path, without buffers, for one key as for a [`KeySet`] (feature `std`):
+//! A server has a shorter path without buffers, for one key or a [`KeySet`] (feature `std`):
 //!
 //! ```
 //! # #[cfg(feature = "std")] {
@@ -62,7 +64,7 @@
 //! | dates (NumericDate) | 0 to 2^64 − 1 seconds, a fraction allowed; a negative one is refused |
 //! | bytes of an HMAC key | at least as many as of the hash, not all the same |
 //!
-//! What must not be done does not compile: signing with a public key, reading claims that nobody has checked.
+//! Two mistakes do not compile: signing with a public key, and reading claims as verified that no policy has checked.
 //!
 //! ```compile_fail,E0277
 //! # #[cfg(not(feature = "es256"))] compile_error!("E0277 is about a key that needs es256");

@@ -1,11 +1,11 @@
-//! How large a buffer must be, known at compile time.
+//! Buffer sizes, known at compile time.
 
 use crate::encoding::base64url_len;
 
 /// Characters of the longest header that is read before the signature is known to be good.
 pub(super) const MAX_HEADER: usize = 2048;
 
-/// Characters of the longest token that is looked at.
+/// The length in characters of the longest JWT that is read.
 pub const MAX_JWT_LEN: usize = 65_535;
 
 /// Characters of `{"alg":"…","typ":"JWT"}` in base64url, for every algorithm here.
@@ -14,11 +14,11 @@ const HEADER: usize = 36;
 /// Digits of the largest date.
 const DATE: usize = 20;
 
-/// Room for a token with a plain header, string claims of these `(name, value)` lengths, `dates` claims of the time, and a signature of
-/// `signature` bytes.
+/// Returns the buffer length for a JWT with a plain header, string claims of these `(name, value)` lengths, `dates`
+/// date claims, and a signature of `signature` bytes.
 ///
-/// Lengths of values are those in JSON: a quote or a backslash counts two, a line break two, another control character six. Header
-/// parameters come on top.
+/// Lengths of values are those in JSON: a quote or a backslash counts two, a line break two, another control character
+/// six. Add header parameters on top.
 ///
 /// ```
 /// use countersign::jwt::JwtBuilder;

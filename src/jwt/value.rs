@@ -1,4 +1,4 @@
-//! Private claims without serde: for devices that have no room for it.
+//! Values of private claims, without serde.
 
 use super::json::Json;
 use crate::encoding::decimal::Decimal;
