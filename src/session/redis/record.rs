@@ -1,4 +1,4 @@
-//! A session as Redis has it: its value, its members of the index, the arguments of scripts, and what they answer.
+//! The layout of a session in Redis: its value, its members of the index, the arguments of scripts and their results.
 //!
 //! ```text
 //! kind  version  idle  absolute  epoch  parent   record         of a session: kind 0 of nobody, 1 of a user, 2 and 3 with a parent
@@ -14,8 +14,8 @@
 //! 1  5         12
 //! ```
 //!
-//! Numbers are big-endian, times up to the year 36 000. A parent is the handle of the pointer that leads here. Members of an index all have the score
-//! 0. Scripts read and write this layout, too.
+//! Numbers are big-endian, times reach up to the year 36 000. A parent is the handle of the pointer to this session.
+//! Members of an index all have the score 0. Scripts read and write this layout too.
 
 use crate::UnixTime;
 use crate::session::credential::UserHash;
