@@ -100,7 +100,7 @@ pub enum Error {
     ParamCount,
     /// The param key is not `[a-z][a-z0-9]{1,7}`. Keys of one letter are reserved and have setters of their own.
     ParamKey,
-    /// A token of this kind carries no params, or no sequence number beside its counter.
+    /// A token of this kind carries no params, or no sequence number in addition to its counter.
     ParamNotAllowed,
     /// A param value is longer than 64 bytes.
     ParamValueLength {

@@ -2,9 +2,9 @@
 //! built in.
 //!
 //! ```text
-//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: every claim is good
-//!  bounds and dots alone               the signature is good │        └────► PolicyError: which claims are not, and why
-//!                                                            └──check_expired(policy, now, grace)──► ExpiredJwt: for a refresh
+//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: all checks passed
+//!  length and dots only                valid signature │              └────► PolicyError: the failed checks
+//!                                                      └─check_expired(policy, now, grace)─► ExpiredJwt: for a refresh
 //! ```
 //!
 //! The key decides the algorithm, and a header that names another is refused. The JSON of a token is decoded only after
@@ -22,7 +22,11 @@
 //! let now = UnixTime::from_secs(1_767_225_600);
 //!
 //! let mut out = [0; 256];
-//! let claims = JwtBuilder::new().issuer("https://issuer.example").audience(&["api"]).subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+//! let claims = JwtBuilder::new()
+//!     .issuer("https://issuer.example")
+//!     .audience(&["api"])
+//!     .subject("alice")
+//!     .expires_at(UnixTime::from_secs(1_767_229_200));
 //! let token = claims.sign(&key, &mut out)?;
 //!
 //! let mut scratch = [0; 256];

@@ -47,7 +47,8 @@ impl UnixTime {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let beyond = UnixTime::from_secs(UnixTime::MAX.as_secs() + 1);
     /// assert!(TokenBuilder::time(b"dev-7", UnixTime::MAX).mint_text_heapless::<64>(&profile, &key).is_ok());
-    /// assert_eq!(TokenBuilder::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key), Err(Error::StampRange));
+    /// let minted = TokenBuilder::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key);
+    /// assert_eq!(minted, Err(Error::StampRange));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub const MAX: Self = Self(9_999_999_999);
@@ -151,7 +152,8 @@ impl From<std::time::SystemTime> for UnixTime {
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
-/// let token = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_binary_heapless::<64>(&profile, &key)?;
+/// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+/// let token = builder.mint_binary_heapless::<64>(&profile, &key)?;
 /// let at = |now| verifier.verify_binary(&token, Channel::NONE, UnixTime::from_secs(now)).err();
 /// assert_eq!(at(1_767_225_900), None); // 300 seconds old
 /// assert_eq!(at(1_767_225_901), Some(TokenError::Expired { by: 1 }));

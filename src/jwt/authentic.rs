@@ -18,7 +18,8 @@ use core::fmt;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// # let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// # let token = claims.sign(&key, &mut out)?;
 /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
 /// assert_eq!(verified.claims().subject().unwrap(), "alice");
@@ -63,8 +64,9 @@ impl<'b> AuthenticJwt<'b> {
         Ok(VerifiedJwt(self))
     }
 
-    /// Returns the token for a refresh, if age is its only fault and it was still accepted `grace_secs` seconds ago,
-    /// leeway included.
+    /// Returns the token for a refresh, if age is its only fault and it expired at most `grace_secs` seconds ago.
+    ///
+    /// The period of grace begins when the leeway of the policy ends.
     ///
     /// Call it after [`check`](AuthenticJwt::check) has failed. It returns `None` for a token that has not expired.
     /// [`PolicyError`] has the example.

@@ -52,7 +52,10 @@ pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
-/// let claims = JwtBuilder::new().subject("alice").issued_at(UnixTime::from_secs(1_767_225_600)).private_claims(&[("admin", ClaimValue::Bool(true))]);
+/// let claims = JwtBuilder::new()
+///     .subject("alice")
+///     .issued_at(UnixTime::from_secs(1_767_225_600))
+///     .private_claims(&[("admin", ClaimValue::Bool(true))]);
 /// # let token = claims.sign(&key, &mut out)?;
 /// # let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let claims = authentic.unchecked_claims();
@@ -207,13 +210,16 @@ impl<'b> Claims<'b> {
     ///
     /// | shape | `deserialize` | `deserialize_no_alloc` |
     /// |---|---|---|
-    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`](crate::jwt::claim::ClaimFault::NeedsHeap) |
-    /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::claim::ClaimFault::NeedsHeap) |
-    /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::claim::ClaimFault::TooLong) |
+    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`] |
+    /// | bytes | read from an array or a string | [`NeedsHeap`] |
+    /// | a string of over 256 bytes with an escape, also in a member that the type does not name | read | [`TooLong`] |
     /// | integers of 128 bits | read | an error |
     /// | a struct as an array | read | an error |
     /// | `-0` as a whole number | an error | 0 |
     /// | `serde::de::IgnoredAny` inside of another type | read | an error for numbers and words |
+    ///
+    /// [`NeedsHeap`]: crate::jwt::claim::ClaimFault::NeedsHeap
+    /// [`TooLong`]: crate::jwt::claim::ClaimFault::TooLong
     ///
     /// ```
     /// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};

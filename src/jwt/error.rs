@@ -134,7 +134,8 @@ impl From<ClaimError> for JwtError {
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// # let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// # let token = claims.sign(&key, &mut out)?;
 /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let (policy, now) = (Policy::new(30), UnixTime::from_secs(1_767_229_300));
 /// let error = authentic.check(&policy, now).unwrap_err();

@@ -67,9 +67,9 @@ macro_rules! hmac_key {
             #[doc = concat!("Prepares a key of at least ", $len, " bytes, the length of the hash.")]
             ///
             /// # Errors
-            /// [`Error::KeyTooShort`] if the key is shorter than the hash, [`Error::KeyRepeated`] if it is a placeholder,
-            /// such as zeros, [`Error::KeyLooksPublic`] if it is PEM, SSH or JWK text, which belongs to another algorithm
-            /// or has yet to be decoded.
+            /// [`Error::KeyTooShort`] if the key is shorter than the hash, [`Error::KeyRepeated`] if it is a
+            /// placeholder, such as zeros, [`Error::KeyLooksPublic`] if it is PEM, SSH or JWK text, which belongs to
+            /// another algorithm or has yet to be decoded.
             pub fn new(key: &[u8]) -> Result<Self> {
                 check(key, $len)?;
                 Self::for_test_vectors(key)

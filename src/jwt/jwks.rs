@@ -66,7 +66,8 @@ impl<const N: usize> KeySet<N> {
     /// ```
     /// use countersign::jwt::KeySet;
     ///
-    /// let set = r#"{"keys":[{"kty":"oct","kid":"a","alg":"HS256","use":"sig","k":"YW4gb2J2aW91cyB0ZXN0IGtleSBvZiAzMiBieXRlcyE"}]}"#;
+    /// let set = r#"{"keys":[{"kty":"oct","kid":"a","alg":"HS256","use":"sig",
+    ///     "k":"YW4gb2J2aW91cyB0ZXN0IGtleSBvZiAzMiBieXRlcyE"}]}"#;
     /// let keys: KeySet<4> = KeySet::from_jwks(set)?;
     /// assert_eq!(keys.len(), 1);
     /// # Ok::<(), countersign::jwt::JwksError>(())

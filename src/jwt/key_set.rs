@@ -144,7 +144,8 @@ from_key! {
 /// use countersign::jwt::keys::Hs256Key;
 /// use countersign::{ClockError, UnixTime};
 ///
-/// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
+/// let at = UnixTime::from_secs;
+/// let january = ValidityPeriod { from: at(1_767_225_600), until: at(1_769_904_000) };
 /// let mut keys = KeySet::<1>::new();
 /// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, january)?;
 /// keys.set_signing_key("2026-01")?;
@@ -205,7 +206,8 @@ struct Entry {
 ///
 /// let now = UnixTime::from_secs(1_767_225_600);
 /// let mut out = [0; 192];
-/// let token = keys.sign(&JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)), &mut out)?;
+/// let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// let token = keys.sign(&claims, &mut out)?;
 /// let mut scratch = [0; 192];
 /// let verified = keys.verify(token.as_bytes(), &Policy::new(30), now, &mut scratch).unwrap();
 /// assert_eq!(verified.key_id().unwrap(), "2026-02");

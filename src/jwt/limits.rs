@@ -26,15 +26,15 @@ const DATE: usize = 20;
 /// use countersign::jwt::limits::max_jwt_len;
 /// use countersign::UnixTime;
 ///
-/// const ROOM: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
+/// const LEN: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
 /// static FIRMWARE: &str = "1.2.3";
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let private = [("fw", countersign::jwt::ClaimValue::Str(FIRMWARE))];
 /// let claims = JwtBuilder::new().subject("dev-0123456789ab").private_claims(&private);
 /// let claims = claims.issued_at(UnixTime::from_secs(u64::MAX)).expires_at(UnixTime::from_secs(u64::MAX));
-/// let token = claims.sign_heapless::<ROOM, _>(&key)?;
-/// assert_eq!(token.len(), ROOM);
+/// let token = claims.sign_heapless::<LEN, _>(&key)?;
+/// assert_eq!(token.len(), LEN);
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[must_use]

@@ -79,7 +79,8 @@ impl RegisteredClaim {
 /// ```
 /// use countersign::jwt::claim::{RegisteredClaim, RegisteredClaims};
 ///
-/// const REQUIRED: RegisteredClaims = RegisteredClaims::NONE.with(RegisteredClaim::Issuer).with(RegisteredClaim::JwtId);
+/// const REQUIRED: RegisteredClaims =
+///     RegisteredClaims::NONE.with(RegisteredClaim::Issuer).with(RegisteredClaim::JwtId);
 /// assert!(REQUIRED.contains(RegisteredClaim::JwtId) && !REQUIRED.contains(RegisteredClaim::Subject));
 /// assert_eq!(REQUIRED.to_string(), "iss jti");
 /// ```

@@ -86,7 +86,8 @@ impl MasterKey {
     ///
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let first = master.derive_key_bytes("acme", b"dev-7", 0)?;
-    /// assert_ne!(first.expose_secret(), master.derive_key_bytes("acme", b"dev-7", 1)?.expose_secret()); // its replacement
+    /// let replacement = master.derive_key_bytes("acme", b"dev-7", 1)?;
+    /// assert_ne!(first.expose_secret(), replacement.expose_secret());
     /// assert_ne!(first.expose_secret(), master.derive_key_bytes("other", b"dev-7", 0)?.expose_secret());
     /// # Ok::<(), countersign::Error>(())
     /// ```
@@ -143,7 +144,7 @@ impl fmt::Debug for MasterKey {
 ///
 /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
 /// let keys = DeviceKeys::new(masters, "acme")?;
-/// // A device that the server has never heard of has a key all the same.
+/// // A device that is new to the server has a key all the same.
 /// let query = KeyQuery { slot: Some(0), generation: 0, uid: b"dev-new" };
 /// assert!(keys.find_key(&query, &mut |_derived| true).is_some());
 /// # Ok::<(), countersign::Error>(())

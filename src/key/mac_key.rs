@@ -75,7 +75,8 @@ impl MacKey {
     ///
     /// let (slot, _key) = MacKey::from_key_text(b"csk1d_3_1KVUugQDDEaFDX6yaJCq4R-jkCDkyZppCQ5vspkfsho6e2aba")?;
     /// assert_eq!(slot, 3);
-    /// assert!(MacKey::from_key_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a").is_err()); // a master
+    /// let master = b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a";
+    /// assert!(MacKey::from_key_text(master).is_err());
     /// # Ok::<(), Error>(())
     /// ```
     ///

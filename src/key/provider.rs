@@ -24,7 +24,7 @@ pub struct KeyQuery<'a> {
     pub uid: &'a [u8],
 }
 
-/// The key that verified a token.
+/// The result of a key look-up: the slot of the key that verified a token.
 ///
 /// ```
 /// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};

@@ -60,14 +60,21 @@ impl Pepper {
     /// # use countersign::session::{Lifetimes, Pepper, SessionManager};
     /// # use countersign::session::store::MemoryStore;
     /// # use std::sync::Arc;
-    /// # let lifetimes = Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO };
-    /// # let (store, now) = (Arc::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })), UnixTime::now());
+    /// # let lifetimes = Lifetimes {
+    /// #     idle: Duration::from_secs(1800),
+    /// #     absolute: Duration::from_secs(43_200),
+    /// #     renewal_grace: Duration::from_secs(10),
+    /// #     max_token_age: Duration::ZERO,
+    /// # };
+    /// # let budgets = Budgets { anonymous: 1 << 20, signed_in: 1 << 20 };
+    /// # let (store, now) = (Arc::new(MemoryStore::new(budgets)), UnixTime::now());
     /// let of_2026 = Pepper::new(b"an obvious test key of 32 bytes!")?;
     /// let sessions = SessionManager::new(Arc::clone(&store), of_2026, lifetimes);
     /// let mut session = sessions.start(now)?;
     /// block_on(sessions.save(&mut session, now))?;
     ///
-    /// let of_2027 = Pepper::new(b"and another one that is as long.")?.with_accepted(b"an obvious test key of 32 bytes!")?;
+    /// let of_2027 = Pepper::new(b"and another one that is as long.")?
+    ///     .with_accepted(b"an obvious test key of 32 bytes!")?;
     /// let sessions = SessionManager::new(store, of_2027, lifetimes);
     /// assert!(block_on(sessions.load([session.cookie().as_bytes()], now))?.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,8 +1,9 @@
 //! The record of a session: its user, its times, its verifiers and the application's data.
 //!
 //! ```text
-//! layout  data_version  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
-//! 1       4       8        18        8             1      1      2           2, 2                    1
+//! layout  data version  created  verifier  signed in at  level  flags  generation  lengths          count of
+//! 1       4             8        18        8             1      1      2           of user, label   previous verifiers
+//!                                                                                  2, 2             1
 //!
 //! sent again at  each previous verifier, until   user  label  data
 //! 8 or 0         18, 8                                        JSON object

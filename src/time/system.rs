@@ -27,7 +27,7 @@ impl<F: Fn() -> UnixTime + Send + Sync> Clock for F {
     }
 }
 
-/// The system clock as it is, its steps back included: [`UnixTime::now`].
+/// The system clock as it is, its steps back included. It calls [`UnixTime::now`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SystemClock;
 

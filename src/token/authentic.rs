@@ -14,7 +14,8 @@ use core::ops::Deref;
 /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// // Of the year 2001, and authentic all the same: a policy has to refuse it.
-/// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
+/// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001));
+/// let old = old.mint_binary_heapless::<64>(&profile, &key)?;
 /// let token = UnverifiedToken::parse_binary(&old, None)?.authenticate(&profile, &key, Channel::NONE)?;
 /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_000_000_001)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -142,7 +143,8 @@ impl<'a> AuthenticToken<'a> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
-    /// let text = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3);
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
     /// # let mut scratch = [0; 64];
     /// # let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?;
@@ -158,7 +160,8 @@ impl<'a> AuthenticToken<'a> {
     /// Returns the holder's statement about its clock (`q`), or `None` if the token has none.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, ClockQuality, Profile, TokenBuilder, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, ClockQuality, Profile, TokenBuilder, UnverifiedToken};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
     /// let builder = TokenBuilder::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
@@ -183,7 +186,8 @@ impl<'a> AuthenticToken<'a> {
     /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// let binary = transcode::text_to_binary_heapless::<64>(text.as_bytes())?;
     /// # let mut scratch = [0; 64];
-    /// let one = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Channel::NONE);
+    /// let one = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?
+    ///     .authenticate(&profile, &key, Channel::NONE);
     /// let other = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE);
     /// assert_eq!(one.unwrap().sign(), other.unwrap().sign()); // two forms, one token
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -255,7 +259,8 @@ impl VerifiedToken<'_> {
     /// Returns the slot of the key that verified the token.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::{KeyRing, MacKey}, token::{Channel, Profile, TokenBuilder, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::{KeyRing, MacKey}};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, Verifier};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let old = || MacKey::new(b"an obvious test key of 32 bytes!");
     /// # let mut ring = KeyRing::<_, 2>::new(0, old()?);
@@ -264,7 +269,7 @@ impl VerifiedToken<'_> {
     /// let binary = TokenBuilder::time(b"alice", now).mint_binary_heapless::<64>(&profile, &old()?)?;
     /// let verifier = Verifier::new(profile, ring, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let token = verifier.verify_binary(&binary, Channel::NONE, now).unwrap();
-    /// assert_eq!(token.key_slot(), 0); // somebody still signs with the old key
+    /// assert_eq!(token.key_slot(), 0); // a holder still signs with the old key
     /// # Ok::<(), countersign::Error>(())
     /// ```
     #[doc(alias = "kid")]
@@ -281,7 +286,8 @@ impl VerifiedToken<'_> {
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let second_key = master.derive_key("acme", b"dev-7", 1)?;
-    /// let binary = TokenBuilder::time(b"dev-7", now).key_generation(1).mint_binary_heapless::<64>(&profile, &second_key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", now).key_generation(1);
+    /// let binary = builder.mint_binary_heapless::<64>(&profile, &second_key)?;
     /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
     /// let verifier = Verifier::new(profile, keys, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now).unwrap().key_generation(), 1);

@@ -109,7 +109,8 @@ impl<'a> TokenBuilder<'a> {
     /// let builder = TokenBuilder::sequence(b"dev-7", 42);
     /// let text = builder.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
     /// assert!(text.starts_with("cs1s_dev-7.42.fw_7.site_berlin."));
-    /// let reserved = builder.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `key_slot`
+    /// // The reserved param `k` has a setter: `key_slot`.
+    /// let reserved = builder.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key);
     /// assert_eq!(reserved, Err(Error::ParamKey));
     /// # Ok::<(), Error>(())
     /// ```

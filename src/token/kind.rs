@@ -19,7 +19,7 @@ use crate::{Result, rules};
 pub enum TokenKind {
     /// A holder's token with the time at which it was made.
     Time,
-    /// A holder's answer to a [`Challenge`](TokenKind::Challenge).
+    /// A holder's response to a [`Challenge`](TokenKind::Challenge).
     Answer,
     /// A holder's token with a counter in place of the time.
     Sequence,

@@ -81,8 +81,8 @@ const fn max_field_len(n: usize) -> usize {
 /// ```
 /// use countersign::token::{SignLen, limits::max_text_len};
 ///
-/// const ROOM: usize = max_text_len(16, &[(2, 5)], SignLen::N16);
-/// let buffer = [0u8; ROOM];
+/// const LEN: usize = max_text_len(16, &[(2, 5)], SignLen::N16);
+/// let buffer = [0u8; LEN];
 /// assert_eq!(buffer.len(), 83);
 /// assert_eq!(max_text_len(0, &[], SignLen::N10), 36);
 /// ```

@@ -12,7 +12,8 @@ impl TokenBuilder<'_> {
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let text = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// assert_eq!(text.len(), 53);
     /// # Ok::<(), countersign::Error>(())
     /// ```

@@ -41,7 +41,8 @@ impl OwnedToken {
     /// # use countersign::{TimeWindow, token::{TokenBuilder, limits::MAX_SCRATCH_LEN}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
-    /// # let text = TokenBuilder::time(b"dev-7", now).params(&[("fw", b"1.2.3")]).mint_text_heapless::<80>(&profile, &key)?;
+    /// # let builder = TokenBuilder::time(b"dev-7", now).params(&[("fw", b"1.2.3")]);
+    /// # let text = builder.mint_text_heapless::<80>(&profile, &key)?;
     /// # let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let owned = {
     ///     let mut scratch = [0; MAX_SCRATCH_LEN];

@@ -1,7 +1,7 @@
 //! The revocation hook: key generations and times of revocation, both sparse and kept by the application (FORMAT
 //! sections 5 and 6).
 
-/// The Unix seconds from which on tokens are accepted, at three levels, of which the latest counts.
+/// The times before which tokens are not accepted, in Unix seconds and at three levels, of which the latest counts.
 ///
 /// To revoke all tokens issued so far, set a level to now + `max_future_skew` + 1.
 ///
@@ -91,7 +91,7 @@ pub trait Revocations {
         0
     }
 
-    /// Returns the first accepted seconds for a uid.
+    /// Returns the times before which tokens of a uid are not accepted.
     ///
     /// ```
     /// use countersign::token::{MinIssuedAt, Revocations};

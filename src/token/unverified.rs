@@ -88,7 +88,8 @@ impl<'a> UnverifiedToken<'a> {
     /// Checks the sign with one key (FORMAT section 5 steps 4 and 5, without the proof of a challenge).
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, UnverifiedToken};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // A device reads a server's time, bound to the sign that the server has refused.
     /// let refused_sign = b"16 bytes of sign";
@@ -122,7 +123,8 @@ impl<'a> UnverifiedToken<'a> {
     /// Writes M, the bytes under the sign (FORMAT section 2), for a secure element that holds the key.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken, limits::MAX_MAC_INPUT_LEN}};
+    /// # use countersign::{UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, UnverifiedToken, limits::MAX_MAC_INPUT_LEN};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;

@@ -51,7 +51,8 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// Creates a verifier of Time tokens with these keys and this time window.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
@@ -78,11 +79,13 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
 
     /// Sets the source of revocations.
     ///
-    /// The verifier asks for the first accepted seconds of a uid after the sign is known to be valid. With per-device
-    /// keys it asks for the generation before that, so `revocations` is called with uids that an attacker chose.
+    /// The verifier asks for the [`MinIssuedAt`](super::MinIssuedAt) of a uid after the sign is known to be valid. With
+    /// per-device keys it asks for the generation before that, so `revocations` is called with uids that an attacker
+    /// chose.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// use countersign::token::{MinIssuedAt, Revocations};
     ///
     /// /// Everybody has to sign in again.
@@ -123,7 +126,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses Time tokens, for a service of devices without clocks.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
@@ -142,7 +146,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// The verifier does not remember Answers: the caller must refuse one that it has seen.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier, challenge}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenError, Verifier, challenge};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
@@ -163,7 +168,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Accepts Sequence tokens, which have no age. The caller must refuse counters that it has seen.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (no_clock, window) = (UnixTime::UNSET, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
@@ -205,7 +211,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses binary tokens of more than `bytes` bytes.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let verifier = Verifier::new(profile, &key, window).with_max_binary_len(39);
@@ -266,7 +273,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Verifies a token in binary form, from which the result borrows.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// # let verifier = Verifier::new(profile, &key, window);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// use std::error::Error;
 /// use std::io::{self, ErrorKind};
 ///
-/// /// Asks a directory that does not answer.
+/// /// Queries a directory that does not respond.
 /// fn look_up(_name: &str) -> Result<u32, AuthError> {
 ///     Err(AuthError::unavailable().with_source(io::Error::from(ErrorKind::TimedOut)))
 /// }
@@ -42,7 +42,7 @@ pub enum AuthErrorKind {
     /// The credential was valid and has expired, so that a newer one of the same holder would be admitted. The response
     /// is 401 and tells this to the peer.
     Expired,
-    /// The credential is not valid for any other reason. The response is 401 and gives no reason.
+    /// The credential has another fault. The response is 401 and gives no reason.
     Invalid,
     /// The credential cannot be checked at present: the server's own clock is unusable, or a directory or store does
     /// not answer. The response is 503.

@@ -13,7 +13,7 @@ use http::request::Parts;
 use std::boxed::Box;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// An authenticator, which turns the text of a bearer token into an identity for the handler. It answers from memory
+/// An authenticator, which turns the text of a bearer token into an identity for the handler. It decides from memory
 /// and does not wait.
 ///
 /// Every `Fn(&[u8], &Parts) -> Result<Identity, AuthError>` is an authenticator. [`TokenAuthenticator`] and
@@ -142,7 +142,7 @@ pub struct TokenAuthenticator<'a, K, R = NoRevocations> {
 }
 
 impl<'a, K, R> TokenAuthenticator<'a, K, R> {
-    /// Creates an authenticator from a verifier and the monotonic clock that filters the system clock.
+    /// Creates an authenticator from a verifier and the monotonic clock that corrects the system clock.
     #[must_use]
     pub const fn new(verifier: Verifier<'a, K, R>, clock: MonotonicClock) -> Self {
         Self { verifier, clock: SharedClock::new(clock), channel: None }
@@ -152,13 +152,15 @@ impl<'a, K, R> TokenAuthenticator<'a, K, R> {
     /// extensions.
     ///
     /// ```
-    /// # use countersign::{MonotonicClock, TimeWindow, UnixTime, key::MacKey, token::{Profile, TokenBuilder, Verifier}};
+    /// # use countersign::{MonotonicClock, TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Profile, TokenBuilder, Verifier};
     /// # use countersign::web::{Authenticate, TokenAuthenticator};
     /// # use http::Request;
     /// use countersign::token::Channel;
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
-    /// let text = TokenBuilder::time(b"alice", UnixTime::now()).binding(b"/orders").mint_text_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"alice", UnixTime::now()).binding(b"/orders");
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// # let verifier = Verifier::new(profile, key, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let authenticator = TokenAuthenticator::new(verifier, MonotonicClock::new(60))
     ///     .with_channel(|request| Channel { uid: None, binding: request.uri.path().as_bytes() });
@@ -226,19 +228,19 @@ pub struct JwtAuthenticator<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> JwtAuthenticator<'a, N> {
-    /// Creates an authenticator from keys, a policy and the monotonic clock that filters the system clock.
+    /// Creates an authenticator from keys, a policy and the monotonic clock that corrects the system clock.
     #[must_use]
     pub const fn new(keys: KeySet<N>, policy: Policy<'a>, clock: MonotonicClock) -> Self {
         Self { keys: RwLock::new(keys), policy, clock: SharedClock::new(clock) }
     }
 
-    /// Returns the keys, to sign with.
+    /// Returns the keys for reading, to sign with them.
     pub fn keys(&self) -> impl Deref<Target = KeySet<N>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the keys, to rotate them. The next request sees the change. Requests wait as long as the returned guard
-    /// is held.
+    /// Returns the keys for writing, to rotate them. The next request sees the change. Requests wait as long as the
+    /// returned guard is held.
     pub fn keys_mut(&self) -> impl DerefMut<Target = KeySet<N>> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }

@@ -24,10 +24,11 @@ use tower_service::Service;
 /// | expired | 401, `error="invalid_token"`, problem `token-expired` |
 /// | any other fault of the token | 401, `error="invalid_token"`, problem `token-not-valid` |
 /// | the server's own clock is not usable | 503, `Retry-After` |
-/// | a preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`) without a token | the handler's, without an identity |
+/// | a preflight without a token | the handler's, without an identity |
 ///
-/// Anybody can send a request like a preflight, and so reach the handlers of `OPTIONS`, but no others. Let them do
-/// nothing but respond. An extractor of the identity fails there with `MissingLayer`.
+/// A preflight is an `OPTIONS` request with `Origin` and `Access-Control-Request-Method`. Anybody can send one, and so
+/// reach the handlers of `OPTIONS`, but no others. Let them do nothing but respond. An extractor of the identity fails
+/// there with `MissingLayer`.
 ///
 /// The [`AuthError`](super::AuthError) of a token, with its source, is in the response's extensions, for a log outside
 /// of this layer. The layer works with every tower service; one whose response body cannot be made from a
@@ -40,7 +41,10 @@ use tower_service::Service;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
-/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(AuthError::invalid()) };
+/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| match bearer {
+///     b"sesame" => Ok("Ali Baba"),
+///     _ => Err(AuthError::invalid()),
+/// };
 /// let service = ServiceBuilder::new().layer(BearerLayer::new(open_sesame)).service(service_fn(
 ///     async |request: Request<()>| {
 ///         let name = request.extensions().get::<&str>().copied().unwrap_or_default();
@@ -107,8 +111,8 @@ impl<A: Authenticate> BearerLayer<A> {
     ///
     /// type Body = BoxBody<axum::body::Bytes, std::convert::Infallible>;
     ///
-    /// let nobody = |_: &[u8], _: &http::request::Parts| Err::<(), _>(AuthError::invalid());
-    /// let layer = BearerLayer::new(nobody).with_body(|text| -> Body { Full::from(text).boxed() });
+    /// let refuse_all = |_: &[u8], _: &http::request::Parts| Err::<(), _>(AuthError::invalid());
+    /// let layer = BearerLayer::new(refuse_all).with_body(|text| -> Body { Full::from(text).boxed() });
     /// ```
     #[must_use]
     pub fn with_body<B, Body>(self, body: B) -> BearerLayer<A, B>

@@ -93,7 +93,8 @@ impl CsrfGuard {
     /// ```
     /// use countersign::web::CsrfGuard;
     ///
-    /// assert!(CsrfGuard::new(["https://Shop.example:443/", "http://localhost:8080", "https://[2001:db8::1]"]).is_ok());
+    /// let origins = ["https://Shop.example:443/", "http://localhost:8080", "https://[2001:db8::1]"];
+    /// assert!(CsrfGuard::new(origins).is_ok());
     /// let error = CsrfGuard::new(["https://b\u{fc}cher.example"]).unwrap_err();
     /// assert!(error.to_string().ends_with("write the name in its punycode form, with xn--, as browsers send it"));
     /// ```

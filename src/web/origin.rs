@@ -12,7 +12,9 @@ use std::string::String;
 /// use countersign::web::CsrfGuard;
 ///
 /// let error = CsrfGuard::new(["https://shop.example/cart"]).unwrap_err();
-/// assert_eq!(error.to_string(), r#"no browser sends the origin "https://shop.example/cart": leave out all that is behind the host and the port"#);
+/// let text = error.to_string();
+/// assert!(text.starts_with(r#"no browser sends the origin "https://shop.example/cart""#));
+/// assert!(text.ends_with("leave out all that is behind the host and the port"));
 /// ```
 // Why: with such a text, the guard would refuse the application's own pages without a reason.
 #[derive(Clone, Debug, Eq, PartialEq)]

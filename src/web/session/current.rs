@@ -78,6 +78,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`SessionManager::sign_in`].
+    #[doc(alias = "login")]
     pub async fn sign_in(&mut self, attempt: &SignInAttempt, level: u8) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
         let SlotInner { filter, spent, .. } = &*slot;
@@ -103,6 +104,7 @@ impl CurrentSession {
     /// does not answer in time: then the session may or may not have ended. With
     /// [`NotReplicated`](crate::session::store::StoreErrorKind::NotReplicated) it has ended, unless the server of the store is lost before its replicas
     /// know: keep the handle, and call [`SessionManager::end_session`] until that confirms it.
+    #[doc(alias = "logout")]
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
         let SlotInner { filter, spent, cookies, .. } = &*self.slot.0;
         let now = filter.now();
@@ -124,6 +126,8 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`sign_out`](CurrentSession::sign_out).
+    #[doc(alias = "logout")]
+    #[doc(alias = "revoke")]
     pub async fn sign_out_everywhere(mut self) -> Result<(), SessionError> {
         self.end_all_for_user(None).await?;
         self.session = None;
@@ -134,6 +138,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`sign_out`](CurrentSession::sign_out).
+    #[doc(alias = "logout")]
     pub async fn sign_out_elsewhere(&self) -> Result<(), SessionError> {
         self.end_all_for_user(Some(self.handle())).await
     }
@@ -159,6 +164,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer in time.
+    #[doc(alias = "logout")]
     pub async fn end_session(&self, handle: Handle) -> Result<bool, SessionError> {
         let SlotInner { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(false) };
