@@ -1,4 +1,4 @@
-//! What can be wrong with the caller's own input: [`Error`].
+//! The [`Error`] of a caller's own input.
 
 mod claim;
 
@@ -18,9 +18,9 @@ use core::fmt;
 /// ```
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// A fault in what the caller passed in: a key, a field, a buffer.
+/// Error of the caller's own input: a key, a field or a buffer.
 ///
-/// Every variant says which limit was missed. None carries a key, a sign or a payload.
+/// Every variant names the limit that the input breaks. No variant carries a key, a sign or a payload.
 ///
 /// ```
 /// use countersign::{Error, key::MacKey};
@@ -33,107 +33,110 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 pub enum Error {
     /// The binding is longer than 64 bytes ([FORMAT section 1](crate::docs::format#1-logical-token)).
     BindingLength {
-        /// Bytes passed.
+        /// The length of the binding in bytes.
         got: usize,
     },
-    /// The buffer is too small; nothing was cut. Pass at least `needed` bytes.
+    /// The buffer is too small. Nothing was cut: pass at least `needed` bytes.
     BufferTooSmall {
-        /// Bytes needed.
+        /// The number of bytes needed.
         needed: usize,
     },
     /// A counter is above 2^40 − 1 ([FORMAT section 1](crate::docs::format#1-logical-token)).
     CounterRange,
-    /// Two params have one key.
+    /// Two params have the same key.
     DuplicateParam,
-    /// A header parameter of a JWT is there twice, is one of more than 16, or has a meaning of its own (RFC 7515 section 4.1).
+    /// A header parameter of a JWT appears twice, is one of more than 16, or has a meaning in RFC 7515 section 4.1.
     HeaderParameter,
-    /// A claim that does not have the shape of the type that it was read into, or that cannot be written.
+    /// A claim does not fit the type that it was read into, or cannot be written as JSON.
     InvalidClaims(ClaimError),
-    /// A key id is 1 to 64 bytes of text.
+    /// The key id is not 1 to 64 bytes of text.
+    #[doc(alias = "kid")]
     InvalidKeyId,
-    /// A purpose or realm is 1 to 32 bytes of `[a-z0-9._/-]`.
+    /// The purpose or realm is not 1 to 32 bytes of `[a-z0-9._/-]`.
     InvalidName,
-    /// Another key of the set has this key id.
+    /// Another key of the key set has this key id.
     KeyIdTaken,
-    /// A token key is exactly 32 bytes.
+    /// The token key is not exactly 32 bytes.
     KeyLength {
-        /// Bytes passed.
+        /// The length of the key in bytes.
         got: usize,
     },
-    /// PEM, SSH or JWK text as an HMAC key: it belongs to a public key, and anybody could sign with it (RFC 8725 section 2.1).
+    /// The HMAC key is PEM, SSH or JWK text of a public key, with which anybody could sign (RFC 8725 section 2.1).
     KeyLooksPublic,
-    /// A key of one repeated byte value is a placeholder, not a key.
+    /// The key repeats one byte value, so it is a placeholder.
     KeyRepeated,
-    /// Every place of the key ring or key set is taken: retire a key or make it larger.
+    /// The key ring or key set is full. Remove a key, or make it larger.
     KeyRingFull,
-    /// The check of a key text does not fit its other characters: it was mistyped.
+    /// The checksum of the key text does not match its other characters. The text was mistyped.
     KeyTextChecksum,
-    /// A master key where a device key was asked for, or the reverse.
+    /// The key text holds a master key where a device key is expected, or the reverse.
     KeyTextRole,
-    /// Not `csk1m_` or `csk1d_`, a slot of 0 to 255, `_`, 43 characters of base64url and 6 of check ([FORMAT section 6](crate::docs::format#6-device-keys)).
+    /// The input is no key text: `csk1m_` or `csk1d_`, a slot of 0 to 255, `_`, 43 characters of base64url and 6 of
+    /// checksum ([FORMAT section 6](crate::docs::format#6-device-keys)).
     KeyTextSyntax,
-    /// An HMAC key is shorter than the hash (RFC 7518 section 3.2).
+    /// The HMAC key is shorter than its hash (RFC 7518 section 3.2).
     KeyTooShort {
-        /// Bytes passed.
+        /// The length of the key in bytes.
         got: usize,
-        /// Bytes asked for.
+        /// The smallest length in bytes.
         least: usize,
     },
     /// The MAC input is longer than the cap that both sides share ([FORMAT section 2](crate::docs::format#2-mac-input)).
     MacInputTooLong {
-        /// Bytes of the MAC input.
+        /// The length of the MAC input in bytes.
         length: usize,
-        /// Bytes allowed.
+        /// The largest length in bytes.
         cap: usize,
     },
     /// The input is no token of this format version.
     Malformed,
-    /// A short stamp can only be expanded with a clock: pass the time.
+    /// A short stamp cannot be expanded without a clock. Pass the time.
     MissingClock,
-    /// This kind has no binary form (Challenge; [FORMAT section 4](crate::docs::format#4-binary-form)).
+    /// This kind of token has no binary form: a Challenge ([FORMAT section 4](crate::docs::format#4-binary-form)).
     NoBinaryForm,
-    /// No key of the set was chosen to sign, or the one that was asked can only verify.
+    /// The key set has no signing key, or the chosen key can only verify.
     NoSigningKey,
-    /// More than 8 params, the reserved ones included.
+    /// The token has more than 8 params, reserved ones included.
     ParamCount,
-    /// A param key is `[a-z][a-z0-9]{1,7}`; keys of one letter are reserved and have setters of their own.
+    /// The param key is not `[a-z][a-z0-9]{1,7}`. Keys of one letter are reserved and have setters of their own.
     ParamKey,
-    /// A token of this kind carries no params, or no sequence number beside its counter.
+    /// A token of this kind carries no params, or no sequence number in addition to its counter.
     ParamNotAllowed,
     /// A param value is longer than 64 bytes.
     ParamValueLength {
-        /// Bytes passed.
+        /// The length of the value in bytes.
         got: usize,
     },
-    /// A private key of another length, or out of range.
+    /// The private key has a wrong length or is out of range.
     PrivateKey,
-    /// A public key that is no point of the curve, or a weak one.
+    /// The public key is no point of its curve, or is a weak one.
     PublicKey,
-    /// The system gave no random bytes.
+    /// The operating system gave no random bytes.
     Random,
-    /// A short stamp is for the binary form of a Time or Answer token whose clock is set ([FORMAT section 4](crate::docs::format#4-binary-form)).
+    /// A short stamp is not allowed here: it exists only in the binary form of a Time or Answer token whose clock is
+    /// set ([FORMAT section 4](crate::docs::format#4-binary-form)).
     ShortStamp,
     /// The device that holds the key could not sign.
     SigningFailed,
-    /// The ring has a key in this slot already.
+    /// The key ring has a key in this slot already.
     SlotTaken,
-    /// The ring has no key in this slot, or it is the current one, which cannot be retired.
+    /// The key ring has no key in this slot, or the slot is the current one, which cannot be retired.
     SlotUnknown,
-    /// A stamp is Unix seconds from 1 000 000 000 to 9 999 999 999 ([FORMAT section 1](crate::docs::format#1-logical-token)).
+    /// The stamp is not 1 000 000 000 to 9 999 999 999 Unix seconds ([FORMAT section 1](crate::docs::format#1-logical-token)).
     StampRange,
-    /// A token or its header would be longer than any verifier here reads.
+    /// The JWT or its header would be longer than verifiers of this crate read.
     TokenTooLong {
-        /// Characters it would have.
+        /// The length in characters.
         length: usize,
-        /// Characters allowed.
+        /// The largest length in characters.
         cap: usize,
     },
-    /// A uid is 1 to 64 bytes.
+    /// The uid is not 1 to 64 bytes.
     UidLength {
-        /// Bytes passed.
+        /// The length of the uid in bytes.
         got: usize,
     },
-    /// No key of the set has this key id.
+    /// No key of the key set has this key id.
     UnknownKeyId,
 }
 

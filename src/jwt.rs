@@ -1,13 +1,15 @@
-//! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), the advice of RFC 8725 built in.
+//! JSON Web Tokens in fixed buffers: compact JWS (RFC 7515), signed claims (RFC 7519), with the advice of RFC 8725
+//! built in.
 //!
 //! ```text
-//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: every claim is good
-//!  bounds and dots alone               the signature is good │        └────► PolicyError: which claims are not, and why
-//!                                                            └──check_expired(policy, now, grace)──► ExpiredJwt: for a refresh
+//! UnverifiedJwt ──authenticate(key)──► AuthenticJwt ──check(policy, now)──► VerifiedJwt: all checks passed
+//!  length and dots only                valid signature │              └────► PolicyError: the failed checks
+//!                                                      └─check_expired(policy, now, grace)─► ExpiredJwt: for a refresh
 //! ```
 //!
-//! The key decides the algorithm; the header may only agree. Nothing of a stranger's JSON is looked at before the signature is good,
-//! except by a [`KeySet`], which reads the header to find the key. All of it fails with a [`JwtError`].
+//! The key decides the algorithm, and a header that names another is refused. The JSON of a token is decoded only after
+//! its signature is verified, except that a [`KeySet`] reads the header to find the key. The error of a presented token
+//! is [`JwtError`].
 //!
 //! ```
 //! use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
@@ -20,7 +22,11 @@
 //! let now = UnixTime::from_secs(1_767_225_600);
 //!
 //! let mut out = [0; 256];
-//! let claims = JwtBuilder::new().issuer("https://issuer.example").audience(&["api"]).subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+//! let claims = JwtBuilder::new()
+//!     .issuer("https://issuer.example")
+//!     .audience(&["api"])
+//!     .subject("alice")
+//!     .expires_at(UnixTime::from_secs(1_767_229_200));
 //! let token = claims.sign(&key, &mut out)?;
 //!
 //! let mut scratch = [0; 256];
@@ -29,7 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A server has a shorter path, without buffers, for one key as for a [`KeySet`] (feature `std`):
+//! A server has a shorter path without buffers, for one key or a [`KeySet`] (feature `std`):
 //!
 //! ```
 //! # #[cfg(feature = "std")] {
@@ -62,7 +68,7 @@
 //! | dates (NumericDate) | 0 to 2^64 − 1 seconds, a fraction allowed; a negative one is refused |
 //! | bytes of an HMAC key | at least as many as of the hash, not all the same |
 //!
-//! What must not be done does not compile: signing with a public key, reading claims that nobody has checked.
+//! Two mistakes do not compile: signing with a public key, and reading claims as verified that no policy has checked.
 //!
 //! ```compile_fail,E0277
 //! # #[cfg(not(feature = "es256"))] compile_error!("E0277 is about a key that needs es256");

@@ -1,12 +1,12 @@
-//! Keys: prepared once, wiped on drop, never shown.
+//! Keys of the token format. A key is prepared once, wiped on drop, and never shown by `Debug`.
 //!
-//! | type | is | made by |
+//! | type | role | source |
 //! |---|---|---|
 //! | [`MacKey`] | signs and verifies tokens | 32 bytes, a key text, or derivation |
 //! | [`MasterKey`] | derives the [`MacKey`] of each device and nothing else | 32 bytes or a key text |
-//! | [`KeyRing`] | keys by slot, a current and a previous one | inserting keys |
-//! | [`DeviceKeys`] | a ring of masters and a realm: what a verifier of many devices keeps | both |
-//! | [`KeyBytes`] | 32 raw bytes on their way into a key or a key text | the factory |
+//! | [`KeyRing`] | holds keys by slot, a current and a previous one | inserted keys |
+//! | [`DeviceKeys`] | finds the keys of all devices of a realm | a key ring of masters and the realm |
+//! | [`KeyBytes`] | holds 32 raw bytes on their way into a key or a key text | the factory |
 
 mod derive;
 mod key_bytes;

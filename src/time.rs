@@ -1,4 +1,4 @@
-//! Time as an argument: [`UnixTime`], and [`TimeWindow`], the one rule for every age in the crate.
+//! Points in time ([`UnixTime`]), and the accepted age of tokens ([`TimeWindow`]).
 
 mod clock;
 mod error;
@@ -13,9 +13,9 @@ pub use system::{Clock, SteadyClock, SystemClock};
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
-/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
+/// A point in time in whole seconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX).
 ///
-/// The core never reads a clock: every function that needs the time takes it.
+/// Without the feature `std` this crate reads no clock: every function that needs the time takes it as an argument.
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -23,12 +23,13 @@ use core::time::Duration;
 /// let new_year = UnixTime::from_secs(1_767_225_600);
 /// assert_eq!(new_year.as_secs(), 1_767_225_600);
 /// ```
+#[doc(alias = "timestamp")]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// What a holder stamps whose clock is not set: 1 000 000 000 ([FORMAT section 1](crate::docs::format#1-logical-token)).
+    /// The stamp of a holder whose clock is not set: 1 000 000 000 ([FORMAT section 1](crate::docs::format#1-logical-token)).
     ///
     /// ```
     /// use countersign::{ClockError, ClockReading, UnixTime};
@@ -46,12 +47,13 @@ impl UnixTime {
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let beyond = UnixTime::from_secs(UnixTime::MAX.as_secs() + 1);
     /// assert!(TokenBuilder::time(b"dev-7", UnixTime::MAX).mint_text_heapless::<64>(&profile, &key).is_ok());
-    /// assert_eq!(TokenBuilder::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key), Err(Error::StampRange));
+    /// let minted = TokenBuilder::time(b"dev-7", beyond).mint_text_heapless::<64>(&profile, &key);
+    /// assert_eq!(minted, Err(Error::StampRange));
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub const MAX: Self = Self(9_999_999_999);
 
-    /// Takes whole seconds since the epoch.
+    /// Creates a time from whole seconds since the epoch.
     ///
     /// ```
     /// use countersign::{ClockReading, UnixTime};
@@ -65,7 +67,7 @@ impl UnixTime {
         Self(secs)
     }
 
-    /// Whole seconds since the epoch.
+    /// Returns the whole seconds since the epoch.
     ///
     /// ```
     /// use countersign::UnixTime;
@@ -78,7 +80,7 @@ impl UnixTime {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not. Whole seconds.
+    /// Returns the duration since `earlier` in whole seconds, or zero if `earlier` is the later one.
     ///
     /// ```
     /// use core::time::Duration;
@@ -113,7 +115,7 @@ impl UnixTime {
     }
 }
 
-/// That much later, a fraction of a second left out. Stops at the end of time instead of wrapping.
+/// Adds whole seconds and drops the fraction. Saturates at the largest time.
 impl Add<Duration> for UnixTime {
     type Output = Self;
 
@@ -122,7 +124,7 @@ impl Add<Duration> for UnixTime {
     }
 }
 
-/// That much earlier, a fraction of a second left out. Stops at 0 instead of wrapping.
+/// Subtracts whole seconds and drops the fraction. Saturates at 0.
 impl Sub<Duration> for UnixTime {
     type Output = Self;
 
@@ -131,7 +133,7 @@ impl Sub<Duration> for UnixTime {
     }
 }
 
-/// A time before 1970 becomes 0, which every verifier treats as not set.
+/// Converts a system time. A time before 1970 becomes 0, which every verifier treats as not set.
 #[cfg(feature = "std")]
 impl From<std::time::SystemTime> for UnixTime {
     fn from(time: std::time::SystemTime) -> Self {
@@ -139,10 +141,10 @@ impl From<std::time::SystemTime> for UnixTime {
     }
 }
 
-/// How old a token may be and how far ahead its holder's clock may run, both in seconds.
+/// The accepted age of a token and the accepted lead of its holder's clock, in seconds.
 ///
-/// Neither has a default: both are always written down. From its first to its last accepted second a token lives at
-/// most `max_age + max_future_skew`. The limits themselves are inside: an age of exactly `max_age` passes.
+/// Neither has a default. Both limits are inclusive: an age of exactly `max_age` passes. A token is accepted for at
+/// most `max_age + max_future_skew` seconds.
 ///
 /// ```
 /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
@@ -150,20 +152,23 @@ impl From<std::time::SystemTime> for UnixTime {
 ///
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
-/// let token = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_binary_heapless::<64>(&profile, &key)?;
+/// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+/// let token = builder.mint_binary_heapless::<64>(&profile, &key)?;
 /// let at = |now| verifier.verify_binary(&token, Channel::NONE, UnixTime::from_secs(now)).err();
 /// assert_eq!(at(1_767_225_900), None); // 300 seconds old
 /// assert_eq!(at(1_767_225_901), Some(TokenError::Expired { by: 1 }));
 /// assert_eq!(at(1_767_225_539), Some(TokenError::FromFuture { by: 1 }));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "clock skew")]
 #[doc(alias = "leeway")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TimeWindow {
-    /// The oldest accepted age, in seconds.
+    /// The largest accepted age of a token, in seconds.
     pub max_age: u64,
-    /// How many seconds ahead of the verifier a stamp may be (`skew_future` in [FORMAT section 5](crate::docs::format#5-verifying)).
+    /// The largest lead of a stamp over the verifier's clock, in seconds (`skew_future` in [FORMAT section 5](crate::docs::format#5-verifying)).
+    #[doc(alias = "clock skew")]
     #[doc(alias = "skew_future")]
     #[doc(alias = "leeway")]
     pub max_future_skew: u64,

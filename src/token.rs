@@ -1,4 +1,5 @@
-//! The token: uid + time + sign [+ fixed params], stateless proof that a key holder vouched for someone at a moment.
+//! Tokens: uid, time and sign, with optional params. A token is a stateless proof that the holder of a key made it at a
+//! certain time.
 //!
 //! ```text
 //! cs1_dev-0123456789ab.1767225600.fw_-MS4yLjM.334d630337a0f5b72cd0988bb70b8db4
@@ -6,8 +7,8 @@
 //!  kind     uid          stamp       params        sign, HMAC-SHA-256 cut to N bytes
 //! ```
 //!
-//! A holder fills in a [`TokenBuilder`] and mints it; a server keeps a [`Verifier`]. Both share a [`Profile`]: the purpose and
-//! the length of the sign, which is an HMAC tag. Neither is ever sent.
+//! A holder builds a token with [`TokenBuilder`]; a server checks it with [`Verifier`]. Both share a [`Profile`]: the
+//! purpose and the length of the sign, which is an HMAC tag. Neither is ever sent.
 //!
 //! ```
 //! use countersign::key::MacKey;
@@ -30,8 +31,8 @@
 //! # Ok::<(), countersign::Error>(())
 //! ```
 //!
-//! Beyond [`Verifier::verify_text`] the rooms are: [`UnverifiedToken`] → [`AuthenticToken`] → [`VerifiedToken`], three types for three
-//! degrees of trust; [`transcode`], between text and binary without a key; [`challenge`], for devices without a clock.
+//! Three types stand for three degrees of trust: [`UnverifiedToken`] → [`AuthenticToken`] → [`VerifiedToken`].
+//! [`transcode`] converts between text and binary form without a key. [`challenge`] is for devices without a clock.
 
 mod authentic;
 mod binary;

@@ -1,20 +1,21 @@
-//! Reading the `Cookie` header (RFC 6265 section 4.2), without a heap.
+//! A reader of the `Cookie` header (RFC 6265 section 4.2), without a heap.
 
 use crate::scan;
 
-/// Bytes of one header field that are looked at; what is behind them is not. Servers let less through: hyper, the most generous, all header fields
-/// together up to 408 KB.
+/// The number of bytes of one header field that are read, 512 KiB. Bytes behind them are ignored.
+// Why: servers let less through. hyper, the most generous one, accepts up to 408 KB of all header fields together.
 pub const MAX_COOKIE_HEADER_LEN: usize = 512 * 1024;
 
-/// Values of one name in one header field that [`cookies_named`] gives: all that have another name cost nothing of it. Browsers keep fewer cookies for
-/// a site, 180 at most.
+/// The largest number of values of one name that [`cookies_named`] returns per header field. Cookies of another name do
+/// not count.
+// Why: browsers keep at most 180 cookies for a site.
 pub const MAX_COOKIES: usize = 512;
 
-/// The cookies of one `Cookie` header field, in order: each name and its value, byte for byte.
+/// Returns an iterator over the cookies of one `Cookie` header field, in order: each name and its value, byte for byte.
 ///
-/// Split at `;`, at the first `=`, and freed of spaces and tabs around: nothing is unquoted and nothing decoded, so what was sent has one
-/// reading. A piece without `=` is no cookie and passed over; it cannot hide those of others. Another kind of blank belongs to the name:
-/// `U+00A0 __Host-id` is not `__Host-id`.
+/// The field is split at `;`, and each piece at its first `=`; spaces and tabs around are dropped. Nothing is unquoted
+/// or decoded, so that a field has one reading. A piece without `=` is skipped and cannot hide other cookies. Any other
+/// kind of blank belongs to the name: `U+00A0 __Host-id` is not `__Host-id`.
 ///
 /// ```
 /// use countersign::cookie::cookies;
@@ -50,10 +51,10 @@ fn split(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
     (text.get(..place).unwrap_or_default(), text.get(place.saturating_add(1)..))
 }
 
-/// All values of one name in several header fields, in order.
+/// Returns an iterator over all values of one name in several header fields, in order.
 ///
-/// A browser sends cookies of one name side by side when they were set for several paths or domains, and a sibling host can plant one in
-/// front. Which of them is genuine only their verification tells: offer it all of them.
+/// A browser sends several cookies of one name if they were set for several paths or domains, and a sibling host can
+/// add one in front. Verify each value: the order does not tell which one is genuine.
 ///
 /// ```
 /// use countersign::cookie::cookies_named;
@@ -61,6 +62,7 @@ fn split(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
 /// let fields: [&[u8]; 2] = [b"id=planted; a=b", b"id=genuine"];
 /// assert!(cookies_named(fields, b"id").eq([b"planted".as_slice(), b"genuine"]));
 /// ```
+#[doc(alias = "sessionid")]
 pub fn cookies_named<'h, F>(fields: F, name: &[u8]) -> impl Iterator<Item = &'h [u8]>
 where
     F: IntoIterator<Item = &'h [u8]>,

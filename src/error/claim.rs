@@ -1,4 +1,4 @@
-//! Which claim could not be read or written, and why.
+//! The error of a single claim: its name and its fault.
 
 use crate::bytes::copy;
 use crate::shown::Shown;
@@ -7,50 +7,52 @@ use core::fmt;
 /// Bytes of a name that an error holds. With the rest of the error they make 24.
 const NAME_LEN: usize = 22;
 
-/// Why a claim could not be read into a type, or written.
+/// The fault of a claim that could not be read into a type, or could not be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClaimFault {
-    /// It is there twice.
+    /// The claim appears twice.
     Duplicate,
-    /// A string has a quote, a backslash or a control character in it: a `&str` cannot borrow it, or its type refuses it.
+    /// A string contains a quote, a backslash or a control character. A `&str` cannot borrow it, or the type refuses
+    /// it.
     Escaped,
-    /// `true` or `false` was expected.
+    /// The type expects `true` or `false`.
     ExpectedBool,
-    /// A whole number was expected, one that the field has room for.
+    /// The type expects a whole number that fits its range.
     ExpectedInteger,
-    /// A finite number was expected.
+    /// The type expects a finite number.
     ExpectedNumber,
-    /// A string was expected.
+    /// The type expects a string.
     ExpectedString,
-    /// An array was expected.
+    /// The type expects an array.
     ExpectedArray,
-    /// An object was expected.
+    /// The type expects an object.
     ExpectedObject,
-    /// `null` was expected.
+    /// The type expects `null`.
     ExpectedNull,
-    /// A date was expected: a number of seconds since 1970, from 0 to 2^64 − 1 (RFC 7519 section 2).
+    /// The claim is no date: a number of seconds since 1970, from 0 to 2^64 − 1 (RFC 7519 section 2).
     ExpectedDate,
-    /// A string or an array of strings was expected.
+    /// The claim is neither a string nor an array of strings.
     ExpectedStrings,
-    /// A claim with a setter of its own is not a private claim.
+    /// The claim has a setter of its own and is no private claim.
     HasSetter,
-    /// It is absent.
+    /// The claim is absent.
     Missing,
-    /// Only `JwtBuilder::deserialize`, with the feature `std`, reads such a type: a flattened or untagged one, or bytes.
+    /// The type is a flattened or untagged one, or holds bytes. Only `Claims::deserialize`, with the feature `std`,
+    /// reads it.
     NeedsHeap,
-    /// It is not a number, or infinite, or too large for the field.
+    /// The number is not finite, or too large for the field.
     NotFinite,
-    /// Claims are a struct or a map.
+    /// The claims are neither a struct nor a map.
     NotAnObject,
-    /// JSON has no such value: bytes, a number of 128 bits, a key of a map that is not a string.
+    /// JSON has no such value: bytes, a number of 128 bits, or a map key that is not a string.
     NotJson,
     /// Arrays and objects are nested deeper than 16 levels.
     TooDeep,
-    /// A string with an escape in it is longer than 256 bytes.
+    /// A string with an escape is longer than 256 bytes.
     TooLong,
-    /// There are more claims than a verifier reads: 128, or 64 from a slice.
+    /// The JWT has more claims than a verifier reads: 128, or 64 from a slice.
     TooMany,
     /// The type refuses the value.
     Rejected,
@@ -87,7 +89,9 @@ impl fmt::Display for ClaimFault {
     }
 }
 
-/// A claim that could not be read or written. It holds the first 22 bytes of the claim's name, and nothing of its value.
+/// Error of a claim that could not be read or written.
+///
+/// It holds the first 22 bytes of the claim's name, and nothing of the value.
 ///
 /// ```
 /// use countersign::Error;
@@ -119,7 +123,7 @@ impl ClaimError {
         Self { name: kept, name_len: u8::try_from(name.len()).unwrap_or(u8::MAX), fault }
     }
 
-    /// The name of the claim, or its first 22 bytes; `None` if no single claim is at fault.
+    /// Returns the name of the claim, cut to its first 22 bytes. `None` means that no single claim is at fault.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         let kept = self.name.get(..self.name_len.into()).unwrap_or(&self.name);
@@ -128,7 +132,7 @@ impl ClaimError {
         (!name.is_empty()).then_some(name)
     }
 
-    /// Why it could not be read or written.
+    /// Returns the fault of the claim.
     #[must_use]
     pub const fn fault(&self) -> ClaimFault {
         self.fault

@@ -1,4 +1,4 @@
-//! What a signature algorithm offers: the same small traits for HMAC, ECDSA, EdDSA, and a key inside of a secure element.
+//! Traits of a signature algorithm, the same for HMAC, ECDSA, EdDSA and a key inside a secure element.
 
 use crate::Result;
 use crate::bytes::copy;
@@ -17,7 +17,7 @@ pub trait JwsAlgorithm {
     /// The value of the header parameter `alg`: 1 to 20 printable characters of ASCII.
     const ALG: &'static str;
 
-    /// Bytes of a signature: always the same, and at most 64. A key with a longer one does not compile where it is used.
+    /// The length of every signature in bytes, at most 64. A key with a larger one does not compile where it is used.
     const SIGNATURE_LEN: usize;
 }
 
@@ -48,7 +48,7 @@ const fn is_plain(mut text: &[u8]) -> bool {
     true
 }
 
-/// A key that verifies.
+/// A key that verifies signatures.
 ///
 /// ```
 /// use countersign::jwt::keys::{JwsAlgorithm, VerifyingKey};
@@ -67,14 +67,17 @@ const fn is_plain(mut text: &[u8]) -> bool {
 ///     }
 /// }
 /// ```
+#[doc(alias = "jwk")]
 #[doc(alias = "Verifier")]
 pub trait VerifyingKey: JwsAlgorithm {
-    /// True if `signature`, of [`SIGNATURE_LEN`](JwsAlgorithm::SIGNATURE_LEN) bytes, is good for `message`. Constant-time where a secret
-    /// is compared.
+    /// Returns true if `signature`, of [`SIGNATURE_LEN`](JwsAlgorithm::SIGNATURE_LEN) bytes, is valid for `message`.
+    ///
+    /// The comparison takes constant time where a secret is compared.
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
 
-    /// The same for a signature in base64url, as it stands in a token. Refuses every spelling but one. Never inlined, so that the stack
-    /// that it takes is given back before header and claims are decoded.
+    /// Returns true if `text`, a signature in base64url, is valid for `message`. Only one spelling of a signature is
+    /// accepted.
+    // Why: never inlined, so that its stack is free again before header and claims are decoded.
     #[inline(never)]
     fn verify_encoded(&self, message: &[u8], text: &[u8]) -> bool {
         const { assert!(Self::SIGNATURE_LEN <= MAX_SIGNATURE, "signatures are at most 64 bytes") };
@@ -92,7 +95,7 @@ pub trait VerifyingKey: JwsAlgorithm {
 /// Bytes of the longest signature of any algorithm here: that of HS512, ES256 and EdDSA.
 pub(super) const MAX_SIGNATURE: usize = 64;
 
-/// A key that signs, here or in a secure element: `examples/secure_element.rs` shows the latter.
+/// A key that signs, in memory or in a secure element. `examples/secure_element.rs` shows the latter.
 ///
 /// ```
 /// use countersign::jwt::keys::{Hs256Key, SigningKey, VerifyingKey};
@@ -105,7 +108,7 @@ pub(super) const MAX_SIGNATURE: usize = 64;
 /// ```
 #[doc(alias = "Signer")]
 pub trait SigningKey: JwsAlgorithm {
-    /// Fills `signature`, of [`SIGNATURE_LEN`](JwsAlgorithm::SIGNATURE_LEN) bytes.
+    /// Signs `message` and fills `signature`, of [`SIGNATURE_LEN`](JwsAlgorithm::SIGNATURE_LEN) bytes.
     ///
     /// # Errors
     /// [`Error::SigningFailed`](crate::Error::SigningFailed) if the device that holds the key has failed.

@@ -1,4 +1,4 @@
-//! Three degrees of trust in a token whose signature is good.
+//! Three degrees of trust in a token with a valid signature.
 
 use super::claims::Claims;
 use super::error::{JwtError, PolicyError};
@@ -9,7 +9,7 @@ use crate::ClockReading;
 use crate::encoding::base64url_decode_in_place;
 use core::fmt;
 
-/// A token that a key holder did sign. Its claims have not been judged: [`check`](AuthenticJwt::check) them.
+/// A token with a valid signature. Its claims are not checked yet: call [`check`](AuthenticJwt::check).
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, JwtError, Policy, UnverifiedJwt};
@@ -18,7 +18,8 @@ use core::fmt;
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// # let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// # let token = claims.sign(&key, &mut out)?;
 /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let verified = authentic.check(&Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
 /// assert_eq!(verified.claims().subject().unwrap(), "alice");
@@ -42,12 +43,14 @@ impl<'b> AuthenticJwt<'b> {
         Ok(Self { header, claims: Claims::decode(payload).ok_or(JwtError::Invalid)? })
     }
 
-    /// Makes every check of a policy at the time `now`: a [`UnixTime`](crate::UnixTime), or what a [`MonotonicClock`](crate::MonotonicClock) read.
+    /// Makes all checks of `policy` at the time `now`: a [`UnixTime`](crate::UnixTime), or a reading of a
+    /// [`MonotonicClock`](crate::MonotonicClock).
     ///
-    /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy has anything to do with time.
+    /// A clock that is not set or has stepped back fails the check, unless neither the token nor the policy depends on
+    /// the time.
     ///
     /// # Errors
-    /// [`PolicyError`], with all checks that failed.
+    /// [`PolicyError`] if a check fails, with all failed checks.
     #[doc(alias = "validate")]
     pub fn check(self, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<VerifiedJwt<'b>, PolicyError> {
         let failed = policy.judge(&self.header, &self.claims, now.into());
@@ -61,11 +64,15 @@ impl<'b> AuthenticJwt<'b> {
         Ok(VerifiedJwt(self))
     }
 
-    /// The token, if its age is all that is wrong with it, and it was still accepted at most `grace_secs` seconds ago (the leeway included): for a
-    /// refresh, once [`check`](AuthenticJwt::check) has failed. `None` for a token that has not expired.
+    /// Returns the token for a refresh, if age is its only fault and it expired at most `grace_secs` seconds ago.
     ///
-    /// A token that is exchanged over and over never gets old this way: limit the chain by a claim such as `auth_time`.
+    /// The period of grace begins when the leeway of the policy ends.
+    ///
+    /// Call it after [`check`](AuthenticJwt::check) has failed. It returns `None` for a token that has not expired.
     /// [`PolicyError`] has the example.
+    ///
+    /// A token that is exchanged again and again never gets old this way: limit the chain by a claim such as
+    /// `auth_time`.
     #[doc(alias = "refresh")]
     pub fn check_expired(
         self,
@@ -83,13 +90,13 @@ impl<'b> AuthenticJwt<'b> {
         is_in_grace.then_some(ExpiredJwt(self))
     }
 
-    /// The header.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> Header<'b> {
         self.header
     }
 
-    /// The claims, though nobody has asked whether the token is expired or meant for somebody else.
+    /// Returns the claims without any check of expiry or audience.
     #[must_use]
     pub const fn unchecked_claims(&self) -> &Claims<'b> {
         &self.claims
@@ -102,7 +109,7 @@ impl fmt::Debug for AuthenticJwt<'_> {
     }
 }
 
-/// Bytes, not claims, that a key holder did sign (RFC 7515).
+/// A payload of arbitrary bytes with a valid signature (RFC 7515).
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -129,13 +136,13 @@ impl<'b> AuthenticJws<'b> {
         Some(Self { header, payload: base64url_decode_in_place(payload)? })
     }
 
-    /// The header.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> Header<'b> {
         self.header
     }
 
-    /// The payload.
+    /// Returns the payload.
     #[must_use]
     pub const fn payload(&self) -> &'b [u8] {
         self.payload
@@ -160,19 +167,19 @@ impl fmt::Debug for AuthenticJws<'_> {
 pub struct VerifiedJwt<'b>(AuthenticJwt<'b>);
 
 impl<'b> VerifiedJwt<'b> {
-    /// The claims.
+    /// Returns the claims.
     #[must_use]
     pub const fn claims(&self) -> &Claims<'b> {
         &self.0.claims
     }
 
-    /// The header.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> Header<'b> {
         self.0.header
     }
 
-    /// The header parameter `kid`.
+    /// Returns the header parameter `kid`, or `None` if it is absent or no string.
     #[doc(alias = "kid")]
     #[must_use]
     pub fn key_id(&self) -> Option<JsonStr<'b>> {
@@ -180,20 +187,20 @@ impl<'b> VerifiedJwt<'b> {
     }
 }
 
-/// An authentic token that has expired and is otherwise in order: enough to start a refresh, not to be admitted.
+/// An authentic token whose only fault is its age. It can start a refresh, and must not be admitted.
 ///
-/// Made by [`AuthenticJwt::check_expired`]; [`PolicyError`] has the example.
+/// [`AuthenticJwt::check_expired`] makes one; [`PolicyError`] has the example.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpiredJwt<'b>(AuthenticJwt<'b>);
 
 impl<'b> ExpiredJwt<'b> {
-    /// The header.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> Header<'b> {
         self.0.header
     }
 
-    /// The claims that held until the token expired.
+    /// Returns the claims, which were valid until the token expired.
     #[must_use]
     pub const fn claims(&self) -> &Claims<'b> {
         &self.0.claims

@@ -1,4 +1,4 @@
-//! A JWT before it is signed.
+//! The builder of JWTs.
 
 use super::algorithm::SigningKey;
 use super::algorithm::{MAX_SIGNATURE, OwnHeader};
@@ -24,7 +24,9 @@ const MAX_PRIVATE: usize = 64;
 /// Header parameters of the application's own.
 const MAX_OWN_PARAMETERS: usize = 16;
 
-/// Builds a JWT: its claims and header parameters, then [`sign`](JwtBuilder::sign). Registered claims need no serde; a setter replaces what was set before.
+/// A builder of a JWT: its claims and header parameters.
+///
+/// Registered claims need no serde. A setter replaces an earlier value. [`sign`](JwtBuilder::sign) writes the token.
 ///
 /// ```
 /// use countersign::jwt::JwtBuilder;
@@ -59,7 +61,7 @@ pub struct JwtBuilder<'a> {
 }
 
 impl<'a> JwtBuilder<'a> {
-    /// No claims yet.
+    /// Creates a builder without claims.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -78,7 +80,7 @@ impl<'a> JwtBuilder<'a> {
         }
     }
 
-    /// `iss`: who issues the token.
+    /// Sets `iss`, the issuer of the token.
     #[doc(alias = "iss")]
     #[must_use]
     pub const fn issuer(mut self, issuer: &'a str) -> Self {
@@ -86,7 +88,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// `sub`: whom it is about.
+    /// Sets `sub`, the subject of the token.
     #[doc(alias = "sub")]
     #[must_use]
     pub const fn subject(mut self, subject: &'a str) -> Self {
@@ -94,7 +96,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// `aud`: a string if it is one, else an array; absent if it is none.
+    /// Sets `aud`, the audience of the token. One name is written as a string, several as an array, none as no claim.
     #[doc(alias = "aud")]
     #[must_use]
     pub const fn audience(mut self, audience: &'a [&'a str]) -> Self {
@@ -102,7 +104,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// `exp`: from when on it is not accepted.
+    /// Sets `exp`, the time from which on the token is not accepted.
     #[doc(alias = "exp")]
     #[must_use]
     pub const fn expires_at(mut self, time: UnixTime) -> Self {
@@ -110,7 +112,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// `nbf`: before when it is not accepted.
+    /// Sets `nbf`, the time before which the token is not accepted.
     #[doc(alias = "nbf")]
     #[must_use]
     pub const fn not_before(mut self, time: UnixTime) -> Self {
@@ -118,7 +120,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// `iat`: when it is issued.
+    /// Sets `iat`, the time at which the token is issued.
     #[doc(alias = "iat")]
     #[must_use]
     pub const fn issued_at(mut self, time: UnixTime) -> Self {
@@ -126,7 +128,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// `jti`: its own name, which no other token has.
+    /// Sets `jti`, an id that no other token has.
     #[doc(alias = "jti")]
     #[must_use]
     pub const fn jwt_id(mut self, id: &'a str) -> Self {
@@ -134,21 +136,21 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// Up to 64 claims of your own, without serde; not those that have a setter.
+    /// Sets up to 64 private claims, without serde. Claims with a setter are not among them.
     #[must_use]
     pub const fn private_claims(mut self, claims: &'a [(&'a str, ClaimValue<'a>)]) -> Self {
         self.private = claims;
         self
     }
 
-    /// The header parameter `typ`, in place of `JWT`: `at+jwt`, for example (RFC 8725 section 3.11).
+    /// Sets the header parameter `typ`, which is `JWT` by default: `at+jwt`, for example (RFC 8725 section 3.11).
     #[must_use]
     pub const fn typ(mut self, typ: &'a str) -> Self {
         self.typ = Some(typ);
         self
     }
 
-    /// The header parameter `kid`: which key signs.
+    /// Sets the header parameter `kid`, the id of the signing key.
     #[doc(alias = "kid")]
     #[must_use]
     pub const fn key_id(mut self, kid: &'a str) -> Self {
@@ -156,7 +158,7 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// The header parameter `cty`: the media type of the payload.
+    /// Sets the header parameter `cty`, the media type of the payload.
     #[doc(alias = "cty")]
     #[must_use]
     pub const fn content_type(mut self, cty: &'a str) -> Self {
@@ -164,32 +166,37 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// Up to 16 header parameters of your own, as `(name, string)`; not those that have a setter or a meaning in RFC 7515.
+    /// Sets up to 16 other header parameters, as `(name, string)`. Parameters with a setter or a meaning in RFC 7515
+    /// are not among them.
     #[must_use]
     pub const fn header_parameters(mut self, parameters: &'a [(&'a str, &'a str)]) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// Signs the registered claims and writes the token into `out`; returns the used part.
+    /// Signs the registered and private claims and writes the token into `out`, and returns the used part.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`Error::HeaderParameter`] or [`Error::InvalidClaims`] for a name that is there
-    /// twice or has a setter; [`Error::TokenTooLong`]; or the signer's own.
+    /// [`Error::BufferTooSmall`] if `out` is too small, with the number of bytes needed. [`Error::HeaderParameter`] or
+    /// [`Error::InvalidClaims`] if a name appears twice or has a setter. [`Error::TokenTooLong`] if verifiers would not
+    /// read the token. [`Error::SigningFailed`] if the device that holds the key has failed.
     #[doc(alias = "encode")]
     pub fn sign<'b, K: SigningKey>(&self, key: &K, out: &'b mut [u8]) -> Result<&'b str> {
         self.sign_payload(key, out, |json| self.put_claims(json))
     }
 
-    /// Signs the registered claims together with those of a struct or map of yours, which come behind them.
+    /// Signs the registered claims together with those of a struct or map, which are written behind them.
     ///
-    /// A registered claim of the struct is refused where every verifier would refuse it: `nbf: null`, a date as a string, a negative one.
-    /// A claim that is there twice is refused, a number that is not finite, and more claims than a verifier reads: 128, the registered
-    /// ones included. Numbers with a fraction cost a microcontroller dearly.
+    /// A registered claim of the struct is refused if every verifier would refuse it: `nbf: null`, a date as a string,
+    /// a negative date. A repeated claim, a number that is not finite, and more than 128 claims, registered ones
+    /// included, are refused as well.
+    ///
+    /// Numbers with a fraction cost a microcontroller a lot of time and flash.
     ///
     /// # Errors
-    /// As [`sign`](JwtBuilder::sign); [`Error::InvalidClaims`] with the name of the claim and what is wrong, if `private` is no struct or map, repeats a
-    /// claim, or holds what JSON cannot say.
+    /// [`Error::InvalidClaims`] if `private` is no struct or map, repeats a claim, or holds a value that JSON lacks,
+    /// with the claim's name and its fault. [`Error::BufferTooSmall`], [`Error::HeaderParameter`],
+    /// [`Error::TokenTooLong`] and [`Error::SigningFailed`] when [`sign`](JwtBuilder::sign) returns them.
     #[doc(alias = "serialize")]
     #[cfg(feature = "serde")]
     pub fn sign_with_claims<'b, K: SigningKey>(
@@ -204,10 +211,11 @@ impl<'a> JwtBuilder<'a> {
         })
     }
 
-    /// [`sign`](JwtBuilder::sign) into a string of its own.
+    /// Signs the claims and returns the token as a string of `heapless`, like [`sign`](JwtBuilder::sign).
     ///
     /// # Errors
-    /// As [`sign`](JwtBuilder::sign).
+    /// [`Error::BufferTooSmall`] if `N` is too small. All other errors occur when [`sign`](JwtBuilder::sign) returns
+    /// them.
     pub fn sign_heapless<const N: usize, K: SigningKey>(&self, key: &K) -> Result<heapless::String<N>> {
         let mut bytes = heapless::Vec::<u8, N>::new();
         bytes.resize_default(N).map_err(|_| Error::BufferTooSmall { needed: N })?;

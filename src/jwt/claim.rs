@@ -1,4 +1,4 @@
-//! Single claims: their names, their values as they are read, and their errors.
+//! Single claims: their names, their values and their errors.
 
 pub use super::claims::Audience;
 pub use super::json::JsonStr;

@@ -39,10 +39,10 @@ pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
     (!is_fine).then_some(fault)
 }
 
-/// The claims, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
+/// The claims of a token, decoded and normalised. Reading a registered claim needs no serde and copies nothing.
 ///
-/// `Debug` and [`as_json`](Claims::as_json) show all of them: mind what you log. `Debug` stays in its line: what is a control character, or turns
-/// text around, is written as `\u{…}`.
+/// `Debug` and [`as_json`](Claims::as_json) show all claims: take care where you log them. `Debug` stays on its line:
+/// it writes control characters and characters that change the direction of text as `\u{…}`.
 ///
 /// ```
 /// use countersign::jwt::{ClaimValue, JwtBuilder, UnverifiedJwt};
@@ -52,7 +52,10 @@ pub(super) fn fault_of(name: &[u8], value: &[u8]) -> Option<ClaimFault> {
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 192], [0; 192]);
-/// let claims = JwtBuilder::new().subject("alice").issued_at(UnixTime::from_secs(1_767_225_600)).private_claims(&[("admin", ClaimValue::Bool(true))]);
+/// let claims = JwtBuilder::new()
+///     .subject("alice")
+///     .issued_at(UnixTime::from_secs(1_767_225_600))
+///     .private_claims(&[("admin", ClaimValue::Bool(true))]);
 /// # let token = claims.sign(&key, &mut out)?;
 /// # let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let claims = authentic.unchecked_claims();
@@ -84,49 +87,52 @@ impl<'b> Claims<'b> {
         self.object
     }
 
-    /// `iss`: who issued the token. `None` when absent or no string, like every getter here; the policy tells the two apart.
+    /// Returns `iss`, the issuer of the token, or `None` if it is absent or no string.
+    ///
+    /// All getters of claims return `None` for a wrong JSON type; a [`Policy`](super::Policy) tells that from an absent
+    /// claim.
     #[doc(alias = "iss")]
     #[must_use]
     pub fn issuer(&self) -> Option<JsonStr<'b>> {
         self.registered(RegisteredClaim::Issuer)
     }
 
-    /// `sub`: whom it is about.
+    /// Returns `sub`, the subject of the token, or `None` if it is absent or no string.
     #[doc(alias = "sub")]
     #[must_use]
     pub fn subject(&self) -> Option<JsonStr<'b>> {
         self.registered(RegisteredClaim::Subject)
     }
 
-    /// `jti`: its own name.
+    /// Returns `jti`, the id of the token, or `None` if it is absent or no string.
     #[doc(alias = "jti")]
     #[must_use]
     pub fn jwt_id(&self) -> Option<JsonStr<'b>> {
         self.registered(RegisteredClaim::JwtId)
     }
 
-    /// `aud`: whom it is for, a string or an array of strings.
+    /// Returns `aud`, the audience of the token, or `None` if it is absent or neither a string nor an array of strings.
     #[doc(alias = "aud")]
     #[must_use]
     pub fn audience(&self) -> Option<Audience<'b>> {
         Audience::of_value(self.value(RegisteredClaim::Audience)?)
     }
 
-    /// `exp`: from when on it is not accepted; a fraction is dropped.
+    /// Returns `exp`, the time from which on the token is not accepted. A fraction of a second is dropped.
     #[doc(alias = "exp")]
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.date(RegisteredClaim::ExpirationTime)
     }
 
-    /// `nbf`: before when it is not accepted; a fraction counts as a whole second.
+    /// Returns `nbf`, the time before which the token is not accepted. A fraction counts as a whole second.
     #[doc(alias = "nbf")]
     #[must_use]
     pub fn not_before(&self) -> Option<UnixTime> {
         self.date(RegisteredClaim::NotBefore)
     }
 
-    /// `iat`: when it was issued; a fraction counts as a whole second.
+    /// Returns `iat`, the time at which the token was issued. A fraction counts as a whole second.
     #[doc(alias = "iat")]
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
@@ -139,29 +145,32 @@ impl<'b> Claims<'b> {
         date::parse(self.value(RegisteredClaim::IssuedAt)?, date::Round::Down)
     }
 
-    /// The value of any claim as JSON, normalised. Nested members may be there twice: only those at the top are unique.
+    /// Returns the value of a claim as normalised JSON, or `None` if the claim is absent.
+    ///
+    /// Only members at the top are unique: nested members may appear twice.
     #[must_use]
     pub fn get_json(&self, name: &str) -> Option<&'b str> {
         json::member(self.object.text, name)
     }
 
-    /// The value of any claim that is a string.
+    /// Returns the value of a claim that is a string, or `None`.
     #[must_use]
     pub fn get_str(&self, name: &str) -> Option<JsonStr<'b>> {
         JsonStr::of_value(self.get_json(name)?)
     }
 
-    /// The claims as JSON: normalised, without white space, each string in one spelling.
+    /// Returns the claims as normalised JSON: without white space, and each string in one spelling.
     #[must_use]
     pub const fn as_json(&self) -> &'b str {
         self.object.text
     }
 
-    /// Reads claims into a type of yours, by `serde_json`: flattened and untagged types, maps, any number of fields.
+    /// Reads the claims into a type by `serde_json`: flattened and untagged types, maps, any number of fields.
     ///
-    /// Claims that the type does not name are skipped. Keys of maps are strings, whole numbers in their shortest form, or variants. A number that
-    /// is too large for its field is an error, but where serde keeps it for later: in a flattened, untagged or tagged type an `f32` may become
-    /// infinite. [`deserialize_no_alloc`](Claims::deserialize_no_alloc) does the same without a heap, for fewer types.
+    /// Claims that the type does not name are skipped. Keys of maps are strings, whole numbers in their shortest form,
+    /// or variants. A number that is too large for its field is an error, except where serde buffers it: in a
+    /// flattened, untagged or tagged type an `f32` may become infinite.
+    /// [`deserialize_no_alloc`](Claims::deserialize_no_alloc) needs no heap, and reads fewer types.
     ///
     /// ```
     /// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -186,26 +195,31 @@ impl<'b> Claims<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`ClaimError`](crate::jwt::claim::ClaimError) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](crate::jwt::claim::ClaimError) if a claim does not fit its field, with the claim's name and its
+    /// fault.
     #[cfg(feature = "std")]
     pub fn deserialize<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
         json::typed::read::<json::typed::Std, T>(self.object.text)
     }
 
-    /// Reads claims into a type of yours, by `serde-json-core`: without a heap, the same on a device as on a server.
+    /// Reads the claims into a type by `serde-json-core`, without a heap and with the same result on a device and a
+    /// server.
     ///
-    /// `&str` fields borrow, whatever escapes the token used. Claims that the type does not name are skipped. Where it differs from
-    /// `deserialize`, which the feature `std` adds:
+    /// Fields of type `&str` borrow, whatever escapes the token used. Claims that the type does not name are skipped.
+    /// It differs from `deserialize`, which the feature `std` adds, in these shapes:
     ///
     /// | shape | `deserialize` | `deserialize_no_alloc` |
     /// |---|---|---|
-    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`](crate::jwt::claim::ClaimFault::NeedsHeap) |
-    /// | bytes | read from an array or a string | [`NeedsHeap`](crate::jwt::claim::ClaimFault::NeedsHeap) |
-    /// | a string with an escape that is longer than 256 bytes, also in a nested member that the type does not name | read | [`TooLong`](crate::jwt::claim::ClaimFault::TooLong) |
+    /// | flattened fields, untagged and tagged enums, `serde_json::Value` | read | [`NeedsHeap`] |
+    /// | bytes | read from an array or a string | [`NeedsHeap`] |
+    /// | a string of over 256 bytes with an escape, also in a member that the type does not name | read | [`TooLong`] |
     /// | integers of 128 bits | read | an error |
     /// | a struct as an array | read | an error |
     /// | `-0` as a whole number | an error | 0 |
     /// | `serde::de::IgnoredAny` inside of another type | read | an error for numbers and words |
+    ///
+    /// [`NeedsHeap`]: crate::jwt::claim::ClaimFault::NeedsHeap
+    /// [`TooLong`]: crate::jwt::claim::ClaimFault::TooLong
     ///
     /// ```
     /// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -227,13 +241,14 @@ impl<'b> Claims<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`ClaimError`](crate::jwt::claim::ClaimError) with the name of the claim that does not have the shape of its field, and why.
+    /// [`ClaimError`](crate::jwt::claim::ClaimError) if a claim does not fit its field, with the claim's name and its
+    /// fault.
     #[cfg(feature = "serde")]
     pub fn deserialize_no_alloc<T: Deserialize<'b>>(&self) -> Result<T, ClaimError> {
         json::typed::read::<json::typed::Core, T>(self.object.text)
     }
 
-    /// True if a claim is there, of whatever type.
+    /// Returns true if the claim is present, whatever its JSON type.
     #[must_use]
     pub fn contains(&self, claim: RegisteredClaim) -> bool {
         self.value(claim).is_some()
@@ -259,7 +274,7 @@ impl fmt::Debug for Claims<'_> {
     }
 }
 
-/// Whom a token is for: one or several (RFC 7519 section 4.1.3).
+/// The audience of a token: one name or several (RFC 7519 section 4.1.3).
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -286,13 +301,13 @@ impl<'b> Audience<'b> {
         audience.values().all(|value| JsonStr::of_value(value).is_some()).then_some(audience)
     }
 
-    /// True if `name` is among them, whole and in this case.
+    /// Returns true if `name` is one of the names, compared as a whole and with its case.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.iter().any(|one| one == name)
     }
 
-    /// All of them.
+    /// Returns an iterator over all names.
     pub fn iter(&self) -> impl Iterator<Item = JsonStr<'b>> {
         self.values().filter_map(JsonStr::of_value)
     }

@@ -1,4 +1,4 @@
-//! NumericDate: seconds since the epoch, a fraction allowed (RFC 7519 section 2).
+//! NumericDate: seconds since the epoch, with an optional fraction (RFC 7519 section 2).
 
 use super::registered::RegisteredClaim;
 use crate::UnixTime;

@@ -1,11 +1,11 @@
-//! EdDSA with Ed25519 (RFC 8037 section 3.1), strict: no small-order keys, no signature with two spellings.
+//! EdDSA with Ed25519 (RFC 8037 section 3.1), strict: no keys of small order, and no signature with two spellings.
 
 use super::algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::{Error, Result};
 use core::fmt;
 use ed25519_dalek::{Signature, Signer};
 
-/// A public key that verifies Ed25519.
+/// A public key that verifies Ed25519 signatures.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -25,14 +25,14 @@ impl EdDsaVerifyingKey {
     /// Reads a public key of 32 bytes.
     ///
     /// # Errors
-    /// [`Error::PublicKey`] if it is no point of the curve, one of small order, or of another length.
+    /// [`Error::PublicKey`] if the key is no point of the curve, is one of small order, or is not 32 bytes long.
     pub fn new(point: &[u8]) -> Result<Self> {
         let point: &[u8; 32] = point.try_into().map_err(|_| Error::PublicKey)?;
         let key = ed25519_dalek::VerifyingKey::from_bytes(point).map_err(|_| Error::PublicKey)?;
         if key.is_weak() { Err(Error::PublicKey) } else { Ok(Self(key)) }
     }
 
-    /// The public key as 32 bytes.
+    /// Returns the 32 bytes of the public key.
     ///
     /// ```
     /// use countersign::jwt::keys::{EdDsaSigningKey, EdDsaVerifyingKey};
@@ -47,7 +47,7 @@ impl EdDsaVerifyingKey {
     }
 }
 
-/// A private key that signs Ed25519, and verifies; wiped on drop.
+/// A private key that makes and verifies Ed25519 signatures. The key is wiped on drop.
 ///
 /// ```
 /// use countersign::jwt::keys::{EdDsaSigningKey, SigningKey, VerifyingKey};
@@ -61,16 +61,16 @@ impl EdDsaVerifyingKey {
 pub struct EdDsaSigningKey(ed25519_dalek::SigningKey);
 
 impl EdDsaSigningKey {
-    /// Reads a private key: the seed of 32 bytes.
+    /// Reads a private key, the seed of 32 bytes.
     ///
     /// # Errors
-    /// [`Error::PrivateKey`] if it is of another length.
+    /// [`Error::PrivateKey`] if the seed is not 32 bytes long.
     pub fn new(seed: &[u8]) -> Result<Self> {
         let seed: &[u8; 32] = seed.try_into().map_err(|_| Error::PrivateKey)?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(seed)))
     }
 
-    /// Its public key.
+    /// Returns the public key.
     #[must_use]
     pub fn verifying_key(&self) -> EdDsaVerifyingKey {
         EdDsaVerifyingKey(self.0.verifying_key())

@@ -1,4 +1,4 @@
-//! Why a JWT was not admitted.
+//! The errors of presented JWTs.
 
 use super::failed::FailedChecks;
 use crate::ClockError;
@@ -8,10 +8,12 @@ use crate::error::ClaimFault;
 use core::error::Error;
 use core::fmt;
 
-/// Why a presented JWT was not admitted: for the operator's log, never for the peer.
+/// Error of a presented JWT, for the operator's log and never for the peer.
 ///
-/// Everything that fails before the signature is good is [`Invalid`](JwtError::Invalid) or [`TooLong`](JwtError::TooLong). To the peer say only
-/// what [`is_expired`](JwtError::is_expired) tells. All steps from text to claims compose by `?` in a function that returns it:
+/// A failure before the signature is known to be valid is [`Invalid`](JwtError::Invalid) or
+/// [`TooLong`](JwtError::TooLong). Tell the peer only the result of [`is_expired`](JwtError::is_expired).
+///
+/// All steps from text to claims combine by `?` in a function that returns this error:
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -33,24 +35,28 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum JwtError {
-    /// Malformed, for another algorithm, under an unknown key, or forged. Which of these it is nobody can say: up to the signature all of it is a
-    /// stranger's word.
+    /// The token is malformed, for another algorithm, under an unknown key, or forged.
+    ///
+    /// The variant does not tell these causes apart, because nothing in the token is authentic before its signature is
+    /// valid.
     Invalid,
-    /// Longer than the scratch buffer has room for: whoever sent it chose its length. Found before any key is used.
+    /// The token does not fit into the scratch buffer. The verifier finds this before it uses a key.
     TooLong {
-        /// Bytes of scratch that this one would need.
+        /// The length in bytes of a sufficient scratch buffer.
         needed: usize,
     },
-    /// Authentic, and fails the policy: all checks that failed.
+    /// The token is authentic and fails the policy, with all failed checks.
     Policy(FailedChecks),
-    /// Authentic, but a claim of the application's own is missing, or one does not have the shape of the type that it was to be read into.
+    /// The token is authentic, but a private claim is missing, or a claim does not fit the type that it is read into.
     Claims(ClaimError),
-    /// The verifier's own clock cannot be used, and the key of the token has a [`ValidityPeriod`](super::ValidityPeriod).
+    /// The verifier's own clock is unusable, and the key of the token has a [`ValidityPeriod`](super::ValidityPeriod).
     Clock(ClockError),
 }
 
 impl JwtError {
-    /// True if a newer token of the same holder would be admitted: the one detail that a peer may be told.
+    /// Returns true if age is the only fault, so that a newer token of the same holder would be admitted.
+    ///
+    /// This is the only detail to tell the peer.
     ///
     /// ```
     /// use countersign::jwt::JwtError;
@@ -62,7 +68,8 @@ impl JwtError {
         matches!(self, Self::Policy(failed) if failed.is_only_expired())
     }
 
-    /// True if the server is at fault, and not the token: its clock cannot be used. An HTTP server answers 503, not 401.
+    /// Returns true if the server is at fault and not the token: its clock is unusable. An HTTP server answers 503, not
+    /// 401.
     ///
     /// ```
     /// use countersign::{ClockError, jwt::JwtError};
@@ -118,7 +125,7 @@ impl From<ClaimError> for JwtError {
     }
 }
 
-/// A JWT that is authentic and fails a policy. It borrows nothing, and becomes a [`JwtError`] by `?`.
+/// Error of an authentic JWT that fails a policy. It borrows nothing and becomes a [`JwtError`] by `?`.
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -127,7 +134,8 @@ impl From<ClaimError> for JwtError {
 ///
 /// # let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// # let (mut out, mut scratch) = ([0; 128], [0; 128]);
-/// # let token = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)).sign(&key, &mut out)?;
+/// # let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// # let token = claims.sign(&key, &mut out)?;
 /// let authentic = UnverifiedJwt::parse(token.as_bytes())?.authenticate(&key, &mut scratch)?;
 /// let (policy, now) = (Policy::new(30), UnixTime::from_secs(1_767_229_300));
 /// let error = authentic.check(&policy, now).unwrap_err();
@@ -162,7 +170,7 @@ impl PolicyError {
         Self(Cause::Private(ClaimError::new(name, ClaimFault::Missing)))
     }
 
-    /// All checks that failed; none if a claim of the application's own is missing and that is all.
+    /// Returns all failed checks. The result is empty if a missing private claim is the only fault.
     #[must_use]
     pub fn failed_checks(self) -> FailedChecks {
         match self.0 {

@@ -1,6 +1,7 @@
-//! ES256: ECDSA with P-256 and SHA-256, the two numbers side by side (RFC 7518 section 3.4).
+//! ES256: ECDSA with P-256 and SHA-256, a signature of two numbers side by side (RFC 7518 section 3.4).
 //!
-//! ECDSA lets anybody turn a signature (r, s) into (r, −s), which is as good: a token has two texts. Key replay tables and caches by `jti`.
+//! Anybody can turn an ECDSA signature (r, s) into the equally valid (r, −s), so that a token has two texts. Use `jti`
+//! as the key of replay tables and caches.
 
 use super::algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
 use crate::{Error, Result};
@@ -8,7 +9,7 @@ use core::fmt;
 use p256::ecdsa::signature::{Signer, Verifier};
 use p256::ecdsa::{self, Signature};
 
-/// A public key that verifies ES256.
+/// A public key that verifies ES256 signatures.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -25,15 +26,15 @@ use p256::ecdsa::{self, Signature};
 pub struct Es256VerifyingKey(ecdsa::VerifyingKey);
 
 impl Es256VerifyingKey {
-    /// Reads a point in SEC1 form: `04 x y` (65 bytes), or compressed (33 bytes).
+    /// Reads a public key in SEC1 form: `04 x y` (65 bytes), or compressed (33 bytes).
     ///
     /// # Errors
-    /// [`Error::PublicKey`] if it is no point of the curve.
+    /// [`Error::PublicKey`] if the key is no point of the curve.
     pub fn from_sec1(point: &[u8]) -> Result<Self> {
         ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self).map_err(|_| Error::PublicKey)
     }
 
-    /// The point in SEC1 form, not compressed: `04 x y`.
+    /// Returns the public key in SEC1 form, not compressed: `04 x y`.
     ///
     /// ```
     /// use countersign::jwt::keys::{Es256SigningKey, Es256VerifyingKey};
@@ -50,7 +51,8 @@ impl Es256VerifyingKey {
     }
 }
 
-/// A private key that signs ES256, deterministically (RFC 6979), and verifies; wiped on drop.
+/// A private key that makes ES256 signatures, deterministically (RFC 6979), and verifies them. The key is wiped on
+/// drop.
 ///
 /// ```
 /// use countersign::jwt::keys::{Es256SigningKey, SigningKey, VerifyingKey};
@@ -67,14 +69,14 @@ impl Es256SigningKey {
     /// Reads a private key of 32 bytes, big-endian.
     ///
     /// # Errors
-    /// [`Error::PrivateKey`] if it is zero, too large, or of another length.
+    /// [`Error::PrivateKey`] if the number is zero or too large, or the key is not 32 bytes long.
     pub fn new(scalar: &[u8]) -> Result<Self> {
         // Shorter ones would be filled up with zeros.
         let scalar: &[u8; 32] = scalar.try_into().map_err(|_| Error::PrivateKey)?;
         ecdsa::SigningKey::from_slice(scalar).map(Self).map_err(|_| Error::PrivateKey)
     }
 
-    /// Its public key.
+    /// Returns the public key.
     #[must_use]
     pub fn verifying_key(&self) -> Es256VerifyingKey {
         Es256VerifyingKey(*self.0.verifying_key())

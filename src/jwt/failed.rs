@@ -1,9 +1,11 @@
-//! Every check that a token has failed, in seven bytes.
+//! The failed checks of a token, all in seven bytes.
 
 use super::registered::{RegisteredClaim, RegisteredClaims};
 use core::fmt;
 
-/// All checks that an authentic token has failed, together: for the operator. The peer learns whether it has expired and nothing else.
+/// All checks that an authentic token has failed, for the operator.
+///
+/// Tell the peer whether the token has expired, and nothing else.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, Policy, UnverifiedJwt};
@@ -25,31 +27,32 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct FailedChecks {
-    /// Asked for and not there.
+    /// The claims that the policy requires and the token lacks.
     pub missing: RegisteredClaims,
-    /// There, but of another JSON type, or no date.
+    /// The claims of a wrong JSON type, or of no valid date.
     pub wrong_type: RegisteredClaims,
-    /// There, but not what the policy asks: another issuer, subject or audience, expired, not yet valid, issued in the future.
+    /// The claims whose value the policy does not accept: another issuer, subject or audience, expired, not yet valid,
+    /// issued in the future.
     pub mismatched: RegisteredClaims,
-    /// Older than the policy's `max_age`.
+    /// The token is older than the policy's `max_age`.
     pub too_old: bool,
-    /// The header parameter `typ` is not the one asked for.
+    /// The header parameter `typ` is not that of the policy.
     pub wrong_typ: bool,
-    /// The header parameter `crit` names something that the caller does not understand, or is malformed.
+    /// The header parameter `crit` is malformed, or names a parameter that the caller does not understand.
     pub unknown_crit: bool,
     /// A claim had to be compared with the time, and the verifier's own clock is not set or has stepped back.
     pub clock_unusable: bool,
 }
 
 impl FailedChecks {
-    /// True if no check has failed.
+    /// Returns true if no check has failed.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         let has_claims = !self.missing.or(self.wrong_type).or(self.mismatched).is_empty();
         !(has_claims | self.too_old | self.wrong_typ | self.unknown_crit | self.clock_unusable)
     }
 
-    /// True if age is all that is wrong: a newer token of the same kind would pass.
+    /// Returns true if age is the only fault, so that a newer token of the same holder would pass.
     #[must_use]
     pub const fn is_only_expired(self) -> bool {
         let mismatched = self.mismatched.without(RegisteredClaim::ExpirationTime);

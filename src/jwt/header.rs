@@ -1,4 +1,4 @@
-//! The JOSE header: it may agree with the key, and say a little more (RFC 7515 section 4.1).
+//! The JOSE header of a token (RFC 7515 section 4.1). It can confirm the algorithm of the key, and never choose one.
 
 use super::json::{self, JsonStr, Object, Shape, word};
 use crate::encoding::base64url_decode_in_place;
@@ -13,7 +13,7 @@ const TYP: usize = 2;
 const CTY: usize = 3;
 const CRIT: usize = 4;
 
-/// The JOSE header of a token whose signature is good.
+/// The JOSE header of a token with a valid signature.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -74,22 +74,22 @@ impl<'b> Header<'b> {
         self.text(ALG).is_some_and(|alg| alg == name)
     }
 
-    /// `kid`: which key has signed.
+    /// Returns `kid`, the id of the signing key, or `None` if it is absent or no string.
     #[doc(alias = "kid")]
     #[must_use]
     pub fn key_id(&self) -> Option<JsonStr<'b>> {
         self.text(KID)
     }
 
-    /// `cty`: the media type of the payload.
+    /// Returns `cty`, the media type of the payload, or `None` if it is absent or no string.
     #[doc(alias = "cty")]
     #[must_use]
     pub fn content_type(&self) -> Option<JsonStr<'b>> {
         self.text(CTY)
     }
 
-    /// The value of a parameter as JSON, normalised: what a critical one that the caller
-    /// [acts upon](super::Policy::with_known_crit) says. `alg` is not among them.
+    /// Returns the value of a parameter as normalised JSON: of a critical parameter that the caller
+    /// [acts upon](super::Policy::with_known_crit), for example. Returns `None` for `alg`.
     #[must_use]
     pub fn get_json(&self, name: &str) -> Option<&'b str> {
         match self.0 {
@@ -99,7 +99,7 @@ impl<'b> Header<'b> {
         }
     }
 
-    /// The value of a parameter that is a string.
+    /// Returns the value of a parameter that is a string, or `None`.
     #[must_use]
     pub fn get_str(&self, name: &str) -> Option<JsonStr<'b>> {
         JsonStr::of_value(self.get_json(name)?)

@@ -1,4 +1,4 @@
-//! HS256, HS384 and HS512 (RFC 7518 section 3.2): keys prepared once, at least as long as the hash.
+//! HS256, HS384 and HS512 (RFC 7518 section 3.2), with keys prepared once and at least as long as the hash.
 
 use super::algorithm::MAX_SIGNATURE;
 use super::algorithm::{JwsAlgorithm, SigningKey, VerifyingKey};
@@ -50,7 +50,7 @@ fn is_text_of(text: &[u8], expected: &[u8]) -> bool {
 
 macro_rules! hmac_key {
     ($name:ident, $digest:ty, $alg:literal, $len:literal) => {
-        #[doc = concat!("An HMAC key for ", $alg, ", both pads absorbed; wiped on drop.")]
+        #[doc = concat!("An HMAC key of ", $alg, " with both pads absorbed. The key is wiped on drop.")]
         ///
         /// ```
         #[doc = concat!("use countersign::jwt::keys::", stringify!($name), ";")]
@@ -60,24 +60,26 @@ macro_rules! hmac_key {
         #[doc = concat!("assert!(", stringify!($name), "::new(b\"too short\").is_err());")]
         /// # Ok::<(), countersign::Error>(())
         /// ```
+        #[doc(alias = "hmac")]
         pub struct $name(PreparedKey<$digest>);
 
         impl $name {
-            #[doc = concat!("Prepares a key of at least ", $len, " bytes, as long as the hash.")]
+            #[doc = concat!("Prepares a key of at least ", $len, " bytes, the length of the hash.")]
             ///
             /// # Errors
-            /// [`Error::KeyTooShort`]; [`Error::KeyRepeated`] for a placeholder, such as zeros; [`Error::KeyLooksPublic`] for PEM, SSH or JWK
-            /// text, which belongs to another algorithm or has yet to be read.
+            /// [`Error::KeyTooShort`] if the key is shorter than the hash, [`Error::KeyRepeated`] if it is a
+            /// placeholder, such as zeros, [`Error::KeyLooksPublic`] if it is PEM, SSH or JWK text, which belongs to
+            /// another algorithm or has yet to be decoded.
             pub fn new(key: &[u8]) -> Result<Self> {
                 check(key, $len)?;
                 Self::for_test_vectors(key)
             }
 
-            /// Prepares a key as it is, also one that [`new`](Self::new) refuses: published test vectors have keys that are short or of one
-            /// repeated byte. Such a key protects nothing.
+            /// Prepares any key, even one that [`new`](Self::new) refuses. Such a key protects nothing.
             ///
             /// # Errors
-            /// None in practice: HMAC takes keys of any length.
+            /// Never fails at present, since HMAC takes keys of any length.
+            // Why: published test vectors have keys that are short or of one repeated byte.
             #[inline(never)]
             pub fn for_test_vectors(key: &[u8]) -> Result<Self> {
                 PreparedKey::new(key).map(Self)

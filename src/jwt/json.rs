@@ -1,4 +1,4 @@
-//! JSON as a JWT has it: a strict scanner that normalises in place, a writer, and serde over both. Nothing here has a heap.
+//! JSON of a JWT: a strict scanner that normalises in place, a writer, and serde for both. Nothing here needs a heap.
 
 mod limits;
 mod members;

@@ -1,4 +1,4 @@
-//! JWK sets into a key set (RFC 7517; RFC 7518 section 6; RFC 8037 section 2).
+//! JWK sets, read into a key set (RFC 7517; RFC 7518 section 6; RFC 8037 section 2).
 
 #[cfg(feature = "eddsa")]
 use super::eddsa::EdDsaVerifyingKey;
@@ -15,17 +15,19 @@ use std::string::String;
 use std::vec::Vec;
 use zeroize::Zeroizing;
 
-/// A JWK set that was not taken. No key of it was.
+/// Error of a JWK set. A refused JWK set yields no key at all.
+#[doc(alias = "jwks")]
+#[doc(alias = "jwk")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JwksError {
-    /// Not a JSON object with an array `keys` of objects, each without a member twice.
+    /// The text is no JSON object with an array `keys` of objects, or an object repeats a member.
     Malformed,
-    /// The key at this place, counted from 0, is malformed, weak or without a `kid`.
+    /// The key at this index, counted from 0, is malformed, weak or without a `kid`.
     Key(usize),
-    /// Shared secrets and public keys in one set, which invites taking one for the other.
+    /// The set mixes shared secrets and public keys. Split it in two, so that none is taken for the other.
     Mixed,
-    /// The key set has no room for a key, or its id is taken or too long.
+    /// The key set is full, or the id of a key is taken or too long.
     KeySet(Error),
 }
 
@@ -52,26 +54,29 @@ impl core::error::Error for JwksError {
 }
 
 impl<const N: usize> KeySet<N> {
-    /// Reads all keys of a JWK set into an empty one.
+    /// Reads all keys of a JWK set into a new key set.
     ///
-    /// Every key is pinned to its `alg`, or to the one that its curve implies; an `oct` key must name one. A key of another kind, curve or
-    /// algorithm, or for another use (`use`, `key_ops`), is passed over (RFC 7517 section 5). A key that is of a known kind and malformed, weak
-    /// or without a `kid` makes the whole set refused: half a set is a surprise later.
+    /// Every key is bound to its `alg`, or to the one that its curve implies; an `oct` key must name one. A key of
+    /// another kind, curve or algorithm, or for another use (`use`, `key_ops`), is skipped (RFC 7517 section 5). A key
+    /// of a known kind that is malformed, weak or without a `kid` makes the call fail.
     ///
-    /// If no key is left, the set is empty and refuses every token: ask [`KeySet::is_empty`]. RSA is not among the algorithms; EC and Ed25519
-    /// keys are passed over without the feature `es256` or `eddsa`.
+    /// If no key is left, the key set is empty and refuses every token: check [`KeySet::is_empty`]. RSA is not among
+    /// the algorithms. Without the feature `es256` or `eddsa`, EC and Ed25519 keys are skipped.
     ///
     /// ```
     /// use countersign::jwt::KeySet;
     ///
-    /// let set = r#"{"keys":[{"kty":"oct","kid":"a","alg":"HS256","use":"sig","k":"YW4gb2J2aW91cyB0ZXN0IGtleSBvZiAzMiBieXRlcyE"}]}"#;
+    /// let set = r#"{"keys":[{"kty":"oct","kid":"a","alg":"HS256","use":"sig",
+    ///     "k":"YW4gb2J2aW91cyB0ZXN0IGtleSBvZiAzMiBieXRlcyE"}]}"#;
     /// let keys: KeySet<4> = KeySet::from_jwks(set)?;
     /// assert_eq!(keys.len(), 1);
     /// # Ok::<(), countersign::jwt::JwksError>(())
     /// ```
     ///
     /// # Errors
-    /// [`JwksError`] for text that is no JWK set, for a key that is not usable, and for more keys than `N`.
+    /// [`JwksError::Malformed`] if the text is no JWK set, [`JwksError::Key`] if a key is unusable,
+    /// [`JwksError::Mixed`] if the set mixes shared secrets and public keys, [`JwksError::KeySet`] if it has more than
+    /// `N` keys, or a key id that is taken or too long.
     #[doc(alias = "jwk")]
     #[doc(alias = "jwks")]
     pub fn from_jwks(text: &str) -> Result<Self, JwksError> {

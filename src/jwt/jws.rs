@@ -1,3 +1,3 @@
-//! A JWS whose payload is no JWT (RFC 7515).
+//! JWS whose payload is no JWT (RFC 7515).
 
 pub use super::authentic::AuthenticJws;

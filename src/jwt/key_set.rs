@@ -1,4 +1,4 @@
-//! Several keys of several algorithms, each pinned to its own: for servers.
+//! Keys by key id, each bound to one algorithm, for servers.
 
 use super::algorithm::JwsAlgorithm;
 use super::authentic::{AuthenticJws, AuthenticJwt, VerifiedJwt};
@@ -21,7 +21,7 @@ use core::fmt;
 /// Bytes of the longest key id.
 pub(super) const MAX_KID: usize = 64;
 
-/// A key with its algorithm. Signing keys verify too.
+/// A key together with its algorithm. Signing keys verify too.
 ///
 /// ```
 /// use countersign::jwt::JwtKey;
@@ -35,22 +35,22 @@ pub(super) const MAX_KID: usize = 64;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JwtKey {
-    /// HS256
+    /// A key of HS256, for signing and verifying.
     Hs256(Hs256Key),
-    /// HS384
+    /// A key of HS384, for signing and verifying.
     Hs384(Hs384Key),
-    /// HS512
+    /// A key of HS512, for signing and verifying.
     Hs512(Hs512Key),
-    /// ES256, for verifying
+    /// A public key of ES256, for verifying.
     #[cfg(feature = "es256")]
     Es256(Es256VerifyingKey),
-    /// ES256, for both
+    /// A private key of ES256, for signing and verifying.
     #[cfg(feature = "es256")]
     Es256Signing(Es256SigningKey),
-    /// EdDSA, for verifying
+    /// A public key of EdDSA, for verifying.
     #[cfg(feature = "eddsa")]
     EdDsa(EdDsaVerifyingKey),
-    /// EdDSA, for both
+    /// A private key of EdDSA, for signing and verifying.
     #[cfg(feature = "eddsa")]
     EdDsaSigning(EdDsaSigningKey),
 }
@@ -96,7 +96,7 @@ fn alg_of<K: JwsAlgorithm>(_: &K) -> &'static str {
 }
 
 impl JwtKey {
-    /// The one algorithm that it is for.
+    /// Returns the algorithm of the key, as it stands in `alg`.
     #[must_use]
     pub fn alg(&self) -> &'static str {
         with_verifier!(self, key => alg_of(key))
@@ -137,14 +137,15 @@ from_key! {
     EdDsaSigningKey => Self::EdDsaSigning;
 }
 
-/// From when until when a key verifies, the end excluded. It says nothing about signing: that is [`KeySet::set_signing_key`].
+/// The period in which a key verifies. It does not limit signing, which [`KeySet::set_signing_key`] controls.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, JwtError, KeySet, Policy, ValidityPeriod};
 /// use countersign::jwt::keys::Hs256Key;
 /// use countersign::{ClockError, UnixTime};
 ///
-/// let january = ValidityPeriod { from: UnixTime::from_secs(1_767_225_600), until: UnixTime::from_secs(1_769_904_000) };
+/// let at = UnixTime::from_secs;
+/// let january = ValidityPeriod { from: at(1_767_225_600), until: at(1_769_904_000) };
 /// let mut keys = KeySet::<1>::new();
 /// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, january)?;
 /// keys.set_signing_key("2026-01")?;
@@ -158,14 +159,14 @@ from_key! {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ValidityPeriod {
-    /// The first second.
+    /// The first second of the period.
     pub from: UnixTime,
-    /// The first second after.
+    /// The first second after the period.
     pub until: UnixTime,
 }
 
 impl ValidityPeriod {
-    /// From the beginning to the end of time.
+    /// A period without limits.
     pub const ALWAYS: Self = Self { from: UnixTime::from_secs(0), until: UnixTime::from_secs(u64::MAX) };
 
     /// False if the time is outside; a clock that cannot be used does not tell.
@@ -186,9 +187,12 @@ struct Entry {
     validity: ValidityPeriod,
 }
 
-/// Up to `N` keys by key id: not [`key::KeyRing`](crate::key::KeyRing), which holds token keys by slot. The algorithm belongs to the key: a header that names another is refused before anything else.
+/// Up to `N` keys by key id, each with its algorithm.
 ///
-/// A token that names a key id is verified with that key and no other; one without is tried with every key of its algorithm.
+/// A token whose header names another algorithm than that of the key is refused. A token that names a key id is
+/// verified with that key alone. A token without a key id is tried with every key of its algorithm.
+///
+/// [`key::KeyRing`](crate::key::KeyRing) is another type, which holds token keys by slot.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, KeySet, Policy, ValidityPeriod};
@@ -202,12 +206,14 @@ struct Entry {
 ///
 /// let now = UnixTime::from_secs(1_767_225_600);
 /// let mut out = [0; 192];
-/// let token = keys.sign(&JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200)), &mut out)?;
+/// let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::from_secs(1_767_229_200));
+/// let token = keys.sign(&claims, &mut out)?;
 /// let mut scratch = [0; 192];
 /// let verified = keys.verify(token.as_bytes(), &Policy::new(30), now, &mut scratch).unwrap();
 /// assert_eq!(verified.key_id().unwrap(), "2026-02");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "jwk")]
 #[doc(alias = "jwks")]
 #[doc(alias = "keyring")]
 #[doc(alias = "kid")]
@@ -218,16 +224,18 @@ pub struct KeySet<const N: usize> {
 }
 
 impl<const N: usize> KeySet<N> {
-    /// An empty set: it verifies nothing.
+    /// Creates an empty key set, which verifies nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { entries: heapless::Vec::new(), signing: None }
     }
 
-    /// Adds a key.
+    /// Adds a key under a key id.
     ///
     /// # Errors
-    /// [`Error::InvalidKeyId`] unless the id is 1 to 64 bytes; [`Error::KeyIdTaken`] if a key of the set has it; [`Error::KeyRingFull`].
+    /// [`Error::InvalidKeyId`] if the id is not 1 to 64 bytes, [`Error::KeyIdTaken`] if another key has it,
+    /// [`Error::KeyRingFull`] if the set has `N` keys.
+    #[doc(alias = "kid")]
     pub fn insert(&mut self, kid: &str, key: impl Into<JwtKey>, validity: ValidityPeriod) -> Result<()> {
         let name = heapless::String::try_from(kid).map_err(|_| Error::InvalidKeyId)?;
         if kid.is_empty() {
@@ -239,10 +247,10 @@ impl<const N: usize> KeySet<N> {
         self.entries.push(Entry { kid: name, key: key.into(), validity }).map_err(|_| Error::KeyRingFull)
     }
 
-    /// Chooses the key that signs from now on: its id and itself at once.
+    /// Chooses the key that signs from now on, with its key id in the header.
     ///
     /// # Errors
-    /// [`Error::UnknownKeyId`] if the set does not have it; [`Error::NoSigningKey`] if it can only verify.
+    /// [`Error::UnknownKeyId`] if no key has this id, [`Error::NoSigningKey`] if the key can only verify.
     pub fn set_signing_key(&mut self, kid: &str) -> Result<()> {
         let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::UnknownKeyId)?;
         self.entries.get(index).ok_or(Error::UnknownKeyId)?.key.check_signs()?;
@@ -250,10 +258,10 @@ impl<const N: usize> KeySet<N> {
         Ok(())
     }
 
-    /// Drops a key for good; if it was the one that signs, none does.
+    /// Drops a key. If it was the signing key, the set has none afterwards.
     ///
     /// # Errors
-    /// [`Error::UnknownKeyId`] if the set does not have it.
+    /// [`Error::UnknownKeyId`] if no key has this id.
     pub fn remove(&mut self, kid: &str) -> Result<()> {
         let index = self.entries.iter().position(|entry| entry.kid == kid).ok_or(Error::UnknownKeyId)?;
         // Dropped where it lies: moved out, it would leave its bytes behind.
@@ -268,22 +276,23 @@ impl<const N: usize> KeySet<N> {
         Ok(())
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// True if there is none.
+    /// Returns true if the set has no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Signs with the chosen key and names it in the header.
+    /// Signs a JWT with the chosen key and names its key id in the header.
     ///
     /// # Errors
-    /// [`Error::NoSigningKey`] if no key that can sign was chosen; else as [`JwtBuilder::sign`].
+    /// [`Error::NoSigningKey`] if no signing key was chosen. All other errors occur when [`JwtBuilder::sign`] returns
+    /// them.
     #[doc(alias = "encode")]
     pub fn sign<'b>(&self, claims: &JwtBuilder<'_>, out: &'b mut [u8]) -> Result<&'b str> {
         let (kid, key) = self.signing_key()?;
@@ -291,10 +300,11 @@ impl<const N: usize> KeySet<N> {
         with_signer!(key, key => claims.sign(key, out))
     }
 
-    /// [`sign`](KeySet::sign) together with the claims of a struct or map, as [`JwtBuilder::sign_with_claims`].
+    /// Signs a JWT together with the claims of a struct or map, like [`JwtBuilder::sign_with_claims`].
     ///
     /// # Errors
-    /// [`Error::NoSigningKey`] if no key that can sign was chosen; else as [`JwtBuilder::sign_with_claims`].
+    /// [`Error::NoSigningKey`] if no signing key was chosen. All other errors occur when
+    /// [`JwtBuilder::sign_with_claims`] returns them.
     #[cfg(feature = "serde")]
     pub fn sign_with_claims<'b>(
         &self,
@@ -313,11 +323,13 @@ impl<const N: usize> KeySet<N> {
         Ok((&entry.kid, &entry.key))
     }
 
-    /// Verifies a token and makes every check of a policy.
+    /// Verifies a token and makes all checks of a policy.
     ///
     /// # Errors
-    /// [`JwtError::Invalid`] for everything up to the signature, [`JwtError::Policy`] with all checks that failed, [`JwtError::TooLong`] and
-    /// [`JwtError::Clock`] as [`authenticate`](KeySet::authenticate), which is the way to an expired token that is otherwise in order.
+    /// [`JwtError::Invalid`] if the token is malformed or its signature is not valid, [`JwtError::Policy`] if a check
+    /// fails, [`JwtError::TooLong`] if `scratch` is too short, [`JwtError::Clock`] if the key has a [`ValidityPeriod`]
+    /// and `now` is unusable. For an expired token, call [`authenticate`](KeySet::authenticate) and
+    /// [`AuthenticJwt::check_expired`].
     #[doc(alias = "decode")]
     pub fn verify<'b>(
         &self,
@@ -334,8 +346,9 @@ impl<const N: usize> KeySet<N> {
     /// Finds the key, verifies the signature, and decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len); [`JwtError::Clock`]
-    /// if the key has a [`ValidityPeriod`] and `now` is no usable time.
+    /// [`JwtError::Invalid`] if the token is malformed or its signature is not valid, [`JwtError::TooLong`] if
+    /// `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len), [`JwtError::Clock`] if the key has a
+    /// [`ValidityPeriod`] and `now` is unusable.
     pub fn authenticate<'b>(
         &self,
         token: &UnverifiedJwt<'_>,
@@ -347,10 +360,12 @@ impl<const N: usize> KeySet<N> {
         Ok(AuthenticJwt { header, claims })
     }
 
-    /// Verifies a signature over bytes that are no claims; see [`UnverifiedJwt::authenticate_jws`].
+    /// Verifies the signature of a payload of arbitrary bytes, like [`UnverifiedJwt::authenticate_jws`].
     ///
     /// # Errors
-    /// As [`authenticate`](KeySet::authenticate).
+    /// [`JwtError::Invalid`] if the JWS is malformed or its signature is not valid, [`JwtError::TooLong`] if `scratch`
+    /// is shorter than [`scratch_len`](UnverifiedJwt::scratch_len), [`JwtError::Clock`] if the key has a
+    /// [`ValidityPeriod`] and `now` is unusable.
     pub fn authenticate_jws<'b>(
         &self,
         token: &UnverifiedJwt<'_>,

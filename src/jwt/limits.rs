@@ -1,11 +1,11 @@
-//! How large a buffer must be, known at compile time.
+//! Buffer sizes, known at compile time.
 
 use crate::encoding::base64url_len;
 
 /// Characters of the longest header that is read before the signature is known to be good.
 pub(super) const MAX_HEADER: usize = 2048;
 
-/// Characters of the longest token that is looked at.
+/// The length in characters of the longest JWT that is read.
 pub const MAX_JWT_LEN: usize = 65_535;
 
 /// Characters of `{"alg":"…","typ":"JWT"}` in base64url, for every algorithm here.
@@ -14,11 +14,11 @@ const HEADER: usize = 36;
 /// Digits of the largest date.
 const DATE: usize = 20;
 
-/// Room for a token with a plain header, string claims of these `(name, value)` lengths, `dates` claims of the time, and a signature of
-/// `signature` bytes.
+/// Returns the buffer length for a JWT with a plain header, string claims of these `(name, value)` lengths, `dates`
+/// date claims, and a signature of `signature` bytes.
 ///
-/// Lengths of values are those in JSON: a quote or a backslash counts two, a line break two, another control character six. Header
-/// parameters come on top.
+/// Lengths of values are those in JSON: a quote or a backslash counts two, a line break two, another control character
+/// six. Add header parameters on top.
 ///
 /// ```
 /// use countersign::jwt::JwtBuilder;
@@ -26,15 +26,15 @@ const DATE: usize = 20;
 /// use countersign::jwt::limits::max_jwt_len;
 /// use countersign::UnixTime;
 ///
-/// const ROOM: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
+/// const LEN: usize = max_jwt_len(&[(3, 16), (2, 5)], 2, Hs256Key::SIGNATURE_LEN);
 /// static FIRMWARE: &str = "1.2.3";
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
 /// let private = [("fw", countersign::jwt::ClaimValue::Str(FIRMWARE))];
 /// let claims = JwtBuilder::new().subject("dev-0123456789ab").private_claims(&private);
 /// let claims = claims.issued_at(UnixTime::from_secs(u64::MAX)).expires_at(UnixTime::from_secs(u64::MAX));
-/// let token = claims.sign_heapless::<ROOM, _>(&key)?;
-/// assert_eq!(token.len(), ROOM);
+/// let token = claims.sign_heapless::<LEN, _>(&key)?;
+/// assert_eq!(token.len(), LEN);
 /// # Ok::<(), countersign::Error>(())
 /// ```
 #[must_use]

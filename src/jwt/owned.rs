@@ -1,4 +1,4 @@
-//! A JWT that owns its text, to be passed on with a request.
+//! A verified JWT that owns its text.
 
 use super::authentic::VerifiedJwt;
 use super::claims::Claims;
@@ -7,7 +7,8 @@ use super::json::{Members, Object};
 use core::fmt;
 use std::sync::Arc;
 
-/// Header and claims of a [`VerifiedJwt`] on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
+/// The header and claims of a [`VerifiedJwt`] on the heap, cheap to clone. `web::BearerLayer` puts one into the
+/// extensions of a request.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, OwnedJwt, Policy, UnverifiedJwt};
@@ -50,13 +51,13 @@ impl OwnedObject {
 }
 
 impl OwnedJwt {
-    /// The claims.
+    /// Returns the claims.
     #[must_use]
     pub fn claims(&self) -> Claims<'_> {
         Claims::from_object(self.claims.as_object())
     }
 
-    /// The header.
+    /// Returns the header.
     #[must_use]
     pub fn header(&self) -> Header<'_> {
         Header::from_object(self.header.as_ref().map(OwnedObject::as_object))

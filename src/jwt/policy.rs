@@ -1,4 +1,4 @@
-//! What a verifier asks of a token (RFC 8725 sections 3.8 to 3.12).
+//! The policy of a verifier (RFC 8725 sections 3.8 to 3.12).
 
 use super::claims::{Audience, Claims};
 use super::date::{self, Round};
@@ -8,10 +8,11 @@ use super::json::JsonStr;
 use super::registered::{RegisteredClaim, RegisteredClaims};
 use crate::{ClockReading, UnixTime};
 
-/// The rules that a token must satisfy. `const`, so it can live in flash.
+/// A policy for the claims and header of a token. All of its methods are `const`, so that a policy can live in flash.
 ///
-/// What is expected is required: a policy with an audience refuses a token without one. `exp` is required unless
-/// [waived](Policy::allow_missing_exp). A claim of a wrong JSON type is refused, whether or not the policy asks for it.
+/// A value that the policy expects is also required: a policy with an audience refuses a token without one. `exp` is
+/// required unless [waived](Policy::allow_missing_exp). A claim of a wrong JSON type is refused even if the policy does
+/// not ask for it.
 ///
 /// ```
 /// use countersign::jwt::Policy;
@@ -44,7 +45,9 @@ pub struct Policy<'a> {
 }
 
 impl<'a> Policy<'a> {
-    /// A policy that requires `exp`, and forgives clocks that differ by up to `leeway_secs` seconds. There is no default.
+    /// Creates a policy that requires `exp` and tolerates clocks that differ by up to `leeway_secs` seconds. The leeway
+    /// has no default.
+    #[doc(alias = "clock skew")]
     #[must_use]
     pub const fn new(leeway_secs: u64) -> Self {
         Self {
@@ -64,7 +67,7 @@ impl<'a> Policy<'a> {
         }
     }
 
-    /// `iss` must be this, character by character.
+    /// Requires `iss` to be exactly `issuer`.
     #[doc(alias = "iss")]
     #[must_use]
     pub const fn issuer(mut self, issuer: &'a str) -> Self {
@@ -72,7 +75,7 @@ impl<'a> Policy<'a> {
         self.require(RegisteredClaim::Issuer)
     }
 
-    /// `aud` must be this or have this among its strings.
+    /// Requires `aud` to be `audience` or to contain it.
     #[doc(alias = "aud")]
     #[must_use]
     pub const fn audience(mut self, audience: &'a str) -> Self {
@@ -80,7 +83,7 @@ impl<'a> Policy<'a> {
         self.require(RegisteredClaim::Audience)
     }
 
-    /// `aud` must be one of these, or have one of them among its strings: for a service that goes by several names.
+    /// Requires `aud` to be or to contain one of `audiences`, for a service with several names.
     ///
     /// ```
     /// use countersign::UnixTime;
@@ -105,15 +108,18 @@ impl<'a> Policy<'a> {
         self.require(RegisteredClaim::Audience)
     }
 
-    /// Accepts a token whatever its `aud` says. Without this, a policy that names no audience refuses every token that names one: it is for
-    /// somebody else (RFC 7519 section 4.1.3).
+    /// Accepts a token whatever its `aud`.
+    ///
+    /// Without this, a policy that expects no audience refuses every token with an `aud`, since it is for another
+    /// service (RFC 7519 section 4.1.3).
+    #[doc(alias = "aud")]
     #[must_use]
     pub const fn allow_any_audience(mut self) -> Self {
         self.allow_any_audience = true;
         self
     }
 
-    /// `sub` must be this.
+    /// Requires `sub` to be exactly `subject`.
     #[doc(alias = "sub")]
     #[must_use]
     pub const fn subject(mut self, subject: &'a str) -> Self {
@@ -121,15 +127,17 @@ impl<'a> Policy<'a> {
         self.require(RegisteredClaim::Subject)
     }
 
-    /// The header parameter `typ` must be this media type (RFC 8725 section 3.11): `at+jwt`, for example.
+    /// Requires the header parameter `typ` to be the media type `typ` (RFC 8725 section 3.11): `at+jwt`, for example.
     #[must_use]
     pub const fn typ(mut self, typ: &'a str) -> Self {
         self.typ = Some(typ);
         self
     }
 
-    /// Critical header parameters that the caller itself understands and acts upon: reads by [`Header::get_json`](super::Header::get_json)
-    /// once the check has passed. All others, and `b64` in any case, are refused. This crate writes no `crit` itself.
+    /// Accepts these critical header parameters, which the caller must act upon.
+    ///
+    /// After the check, read them with [`Header::get_json`](super::Header::get_json). All other critical parameters are
+    /// refused, and `b64` in any case. This crate writes no `crit` itself.
     #[doc(alias = "crit")]
     #[must_use]
     pub const fn with_known_crit(mut self, crit: &'a [&'a str]) -> Self {
@@ -137,14 +145,14 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// A claim must be there.
+    /// Requires a registered claim to be present.
     #[must_use]
     pub const fn require(mut self, claim: RegisteredClaim) -> Self {
         self.required = self.required.with(claim);
         self
     }
 
-    /// Claims of your own must be there, of whatever type: a `deserialize` says more of one than that.
+    /// Requires private claims to be present, whatever their JSON type. `deserialize` checks their types.
     ///
     /// ```
     /// use countersign::UnixTime;
@@ -172,7 +180,7 @@ impl<'a> Policy<'a> {
         self.private.iter().find(|name| claims.get_json(name).is_none()).copied()
     }
 
-    /// `iat` must be there, not in the future, and at most this many seconds ago (and the leeway).
+    /// Requires `iat` to be present, not in the future, and at most `secs` seconds ago, plus the leeway.
     #[doc(alias = "iat")]
     #[must_use]
     pub const fn max_age(mut self, secs: u64) -> Self {
@@ -180,7 +188,7 @@ impl<'a> Policy<'a> {
         self.reject_future_iat().require(RegisteredClaim::IssuedAt)
     }
 
-    /// `iat`, where it is there, must not be in the future.
+    /// Refuses a token whose `iat` is in the future. A token without `iat` passes.
     #[doc(alias = "iat")]
     #[must_use]
     pub const fn reject_future_iat(mut self) -> Self {
@@ -188,7 +196,8 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// Accepts a token without `exp`: one that never ends, unless `max_age` ends it. An `exp` that is there still counts.
+    /// Accepts a token without `exp`, which never expires unless `max_age` limits it. An `exp` that is present still
+    /// counts.
     #[doc(alias = "exp")]
     #[must_use]
     pub const fn allow_missing_exp(mut self) -> Self {

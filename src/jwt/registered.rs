@@ -13,24 +13,31 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RegisteredClaim {
-    /// `iss`
+    /// The issuer, `iss`.
+    #[doc(alias = "iss")]
     Issuer,
-    /// `sub`
+    /// The subject, `sub`.
+    #[doc(alias = "sub")]
     Subject,
-    /// `aud`
+    /// The audience, `aud`.
+    #[doc(alias = "aud")]
     Audience,
-    /// `exp`
+    /// The time from which on the token is not accepted, `exp`.
+    #[doc(alias = "exp")]
     ExpirationTime,
-    /// `nbf`
+    /// The time before which the token is not accepted, `nbf`.
+    #[doc(alias = "nbf")]
     NotBefore,
-    /// `iat`
+    /// The time at which the token was issued, `iat`.
+    #[doc(alias = "iat")]
     IssuedAt,
-    /// `jti`
+    /// The id of the token, `jti`.
+    #[doc(alias = "jti")]
     JwtId,
 }
 
 impl RegisteredClaim {
-    /// All of them.
+    /// All registered claims.
     pub const ALL: [Self; 7] = [
         Self::Issuer,
         Self::Subject,
@@ -41,7 +48,7 @@ impl RegisteredClaim {
         Self::JwtId,
     ];
 
-    /// Its name in a claims set.
+    /// Returns the name of the claim in a claims set.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,7 +79,8 @@ impl RegisteredClaim {
 /// ```
 /// use countersign::jwt::claim::{RegisteredClaim, RegisteredClaims};
 ///
-/// const REQUIRED: RegisteredClaims = RegisteredClaims::NONE.with(RegisteredClaim::Issuer).with(RegisteredClaim::JwtId);
+/// const REQUIRED: RegisteredClaims =
+///     RegisteredClaims::NONE.with(RegisteredClaim::Issuer).with(RegisteredClaim::JwtId);
 /// assert!(REQUIRED.contains(RegisteredClaim::JwtId) && !REQUIRED.contains(RegisteredClaim::Subject));
 /// assert_eq!(REQUIRED.to_string(), "iss jti");
 /// ```
@@ -84,25 +92,25 @@ impl RegisteredClaims {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// This set and one claim more.
+    /// Returns this set with one claim added.
     #[must_use]
     pub const fn with(self, claim: RegisteredClaim) -> Self {
         Self(self.0 | claim.bit())
     }
 
-    /// This set without a claim.
+    /// Returns this set without a claim.
     #[must_use]
     pub const fn without(self, claim: RegisteredClaim) -> Self {
         Self(self.0 & !claim.bit())
     }
 
-    /// True if the claim is in the set.
+    /// Returns true if the claim is in the set.
     #[must_use]
     pub const fn contains(self, claim: RegisteredClaim) -> bool {
         self.0 & claim.bit() != 0
     }
 
-    /// True if no claim is.
+    /// Returns true if the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

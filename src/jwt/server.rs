@@ -1,4 +1,4 @@
-//! The short path of a server: strings in and out, in one call.
+//! Signing and verifying of strings in one call, for servers.
 
 use super::algorithm::{SigningKey, VerifyingKey};
 use super::builder::JwtBuilder;
@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use std::string::String;
 use std::vec::Vec;
 
-/// Signs into a string: a key of its own, or the [`KeySet`] with the key that was chosen.
+/// A key or key set that signs JWTs into strings: any [`SigningKey`](super::keys::SigningKey), or a [`KeySet`] with its
+/// chosen key.
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -35,24 +36,26 @@ use std::vec::Vec;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait SignJwt {
-    /// Signs what a builder says: registered claims, private ones, header parameters.
+    /// Signs the registered claims, private claims and header parameters of a builder.
     ///
     /// # Errors
-    /// As [`JwtBuilder::sign`], but for the buffer: there is always room.
+    /// [`Error::BufferTooSmall`](crate::Error::BufferTooSmall) never occurs. All other errors occur when
+    /// [`JwtBuilder::sign`] returns them.
     #[doc(alias = "encode")]
     #[doc(alias = "sign_to_string")]
     fn sign_jwt(&self, builder: &JwtBuilder<'_>) -> Result<String>;
 
-    /// Signs the claims of a struct or map, under a plain header.
+    /// Signs the claims of a struct or map, with a plain header.
     ///
     /// # Errors
-    /// As [`JwtBuilder::sign_with_claims`], but for the buffer: there is always room.
+    /// [`Error::BufferTooSmall`](crate::Error::BufferTooSmall) never occurs. All other errors occur when
+    /// [`JwtBuilder::sign_with_claims`] returns them.
     #[doc(alias = "encode")]
     #[doc(alias = "sign_to_string")]
     fn sign_claims(&self, claims: &impl Serialize) -> Result<String>;
 }
 
-/// Verifies a string in one call, signature and policy: by a key of its own, or by a [`KeySet`].
+/// A key or key set that verifies the signature and the policy of a string in one call.
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -71,18 +74,20 @@ pub trait SignJwt {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait VerifyJwt {
-    /// Verifies signature and policy; the result owns header and claims.
+    /// Verifies signature and policy, and returns a JWT that owns its header and claims.
     ///
     /// # Errors
-    /// [`JwtError::Invalid`] for everything up to the signature, [`JwtError::Policy`] with all checks that failed, [`JwtError::Claims`] for a claim
-    /// that [`Policy::require_private`] asks for; with a [`KeySet`] [`JwtError::Clock`] if a key's validity cannot be judged.
+    /// [`JwtError::Invalid`] if the token is malformed or its signature is not valid, [`JwtError::Policy`] if a check
+    /// fails, [`JwtError::Claims`] if a claim of [`Policy::require_private`] is missing. With a [`KeySet`],
+    /// [`JwtError::Clock`] if the key has a validity period and `now` is unusable.
     #[doc(alias = "decode")]
     fn verify_jwt(&self, token: &str, policy: &Policy<'_>, now: impl Into<ClockReading>) -> Result<OwnedJwt, JwtError>;
 
-    /// Verifies signature and policy, and reads the claims into a type of yours.
+    /// Verifies signature and policy, and reads the claims into a type.
     ///
     /// # Errors
-    /// As [`verify_jwt`](VerifyJwt::verify_jwt); [`JwtError::Claims`] with the name of the claim that does not have the shape of its field, too.
+    /// [`JwtError::Claims`] if a claim does not fit its field, with the claim's name. All other errors occur when
+    /// [`verify_jwt`](VerifyJwt::verify_jwt) returns them.
     #[doc(alias = "decode")]
     fn verify_claims<T: DeserializeOwned>(
         &self,

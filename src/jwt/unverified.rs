@@ -10,7 +10,7 @@ use crate::bytes::copy;
 use crate::scan;
 use core::fmt;
 
-/// A text with the shape of a token: nothing of it has been decoded, let alone believed.
+/// A text with the three parts of a JWT, none of which is decoded or verified.
 ///
 /// ```
 /// use countersign::jwt::UnverifiedJwt;
@@ -31,19 +31,22 @@ pub struct UnverifiedJwt<'t> {
 }
 
 impl<'t> UnverifiedJwt<'t> {
-    /// Finds the first dot and the last. Another one in between is no base64url, and so refused with the payload.
+    /// Splits a text at its first and its last dot. A payload with another dot is refused later, since a dot is no
+    /// base64url.
     ///
     /// # Errors
-    /// [`JwtError::Invalid`] for fewer than two dots, an empty header, or more than [`MAX_JWT_LEN`] characters.
+    /// [`JwtError::Invalid`] if the text has fewer than two dots, an empty header, or more than [`MAX_JWT_LEN`]
+    /// characters.
     #[doc(alias = "decode")]
     pub fn parse(text: &'t [u8]) -> Result<Self, JwtError> {
         Self::parse_with_max_len(text, MAX_JWT_LEN)
     }
 
-    /// Finds the two dots of a text of at most `max_len` characters.
+    /// Splits a text of at most `max_len` characters, like [`parse`](UnverifiedJwt::parse).
     ///
     /// # Errors
-    /// As [`parse`](UnverifiedJwt::parse).
+    /// [`JwtError::Invalid`] if the text has fewer than two dots, an empty header, or more than `max_len` or
+    /// [`MAX_JWT_LEN`] characters.
     pub fn parse_with_max_len(text: &'t [u8], max_len: usize) -> Result<Self, JwtError> {
         if text.len() > max_len.min(MAX_JWT_LEN) {
             return Err(JwtError::Invalid);
@@ -53,16 +56,18 @@ impl<'t> UnverifiedJwt<'t> {
         Ok(Self { text, header_len: first, payload_len: last.saturating_sub(first).saturating_sub(1) })
     }
 
-    /// Bytes of scratch that [`authenticate`](UnverifiedJwt::authenticate) needs: as many as header and payload have characters.
+    /// Returns the scratch length in bytes that [`authenticate`](UnverifiedJwt::authenticate) needs: the number of
+    /// characters of header and payload.
     #[must_use]
     pub const fn scratch_len(&self) -> usize {
         self.header_len.saturating_add(self.payload_len)
     }
 
-    /// Verifies the signature under a key, then decodes header and claims into `scratch`.
+    /// Verifies the signature with a key, then decodes header and claims into `scratch`.
     ///
     /// # Errors
-    /// [`JwtError::Invalid`] for everything about the token; [`JwtError::TooLong`] if `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len).
+    /// [`JwtError::Invalid`] if the token is malformed or its signature is not valid, [`JwtError::TooLong`] if
+    /// `scratch` is shorter than [`scratch_len`](UnverifiedJwt::scratch_len).
     #[doc(alias = "verify")]
     pub fn authenticate<'b, K: VerifyingKey>(
         &self,
@@ -73,12 +78,14 @@ impl<'t> UnverifiedJwt<'t> {
         AuthenticJwt::decode(OwnHeader::<K>::TEXT, K::ALG, header, payload)
     }
 
-    /// Verifies a signature over bytes that are no claims (RFC 7515), and decodes them into `scratch`.
+    /// Verifies the signature of a payload of arbitrary bytes (RFC 7515), and decodes header and payload into
+    /// `scratch`.
     ///
-    /// `with_known_crit` are the critical header parameters that the caller acts upon.
+    /// `with_known_crit` names the critical header parameters that the caller acts upon.
     ///
     /// # Errors
-    /// As [`authenticate`](UnverifiedJwt::authenticate).
+    /// [`JwtError::Invalid`] if the JWS is malformed or its signature is not valid, [`JwtError::TooLong`] if `scratch`
+    /// is shorter than [`scratch_len`](UnverifiedJwt::scratch_len).
     pub fn authenticate_jws<'b, K: VerifyingKey>(
         &self,
         key: &K,
@@ -130,7 +137,7 @@ impl<'t> UnverifiedJwt<'t> {
 /// Header and payload.
 type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 
-/// Verifies a token where it stands: its own buffer becomes the decoded header and claims. For the smallest devices.
+/// Verifies a token in its own buffer, which becomes the decoded header and claims. This is for the smallest devices.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, Policy, authenticate_in_place};
@@ -150,7 +157,8 @@ type Parts<'b> = (&'b mut [u8], &'b mut [u8]);
 /// ```
 ///
 /// # Errors
-/// [`JwtError::Invalid`] for everything about the token. The buffer is as it was unless the signature was good.
+/// [`JwtError::Invalid`] if the token is malformed or its signature is not valid. The buffer is unchanged unless the
+/// signature was valid.
 #[doc(alias = "verify")]
 #[doc(alias = "decode")]
 pub fn authenticate_in_place<'b, K: VerifyingKey>(key: &K, buf: &'b mut [u8]) -> Result<AuthenticJwt<'b>, JwtError> {

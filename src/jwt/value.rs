@@ -1,4 +1,4 @@
-//! Private claims without serde: for devices that have no room for it.
+//! Values of private claims, without serde.
 
 use super::json::Json;
 use crate::encoding::decimal::Decimal;
@@ -10,7 +10,11 @@ use crate::encoding::decimal::Decimal;
 /// use countersign::jwt::keys::Hs256Key;
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let private = [("fw", ClaimValue::Str("1.2.3")), ("millivolts", ClaimValue::Int(3287)), ("roles", ClaimValue::StrList(&["reader"]))];
+/// let private = [
+///     ("fw", ClaimValue::Str("1.2.3")),
+///     ("millivolts", ClaimValue::Int(3287)),
+///     ("roles", ClaimValue::StrList(&["reader"])),
+/// ];
 /// let mut out = [0; 192];
 /// let token = JwtBuilder::new().subject("dev-7").private_claims(&private).sign(&key, &mut out)?;
 ///

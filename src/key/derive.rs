@@ -1,4 +1,5 @@
-//! Device keys from a master key: HKDF-Expand-SHA-256, one block ([FORMAT section 6](crate::docs::format#6-device-keys); RFC 5869 section 2.3).
+//! Device keys, derived from a master key with HKDF-Expand-SHA-256 in one block ([FORMAT section 6](crate::docs::format#6-device-keys); RFC 5869 section
+//! 2.3).
 
 use super::{KeyBytes, KeyRing, KeyRole, KeyText, MacKey};
 use crate::Result;
@@ -6,7 +7,7 @@ use crate::cursor::Sink;
 use crate::rules;
 use core::fmt;
 
-/// The key that only the factory and the server hold. It derives device keys and signs nothing.
+/// The master key of a realm, held by the factory and the server alone. It derives device keys and signs nothing.
 ///
 /// ```
 /// use countersign::key::MasterKey;
@@ -21,7 +22,7 @@ use core::fmt;
 pub struct MasterKey(MacKey);
 
 impl MasterKey {
-    /// Prepares a master key of exactly 32 bytes.
+    /// Prepares a master key from exactly 32 bytes.
     ///
     /// ```
     /// use countersign::{Error, key::MasterKey};
@@ -31,7 +32,8 @@ impl MasterKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyLength`](crate::Error::KeyLength) or [`Error::KeyRepeated`](crate::Error::KeyRepeated).
+    /// [`Error::KeyLength`](crate::Error::KeyLength) if `bytes` is not 32 bytes long,
+    /// [`Error::KeyRepeated`](crate::Error::KeyRepeated) if all of them are the same.
     pub fn new(bytes: &[u8]) -> Result<Self> {
         MacKey::new(bytes).map(Self)
     }
@@ -49,12 +51,12 @@ impl MasterKey {
     /// ```
     ///
     /// # Errors
-    /// As [`MacKey::from_key_bytes`].
+    /// Never fails at present, as [`MacKey::from_key_bytes`].
     pub fn from_key_bytes(bytes: &KeyBytes) -> Result<Self> {
         MacKey::from_key_bytes(bytes).map(Self)
     }
 
-    /// Reads a master's key text and prepares it; returns the slot too.
+    /// Reads the key text of a master key, and returns its slot and the prepared key.
     ///
     /// ```
     /// use countersign::{Error, key::MasterKey};
@@ -65,29 +67,34 @@ impl MasterKey {
     /// ```
     ///
     /// # Errors
-    /// As [`KeyText::parse`].
+    /// [`Error::KeyTextSyntax`](crate::Error::KeyTextSyntax) if `text` is no key text,
+    /// [`Error::KeyTextRole`](crate::Error::KeyTextRole) if it is the key text of a device,
+    /// [`Error::KeyTextChecksum`](crate::Error::KeyTextChecksum) if it was mistyped,
+    /// [`Error::KeyRepeated`](crate::Error::KeyRepeated) if the key is a placeholder.
     pub fn from_key_text(text: &[u8]) -> Result<(u8, Self)> {
         let KeyText { slot, key, .. } = KeyText::parse(KeyRole::Master, text)?;
         Ok((slot, Self::from_key_bytes(&key)?))
     }
 
-    /// Derives a device's key as bytes: the factory's call.
+    /// Derives the key of a device as bytes, for the factory that writes them into the device.
     ///
-    /// `realm` is 1 to 32 bytes of `[a-z0-9._/-]`, `uid` 1 to 64 bytes; `generation` counts a device's key replacements
-    /// from 0.
+    /// `realm` is 1 to 32 bytes of `[a-z0-9._/-]`. `uid` is 1 to 64 bytes. `generation` counts the replacements of the
+    /// device's key from 0.
     ///
     /// ```
     /// use countersign::key::{KeyRole, KeyText, MasterKey};
     ///
     /// let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let first = master.derive_key_bytes("acme", b"dev-7", 0)?;
-    /// assert_ne!(first.expose_secret(), master.derive_key_bytes("acme", b"dev-7", 1)?.expose_secret()); // its replacement
+    /// let replacement = master.derive_key_bytes("acme", b"dev-7", 1)?;
+    /// assert_ne!(first.expose_secret(), replacement.expose_secret());
     /// assert_ne!(first.expose_secret(), master.derive_key_bytes("other", b"dev-7", 0)?.expose_secret());
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidName`](crate::Error::InvalidName) or [`Error::UidLength`](crate::Error::UidLength) if a limit is missed.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) if the realm breaks its limit,
+    /// [`Error::UidLength`](crate::Error::UidLength) if the uid does.
     pub fn derive_key_bytes(&self, realm: &str, uid: &[u8], generation: u32) -> Result<KeyBytes> {
         rules::check_name(realm)?;
         rules::check_uid(uid)?;
@@ -102,7 +109,7 @@ impl MasterKey {
         KeyBytes::new(tag.as_bytes())
     }
 
-    /// Derives a device's key, ready for use: the server's call.
+    /// Derives the key of a device, prepared for the server that verifies its tokens.
     ///
     /// ```
     /// # use countersign::{Error, UnixTime, key::{MacKey, MasterKey}, token::{Profile, TokenBuilder}};
@@ -117,7 +124,8 @@ impl MasterKey {
     /// ```
     ///
     /// # Errors
-    /// As [`derive_key_bytes`](MasterKey::derive_key_bytes).
+    /// [`Error::InvalidName`](crate::Error::InvalidName) if the realm is not 1 to 32 bytes of `[a-z0-9._/-]`,
+    /// [`Error::UidLength`](crate::Error::UidLength) if the uid is not 1 to 64 bytes.
     pub fn derive_key(&self, realm: &str, uid: &[u8], generation: u32) -> Result<MacKey> {
         MacKey::from_key_bytes(&self.derive_key_bytes(realm, uid, generation)?)
     }
@@ -129,14 +137,14 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// All that a server keeps to verify every device of a realm: no table of keys, only masters.
+/// Keys of all devices of a realm, derived from master keys on demand. The server keeps no table of device keys.
 ///
 /// ```
 /// use countersign::key::{DeviceKeys, KeyProvider, KeyQuery, KeyRing, MasterKey};
 ///
 /// let masters = KeyRing::<_, 1>::new(0, MasterKey::new(b"an obvious test key of 32 bytes!")?);
 /// let keys = DeviceKeys::new(masters, "acme")?;
-/// // A device that the server has never heard of has a key all the same.
+/// // A device that is new to the server has a key all the same.
 /// let query = KeyQuery { slot: Some(0), generation: 0, uid: b"dev-new" };
 /// assert!(keys.find_key(&query, &mut |_derived| true).is_some());
 /// # Ok::<(), countersign::Error>(())
@@ -148,7 +156,7 @@ pub struct DeviceKeys<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> DeviceKeys<'a, N> {
-    /// Puts masters and a realm together.
+    /// Combines a key ring of master keys with a realm.
     ///
     /// ```
     /// use countersign::{Error, key::{DeviceKeys, KeyRing, MasterKey}};
@@ -159,13 +167,13 @@ impl<'a, const N: usize> DeviceKeys<'a, N> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidName`](crate::Error::InvalidName) unless the realm is 1 to 32 bytes of `[a-z0-9._/-]`.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) if the realm is not 1 to 32 bytes of `[a-z0-9._/-]`.
     pub fn new(masters: KeyRing<MasterKey, N>, realm: &'a str) -> Result<Self> {
         rules::check_name(realm)?;
         Ok(Self { masters, realm })
     }
 
-    /// The masters, for rotation.
+    /// Returns the key ring of master keys, to rotate it.
     ///
     /// ```
     /// use countersign::key::{DeviceKeys, KeyRing, MasterKey};

@@ -1,11 +1,11 @@
-//! The bytes of a key on their way.
+//! The raw bytes of a key.
 
 use crate::bytes::copy;
 use crate::{Error, Result, constant_time};
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// Bytes of every key in this crate's token format.
+/// The length in bytes of every key of the token format.
 ///
 /// ```
 /// use countersign::{Error, key::{KEY_LEN, KeyBytes}};
@@ -17,9 +17,10 @@ use zeroize::Zeroizing;
 /// ```
 pub const KEY_LEN: usize = 32;
 
-/// 32 secret bytes, checked, wiped on drop.
+/// The 32 secret bytes of a key, checked on creation and wiped on drop.
 ///
-/// Only [`expose_secret`](KeyBytes::expose_secret) shows them; there is no comparison, no copy and nothing in `Debug`.
+/// Only [`expose_secret`](KeyBytes::expose_secret) shows the bytes. The type has no comparison and no `Clone`, and
+/// `Debug` prints its name alone.
 ///
 /// ```
 /// use countersign::key::KeyBytes;
@@ -32,7 +33,7 @@ pub const KEY_LEN: usize = 32;
 pub struct KeyBytes(Zeroizing<[u8; KEY_LEN]>);
 
 impl KeyBytes {
-    /// Checks and copies a key.
+    /// Checks and copies the bytes of a key.
     ///
     /// ```
     /// use countersign::{Error, key::KeyBytes};
@@ -42,7 +43,8 @@ impl KeyBytes {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyLength`] unless it is 32 bytes; [`Error::KeyRepeated`] if they are all the same ([FORMAT section 1](crate::docs::format#1-logical-token)).
+    /// [`Error::KeyLength`] if `bytes` is not 32 bytes long, [`Error::KeyRepeated`] if all of them are the same ([FORMAT
+    /// section 1](crate::docs::format#1-logical-token)).
     pub fn new(bytes: &[u8]) -> Result<Self> {
         let checked = check(bytes)?;
         let mut secret = Self(Zeroizing::new([0; KEY_LEN]));
@@ -50,7 +52,7 @@ impl KeyBytes {
         Ok(secret)
     }
 
-    /// The bytes themselves, for burning them into a device. Do not log them.
+    /// Returns the secret bytes, to write them into a device. Do not log them.
     ///
     /// ```
     /// use countersign::key::KeyBytes;

@@ -1,4 +1,4 @@
-//! A key as one line of text, with a check against typing errors ([FORMAT section 6](crate::docs::format#6-device-keys)).
+//! The text form of a key: one line with a checksum against typing errors ([FORMAT section 6](crate::docs::format#6-device-keys)).
 //!
 //! ```text
 //! csk1d_0_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh89b3f82
@@ -19,7 +19,7 @@ const PREFIX_LEN: usize = 6;
 const KEY_CHARS: usize = base64url_len(KEY_LEN);
 const CHECK_CHARS: usize = 6;
 
-/// What the key of a [`KeyText`] may be used for.
+/// The role of the key of a [`KeyText`].
 ///
 /// ```
 /// use countersign::{Error, key::{KeyRole, KeyText}};
@@ -31,9 +31,9 @@ const CHECK_CHARS: usize = 6;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum KeyRole {
-    /// `csk1m_`: derives device keys, stays in the factory and on the server.
+    /// A master key (`csk1m_`). It derives device keys and stays in the factory and on the server.
     Master,
-    /// `csk1d_`: one device's key.
+    /// The key of one device (`csk1d_`).
     Device,
 }
 
@@ -46,7 +46,7 @@ impl KeyRole {
     }
 }
 
-/// A key with its role and slot, as it is kept in one line of text: what a factory writes and a device or a server reads.
+/// A key with its role and slot, written as one line of text by the factory and read by a device or a server.
 ///
 /// The key is wiped on drop, and `Debug` does not show it.
 ///
@@ -61,16 +61,16 @@ impl KeyRole {
 #[doc(alias = "csk1d")]
 #[doc(alias = "csk1m")]
 pub struct KeyText {
-    /// What the key may be used for.
+    /// The role of the key.
     pub role: KeyRole,
-    /// Its slot in a [`KeyRing`](super::KeyRing).
+    /// The slot of the key in a [`KeyRing`](super::KeyRing).
     pub slot: u8,
-    /// The key itself.
+    /// The bytes of the key.
     pub key: KeyBytes,
 }
 
 impl KeyText {
-    /// Characters of the longest key text: one whose slot has three digits.
+    /// The length in characters of the longest key text, one whose slot has three digits.
     ///
     /// ```
     /// use countersign::{Error, key::{KeyBytes, KeyRole, KeyText}};
@@ -82,7 +82,7 @@ impl KeyText {
     /// ```
     pub const MAX_LEN: usize = PREFIX_LEN + 3 + 1 + KEY_CHARS + CHECK_CHARS;
 
-    /// Reads a key text of the role that is asked for.
+    /// Reads a key text of the role `role`.
     ///
     /// ```
     /// use countersign::{Error, key::{KeyRole, KeyText}};
@@ -95,7 +95,7 @@ impl KeyText {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTextSyntax`] if it is no key text, [`Error::KeyTextRole`] if it is one of the other role,
+    /// [`Error::KeyTextSyntax`] if `text` is no key text, [`Error::KeyTextRole`] if it has the other role,
     /// [`Error::KeyTextChecksum`] if it was mistyped, [`Error::KeyRepeated`] if the key is a placeholder.
     #[doc(alias = "decode")]
     pub fn parse(role: KeyRole, text: &[u8]) -> Result<Self> {
@@ -123,7 +123,7 @@ impl KeyText {
         Ok(Self { role, slot, key: KeyBytes::new(bytes.as_slice())? })
     }
 
-    /// Writes the text into `out` and returns the used part.
+    /// Writes the key text into `out` and returns the used part.
     ///
     /// ```
     /// use countersign::key::{KeyBytes, KeyRole, KeyText};
@@ -137,7 +137,8 @@ impl KeyText {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed; [`KeyText::MAX_LEN`] always suffices.
+    /// [`Error::BufferTooSmall`] if `out` is too small, with the number of bytes needed. [`KeyText::MAX_LEN`] bytes
+    /// always suffice.
     pub fn encode<'b>(&self, out: &'b mut [u8]) -> Result<&'b str> {
         let slot = Decimal::new(self.slot.into());
         let needed = Self::MAX_LEN.saturating_sub(3).saturating_add(slot.as_bytes().len());
@@ -160,7 +161,7 @@ impl KeyText {
         core::str::from_utf8(text).map_err(|_| Error::KeyTextSyntax)
     }
 
-    /// [`encode`](KeyText::encode) into a string of its own. Wipe it after use: `heapless` does not.
+    /// Returns the key text as a string of `heapless`. Wipe the string after use: `heapless` does not.
     ///
     /// ```
     /// use countersign::key::{KeyBytes, KeyRole, KeyText};
@@ -174,7 +175,7 @@ impl KeyText {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] if `N` is too small; [`KeyText::MAX_LEN`] always suffices.
+    /// [`Error::BufferTooSmall`] if `N` is too small. [`KeyText::MAX_LEN`] always suffices.
     pub fn encode_heapless<const N: usize>(&self) -> Result<heapless::String<N>> {
         let mut buf = Zeroizing::new([0; Self::MAX_LEN]);
         let text = self.encode(buf.as_mut_slice())?;
@@ -182,7 +183,7 @@ impl KeyText {
     }
 }
 
-/// Shows role and slot, and nothing of the key.
+/// Shows the role and the slot, and nothing of the key.
 impl fmt::Debug for KeyText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyText").field("role", &self.role).field("slot", &self.slot).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The key of a token, prepared.
+//! The prepared key of tokens.
 
 use super::key_bytes::{KEY_LEN, KeyBytes, check};
 use super::key_text::{KeyRole, KeyText};
@@ -8,10 +8,10 @@ use core::fmt;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// An HMAC-SHA-256 key with both pads absorbed, so that a token costs two compressions less.
+/// An HMAC-SHA-256 key with both pads absorbed, which saves two compressions per token.
 ///
-/// Wiped on drop (the prepared state; what the hash leaves on the stack while it absorbs the key, and what a move leaves
-/// where the key was, is beyond its reach).
+/// The prepared state is wiped on drop. Two copies are not: what the hash leaves on the stack while it absorbs the key,
+/// and what a move leaves behind.
 ///
 /// ```
 /// use countersign::key::MacKey;
@@ -20,12 +20,13 @@ use zeroize::Zeroizing;
 /// assert_eq!(format!("{key:?}"), "MacKey");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "mac")]
 #[doc(alias = "hmac")]
 #[doc(alias = "tag")]
 pub struct MacKey(PreparedKey<Sha256>);
 
 impl MacKey {
-    /// Prepares a key of exactly 32 bytes.
+    /// Prepares a key from exactly 32 bytes.
     ///
     /// ```
     /// use countersign::{Error, key::MacKey};
@@ -35,7 +36,8 @@ impl MacKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyLength`](crate::Error::KeyLength) or [`Error::KeyRepeated`](crate::Error::KeyRepeated), as [`KeyBytes::new`].
+    /// [`Error::KeyLength`](crate::Error::KeyLength) if `bytes` is not 32 bytes long,
+    /// [`Error::KeyRepeated`](crate::Error::KeyRepeated) if all of them are the same.
     pub fn new(bytes: &[u8]) -> Result<Self> {
         // Without a copy of the bytes.
         Self::prepare(check(bytes)?)
@@ -54,7 +56,7 @@ impl MacKey {
     /// ```
     ///
     /// # Errors
-    /// None in practice: HMAC takes keys of any length.
+    /// Never fails at present, since HMAC takes keys of any length.
     pub fn from_key_bytes(bytes: &KeyBytes) -> Result<Self> {
         Self::prepare(bytes.expose_secret())
     }
@@ -64,21 +66,25 @@ impl MacKey {
         PreparedKey::new(bytes).map(Self)
     }
 
-    /// Reads a device's key text and prepares its key; returns the slot too.
+    /// Reads the key text of a device, and returns its slot and the prepared key.
     ///
-    /// A lone key verifies as slot 0; for another slot put it into a [`KeyRing`](super::KeyRing).
+    /// A lone key verifies tokens of slot 0. For another slot, put the key into a [`KeyRing`](super::KeyRing).
     ///
     /// ```
     /// use countersign::{Error, key::MacKey};
     ///
     /// let (slot, _key) = MacKey::from_key_text(b"csk1d_3_1KVUugQDDEaFDX6yaJCq4R-jkCDkyZppCQ5vspkfsho6e2aba")?;
     /// assert_eq!(slot, 3);
-    /// assert!(MacKey::from_key_text(b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a").is_err()); // a master
+    /// let master = b"csk1m_0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEc0a24a";
+    /// assert!(MacKey::from_key_text(master).is_err());
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`KeyText::parse`].
+    /// [`Error::KeyTextSyntax`](crate::Error::KeyTextSyntax) if `text` is no key text,
+    /// [`Error::KeyTextRole`](crate::Error::KeyTextRole) if it is the key text of a master key,
+    /// [`Error::KeyTextChecksum`](crate::Error::KeyTextChecksum) if it was mistyped,
+    /// [`Error::KeyRepeated`](crate::Error::KeyRepeated) if the key is a placeholder.
     pub fn from_key_text(text: &[u8]) -> Result<(u8, Self)> {
         let KeyText { slot, key, .. } = KeyText::parse(KeyRole::Device, text)?;
         Ok((slot, Self::from_key_bytes(&key)?))

@@ -1,8 +1,8 @@
-//! Where a verifier finds the key of a token ([FORMAT section 5](crate::docs::format#5-verifying) step 3).
+//! The key look-up of a verifier ([FORMAT section 5](crate::docs::format#5-verifying) step 3).
 
 use super::{DeviceKeys, KeyRing, MacKey};
 
-/// What a token says about its key: not yet authenticated.
+/// A query for the key of a token, made from fields of the token that are not yet authenticated.
 ///
 /// ```
 /// use countersign::key::{KeyProvider, KeyQuery, KeyRing, MacKey};
@@ -16,14 +16,15 @@ use super::{DeviceKeys, KeyRing, MacKey};
 #[derive(Clone, Copy, Debug)]
 pub struct KeyQuery<'a> {
     /// The slot that the token names (`k`).
+    #[doc(alias = "kid")]
     pub slot: Option<u8>,
-    /// The generation to derive with: the token's `g`, else the revocation map's.
+    /// The key generation to derive with: the token's `g`, or else that of [`Revocations`](crate::token::Revocations).
     pub generation: u32,
-    /// Who the token is for, 1 to 64 bytes.
+    /// The uid of the holder, 1 to 64 bytes.
     pub uid: &'a [u8],
 }
 
-/// The key that fitted.
+/// The result of a key look-up: the slot of the key that verified a token.
 ///
 /// ```
 /// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};
@@ -36,11 +37,11 @@ pub struct KeyQuery<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyMatch {
-    /// Its slot.
+    /// The slot of the key.
     pub slot: u8,
 }
 
-/// A place to look for the key of a token: one [`MacKey`], a [`KeyRing`], [`DeviceKeys`], or your own key store.
+/// A source of keys for a verifier: a [`MacKey`], a [`KeyRing`], [`DeviceKeys`], or a key store of the application.
 ///
 /// ```
 /// use countersign::key::{KeyMatch, KeyProvider, KeyQuery, MacKey};
@@ -61,7 +62,7 @@ pub struct KeyMatch {
 /// ```
 #[doc(alias = "resolver")]
 pub trait KeyProvider {
-    /// Offers candidate keys to `matches` until it says yes, and tells which it was.
+    /// Passes candidate keys to `matches` until it returns true, and returns the slot of that key.
     ///
     /// ```
     /// # use countersign::key::{KeyMatch, KeyProvider, KeyQuery, KeyRing, MacKey};
@@ -76,8 +77,9 @@ pub trait KeyProvider {
     /// ```
     fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch>;
 
-    /// True if every uid has a key of its own that a generation can replace. Then, and only then, the revocation map's
-    /// generation counts.
+    /// Returns true if every uid has a key of its own, which a generation can replace.
+    ///
+    /// Only then does the verifier ask [`Revocations::min_generation`](crate::token::Revocations::min_generation).
     ///
     /// ```
     /// use countersign::key::{DeviceKeys, KeyProvider, KeyRing, MacKey, MasterKey};
@@ -91,7 +93,7 @@ pub trait KeyProvider {
     fn is_per_device(&self) -> bool;
 }
 
-/// One key in slot 0, shared by every holder.
+/// A single key in slot 0, shared by all holders.
 impl KeyProvider for MacKey {
     fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         (query.slot.unwrap_or(0) == 0 && matches(self)).then_some(KeyMatch { slot: 0 })
@@ -102,7 +104,7 @@ impl KeyProvider for MacKey {
     }
 }
 
-/// Keys that every holder shares.
+/// Keys by slot, shared by all holders.
 impl<const N: usize> KeyProvider for KeyRing<MacKey, N> {
     fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {
         self.candidates(query.slot).find(|(_, key)| matches(key)).map(|(slot, _)| KeyMatch { slot })
@@ -151,7 +153,7 @@ impl<K: KeyProvider + ?Sized> KeyProvider for std::sync::Arc<K> {
     }
 }
 
-/// Keys that are rotated while requests come in: write to the ring, and the next request sees it.
+/// Keys that can be rotated while requests come in. A change counts from the next request on.
 #[cfg(feature = "std")]
 impl<K: KeyProvider> KeyProvider for std::sync::RwLock<K> {
     fn find_key(&self, query: &KeyQuery<'_>, matches: &mut dyn FnMut(&MacKey) -> bool) -> Option<KeyMatch> {

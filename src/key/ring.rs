@@ -2,10 +2,10 @@
 
 use crate::{Error, Result};
 
-/// Up to `N` keys by slot number. There is always a current one.
+/// Up to `N` keys by slot number, one of which is the current key.
 ///
-/// Rotation without a gap: [`insert`](KeyRing::insert) the new key on every verifier, then
-/// [`rotate_to`](KeyRing::rotate_to) it, and [`retire`](KeyRing::retire) the old slot when the last token under it has
+/// To rotate without rejecting valid tokens, [`insert`](KeyRing::insert) the new key on every verifier, then call
+/// [`rotate_to`](KeyRing::rotate_to), and [`retire`](KeyRing::retire) the old slot once the last token of its key has
 /// expired.
 ///
 /// ```
@@ -29,7 +29,7 @@ pub struct KeyRing<K, const N: usize> {
 impl<K, const N: usize> KeyRing<K, N> {
     const HAS_A_PLACE: () = assert!(N > 0, "a key ring has at least one place");
 
-    /// A ring of one key, in the slot (0 to 255) that tokens name as `k`.
+    /// Creates a key ring of one key, in the slot (0 to 255) that tokens name as `k`.
     ///
     /// ```
     /// use countersign::key::{KeyRing, MacKey};
@@ -44,7 +44,7 @@ impl<K, const N: usize> KeyRing<K, N> {
         Self { current: (slot, key), others: heapless::Vec::new(), previous: None }
     }
 
-    /// Adds a key that verifies tokens that name its slot.
+    /// Adds a key that verifies tokens of its slot.
     ///
     /// ```
     /// use countersign::{Error, key::{KeyRing, MacKey}};
@@ -58,7 +58,7 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::SlotTaken`] if the slot has a key, [`Error::KeyRingFull`] if all `N` places are taken.
+    /// [`Error::SlotTaken`] if the slot has a key, [`Error::KeyRingFull`] if the key ring has `N` keys.
     pub fn insert(&mut self, slot: u8, key: K) -> Result<()> {
         if self.get(slot).is_some() {
             return Err(Error::SlotTaken);
@@ -69,7 +69,9 @@ impl<K, const N: usize> KeyRing<K, N> {
         self.others.push((slot, key)).map_err(|_| Error::KeyRingFull)
     }
 
-    /// Makes a slot the current one; the current one becomes the previous.
+    /// Makes the key of `slot` the current one. The current slot becomes the previous one.
+    ///
+    /// Nothing changes if `slot` is the current one already.
     ///
     /// ```
     /// # use countersign::{Error, key::{KeyRing, MacKey}};
@@ -84,7 +86,7 @@ impl<K, const N: usize> KeyRing<K, N> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::SlotUnknown`] if the slot has no key. Nothing changes when it is current already.
+    /// [`Error::SlotUnknown`] if the slot has no key.
     pub fn rotate_to(&mut self, slot: u8) -> Result<()> {
         if slot == self.current.0 {
             return Ok(());
@@ -95,7 +97,7 @@ impl<K, const N: usize> KeyRing<K, N> {
         Ok(())
     }
 
-    /// Drops a key for good.
+    /// Drops the key of a slot.
     ///
     /// ```
     /// # use countersign::{Error, key::{KeyRing, MacKey}};
@@ -122,7 +124,7 @@ impl<K, const N: usize> KeyRing<K, N> {
         Ok(())
     }
 
-    /// The slot and key that sign.
+    /// Returns the current slot and its key, which signs.
     ///
     /// ```
     /// # use countersign::{Error, UnixTime, key::{KeyRing, MacKey}, token::{Profile, TokenBuilder}};
@@ -138,7 +140,7 @@ impl<K, const N: usize> KeyRing<K, N> {
         (self.current.0, &self.current.1)
     }
 
-    /// The slot that signed before the last rotation, if it is still here.
+    /// Returns the slot that was current before the last rotation, unless it was retired.
     ///
     /// ```
     /// # use countersign::key::{KeyRing, MacKey};
@@ -154,7 +156,7 @@ impl<K, const N: usize> KeyRing<K, N> {
         self.previous
     }
 
-    /// The key of a slot.
+    /// Returns the key of a slot.
     ///
     /// ```
     /// # use countersign::key::{KeyRing, MacKey};

@@ -1,6 +1,7 @@
-//! How long a browser keeps a cookie: "remember me", or not.
+//! The life of a cookie in the browser: "remember me", or not.
 
-/// How long a browser keeps the cookie of a session. The session itself lives as its [`Lifetimes`](super::Lifetimes) say, whatever this is.
+/// The life of a session's cookie in the browser. It does not affect the session, which lives as its
+/// [`Lifetimes`](super::Lifetimes) say.
 ///
 /// ```
 /// use countersign::session::CookieLife;
@@ -11,13 +12,16 @@
 #[doc(alias = "remember_me")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CookieLife {
-    /// Until the browser is closed: without `Max-Age` and `Expires`. A browser that brings back the windows of last time brings it back too.
+    /// The cookie lives until the browser is closed: it has neither `Max-Age` nor `Expires`. A browser that restores
+    /// the windows of the last time restores the cookie too.
     Browser,
-    /// Until the session's idle deadline. It is sent anew when that is pushed on: with one answer in a fifth of the idle time. That answer sets the
-    /// credential that its request came with: where it is overtaken by the answer to a sign-in at the same moment, the person is signed out in
-    /// this browser.
+    /// The cookie lives until the session's idle deadline.
+    ///
+    /// The layer sends it again when that deadline is extended, with one response per fifth of the idle time. Such a
+    /// response carries the credential of its own request: if it overtakes the response to a concurrent sign-in, the
+    /// user is signed out in this browser.
     Idle,
-    /// Until the session's absolute deadline.
+    /// The cookie lives until the session's absolute deadline.
     Absolute,
 }
 

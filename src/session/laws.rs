@@ -1,8 +1,12 @@
-//! The laws of a store of sessions, as tests that any store can be put to.
+//! The laws of a session store, as tests for any [`SessionStore`].
 //!
-//! Give [`check`] a store of its own; it answers with a verdict for every law, [`check_one`] with that of one. Each law looks at calls one by
-//! one and at some that overlap; races of many, as in `tests/session/races.rs` of this crate, are worth a test of their own. Two laws ask for more than a store: [`check_budget`] for a small one whose bytes can be told, [`check_deadline`] for one whose server
-//! takes every call and never answers. A store with a cache in front of it is another store: put that to the laws as well.
+//! [`check`] tests a store by all laws and returns a verdict for each; [`check_one`] tests one law. The laws test
+//! single calls and some overlapping ones. Races of many calls, as in `tests/session/races.rs` of this crate, need tests of their
+//! own.
+//!
+//! Two laws need more than a store: [`check_budget`] a small store whose used bytes can be read, and [`check_deadline`]
+//! a store whose server accepts every call and never answers. A store with a cache in front of it is another store,
+//! which needs its own test.
 //!
 //! ```
 //! use countersign::session::laws;
@@ -34,45 +38,49 @@ use std::time::Instant;
 use std::vec::Vec;
 use std::{format, thread, vec};
 
-/// A law. Each is about every call of [`SessionStore`] that could break it.
+/// A law of a session store. It covers every call of [`SessionStore`] that could break it.
+#[doc(alias = "conformance")]
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Law {
-    /// L1: a create says that a live session is there, and changes nothing.
+    /// L1: `create` reports an existing live session and changes nothing.
     CreateDoesNotOverwrite,
-    /// L2: a swap with any version but the current one changes nothing.
+    /// L2: `compare_and_swap` with any version but the current one changes nothing.
     SwapComparesVersions,
-    /// L3: what was deleted, rotated, revoked, or has run out comes back by no call; at most a create makes another one under its handle.
+    /// L3: no call brings back a session that was deleted, rotated or revoked, or has expired. Only `create` can make
+    /// another session under its handle.
     OverIsOver,
-    /// L4: a touch never shortens, never passes the absolute deadline, and changes neither data nor version.
+    /// L4: `touch` never shortens a deadline, never passes the absolute deadline, and changes neither data nor version.
     TouchOnlyPushesOn,
-    /// L5: a load returns nothing at or past either deadline, swept or not.
+    /// L5: `load` returns no session at or past a deadline, whether `delete_expired` has run or not.
     NothingIsReadPastItsDeadline,
-    /// L6: a sweep removes what is over, no more than its limit, and nothing else.
+    /// L6: `delete_expired` removes expired sessions, at most as many as its limit, and nothing else.
     SweepRemovesTheDeadAlone,
-    /// L7: the list of a user has all live sessions of that user and no other.
+    /// L7: `list_by_user` returns all live sessions of the user and no others.
     ListIsComplete,
-    /// L8: after a revocation all is over but what was excepted, also what a request writes that began before.
+    /// L8: a revocation ends all sessions of the user but the excepted one, and a request that began before it cannot
+    /// write a session either.
     RevocationIsFinal,
-    /// L9: asking again is safe: the second answer changes nothing.
+    /// L9: a repeated call is safe, and changes nothing more.
     RepeatsAreSafe,
-    /// L10: no record appears in what the store shows of itself.
+    /// L10: the `Debug` output of the store and its types shows no record.
     NothingIsShown,
-    /// L13: a call that is dropped half way leaves the store lawful.
+    /// L13: a call whose future is dropped halfway leaves the store lawful.
     DroppedCallsDoNoHarm,
-    /// L14: a call that began before the end of a session, and goes on after it, does not bring it back: neither what is written late nor what
-    /// a cache is filled with.
+    /// L14: a call that began before the end of a session and continues after it does not bring the session back,
+    /// neither by a late write nor by filling a cache.
     LateCallsBringNothingBack,
-    /// A rotation happens as a whole or not at all.
+    /// `rotate` happens as a whole or not at all.
     RotationIsOneStep,
-    /// The end of a session ends what it has been rotated into; what is over leaves no pointer behind; and a rotation in place moves the absolute
-    /// deadline.
+    /// The end of a session ends the session that it was rotated into. An ended session leaves no pointer behind. A
+    /// rotation in place moves the absolute deadline.
     EndsFollowRotations,
-    /// The epoch of a revocation is kept for as long as it is asked for, and leaves then; the next one has a higher number than each before.
+    /// A revocation epoch is kept as long as the caller asks and is then removed. The next epoch of the user has a
+    /// higher number than all before.
     EpochsLeave,
 }
 
 impl Law {
-    /// All of them, in order. L11 is [`check_budget`], L12 [`check_deadline`].
+    /// All laws, in order. L11 is [`check_budget`], L12 is [`check_deadline`].
     pub const ALL: [Self; 15] = [
         Self::CreateDoesNotOverwrite,
         Self::SwapComparesVersions,
@@ -114,7 +122,8 @@ impl fmt::Display for Law {
     }
 }
 
-/// Puts a store to every law.
+/// Tests a store by every law.
+#[doc(alias = "conformance")]
 pub async fn check<S: SessionStore + fmt::Debug>(store: &S) -> Vec<(Law, Verdict)> {
     let mut verdicts = Vec::new();
     for law in Law::ALL {
@@ -123,10 +132,11 @@ pub async fn check<S: SessionStore + fmt::Debug>(store: &S) -> Vec<(Law, Verdict
     verdicts
 }
 
-/// Puts a store to one law.
+/// Tests a store by one law.
 ///
 /// # Errors
-/// [`Broken`], with what it did.
+/// [`Broken`] if the store breaks the law, with what it did.
+#[doc(alias = "conformance")]
 pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Verdict {
     for kind in [SessionKind::SignedIn, SessionKind::Anonymous] {
         let bench = Bench { store, kind };
@@ -157,11 +167,15 @@ pub async fn check_one<S: SessionStore + fmt::Debug>(store: &S, law: Law) -> Ver
     Ok(())
 }
 
-/// L11: puts another one, empty, to its budget for a kind of sessions, which `bytes` tells it takes of it: whatever is written, it takes no more,
-/// and a signed-in session that was made is there until it ends. Give it a budget of at most a few mebibytes.
+/// Tests by L11 that an empty store never exceeds its budget for a kind of session, and never drops a live signed-in
+/// session.
+///
+/// `bytes` returns the bytes that the sessions of this kind take. Pass a store with a budget of at most a few
+/// mebibytes: the test writes four times as much.
 ///
 /// # Errors
-/// [`Broken`], with what it did.
+/// [`Broken`] if the store exceeds its budget or drops a signed-in session.
+#[doc(alias = "conformance")]
 pub async fn check_budget<S: SessionStore + fmt::Debug>(
     store: &S,
     kind: SessionKind,
@@ -209,11 +223,14 @@ pub async fn check_budget<S: SessionStore + fmt::Debug>(
     bench.session("again").await.map(drop)
 }
 
-/// L12: puts a store to its deadline, whose server takes every call and never answers: every call ends in time. For the store of a server
-/// that answers, it is the law as well. The clock is that of a thread; a call that blocks this one cannot be caught.
+/// Tests by L12 that every call ends within `deadline`, for a store whose server accepts every call and never answers.
+///
+/// A store with a server that answers has to pass as well. A thread measures the time. The test cannot catch a call
+/// that blocks its own thread.
 ///
 /// # Errors
-/// [`Broken`], with the call that did not end.
+/// [`Broken`] if a call does not end in time, with its name.
+#[doc(alias = "conformance")]
 pub async fn check_deadline<S: SessionStore>(store: &S, deadline: Duration) -> Verdict {
     let (handle, tag) =
         (Credential::generate_anonymous()?.handle(), Credential::generate_anonymous()?.handle().user_hash());

@@ -1,5 +1,7 @@
-//! Sessions on NATS JetStream: a bucket of key and value that every server has a copy of. Reads are local; a write names the revision that it is over,
-//! and the server takes it only if that is still the present one.
+//! Sessions on NATS JetStream: a bucket of keys and values, of which every server holds a copy.
+//!
+//! Reads are local. A write names the revision that it replaces, and NATS accepts it only if that is still the current
+//! revision.
 //!
 //! ```text
 //! s.tag.selector    a session, a pointer to what it was rotated into, or that it has ended
@@ -7,9 +9,11 @@
 //! h                 heartbeats: a server that hears its own knows that its feed runs
 //! ```
 //!
-//! A revocation is one write, that of the epoch: sessions of another epoch are over wherever it has been heard. With a session that goes on, it is one
-//! batch of both. So is a rotation, of the new session and of the pointer to it. Deadlines are
-//! compared with the caller's time; what is past its absolute one leaves the bucket by itself.
+//! A revocation is one write of the epoch: every server that has received it treats sessions of another epoch as ended.
+//! With an excepted session it is one batch of the epoch and the session. A rotation is one batch of the new session
+//! and the pointer to it.
+//!
+//! Deadlines are compared with the caller's time. A session past its absolute deadline leaves the bucket by itself.
 
 mod access;
 mod bucket;

@@ -1,4 +1,4 @@
-//! The server's own keys for credentials: what they seal, mark and make.
+//! The server's secret key for credentials, and the values derived with it.
 
 use super::credential::{Credential, FORM_TOKEN_LEN, MARK, MARKED, RANDOM, SEAL, UserHash, VERIFIER, VerifierMac};
 use super::handle::{Handle, TAG};
@@ -12,10 +12,11 @@ use std::boxed::Box;
 use std::vec::Vec;
 use zeroize::Zeroizing;
 
-/// The server's own key for credentials: without it a dump of the store makes no cookie. Who may write to the store can change what is in a
-/// session, but not get into one.
+/// The server's secret key for credentials. Without it, a dump of the store yields no valid cookie.
 ///
-/// It rotates as keys do: [`accepting`](Pepper::with_accepted).
+/// An attacker who can write to the store can change the data of sessions, but cannot sign in to one.
+///
+/// To rotate it, use [`with_accepted`](Pepper::with_accepted).
 ///
 /// ```
 /// use countersign::session::Pepper;
@@ -26,6 +27,7 @@ use zeroize::Zeroizing;
 /// assert_eq!(format!("{pepper:?}"), "Pepper");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "hmac")]
 pub struct Pepper {
     current: MacKey,
     /// One more, of which counts what it has issued.
@@ -33,20 +35,24 @@ pub struct Pepper {
 }
 
 impl Pepper {
-    /// Prepares a pepper of exactly 32 random bytes.
+    /// Prepares a pepper from exactly 32 random bytes.
     ///
     /// # Errors
-    /// As [`MacKey::new`].
+    /// [`Error::KeyLength`](crate::Error::KeyLength) if `bytes` is not 32 bytes long,
+    /// [`Error::KeyRepeated`](crate::Error::KeyRepeated) if all of them are the same.
     pub fn new(bytes: &[u8]) -> crate::Result<Self> {
         Ok(Self { current: MacKey::new(bytes)?, accepted: None })
     }
 
-    /// Accepts what another pepper has issued as well: the one before this one, or the one that comes next. All that is new is made with this one.
+    /// Accepts credentials of another pepper as well: the previous or the next one. New credentials use this one.
     ///
-    /// To change a pepper while servers run: let all of them accept the next one, then make it theirs and accept the one before, and leave that out once the
-    /// absolute deadline of sessions has passed, and the life of the longest token or JWT that carries an epoch. While servers differ, such a token may be
-    /// refused by some of them, if its user was ever signed out everywhere. Each pepper more is another call of the store for a list, a sign-out
-    /// everywhere, and a look at an epoch. A form that was shown before the change is accepted, too.
+    /// To change a pepper while servers run: let all servers accept the next one, then use the next one everywhere and
+    /// accept the previous one. Drop the previous one once the absolute deadline of its sessions has passed, and the
+    /// life of the longest token or JWT that carries an epoch. While servers differ, some may refuse such a token if
+    /// its user was ever signed out everywhere.
+    ///
+    /// Each further pepper costs one more call of the store for a list, for a sign-out everywhere, and for reading an
+    /// epoch. Form tokens of an accepted pepper are accepted too.
     ///
     /// ```
     /// # use countersign::UnixTime;
@@ -61,20 +67,23 @@ impl Pepper {
     /// #     renewal_grace: Duration::from_secs(10),
     /// #     max_token_age: Duration::ZERO,
     /// # };
-    /// # let (store, now) = (Arc::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 })), UnixTime::now());
+    /// # let budgets = Budgets { anonymous: 1 << 20, signed_in: 1 << 20 };
+    /// # let (store, now) = (Arc::new(MemoryStore::new(budgets)), UnixTime::now());
     /// let of_2026 = Pepper::new(b"an obvious test key of 32 bytes!")?;
     /// let sessions = SessionManager::new(Arc::clone(&store), of_2026, lifetimes);
     /// let mut session = sessions.start(now)?;
     /// block_on(sessions.save(&mut session, now))?;
     ///
-    /// let of_2027 = Pepper::new(b"and another one that is as long.")?.with_accepted(b"an obvious test key of 32 bytes!")?;
+    /// let of_2027 = Pepper::new(b"and another one that is as long.")?
+    ///     .with_accepted(b"an obvious test key of 32 bytes!")?;
     /// let sessions = SessionManager::new(store, of_2027, lifetimes);
     /// assert!(block_on(sessions.load([session.cookie_value().as_bytes()], now))?.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// As [`MacKey::new`].
+    /// [`Error::KeyLength`](crate::Error::KeyLength) if `bytes` is not 32 bytes long,
+    /// [`Error::KeyRepeated`](crate::Error::KeyRepeated) if all of them are the same.
     pub fn with_accepted(mut self, bytes: &[u8]) -> crate::Result<Self> {
         let mut last = &mut self.accepted;
         while let Some(pepper) = last {
@@ -84,7 +93,7 @@ impl Pepper {
         Ok(self)
     }
 
-    /// The tag of a user: the same for all sessions of one.
+    /// Returns the hash of a user, which all sessions of the user share.
     #[must_use]
     pub fn user_hash(&self, user: &[u8]) -> UserHash {
         tag_under(&self.current, user)
@@ -148,7 +157,7 @@ impl Pepper {
         sealed.find(|(own, _)| constant_time::eq(own, mark)).map(|(_, sealed)| sealed)
     }
 
-    /// What a record keeps of a credential.
+    /// Returns the MAC of a credential's verifier, which the record keeps.
     #[must_use]
     pub fn verifier_mac(&self, credential: &Credential) -> VerifierMac {
         self.recognise(credential).unwrap_or_else(|| mark_and_seal(&self.current, credential).1)

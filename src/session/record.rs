@@ -1,16 +1,18 @@
-//! What is kept of a session: who, since when, under which verifier, and the application's data.
+//! The record of a session: its user, its times, its verifiers and the application's data.
 //!
 //! ```text
-//! layout  data_version  created  verifier  signed in at  level  flags  generation  lengths of user, label  count of previous verifiers
-//! 1       4       8        18        8             1      1      2           2, 2                    1
+//! layout  data version  created  verifier  signed in at  level  flags  generation  lengths          count of
+//! 1       4             8        18        8             1      1      2           of user, label   previous verifiers
+//!                                                                                  2, 2             1
 //!
 //! sent again at  each previous verifier, until   user  label  data
 //! 8 or 0         18, 8                                        JSON object
 //! ```
 //!
-//! Numbers are big-endian. The lowest flag is that of a session that arrives, the next two say how long its cookie is kept, and the fourth that there is a
-//! time at which its cookie was sent again. A previous verifier that still counts without an end has the highest
-//! bit set in front of the time since which it does; without a user the length of the name is the largest there is.
+//! Numbers are big-endian. The lowest flag is that of a session that arrives, the next two are the [`CookieLife`], and
+//! the fourth is set if there is a time at which the cookie was sent again. A previous verifier that counts without an
+//! end has the highest bit set in front of the time since which it does. Without a user the length of the name is the
+//! largest there is.
 
 use super::cookie_life::CookieLife;
 use super::credential::VerifierMac;
@@ -24,7 +26,7 @@ use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
-/// Bytes of the longest record. Larger things belong into a database, and their key into the session.
+/// The length in bytes of the longest record. Keep larger data in a database, and its key in the session.
 pub const MAX_RECORD_LEN: usize = 16 * 1024;
 
 /// The layout above. A record of another one is no session, and no error either.
@@ -297,7 +299,7 @@ fn text(bytes: &mut &[u8], len: u16) -> Option<String> {
     core::str::from_utf8(first).ok().map(String::from)
 }
 
-/// Shows nothing of it: the data is the application's.
+/// Shows no field, since the data is the application's.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").finish_non_exhaustive()

@@ -1,16 +1,17 @@
-//! Sessions on Redis or Valkey: shared by all servers of an application.
+//! Sessions on Redis or Valkey, shared by all servers of an application.
 //!
-//! All keys begin with the prefix of the application, [`RedisOptions::prefix`]. All that belongs to one user has the same hash tag, and so one slot of a cluster and one script for each call:
+//! All keys begin with the prefix of the application, [`RedisOptions::prefix`]. All keys of one user have the same hash
+//! tag, so that they are in one slot of a cluster and each call needs one script:
 //!
 //! ```text
-//! prefix:{tag}selector   string       a session, or the pointer in the place of one that was rotated: see `record`
-//! prefix:{tag}x          sorted set   the index of the user's sessions: each twice, by its selector and by its deadline
-//! prefix:{tag}e          string       the user's epoch: its number, when it began, until when it is kept, and the names of what follows
-//! prefix:{tag}g<number>  sorted set   what was the index when that epoch began, until the sessions in it are removed
+//! prefix:{tag}selector   string       a session, or the pointer of a rotated session: see `record`
+//! prefix:{tag}x          sorted set   the index of the user's sessions: each by its selector and by its deadline
+//! prefix:{tag}e          string       the user's epoch: number, begin, end of its keeping, names of former indexes
+//! prefix:{tag}g<number>  sorted set   the index from before that epoch, until its sessions are removed
 //! ```
 //!
-//! The deadlines that count are in the value and are compared with the caller's time, and so is the epoch: the server's own expiry only cleans up,
-//! later.
+//! The value of a session holds its deadlines and its epoch, which are compared with the caller's time and the user's
+//! epoch. The expiry of Redis only cleans up, later.
 
 mod connection;
 mod end;

@@ -111,6 +111,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// new cookie is on its way to the browser. [`SessionError::Withheld`] if the browser may have a cookie that the request does not show.
     /// [`SessionError::Store`] if the store is full or does not answer: after `Unavailable` the sign-in may have happened, and another call with the same cookie
     /// finds out.
+    #[doc(alias = "login")]
     pub async fn sign_in(
         &self,
         session: &mut Session,

@@ -35,6 +35,7 @@ impl<S: SessionStore> SessionManager<S> {
     ///
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer.
+    #[doc(alias = "logout")]
     pub async fn end_for_user(&self, user: &str, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
         Ok(self.pepper.user_hashes(user.as_bytes()).contains(&handle.user_hash())
             && self.end_session(handle, now).await?)
@@ -46,6 +47,7 @@ impl<S: SessionStore> SessionManager<S> {
     ///
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer.
+    #[doc(alias = "logout")]
     pub async fn end_session(&self, handle: Handle, now: UnixTime) -> Result<bool, SessionError> {
         Ok(self.store.delete(handle, now).await?)
     }
@@ -75,6 +77,8 @@ impl<S: SessionStore> SessionManager<S> {
     ///
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer.
+    #[doc(alias = "logout")]
+    #[doc(alias = "revoke")]
     pub async fn end_all_for_user(
         &self,
         user: &str,

@@ -1,8 +1,10 @@
-//! The verifier's own clock: not set, set, or stepped back ([FORMAT section 5](crate::docs::format#5-verifying) step 7, [section 8](crate::docs::format#8-replay-window-in-fixed-memory)).
+//! The clock of a verifier: not set, set, or stepped back ([FORMAT section 5](crate::docs::format#5-verifying) step 7, section 8).
 
 use super::{ClockError, UnixTime};
 
-/// What a verifier's clock said, and whether that can be used. Made from a [`UnixTime`] or by a [`MonotonicClock`].
+/// A reading of a verifier's clock, usable or not.
+///
+/// A [`UnixTime`] converts into a reading, and a [`MonotonicClock`] returns one.
 ///
 /// ```
 /// use countersign::{ClockReading, UnixTime};
@@ -18,7 +20,7 @@ pub struct ClockReading {
 }
 
 impl ClockReading {
-    /// The time to judge by.
+    /// Returns the time if the clock is usable.
     ///
     /// ```
     /// use countersign::{ClockError, MonotonicClock, UnixTime};
@@ -30,8 +32,8 @@ impl ClockReading {
     /// ```
     ///
     /// # Errors
-    /// [`ClockError::NotSet`] outside 1 000 000 001 to 9 999 999 999, [`ClockError::SteppedBack`] from a [`MonotonicClock`]
-    /// that stepped back further than its hold.
+    /// [`ClockError::NotSet`] if the time is outside 1 000 000 001 to 9 999 999 999. [`ClockError::SteppedBack`] if a
+    /// [`MonotonicClock`] has stepped back further than it tolerates.
     pub fn time(self) -> Result<UnixTime, ClockError> {
         match self.fault {
             None => Ok(self.raw),
@@ -39,7 +41,7 @@ impl ClockReading {
         }
     }
 
-    /// A reading that the caller vouches for, whatever it is: for tests and simulations, which may count from zero.
+    /// Creates a reading that is usable whatever its time, for tests and simulations, which may count from zero.
     ///
     /// ```
     /// use countersign::{ClockReading, UnixTime};
@@ -67,7 +69,8 @@ impl From<UnixTime> for ClockReading {
 
 /// A clock that does not run backwards: it holds its highest value through small steps back and reports larger ones.
 ///
-/// Keep [`high_water_mark`](MonotonicClock::high_water_mark) over a restart, and a clock that was set back meanwhile is noticed too.
+/// To detect a clock that was set back during a restart, store [`high_water_mark`](MonotonicClock::high_water_mark) and
+/// pass it to [`resume_from`](MonotonicClock::resume_from).
 ///
 /// ```
 /// use countersign::{ClockError, MonotonicClock, UnixTime};
@@ -85,7 +88,7 @@ pub struct MonotonicClock {
 }
 
 impl MonotonicClock {
-    /// A clock that tolerates steps back of up to `hold_secs` seconds.
+    /// Creates a clock that tolerates steps back of up to `hold_secs` seconds.
     ///
     /// ```
     /// use countersign::{ClockError, MonotonicClock, UnixTime};
@@ -99,7 +102,8 @@ impl MonotonicClock {
         Self { hold: hold_secs, highest: None }
     }
 
-    /// A clock that remembers the highest value from before a restart. A value that is no set time is not taken.
+    /// Creates a clock that continues from the highest value before a restart. A `highest` that is no set time is
+    /// ignored.
     ///
     /// ```
     /// use countersign::{ClockError, MonotonicClock, UnixTime};
@@ -115,7 +119,7 @@ impl MonotonicClock {
         Self { hold: hold_secs, highest: highest.is_set().then_some(highest) }
     }
 
-    /// The highest usable value read so far.
+    /// Returns the highest usable value read so far.
     ///
     /// ```
     /// use countersign::{MonotonicClock, UnixTime};
@@ -131,12 +135,12 @@ impl MonotonicClock {
         self.highest
     }
 
-    /// Forgets the highest value: for an operator who knows that the clock was once far ahead. Counts as a restart.
+    /// Forgets the highest value, as a restart would. For an operator whose clock was far ahead and has been corrected.
     pub const fn reset(&mut self) {
         self.highest = None;
     }
 
-    /// Takes what the raw clock says now.
+    /// Takes a value of the raw clock and returns a reading of this clock.
     ///
     /// ```
     /// use countersign::{MonotonicClock, UnixTime};

@@ -1,9 +1,9 @@
-//! A verifier's own clock that cannot be used.
+//! The error of a verifier's own clock.
 
 use core::error::Error;
 use core::fmt;
 
-/// Why a verifier's own clock cannot be judged by: an HTTP server answers 503, since no token is at fault.
+/// Error of a verifier's own clock. An HTTP server answers 503 to it, since no token is at fault.
 ///
 /// ```
 /// use countersign::{ClockError, ClockReading, UnixTime};
@@ -14,10 +14,11 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClockError {
-    /// It is not set: its time is outside 1 000 000 001 to 9 999 999 999 ([FORMAT section 5](crate::docs::format#5-verifying) step 7, `NoClock`).
+    /// The clock is not set: its time is outside 1 000 000 001 to 9 999 999 999 ([FORMAT section 5](crate::docs::format#5-verifying) step 7, `NoClock`).
     #[doc(alias = "NoClock")]
     NotSet,
-    /// It has stepped back by more than the [`MonotonicClock`](crate::MonotonicClock) tolerates (the same step, `ClockRollback`).
+    /// The clock has stepped back further than the [`MonotonicClock`](crate::MonotonicClock) tolerates ([FORMAT section
+    /// 5](crate::docs::format#5-verifying) step 7, `ClockRollback`).
     #[doc(alias = "ClockRollback")]
     SteppedBack,
 }

@@ -1,13 +1,13 @@
-//! Clocks of a server: any that the application brings, the system's, and the system's without its steps back.
+//! Clocks of a server: the system's, the system's without its steps back, and those of the application.
 
 use super::UnixTime;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::time::{Instant, SystemTime};
 
-/// A clock that the filters read: the system's by default, one of the application's in tests and simulations.
+/// A clock that layers and authenticators read. It is the system's by default; tests and simulations pass their own.
 ///
-/// Any `Fn() -> UnixTime` is one.
+/// Every `Fn() -> UnixTime` that is `Send` and `Sync` is a clock.
 ///
 /// ```
 /// use countersign::{Clock, SystemClock, UnixTime};
@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime};
 /// assert!(SystemClock.now() > noon.now());
 /// ```
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the present time.
     fn now(&self) -> UnixTime;
 }
 
@@ -27,7 +27,7 @@ impl<F: Fn() -> UnixTime + Send + Sync> Clock for F {
     }
 }
 
-/// The system's clock as it is, steps back and all: [`UnixTime::now`].
+/// The system clock as it is, its steps back included. It calls [`UnixTime::now`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SystemClock;
 
@@ -37,10 +37,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// The system's clock without its steps back: after one, time goes on from the highest value by the monotonic clock, until the process ends or
-/// the system's clock has caught up. Steps forward are taken. A value before 1970 counts as 1970.
+/// The system clock without its steps back.
 ///
-/// What has expired by it stays so, and nothing stands still meanwhile.
+/// After a step back, the time continues from its highest value at the rate of the monotonic clock, until the process
+/// ends or the system clock has caught up. Steps forward are followed. A value before 1970 counts as 1970.
+///
+/// An instant that has passed by this clock does not come back, and the clock never stands still.
 ///
 /// ```
 /// use countersign::{Clock, SteadyClock, UnixTime};
@@ -59,7 +61,7 @@ pub struct SteadyClock {
 }
 
 impl SteadyClock {
-    /// A clock that has seen nothing yet.
+    /// Creates a clock that starts from the system clock.
     #[must_use]
     pub fn new() -> Self {
         Self { start: Instant::now(), latest: AtomicU64::new(0), ahead: AtomicU64::new(0) }

@@ -1,4 +1,4 @@
-//! Tokens whose sign is good: [`AuthenticToken`] before the policy, [`VerifiedToken`] after it.
+//! Tokens with a valid sign: [`AuthenticToken`] before the checks of a verifier, [`VerifiedToken`] after them.
 
 use super::fields::Fields;
 use super::reserved::ClockQuality;
@@ -8,13 +8,14 @@ use crate::encoding::decimal;
 use core::fmt;
 use core::ops::Deref;
 
-/// A token that a key holder did sign. Whether it is fresh, current and allowed has not been asked.
+/// A token whose sign is valid. Its age, its revocation and its kind are not checked yet.
 ///
 /// ```
 /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
 /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
 /// // Of the year 2001, and authentic all the same: a policy has to refuse it.
-/// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001)).mint_binary_heapless::<64>(&profile, &key)?;
+/// let old = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_000_000_001));
+/// let old = old.mint_binary_heapless::<64>(&profile, &key)?;
 /// let token = UnverifiedToken::parse_binary(&old, None)?.authenticate(&profile, &key, Channel::NONE)?;
 /// assert_eq!(token.issued_at(), Some(UnixTime::from_secs(1_000_000_001)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -26,7 +27,7 @@ pub struct AuthenticToken<'a> {
 }
 
 impl<'a> AuthenticToken<'a> {
-    /// What it is for.
+    /// Returns the kind of the token.
     ///
     /// ```
     /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -43,7 +44,7 @@ impl<'a> AuthenticToken<'a> {
         self.fields.kind
     }
 
-    /// Who it is for, 1 to 64 bytes.
+    /// Returns the uid of the holder, 1 to 64 bytes.
     ///
     /// ```
     /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -55,18 +56,22 @@ impl<'a> AuthenticToken<'a> {
     /// assert_eq!(token.uid(), b"dev-7");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "sub")]
     #[must_use]
     pub const fn uid(&self) -> &'a [u8] {
         self.uid
     }
 
-    /// When it was made; `None` for a Sequence token. See [`counter`](AuthenticToken::counter).
+    /// Returns the time at which the token was made, or `None` for a Sequence token.
+    /// [`counter`](AuthenticToken::counter) has an example.
+    #[doc(alias = "iat")]
+    #[doc(alias = "timestamp")]
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.fields.kind.has_time().then_some(UnixTime::from_secs(self.fields.stamp))
     }
 
-    /// The counter of a Sequence token.
+    /// Returns the counter of a Sequence token, or `None` for another kind.
     ///
     /// ```
     /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -81,7 +86,7 @@ impl<'a> AuthenticToken<'a> {
         (!self.fields.kind.has_time()).then_some(self.fields.stamp)
     }
 
-    /// All params, reserved ones included.
+    /// Returns all params, reserved ones included.
     ///
     /// ```
     /// # use countersign::{key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -98,7 +103,7 @@ impl<'a> AuthenticToken<'a> {
         self.fields.params
     }
 
-    /// The nonce (`n`), if it carries one.
+    /// Returns the nonce (`n`), or `None` if the token has none.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -114,7 +119,7 @@ impl<'a> AuthenticToken<'a> {
         self.fields.params.get("n")
     }
 
-    /// The sequence number inside a Time or Answer token (`s`), if it carries one.
+    /// Returns the sequence number of a Time or Answer token (`s`), or `None` if the token has none.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -131,12 +136,15 @@ impl<'a> AuthenticToken<'a> {
         self.fields.reserved.sequence
     }
 
-    /// The number of the user's epoch that it was issued in (`e`), if it carries one. One of another form than a shortest decimal is none.
+    /// Returns the number of the user's revocation epoch in which the token was issued (`e`).
+    ///
+    /// `None` means that the token has none, or one that is not a shortest decimal.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
-    /// let text = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3).mint_text_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"alice", UnixTime::from_secs(1_767_225_600)).epoch(3);
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// assert!(text.starts_with("cs1_alice.1767225600.e_3."));
     /// # let mut scratch = [0; 64];
     /// # let token = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?;
@@ -149,10 +157,11 @@ impl<'a> AuthenticToken<'a> {
         decimal::parse(self.params().get("e")?, u64::MAX)
     }
 
-    /// What the holder says of its clock (`q`), if it says anything.
+    /// Returns the holder's statement about its clock (`q`), or `None` if the token has none.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, ClockQuality, Profile, TokenBuilder, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, ClockQuality, Profile, TokenBuilder, UnverifiedToken};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
     /// let builder = TokenBuilder::time(b"dev-7", now).clock_quality(ClockQuality::Floor);
@@ -166,8 +175,9 @@ impl<'a> AuthenticToken<'a> {
         self.fields.reserved.quality
     }
 
-    /// The sign, which is its HMAC tag and its identity: what replay tables, deny lists and caches key on ([FORMAT section 4](crate::docs::format#4-binary-form)).
-    /// Do not log it.
+    /// Returns the sign, which is the HMAC tag of the token and identifies it ([FORMAT section 4](crate::docs::format#4-binary-form)).
+    ///
+    /// Use it as the key of replay tables, deny lists and caches. Do not log it.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken, transcode}};
@@ -176,7 +186,8 @@ impl<'a> AuthenticToken<'a> {
     /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// let binary = transcode::text_to_binary_heapless::<64>(text.as_bytes())?;
     /// # let mut scratch = [0; 64];
-    /// let one = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?.authenticate(&profile, &key, Channel::NONE);
+    /// let one = UnverifiedToken::parse_text(text.as_bytes(), &mut scratch)?
+    ///     .authenticate(&profile, &key, Channel::NONE);
     /// let other = UnverifiedToken::parse_binary(&binary, None)?.authenticate(&profile, &key, Channel::NONE);
     /// assert_eq!(one.unwrap().sign(), other.unwrap().sign()); // two forms, one token
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -191,7 +202,7 @@ impl<'a> AuthenticToken<'a> {
     }
 }
 
-/// Shows everything but the sign and the nonce-like rest of the params.
+/// Shows all fields except the sign, the nonce and the values of params.
 impl fmt::Debug for AuthenticToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthenticToken")
@@ -211,11 +222,13 @@ impl defmt::Format for AuthenticToken<'_> {
     }
 }
 
-/// A token that passed steps 1 to 10 of [FORMAT section 5](crate::docs::format#5-verifying): authentic, current, allowed. Only a
-/// [`Verifier`](super::Verifier) makes one. It reads like the [`AuthenticToken`] that it is, by `Deref`.
+/// A token that has passed steps 1 to 10 of [FORMAT section 5](crate::docs::format#5-verifying): authentic, current and allowed. Only a
+/// [`Verifier`](super::Verifier) makes one.
 ///
-/// A Time token stays a bearer token while it is fresh: whoever copies it can use it too. A Sequence token has no age
-/// at all, and is safe only where the server refuses counters that it has seen.
+/// The getters of [`AuthenticToken`] are available by `Deref`.
+///
+/// A Time token is a bearer token while it is fresh: anyone with a copy can use it too. A Sequence token has no age,
+/// and is safe only if the server refuses counters that it has seen.
 ///
 /// ```
 /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
@@ -233,6 +246,7 @@ impl defmt::Format for AuthenticToken<'_> {
 /// assert_eq!(greet(&token), "hello dev-7");
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "bearer")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct VerifiedToken<'a> {
@@ -242,10 +256,11 @@ pub struct VerifiedToken<'a> {
 }
 
 impl VerifiedToken<'_> {
-    /// The slot of the key that fitted.
+    /// Returns the slot of the key that verified the token.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::{KeyRing, MacKey}, token::{Channel, Profile, TokenBuilder, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::{KeyRing, MacKey}};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, Verifier};
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let old = || MacKey::new(b"an obvious test key of 32 bytes!");
     /// # let mut ring = KeyRing::<_, 2>::new(0, old()?);
@@ -254,15 +269,16 @@ impl VerifiedToken<'_> {
     /// let binary = TokenBuilder::time(b"alice", now).mint_binary_heapless::<64>(&profile, &old()?)?;
     /// let verifier = Verifier::new(profile, ring, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let token = verifier.verify_binary(&binary, Channel::NONE, now).unwrap();
-    /// assert_eq!(token.key_slot(), 0); // somebody still signs with the old key
+    /// assert_eq!(token.key_slot(), 0); // a holder still signs with the old key
     /// # Ok::<(), countersign::Error>(())
     /// ```
+    #[doc(alias = "kid")]
     #[must_use]
     pub const fn key_slot(&self) -> u8 {
         self.slot
     }
 
-    /// The generation of the key that fitted; 0 where keys have none.
+    /// Returns the generation of the key that verified the token, or 0 if keys have no generation.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::{DeviceKeys, KeyRing, MasterKey}};
@@ -270,7 +286,8 @@ impl VerifiedToken<'_> {
     /// # let (profile, now) = (Profile::new("mqtt")?, UnixTime::from_secs(1_767_225_600));
     /// # let master = MasterKey::new(b"an obvious test key of 32 bytes!")?;
     /// let second_key = master.derive_key("acme", b"dev-7", 1)?;
-    /// let binary = TokenBuilder::time(b"dev-7", now).key_generation(1).mint_binary_heapless::<64>(&profile, &second_key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", now).key_generation(1);
+    /// let binary = builder.mint_binary_heapless::<64>(&profile, &second_key)?;
     /// let keys = DeviceKeys::new(KeyRing::<_, 1>::new(0, master), "acme")?;
     /// let verifier = Verifier::new(profile, keys, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now).unwrap().key_generation(), 1);

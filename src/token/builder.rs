@@ -1,4 +1,4 @@
-//! A token before it is signed.
+//! The builder of tokens.
 
 use super::mac_input::MacInput;
 use super::param_list::{Numbers, ParamList};
@@ -10,9 +10,9 @@ use crate::key::{MacKey, Tag};
 use crate::{Error, Result, UnixTime, rules};
 use core::fmt;
 
-/// Builds a token: say what it is to say, then mint it as text or binary.
+/// A builder of a token, minted as text or as binary.
 ///
-/// Minting checks every limit and cuts nothing: the first that is missed is the error.
+/// Minting checks every limit and cuts nothing. The error names the first limit that is broken.
 ///
 /// ```
 /// use countersign::UnixTime;
@@ -67,22 +67,24 @@ impl<'a> TokenBuilder<'a> {
         }
     }
 
-    /// A token for `uid` (1 to 64 bytes) made at `stamp`; [`UnixTime::UNSET`] when the clock is not set.
-    /// See [`TokenBuilder`].
+    /// Starts a Time token for `uid` (1 to 64 bytes) made at `stamp`. Pass [`UnixTime::UNSET`] if the clock is not set.
+    /// [`TokenBuilder`] has an example.
     #[must_use]
     pub const fn time(uid: &'a [u8], stamp: UnixTime) -> Self {
         Self::new(TokenKind::Time, uid, stamp.as_secs())
     }
 
-    /// A token for `uid` with a counter of 0 to 2^40 − 1 in place of the time.
-    /// See [`Verifier::with_sequence_tokens`](super::Verifier::with_sequence_tokens).
+    /// Starts a Sequence token for `uid` (1 to 64 bytes) with a counter of 0 to 2^40 − 1 in place of the time.
+    /// [`Verifier::with_sequence_tokens`](super::Verifier::with_sequence_tokens) has an example.
     #[must_use]
     pub const fn sequence(uid: &'a [u8], counter: u64) -> Self {
         Self::new(TokenKind::Sequence, uid, counter)
     }
 
-    /// A verifier's time for `uid`, always detached. Bind it to the sign that was refused ([FORMAT section 7](crate::docs::format#7-devices-without-a-clock)).
-    /// See [`UnverifiedToken::authenticate`](super::UnverifiedToken::authenticate).
+    /// Starts a TimeReply, a verifier's time for `uid`, which is always detached.
+    ///
+    /// Bind the reply to the sign of the refused token ([FORMAT section 7](crate::docs::format#7-devices-without-a-clock)).
+    /// [`UnverifiedToken::authenticate`](super::UnverifiedToken::authenticate) has an example.
     #[must_use]
     pub const fn time_reply(uid: &'a [u8], stamp: UnixTime) -> Self {
         Self::new(TokenKind::TimeReply, uid, stamp.as_secs()).detached()
@@ -98,7 +100,8 @@ impl<'a> TokenBuilder<'a> {
         Self::new(TokenKind::Challenge, uid, stamp.as_secs()).detached()
     }
 
-    /// Up to 8 params (reserved ones included) in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes.
+    /// Sets the params in any order: keys of `[a-z][a-z0-9]{1,7}`, values of 0 to 64 bytes, at most 8 with the reserved
+    /// ones.
     ///
     /// ```
     /// # use countersign::{Error, key::MacKey, token::{Profile, TokenBuilder}};
@@ -106,7 +109,8 @@ impl<'a> TokenBuilder<'a> {
     /// let builder = TokenBuilder::sequence(b"dev-7", 42);
     /// let text = builder.params(&[("site", b"berlin"), ("fw", b"7")]).mint_text_heapless::<80>(&profile, &key)?;
     /// assert!(text.starts_with("cs1s_dev-7.42.fw_7.site_berlin."));
-    /// let reserved = builder.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key); // has a setter: `key_slot`
+    /// // The reserved param `k` has a setter: `key_slot`.
+    /// let reserved = builder.params(&[("k", b"7")]).mint_text_heapless::<80>(&profile, &key);
     /// assert_eq!(reserved, Err(Error::ParamKey));
     /// # Ok::<(), Error>(())
     /// ```
@@ -116,8 +120,8 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Context of 0 to 64 bytes that the verifier knows too and that is not sent.
-    /// See [`Verifier::verify_binary`](super::Verifier::verify_binary).
+    /// Sets the binding: context of 0 to 64 bytes that the verifier knows too and that is not sent.
+    /// [`Verifier::verify_binary`](super::Verifier::verify_binary) has an example.
     #[doc(alias = "bind")]
     #[must_use]
     pub const fn binding(mut self, binding: &'a [u8]) -> Self {
@@ -125,16 +129,17 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Leaves the uid out of the token: the channel names it.
-    /// See [`short_stamp`](TokenBuilder::short_stamp) and [`Channel`](super::Channel).
+    /// Leaves the uid out of the token. The verifier takes it from the [`Channel`](super::Channel).
+    /// [`short_stamp`](TokenBuilder::short_stamp) has an example.
     #[must_use]
     pub const fn detached(mut self) -> Self {
         self.detached = true;
         self
     }
 
-    /// Sends only the low two bytes of the stamp in the binary form. Only after a token in full was accepted since the
-    /// last start.
+    /// Sends only the low two bytes of the stamp in the binary form.
+    ///
+    /// Use it only after the verifier has accepted a token with a full stamp since the last start.
     ///
     /// ```
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, SignLen, TokenBuilder}};
@@ -151,21 +156,23 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Names the slot of the key (`k`). See [`KeyRing::current`](crate::key::KeyRing::current).
+    /// Names the slot of the key (`k`). [`KeyRing::current`](crate::key::KeyRing::current) has an example.
+    #[doc(alias = "kid")]
     #[must_use]
     pub const fn key_slot(mut self, slot: u8) -> Self {
         self.slot = Some(slot);
         self
     }
 
-    /// Names the generation of the key (`g`). See [`VerifiedToken::key_generation`](super::VerifiedToken::key_generation).
+    /// Names the generation of the key (`g`). [`VerifiedToken::key_generation`](super::VerifiedToken::key_generation)
+    /// has an example.
     #[must_use]
     pub const fn key_generation(mut self, generation: u32) -> Self {
         self.generation = Some(generation);
         self
     }
 
-    /// Makes two tokens of one second differ (`n`, 0 to 64 bytes).
+    /// Sets a nonce of 0 to 64 bytes (`n`), which makes two tokens of the same second differ.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
@@ -181,41 +188,43 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Carries a sequence number of 0 to 2^40 − 1 inside a Time or Answer token (`s`).
-    /// See [`AuthenticToken::sequence_number`](super::AuthenticToken::sequence_number).
+    /// Sets a sequence number of 0 to 2^40 − 1 inside a Time or Answer token (`s`).
+    /// [`AuthenticToken::sequence_number`](super::AuthenticToken::sequence_number) has an example.
     #[must_use]
     pub const fn sequence_number(mut self, number: u64) -> Self {
         self.sequence = Some(number);
         self
     }
 
-    /// Carries the number of the user's epoch (`e`), as the login knows it: whoever is signed out everywhere later is refused by it.
-    /// See [`AuthenticToken::epoch`](super::AuthenticToken::epoch).
+    /// Sets the number of the user's revocation epoch at login (`e`). A later sign-out everywhere revokes the token by
+    /// this number. [`AuthenticToken::epoch`](super::AuthenticToken::epoch) has an example.
     #[must_use]
     pub const fn epoch(mut self, number: u64) -> Self {
         self.epoch = Some(number);
         self
     }
 
-    /// Says how much the clock behind the stamp is worth (`q`). See [`ClockQuality`].
+    /// Sets the quality of the clock behind the stamp (`q`). [`ClockQuality`] has an example.
     #[must_use]
     pub const fn clock_quality(mut self, quality: ClockQuality) -> Self {
         self.quality = Some(quality);
         self
     }
 
-    /// Signs the token and writes it as text into `out`; returns the used part. See [`TokenBuilder`].
+    /// Signs the token and writes it as text into `out`, and returns the used part. [`TokenBuilder`] has an example.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the number of bytes needed, or the limit of [FORMAT section 1](crate::docs::format#1-logical-token) that the token
-    /// misses.
+    /// [`Error::BufferTooSmall`] if `out` is too small, with the number of bytes needed. The error of a limit of [FORMAT
+    /// section 1](crate::docs::format#1-logical-token) if the token breaks it.
     #[doc(alias = "encode")]
     #[doc(alias = "sign")]
     pub fn mint_text<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b str> {
         core::str::from_utf8(self.mint_text_bytes(profile, key, out)?).map_err(|_| Error::Malformed)
     }
 
-    /// [`mint_text`](TokenBuilder::mint_text) as bytes, for what sends them on: a program that has no other use for `str` saves half a kilobyte.
+    /// Signs the token like [`mint_text`](TokenBuilder::mint_text) and returns the text as bytes.
+    ///
+    /// A program that uses `str` nowhere else saves half a kilobyte of flash.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
@@ -228,7 +237,8 @@ impl<'a> TokenBuilder<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](TokenBuilder::mint_text).
+    /// [`Error::BufferTooSmall`] if `out` is too small, with the number of bytes needed. The error of a limit of [FORMAT
+    /// section 1](crate::docs::format#1-logical-token) if the token breaks it.
     pub fn mint_text_bytes<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b [u8]> {
         if self.short {
             return Err(Error::ShortStamp);
@@ -240,7 +250,7 @@ impl<'a> TokenBuilder<'a> {
         })
     }
 
-    /// Signs the token and writes it in binary form into `out`; returns the used part.
+    /// Signs the token and writes it in binary form into `out`, and returns the used part.
     ///
     /// ```
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
@@ -252,8 +262,8 @@ impl<'a> TokenBuilder<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](TokenBuilder::mint_text); [`Error::ShortStamp`] where none is
-    /// allowed.
+    /// [`Error::BufferTooSmall`] if `out` is too small, with the number of bytes needed. [`Error::ShortStamp`] if a
+    /// short stamp is set where none is allowed. The error of a limit of [FORMAT section 1](crate::docs::format#1-logical-token) if the token breaks it.
     #[doc(alias = "encode")]
     #[doc(alias = "sign")]
     pub fn mint_binary<'b>(&self, profile: &Profile<'_>, key: &MacKey, out: &'b mut [u8]) -> Result<&'b [u8]> {
@@ -269,8 +279,7 @@ impl<'a> TokenBuilder<'a> {
         })
     }
 
-    /// Writes M, the bytes that a sign is the HMAC of ([FORMAT section 2](crate::docs::format#2-mac-input)), for a secure element that holds the key
-    /// itself.
+    /// Writes M, the bytes under the sign ([FORMAT section 2](crate::docs::format#2-mac-input)), for a secure element that holds the key.
     ///
     /// ```
     /// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};
@@ -282,7 +291,9 @@ impl<'a> TokenBuilder<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](TokenBuilder::mint_text); a buffer of [`MAX_MAC_INPUT_LEN`](super::limits::MAX_MAC_INPUT_LEN) always suffices.
+    /// [`Error::BufferTooSmall`] if `out` is too small; [`MAX_MAC_INPUT_LEN`](super::limits::MAX_MAC_INPUT_LEN) bytes
+    /// always suffice. [`Error::MacInputTooLong`] if M is longer than the profile allows. The error of a limit of
+    /// [FORMAT section 1](crate::docs::format#1-logical-token) if the token breaks it.
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
         self.check()?;
         let (mut numbers, mut params) = (Numbers::default(), ParamList::default());
@@ -370,7 +381,7 @@ impl<'a> TokenBuilder<'a> {
     }
 }
 
-/// Shows nothing that the holder may not want in a log: not the binding, the nonce, the values of params.
+/// Shows neither the binding, nor the nonce, nor the values of params.
 impl fmt::Debug for TokenBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenBuilder")

@@ -1,4 +1,4 @@
-//! Challenge and Answer: for devices with neither clock nor random numbers ([FORMAT sections 5](crate::docs::format#5-verifying) and [7](crate::docs::format#7-devices-without-a-clock)).
+//! Challenges and Answers, for devices with neither a clock nor random numbers ([FORMAT section 5](crate::docs::format#5-verifying) and [section 7](crate::docs::format#7-devices-without-a-clock)).
 //!
 //! ```
 //! use countersign::key::MacKey;
@@ -31,15 +31,16 @@ use super::{Params, Profile, SignLen, TokenBuilder, TokenKind, text};
 use crate::key::MacKey;
 use crate::{Error, Result, UnixTime};
 
-/// Characters of every challenge.
+/// The length of every challenge in characters.
 ///
 /// ```
 /// assert_eq!("cs1q_.1767225600.b74aaa7f3622d9cf".len(), countersign::token::challenge::CHALLENGE_LEN);
 /// ```
 pub const CHALLENGE_LEN: usize = 33;
 
-/// A server's question to `uid` (1 to 64 bytes), under a key that only the server has. Writes [`CHALLENGE_LEN`]
-/// characters.
+/// Writes a server's challenge to `uid` (1 to 64 bytes) into `out`, signed with a key that only the server has.
+///
+/// A challenge has [`CHALLENGE_LEN`] characters.
 ///
 /// ```
 /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, challenge}};
@@ -53,7 +54,8 @@ pub const CHALLENGE_LEN: usize = 33;
 /// ```
 ///
 /// # Errors
-/// [`Error::StampRange`] if the server's clock is not set, [`Error::UidLength`], [`Error::BufferTooSmall`].
+/// [`Error::StampRange`] if the server's clock is not set, [`Error::UidLength`] if `uid` is not 1 to 64 bytes,
+/// [`Error::BufferTooSmall`] if `out` is shorter than [`CHALLENGE_LEN`].
 pub fn issue<'b>(
     profile: &Profile<'_>,
     challenge_key: &MacKey,
@@ -64,7 +66,7 @@ pub fn issue<'b>(
     TokenBuilder::challenge(uid, now).mint_text(&profile.with_sign_len(SignLen::N8), challenge_key, out)
 }
 
-/// [`issue`] into a string of its own.
+/// Returns a server's challenge as a string of `heapless`, like [`issue`].
 ///
 /// ```
 /// # use countersign::{UnixTime, key::MacKey, token::{Profile, challenge}};
@@ -77,7 +79,7 @@ pub fn issue<'b>(
 /// ```
 ///
 /// # Errors
-/// As [`issue`].
+/// [`Error::StampRange`] if the server's clock is not set, [`Error::UidLength`] if `uid` is not 1 to 64 bytes.
 pub fn issue_heapless(
     profile: &Profile<'_>,
     challenge_key: &MacKey,
@@ -87,8 +89,9 @@ pub fn issue_heapless(
     TokenBuilder::challenge(uid, now).mint_text_heapless(&profile.with_sign_len(SignLen::N8), challenge_key)
 }
 
-/// Reads a challenge and drafts the device's Answer to it. The challenge itself proves nothing to the device: draw no
-/// conclusion from its time.
+/// Reads a challenge and starts the device's Answer to it.
+///
+/// The challenge proves nothing to the device: do not set a clock by its time.
 ///
 /// ```
 /// # use countersign::{Error, key::MacKey, token::{Profile, challenge}};
@@ -101,7 +104,7 @@ pub fn issue_heapless(
 /// ```
 ///
 /// # Errors
-/// [`Error::Malformed`] unless the input is a challenge.
+/// [`Error::Malformed`] if the input is no challenge.
 pub fn respond<'a>(challenge: &[u8], uid: &'a [u8]) -> Result<TokenBuilder<'a>> {
     if challenge.len() != CHALLENGE_LEN {
         return Err(Error::Malformed);

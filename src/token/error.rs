@@ -1,14 +1,15 @@
-//! Why a token was not admitted.
+//! The error of presented tokens.
 
 use crate::ClockError;
 use crate::time::Outside;
 use core::error::Error;
 use core::fmt;
 
-/// Why a presented token was not admitted: for the operator's log, never for the peer.
+/// Error of a presented token, for the operator's log and never for the peer.
 ///
-/// Everything that fails before the MAC is good is [`Invalid`](TokenError::Invalid) or [`TooLong`](TokenError::TooLong); the other reasons are
-/// about a token that a holder of the key did sign ([FORMAT section 5](crate::docs::format#5-verifying)). To the peer say only what [`is_expired`](TokenError::is_expired) tells.
+/// A failure before the sign is known to be valid is [`Invalid`](TokenError::Invalid) or
+/// [`TooLong`](TokenError::TooLong). All other variants concern a token that a holder of the key did sign ([FORMAT
+/// section 5](crate::docs::format#5-verifying)). Tell the peer only the result of [`is_expired`](TokenError::is_expired).
 ///
 /// ```
 /// use countersign::token::TokenError;
@@ -22,36 +23,43 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Malformed, of a kind or length that is not allowed, for someone else, under a key that is unknown, retired or replaced, or forged
-    /// (steps 1 to 5). Which of these it is nobody can say: up to the MAC all of it is a stranger's word.
+    /// The token is malformed, of a kind or length that is not allowed, for another uid, forged, or its key is unknown,
+    /// retired or replaced (steps 1 to 5).
+    ///
+    /// The variant does not tell these causes apart, because nothing in the token is authentic before its sign is
+    /// valid.
     Invalid,
-    /// Longer than the scratch buffer has room for: whoever sent it chose its length. Found before any key is used.
+    /// The fields of the token do not fit into the scratch buffer. The verifier finds this before it uses a key.
     TooLong {
-        /// Bytes of scratch that this one would need.
+        /// The length in bytes of a sufficient scratch buffer.
         needed: usize,
     },
-    /// Its key generation or its stamp is from before a revocation (steps 6 and 10).
+    /// The key generation or the stamp of the token is older than a revocation (steps 6 and 10).
+    #[doc(alias = "revoke")]
     Revoked,
-    /// The verifier's own clock cannot be used (step 7).
+    /// The verifier's own clock is unusable (step 7).
     Clock(ClockError),
-    /// The holder says that its clock is not set (step 8, `ClockUnset`).
+    /// The holder states that its clock is not set (step 8, `ClockUnset`).
     HolderClockUnset,
-    /// Older than `max_age` (step 9, `TooOld`).
+    /// The token is older than `max_age` (step 9, `TooOld`).
     #[doc(alias = "TooOld")]
     Expired {
-        /// Seconds beyond the limit.
+        /// The age beyond the limit, in seconds.
         by: u64,
     },
-    /// Further in the future than `max_future_skew` (step 9, `TooNew`).
+    /// The stamp is further in the future than `max_future_skew` (step 9, `TooNew`).
+    #[doc(alias = "clock skew")]
     #[doc(alias = "TooNew")]
     FromFuture {
-        /// Seconds beyond the limit.
+        /// The lead beyond the limit, in seconds.
         by: u64,
     },
 }
 
 impl TokenError {
-    /// True if a newer token of the same holder would be admitted: the one detail that a peer may be told.
+    /// Returns true if the token has expired, so that a newer token of the same holder would be admitted.
+    ///
+    /// This is the only detail to tell the peer.
     ///
     /// ```
     /// use countersign::token::TokenError;
@@ -65,7 +73,8 @@ impl TokenError {
         matches!(self, Self::Expired { .. })
     }
 
-    /// True if the server is at fault, and not the token: its clock cannot be used. An HTTP server answers 503, not 401.
+    /// Returns true if the server is at fault and not the token: its clock is unusable. An HTTP server answers 503, not
+    /// 401.
     ///
     /// ```
     /// use countersign::ClockError;

@@ -1,4 +1,4 @@
-//! `field(b)`: the one spelling of a byte string in the text form ([FORMAT section 3](crate::docs::format#3-text-form)).
+//! The encoding `field(b)` of a byte string in the text form ([FORMAT section 3](crate::docs::format#3-text-form)).
 
 use crate::bytes::copy;
 use crate::cursor::{Cursor, Sink};

@@ -1,4 +1,4 @@
-//! What a token says, as a parser has found it: the content of all degrees of trust.
+//! The fields of a parsed token, shared by all degrees of trust.
 
 use super::mac_input::MacInput;
 use super::params::WireParams;

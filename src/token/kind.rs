@@ -1,8 +1,10 @@
-//! What a token is for, and how long its sign is.
+//! The kinds of tokens and the lengths of a sign.
 
 use crate::{Result, rules};
 
-/// The kind of a token ([FORMAT section 1](crate::docs::format#1-logical-token)). It is part of the MAC: a token of one kind is never valid as another.
+/// The kind of a token ([FORMAT section 1](crate::docs::format#1-logical-token)).
+///
+/// The sign covers the kind: a token of one kind is never valid as another.
 ///
 /// ```
 /// use countersign::token::{TokenKind, UnverifiedToken};
@@ -15,15 +17,15 @@ use crate::{Result, rules};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TokenKind {
-    /// A holder's token with the time it was made.
+    /// A holder's token with the time at which it was made.
     Time,
-    /// A holder's answer to a [`Challenge`](TokenKind::Challenge).
+    /// A holder's response to a [`Challenge`](TokenKind::Challenge).
     Answer,
     /// A holder's token with a counter in place of the time.
     Sequence,
     /// A verifier's own time, for a holder whose clock is wrong.
     TimeReply,
-    /// A verifier's question to a holder without a clock.
+    /// A verifier's challenge to a holder without a clock.
     Challenge,
 }
 
@@ -80,31 +82,35 @@ impl TokenKind {
     }
 }
 
-/// How many bytes of HMAC-SHA-256 a sign keeps, the length of the HMAC tag: N, fixed by configuration, never by the token ([FORMAT section 1](crate::docs::format#1-logical-token)).
+/// The length N of a sign: the number of bytes of HMAC-SHA-256 that it keeps ([FORMAT section 1](crate::docs::format#1-logical-token)).
+///
+/// Configuration fixes the length. A token never chooses it.
 ///
 /// ```
 /// use countersign::token::SignLen;
 ///
 /// assert_eq!(SignLen::default().bytes(), 16);
 /// ```
+#[doc(alias = "tag")]
+#[doc(alias = "mac")]
 #[doc(alias = "TagLen")]
 #[doc(alias = "tag_len")]
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SignLen {
-    /// 8 bytes: for radio links, and only behind an online rate limit.
+    /// 8 bytes, for radio links, and only behind an online rate limit.
     N8,
-    /// 10 bytes: for radio links, and only behind an online rate limit.
+    /// 10 bytes, for radio links, and only behind an online rate limit.
     N10,
     /// 16 bytes, the default.
     #[default]
     N16,
-    /// 32 bytes, the whole HMAC.
+    /// 32 bytes, the whole HMAC value.
     N32,
 }
 
 impl SignLen {
-    /// N in bytes.
+    /// Returns the length in bytes.
     ///
     /// ```
     /// use countersign::token::SignLen;
@@ -132,7 +138,7 @@ impl SignLen {
         }
     }
 
-    /// The length with this many bytes, if there is one.
+    /// Returns the length of `bytes` bytes, or `None` if there is no such length.
     ///
     /// ```
     /// use countersign::token::SignLen;

@@ -1,4 +1,4 @@
-//! How large a buffer must be, known at compile time.
+//! Buffer sizes, known at compile time.
 
 use super::SignLen;
 use crate::encoding::base64url_len;
@@ -6,7 +6,7 @@ pub use crate::rules::{
     MAX_BINDING_LEN, MAX_COUNTER, MAX_NAME_LEN, MAX_PARAM_KEY_LEN, MAX_PARAM_VALUE_LEN, MAX_PARAMS, MAX_UID_LEN,
 };
 
-/// Characters of the longest token text.
+/// The length in characters of the longest token text.
 ///
 /// ```
 /// use countersign::token::{SignLen, limits::{MAX_TEXT_LEN, max_text_len}};
@@ -17,7 +17,7 @@ pub use crate::rules::{
 /// ```
 pub const MAX_TEXT_LEN: usize = 5 + max_field_len(MAX_UID_LEN) + 1 + 13 + MAX_PARAMS * MAX_TEXT_PARAM + 1 + 64;
 
-/// Bytes of the longest binary token.
+/// The length in bytes of the longest binary token.
 ///
 /// ```
 /// use countersign::token::{SignLen, limits::{MAX_BINARY_LEN, max_binary_len}};
@@ -27,8 +27,10 @@ pub const MAX_TEXT_LEN: usize = 5 + max_field_len(MAX_UID_LEN) + 1 + 13 + MAX_PA
 /// ```
 pub const MAX_BINARY_LEN: usize = 1 + 1 + MAX_UID_LEN + 5 + 1 + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
-/// Bytes of the decoded fields of the longest text: the scratch that
-/// [`Verifier::verify_text`](super::Verifier::verify_text) needs when nothing lowers its cap.
+/// The length in bytes of the decoded fields of the longest text.
+///
+/// [`Verifier::verify_text`](super::Verifier::verify_text) needs a scratch buffer of this length, unless
+/// [`with_max_text_len`](super::Verifier::with_max_text_len) lowers it.
 ///
 /// ```
 /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier}};
@@ -44,7 +46,7 @@ pub const MAX_BINARY_LEN: usize = 1 + 1 + MAX_UID_LEN + 5 + 1 + MAX_PARAMS * MAX
 /// ```
 pub const MAX_SCRATCH_LEN: usize = MAX_UID_LEN + MAX_PARAMS * MAX_WIRE_PARAM + 32;
 
-/// Bytes of the longest MAC input ([FORMAT section 2](crate::docs::format#2-mac-input)).
+/// The length in bytes of the longest MAC input ([FORMAT section 2](crate::docs::format#2-mac-input)).
 ///
 /// ```
 /// use countersign::token::{Profile, TokenBuilder, limits::MAX_MAC_INPUT_LEN};
@@ -70,17 +72,17 @@ const fn max_field_len(n: usize) -> usize {
     }
 }
 
-/// Room for the text of any Time token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)`
-/// lengths.
+/// Returns the buffer length for the text of any Time token with a uid of `uid` bytes (0 if detached) and params of
+/// these `(key, value)` lengths.
 ///
-/// An upper bound: a uid or value of letters, digits, `_` and `-` alone takes less. Other kinds take one character
-/// more, a counter up to three. Reserved params count like any: `k` is `(1, 3)`, `g` is `(1, 10)`.
+/// The result is an upper bound: a uid or value of letters, digits, `_` and `-` alone takes less. Other kinds take one
+/// character more, and a counter up to three. Reserved params count as well: `k` is `(1, 3)`, `g` is `(1, 10)`.
 ///
 /// ```
 /// use countersign::token::{SignLen, limits::max_text_len};
 ///
-/// const ROOM: usize = max_text_len(16, &[(2, 5)], SignLen::N16);
-/// let buffer = [0u8; ROOM];
+/// const LEN: usize = max_text_len(16, &[(2, 5)], SignLen::N16);
+/// let buffer = [0u8; LEN];
 /// assert_eq!(buffer.len(), 83);
 /// assert_eq!(max_text_len(0, &[], SignLen::N10), 36);
 /// ```
@@ -95,10 +97,10 @@ pub const fn max_text_len(uid: usize, params: &[(usize, usize)], sign_len: SignL
     total
 }
 
-/// Room for the binary form of any token with a uid of `uid` bytes (0 when detached) and params of these `(key, value)`
-/// lengths.
+/// Returns the buffer length for the binary form of any token with a uid of `uid` bytes (0 if detached) and params of
+/// these `(key, value)` lengths.
 ///
-/// Exact, but for a short stamp, which saves three bytes.
+/// The result is exact, except that a short stamp saves three bytes.
 ///
 /// ```
 /// use countersign::token::{SignLen, limits::max_binary_len};

@@ -1,5 +1,5 @@
-//! M, what is signed ([FORMAT section 2](crate::docs::format#2-mac-input)). Every variable part is counted or length-prefixed, so distinct tokens have
-//! distinct M.
+//! M, the bytes under the sign ([FORMAT section 2](crate::docs::format#2-mac-input)). Every variable part is counted or length-prefixed, so distinct
+//! tokens have distinct M.
 
 use super::params::WireParams;
 use super::{Profile, TokenKind};

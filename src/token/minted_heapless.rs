@@ -1,4 +1,4 @@
-//! Minting into buffers of their own.
+//! Minting into strings and vectors of `heapless`.
 
 use super::builder::TokenBuilder;
 use super::limits::{MAX_BINARY_LEN, MAX_TEXT_LEN};
@@ -7,18 +7,20 @@ use crate::key::MacKey;
 use crate::{Error, Result};
 
 impl TokenBuilder<'_> {
-    /// [`mint_text`](TokenBuilder::mint_text) into a string of its own.
+    /// Signs the token and returns it as text in a string of `heapless`, like [`mint_text`](TokenBuilder::mint_text).
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
-    /// let text = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600)).mint_text_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// assert_eq!(text.len(), 53);
     /// # Ok::<(), countersign::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`mint_text`](TokenBuilder::mint_text); a string of [`MAX_TEXT_LEN`] always suffices.
+    /// [`Error::BufferTooSmall`](crate::Error::BufferTooSmall) if `N` is too small; [`MAX_TEXT_LEN`] always suffices.
+    /// The error of a limit of [FORMAT section 1](crate::docs::format#1-logical-token) if the token breaks it.
     pub fn mint_text_heapless<const N: usize>(
         &self,
         profile: &Profile<'_>,
@@ -31,10 +33,13 @@ impl TokenBuilder<'_> {
         heapless::String::from_utf8(bytes).map_err(|_| Error::Malformed)
     }
 
-    /// [`mint_binary`](TokenBuilder::mint_binary) into a vector of its own. See [`short_stamp`](TokenBuilder::short_stamp).
+    /// Signs the token and returns it in binary form in a vector of `heapless`, like
+    /// [`mint_binary`](TokenBuilder::mint_binary). [`short_stamp`](TokenBuilder::short_stamp) has an example.
     ///
     /// # Errors
-    /// As [`mint_binary`](TokenBuilder::mint_binary); a vector of [`MAX_BINARY_LEN`] always suffices.
+    /// [`Error::BufferTooSmall`](crate::Error::BufferTooSmall) if `N` is too small; [`MAX_BINARY_LEN`] always suffices.
+    /// [`Error::ShortStamp`](crate::Error::ShortStamp) if a short stamp is set where none is allowed. The error of a
+    /// limit of [FORMAT section 1](crate::docs::format#1-logical-token) if the token breaks it.
     pub fn mint_binary_heapless<const N: usize>(
         &self,
         profile: &Profile<'_>,

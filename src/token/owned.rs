@@ -1,11 +1,12 @@
-//! A verified token that owns its bytes, to be passed on with a request.
+//! A verified token that owns its bytes.
 
 use super::authentic::{AuthenticToken, VerifiedToken};
 use super::fields::Fields;
 use core::fmt;
 use std::sync::Arc;
 
-/// A [`VerifiedToken`] token on the heap; cheap to clone. What the server-side filter puts into a request's extensions.
+/// A [`VerifiedToken`] on the heap, cheap to clone. `web::BearerLayer` puts one into the
+/// extensions of a request.
 ///
 /// ```
 /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
@@ -33,14 +34,15 @@ pub struct OwnedToken {
 }
 
 impl OwnedToken {
-    /// The token itself.
+    /// Returns the token as a [`VerifiedToken`] that borrows from this one.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, OwnedToken, Profile, Verifier}};
     /// # use countersign::{TimeWindow, token::{TokenBuilder, limits::MAX_SCRATCH_LEN}};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let now = UnixTime::from_secs(1_767_225_600);
-    /// # let text = TokenBuilder::time(b"dev-7", now).params(&[("fw", b"1.2.3")]).mint_text_heapless::<80>(&profile, &key)?;
+    /// # let builder = TokenBuilder::time(b"dev-7", now).params(&[("fw", b"1.2.3")]);
+    /// # let text = builder.mint_text_heapless::<80>(&profile, &key)?;
     /// # let verifier = Verifier::new(profile, &key, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let owned = {
     ///     let mut scratch = [0; MAX_SCRATCH_LEN];

@@ -1,4 +1,4 @@
-//! The params of a token on their way into it.
+//! The list of params of a token that is being built.
 
 use super::params::WireParams;
 use crate::encoding::decimal::Decimal;

@@ -1,4 +1,4 @@
-//! Params as they travel: `(len8(key) . len8(value))*`, borrowed, in strictly ascending order of keys.
+//! Params in wire form: `(len8(key) . len8(value))*`, borrowed, in strictly ascending order of keys.
 
 use super::reserved::Reserved;
 use crate::cursor::Sink;
@@ -6,7 +6,7 @@ use crate::rules::{MAX_PARAM_VALUE_LEN, MAX_PARAMS, is_param_key, param_rank};
 use crate::{Error, Result};
 use core::fmt;
 
-/// A token's params: small fixed facts that save the verifier a database look-up.
+/// The params of a token: small fixed facts that save the verifier a database look-up.
 ///
 /// ```
 /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder, UnverifiedToken}};
@@ -47,7 +47,7 @@ impl<'a> Params<'a> {
         self.wire
     }
 
-    /// How many there are, reserved ones included.
+    /// Returns the number of params, reserved ones included.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -63,7 +63,7 @@ impl<'a> Params<'a> {
         self.count.into()
     }
 
-    /// True if there are none.
+    /// Returns true if there are no params.
     ///
     /// ```
     /// use countersign::token::Params;
@@ -75,7 +75,7 @@ impl<'a> Params<'a> {
         self.count == 0
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     ///
     /// ```
     /// # use countersign::{key::MacKey, token::{Channel, Profile, UnverifiedToken}};
@@ -92,7 +92,7 @@ impl<'a> Params<'a> {
         self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
-    /// All pairs in ascending order of their keys.
+    /// Returns an iterator over all pairs, in ascending order of their keys.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken}};
@@ -119,7 +119,7 @@ impl<'a> IntoIterator for Params<'a> {
     }
 }
 
-/// Iterates over the pairs of [`Params`].
+/// An iterator over the pairs of [`Params`].
 ///
 /// ```
 /// use countersign::token::{Params, ParamsIter};
@@ -145,7 +145,7 @@ impl<'a> Iterator for ParamsIter<'a> {
     }
 }
 
-/// Shows the keys alone: a value may be a nonce or a proof.
+/// Shows the keys alone, since a value may be a nonce or a proof.
 impl fmt::Debug for Params<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.iter().fmt(f)

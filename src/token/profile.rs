@@ -1,4 +1,4 @@
-//! What both sides know and never send.
+//! Settings that holder and verifier share and never send.
 
 use super::{SignLen, limits::MAX_MAC_INPUT_LEN};
 use crate::Result;
@@ -23,7 +23,7 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    /// A profile for one purpose, with a sign of 16 bytes. A token for one purpose is never valid for another.
+    /// Creates a profile for one purpose, with a sign of 16 bytes. A token for one purpose is never valid for another.
     ///
     /// ```
     /// # use countersign::{Error, TimeWindow, UnixTime, key::MacKey};
@@ -39,7 +39,7 @@ impl<'a> Profile<'a> {
     /// # Ok::<(), Error>(())
     /// ```
     ///
-    /// In a constant, a mistake does not compile:
+    /// In a constant, a wrong purpose does not compile:
     ///
     /// ```
     /// # use countersign::token::Profile;
@@ -50,7 +50,7 @@ impl<'a> Profile<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidName`](crate::Error::InvalidName) unless the purpose is 1 to 32 bytes of `[a-z0-9._/-]`.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) if the purpose is not 1 to 32 bytes of `[a-z0-9._/-]`.
     pub const fn new(purpose: &'a str) -> Result<Self> {
         match rules::check_name(purpose) {
             Ok(()) => Ok(Self { purpose, sign_len: SignLen::N16, max_mac_input_len: MAX_MAC_INPUT_LEN }),
@@ -58,7 +58,7 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Another length of the sign.
+    /// Sets the length of the sign, 16 bytes by default.
     ///
     /// ```
     /// # use countersign::{UnixTime, key::MacKey, token::{Profile, SignLen, TokenBuilder}};
@@ -70,13 +70,14 @@ impl<'a> Profile<'a> {
     /// assert!(!long.starts_with(short.as_str())); // the length is signed too: a long sign cut short is no short sign
     /// # Ok::<(), countersign::Error>(())
     /// ```
+    #[doc(alias = "tag")]
     #[must_use]
     pub const fn with_sign_len(mut self, sign_len: SignLen) -> Self {
         self.sign_len = sign_len;
         self
     }
 
-    /// A lower cap of the MAC input, in bytes, for one-shot hardware. Beyond it minting and verifying refuse.
+    /// Lowers the cap of the MAC input, in bytes, for one-shot hardware. Minting and verifying refuse a longer input.
     ///
     /// ```
     /// # use countersign::{Error, UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
@@ -94,7 +95,7 @@ impl<'a> Profile<'a> {
         self
     }
 
-    /// The purpose.
+    /// Returns the purpose.
     ///
     /// ```
     /// assert_eq!(countersign::token::Profile::new("fleet/login")?.purpose(), "fleet/login");
@@ -105,7 +106,7 @@ impl<'a> Profile<'a> {
         self.purpose
     }
 
-    /// The length of the sign.
+    /// Returns the length of the sign.
     ///
     /// ```
     /// use countersign::token::{Profile, SignLen};
@@ -113,12 +114,13 @@ impl<'a> Profile<'a> {
     /// assert_eq!(Profile::new("mqtt")?.sign_len(), SignLen::N16);
     /// # Ok::<(), countersign::Error>(())
     /// ```
+    #[doc(alias = "tag")]
     #[must_use]
     pub const fn sign_len(&self) -> SignLen {
         self.sign_len
     }
 
-    /// The cap of the MAC input, in bytes.
+    /// Returns the cap of the MAC input in bytes.
     ///
     /// ```
     /// use countersign::token::{Profile, limits::MAX_MAC_INPUT_LEN};
@@ -132,7 +134,7 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// What the channel says that carried a token: an MQTT user name or client id, a URL path, a request hash.
+/// Facts of the channel that carried a token: an MQTT user name or client id, a URL path, a request hash.
 ///
 /// ```
 /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Profile, TokenBuilder, TokenError, Verifier}};
@@ -151,14 +153,14 @@ impl<'a> Profile<'a> {
 #[doc(alias = "context")]
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Channel<'a> {
-    /// Who the channel says it is, 1 to 64 bytes. An attached uid must equal it; a detached token needs it.
+    /// The uid that the channel names, 1 to 64 bytes. An attached uid must equal it, and a detached token requires it.
     pub uid: Option<&'a [u8]>,
-    /// Context that both sides know, 0 to 64 bytes; empty when none was agreed.
+    /// The context that both sides know, 0 to 64 bytes. It is empty if none was agreed.
     #[doc(alias = "bind")]
     pub binding: &'a [u8],
 }
 
-/// Shows the uid alone: a binding may be the sign of another token.
+/// Shows the uid alone, since a binding may be the sign of another token.
 impl fmt::Debug for Channel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uid = self.uid.unwrap_or_default().escape_ascii();
@@ -167,7 +169,7 @@ impl fmt::Debug for Channel<'_> {
 }
 
 impl Channel<'_> {
-    /// A channel that says nothing: only attached tokens pass.
+    /// A channel without a uid and without a binding. Only attached tokens pass.
     ///
     /// ```
     /// use countersign::token::Channel;

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 /// Bytes of a challenge's sign, and so of the param `c`.
 pub(super) const PROOF_LEN: usize = 8;
 
-/// How much a holder trusts the clock that it stamps with: the param `q`.
+/// The quality of the clock that a holder stamps with: the param `q`.
 ///
 /// ```
 /// # use countersign::{UnixTime, key::MacKey, token::{Profile, TokenBuilder}};
@@ -22,13 +22,13 @@ pub(super) const PROOF_LEN: usize = 8;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ClockQuality {
-    /// Not set at all.
+    /// The clock is not set.
     Unset,
-    /// No earlier than this: a build time or the last time kept.
+    /// The clock started from a lower bound: a build time or the last time kept.
     Floor,
-    /// From the network, not authenticated.
+    /// The clock was set from the network, without authentication.
     Network,
-    /// Repaired by the verifier.
+    /// The clock was repaired by the verifier.
     Repaired,
 }
 

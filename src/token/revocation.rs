@@ -1,29 +1,30 @@
-//! The revocation hook: generations and epochs, both sparse, both the application's to keep ([FORMAT sections 5](crate::docs::format#5-verifying) and [6](crate::docs::format#6-device-keys)).
+//! The revocation hook: key generations and times of revocation, both sparse and kept by the application (FORMAT
+//! sections 5 and 6).
 
-/// From which Unix second on tokens count, at three levels. The latest of the three holds: an old epoch never masks a
-/// newer one.
+/// The times before which tokens are not accepted, in Unix seconds and at three levels, of which the latest counts.
 ///
-/// To revoke everything issued so far, set an epoch to now + `max_future_skew` + 1.
+/// To revoke all tokens issued so far, set a level to now + `max_future_skew` + 1.
 ///
 /// ```
 /// use countersign::token::MinIssuedAt;
 ///
 /// assert_eq!(MinIssuedAt { global: 7, realm: 9, uid: 8 }.latest(), 9);
 /// ```
+#[doc(alias = "revoke")]
 #[doc(alias = "not_before")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MinIssuedAt {
-    /// For every token.
+    /// The first accepted second of all tokens.
     pub global: u64,
-    /// For every token of the realm.
+    /// The first accepted second of all tokens of the realm.
     pub realm: u64,
-    /// For every token of this uid.
+    /// The first accepted second of all tokens of the uid.
     pub uid: u64,
 }
 
 impl MinIssuedAt {
-    /// The latest of the three.
+    /// Returns the latest of the three levels.
     ///
     /// ```
     /// use countersign::token::MinIssuedAt;
@@ -42,13 +43,14 @@ impl MinIssuedAt {
     }
 }
 
-/// What has been revoked: one device by raising its key generation, all that was issued until a moment by an epoch.
+/// A source of revocations: key generations of single devices, and times before which tokens do not count.
 ///
-/// A raised generation makes the verifier derive the new key, under which an old token has no good sign: it is
-/// [`TokenError::Invalid`](super::TokenError::Invalid), like every forgery. Only a token that names its generation (`g`) is told apart as
-/// [`TokenError::Revoked`](super::TokenError::Revoked), and so is one from before an epoch.
+/// A raised generation makes the verifier derive the new key, under which an old token has no valid sign. Such a token
+/// is [`TokenError::Invalid`](super::TokenError::Invalid), like a forgery. A token that names its generation (`g`), or
+/// one from before [`min_issued_at`](Revocations::min_issued_at), is
+/// [`TokenError::Revoked`](super::TokenError::Revoked).
 ///
-/// Asked only about a uid whose key is being looked up; answers from memory, without waiting.
+/// The verifier calls it only for a uid whose key it looks up. The calls do not wait: answer from memory.
 ///
 /// ```
 /// use countersign::token::{MinIssuedAt, Revocations};
@@ -64,8 +66,9 @@ impl MinIssuedAt {
 /// assert_eq!(Stolen(b"dev-7").min_generation(b"dev-7"), 1);
 /// assert_eq!(Stolen(b"dev-7").min_issued_at(b"dev-7"), MinIssuedAt::default());
 /// ```
+#[doc(alias = "revoke")]
 pub trait Revocations {
-    /// The lowest key generation of a uid that is still good; 0 when nothing was revoked. Counts for per-device keys
+    /// Returns the lowest accepted key generation of a uid, or 0 if none was revoked. It counts for per-device keys
     /// only.
     ///
     /// ```
@@ -88,7 +91,7 @@ pub trait Revocations {
         0
     }
 
-    /// The epochs that hold for a uid.
+    /// Returns the times before which tokens of a uid are not accepted.
     ///
     /// ```
     /// use countersign::token::{MinIssuedAt, Revocations};
@@ -109,7 +112,7 @@ pub trait Revocations {
     }
 }
 
-/// Nothing was ever revoked.
+/// A source without revocations.
 ///
 /// ```
 /// use countersign::token::{MinIssuedAt, NoRevocations, Revocations};
@@ -144,7 +147,7 @@ impl<R: Revocations + ?Sized> Revocations for std::sync::Arc<R> {
     }
 }
 
-/// Revocations that change while requests come in.
+/// Revocations that can change while requests come in.
 #[cfg(feature = "std")]
 impl<R: Revocations> Revocations for std::sync::RwLock<R> {
     fn min_generation(&self, uid: &[u8]) -> u32 {

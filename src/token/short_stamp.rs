@@ -1,8 +1,9 @@
-//! Short stamps: the low two bytes of a stamp, expanded by the clock of the verifier ([FORMAT section 4](crate::docs::format#4-binary-form)).
+//! Short stamps: the low two bytes of a stamp, expanded by the verifier's clock ([FORMAT section 4](crate::docs::format#4-binary-form)).
 
 use crate::UnixTime;
 
-/// The one time within −32 768 and +32 767 s of `now` whose low 16 bits are these; `None` outside the range of stamps.
+/// Returns the one time from `now` − 32 768 s to `now` + 32 767 s whose low 16 bits are `low`, or `None` if that is
+/// outside the range of stamps.
 ///
 /// ```
 /// use countersign::{UnixTime, token::expand_short_stamp};

@@ -1,4 +1,4 @@
-//! From text to binary and back without a key: the sign stays, so the token stays valid ([FORMAT section 4](crate::docs::format#4-binary-form)).
+//! Conversion between text and binary form without a key. The sign stays, so the token stays valid ([FORMAT section 4](crate::docs::format#4-binary-form)).
 //!
 //! ```
 //! use countersign::token::transcode;
@@ -19,7 +19,7 @@ use super::{
 use crate::cursor::Cursor;
 use crate::{Error, Result, UnixTime};
 
-/// Rewrites a text as binary, with its stamp in full. Nothing is verified.
+/// Converts a token text to the binary form, with a full stamp. Verifies nothing.
 ///
 /// ```
 /// use countersign::{Error, token::transcode};
@@ -32,8 +32,8 @@ use crate::{Error, Result, UnixTime};
 /// ```
 ///
 /// # Errors
-/// [`Error::Malformed`], [`Error::NoBinaryForm`] for a Challenge, [`Error::BufferTooSmall`]; [`MAX_BINARY_LEN`] always
-/// suffices.
+/// [`Error::Malformed`] if `text` is no token, [`Error::NoBinaryForm`] if it is a Challenge, [`Error::BufferTooSmall`]
+/// if `out` is too small; [`MAX_BINARY_LEN`] bytes always suffice.
 pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
     let mut scratch = [0; MAX_SCRATCH_LEN];
     let token = text::parse(text, &mut scratch)?;
@@ -53,7 +53,7 @@ pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
     cursor.finish().map(|written| &*written)
 }
 
-/// Rewrites a binary token as text. A short stamp is expanded by `now`. Nothing is verified.
+/// Converts a binary token to the text form, and expands a short stamp by `now`. Verifies nothing.
 ///
 /// ```
 /// use countersign::{Error, UnixTime, token::{limits::MAX_TEXT_LEN, transcode}};
@@ -67,8 +67,8 @@ pub fn text_to_binary<'b>(text: &[u8], out: &'b mut [u8]) -> Result<&'b [u8]> {
 /// ```
 ///
 /// # Errors
-/// [`Error::Malformed`], [`Error::MissingClock`] for a short stamp without `now`, [`Error::BufferTooSmall`];
-/// [`MAX_TEXT_LEN`] always suffices.
+/// [`Error::Malformed`] if `bytes` is no token, [`Error::MissingClock`] if it has a short stamp and `now` is `None`,
+/// [`Error::BufferTooSmall`] if `out` is too small; [`MAX_TEXT_LEN`] bytes always suffice.
 pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]) -> Result<&'b str> {
     let token = binary::parse(bytes, now)?;
     let mut cursor = Cursor::new(out);
@@ -77,7 +77,7 @@ pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]
     core::str::from_utf8(written).map_err(|_| Error::Malformed)
 }
 
-/// [`text_to_binary`] into a vector of its own.
+/// Converts a token text to the binary form in a vector of `heapless`, like [`text_to_binary`].
 ///
 /// ```
 /// use countersign::{Error, token::transcode};
@@ -89,14 +89,15 @@ pub fn binary_to_text<'b>(bytes: &[u8], now: Option<UnixTime>, out: &'b mut [u8]
 /// ```
 ///
 /// # Errors
-/// As [`text_to_binary`].
+/// [`Error::Malformed`] if `text` is no token, [`Error::NoBinaryForm`] if it is a Challenge, [`Error::BufferTooSmall`]
+/// if `N` is too small; [`MAX_BINARY_LEN`] always suffices.
 pub fn text_to_binary_heapless<const N: usize>(text: &[u8]) -> Result<heapless::Vec<u8, N>> {
     let mut out = [0; MAX_BINARY_LEN];
     let binary = text_to_binary(text, &mut out)?;
     heapless::Vec::from_slice(binary).map_err(|_| Error::BufferTooSmall { needed: binary.len() })
 }
 
-/// [`binary_to_text`] into a string of its own.
+/// Converts a binary token to the text form in a string of `heapless`, like [`binary_to_text`].
 ///
 /// ```
 /// use countersign::token::transcode;
@@ -108,7 +109,8 @@ pub fn text_to_binary_heapless<const N: usize>(text: &[u8]) -> Result<heapless::
 /// ```
 ///
 /// # Errors
-/// As [`binary_to_text`].
+/// [`Error::Malformed`] if `bytes` is no token, [`Error::MissingClock`] if it has a short stamp and `now` is `None`,
+/// [`Error::BufferTooSmall`] if `N` is too small; [`MAX_TEXT_LEN`] always suffices.
 pub fn binary_to_text_heapless<const N: usize>(bytes: &[u8], now: Option<UnixTime>) -> Result<heapless::String<N>> {
     let mut out = [0; MAX_TEXT_LEN];
     let text = binary_to_text(bytes, now, &mut out)?;

@@ -1,4 +1,4 @@
-//! A well-formed token that nobody has vouched for yet.
+//! A parsed token whose sign is not checked yet.
 
 use super::authentic::AuthenticToken;
 use super::error::TokenError;
@@ -8,10 +8,11 @@ use crate::key::MacKey;
 use crate::{ClockError, Error, Result, UnixTime};
 use core::fmt;
 
-/// A token that parses. Nothing it says is true yet, so it shows little: [`authenticate`](UnverifiedToken::authenticate) it.
+/// A well-formed token whose sign is not checked. It shows its kind alone until
+/// [`authenticate`](UnverifiedToken::authenticate) succeeds.
 ///
-/// Most servers use a [`Verifier`](super::Verifier), which does this and judges the age as well. This type is for the
-/// kinds that a verifier never admits (TimeReply, Challenge) and for callers with a policy of their own.
+/// Most servers use a [`Verifier`](super::Verifier), which also checks the age. This type is for the kinds that a
+/// verifier never admits (TimeReply, Challenge) and for callers with checks of their own.
 ///
 /// ```
 /// use countersign::key::MacKey;
@@ -28,8 +29,10 @@ use core::fmt;
 pub struct UnverifiedToken<'a>(Fields<'a>);
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads the text form strictly. The decoded fields go into `scratch`: one of
-    /// [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) has room for every token, a shorter one for every text that is no longer than itself.
+    /// Parses the text form strictly, and decodes its fields into `scratch`.
+    ///
+    /// A scratch buffer of [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) bytes fits every token. A shorter one
+    /// fits every text that is no longer than the buffer.
     ///
     /// ```
     /// use countersign::token::{TokenError, UnverifiedToken};
@@ -42,13 +45,14 @@ impl<'a> UnverifiedToken<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`]; [`TokenError::TooLong`] if `scratch` has no room for its fields.
+    /// [`TokenError::Invalid`] if the text is no token, [`TokenError::TooLong`] if its fields do not fit into
+    /// `scratch`.
     #[doc(alias = "decode")]
     pub fn parse_text(text: &[u8], scratch: &'a mut [u8]) -> Result<Self, TokenError> {
         text::parse(text, scratch).map(Self).map_err(refused)
     }
 
-    /// Reads the binary form strictly. `now` expands a short stamp.
+    /// Parses the binary form strictly, and expands a short stamp by `now`.
     ///
     /// ```
     /// use countersign::{ClockError, UnixTime, token::{TokenError, UnverifiedToken}};
@@ -59,13 +63,14 @@ impl<'a> UnverifiedToken<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`]; [`TokenError::Clock`] for a short stamp without `now`.
+    /// [`TokenError::Invalid`] if the bytes are no token, [`TokenError::Clock`] if they have a short stamp and `now` is
+    /// `None`.
     #[doc(alias = "decode")]
     pub fn parse_binary(bytes: &'a [u8], now: Option<UnixTime>) -> Result<Self, TokenError> {
         binary::parse(bytes, now).map(Self).map_err(refused)
     }
 
-    /// The kind that it claims to be.
+    /// Returns the kind that the token claims.
     ///
     /// ```
     /// use countersign::token::{TokenKind, UnverifiedToken};
@@ -80,10 +85,11 @@ impl<'a> UnverifiedToken<'a> {
         self.0.kind
     }
 
-    /// Checks the sign under one key ([FORMAT section 5](crate::docs::format#5-verifying) steps 4 and 5, without a challenge's proof).
+    /// Checks the sign with one key ([FORMAT section 5](crate::docs::format#5-verifying) steps 4 and 5, without the proof of a challenge).
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, UnverifiedToken}};
+    /// # use countersign::{UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, UnverifiedToken};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// // A device reads a server's time, bound to the sign that the server has refused.
     /// let refused_sign = b"16 bytes of sign";
@@ -99,7 +105,7 @@ impl<'a> UnverifiedToken<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`], whatever is wrong.
+    /// [`TokenError::Invalid`] if the sign is not valid under `key`, or if token and channel do not name one uid.
     pub fn authenticate(
         self,
         profile: &Profile<'_>,
@@ -114,11 +120,11 @@ impl<'a> UnverifiedToken<'a> {
         }
     }
 
-    /// Writes M, the bytes that the sign must be the HMAC of ([FORMAT section 2](crate::docs::format#2-mac-input)), for a secure element that holds the
-    /// key itself.
+    /// Writes M, the bytes under the sign ([FORMAT section 2](crate::docs::format#2-mac-input)), for a secure element that holds the key.
     ///
     /// ```
-    /// # use countersign::{UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, UnverifiedToken, limits::MAX_MAC_INPUT_LEN}};
+    /// # use countersign::{UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, UnverifiedToken, limits::MAX_MAC_INPUT_LEN};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// let builder = TokenBuilder::time(b"dev-7", UnixTime::from_secs(1_767_225_600));
     /// let binary = builder.mint_binary_heapless::<64>(&profile, &key)?;
@@ -129,8 +135,8 @@ impl<'a> UnverifiedToken<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Malformed`] if channel and token do not go together, [`Error::BufferTooSmall`],
-    /// [`Error::MacInputTooLong`].
+    /// [`Error::Malformed`] if channel and token do not name one uid, [`Error::BufferTooSmall`] if `out` is too small,
+    /// [`Error::MacInputTooLong`] if M is longer than the profile allows.
     pub fn mac_input<'b>(&self, profile: &Profile<'_>, channel: Channel<'_>, out: &'b mut [u8]) -> Result<&'b [u8]> {
         let uid = self.0.uid(&channel).ok_or(Error::Malformed)?;
         self.0.mac_input_of(uid, channel.binding).write(profile, out)
@@ -146,7 +152,7 @@ pub(super) const fn refused(error: Error) -> TokenError {
     }
 }
 
-/// Shows the kind alone: the rest is an unverified stranger's word.
+/// Shows the kind alone, since nothing else is authentic.
 impl fmt::Debug for UnverifiedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnverifiedToken").field("kind", &self.0.kind).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The eleven steps of verifying, in order ([FORMAT section 5](crate::docs::format#5-verifying)).
+//! The verifier: the eleven steps of [FORMAT section 5](crate::docs::format#5-verifying), in order.
 
 use super::authentic::{AuthenticToken, VerifiedToken};
 use super::error::TokenError;
@@ -16,7 +16,7 @@ use crate::{ClockReading, UnixTime};
 /// The window of an Answer, whatever the settings.
 const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 };
 
-/// Admits tokens: keys, window and kinds of one service, set up once.
+/// A verifier of tokens, configured once with the keys, the time window and the accepted kinds of one service.
 ///
 /// ```
 /// use countersign::key::{DeviceKeys, KeyRing, MasterKey};
@@ -32,6 +32,7 @@ const ANSWER_WINDOW: TimeWindow = TimeWindow { max_age: 60, max_future_skew: 0 }
 /// assert_eq!(verifier.verify_text(forged, Channel::NONE, now, &mut scratch), Err(TokenError::Invalid));
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "login")]
 #[doc(alias = "authenticate")]
 #[derive(Debug)]
 pub struct Verifier<'a, K, R = NoRevocations> {
@@ -47,10 +48,11 @@ pub struct Verifier<'a, K, R = NoRevocations> {
 }
 
 impl<'a, K: KeyProvider> Verifier<'a, K> {
-    /// A verifier of Time tokens under these keys.
+    /// Creates a verifier of Time tokens with these keys and this time window.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
@@ -75,11 +77,15 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
         }
     }
 
-    /// Asks `revocations` about the epochs of each holder, and where keys are per device about its generation. The latter is asked
-    /// before the MAC is checked, so about uids that a stranger chose.
+    /// Sets the source of revocations.
+    ///
+    /// The verifier asks for the [`MinIssuedAt`](super::MinIssuedAt) of a uid after the sign is known to be valid. With
+    /// per-device keys it asks for the generation before that, so `revocations` is called with uids that an attacker
+    /// chose.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// use countersign::token::{MinIssuedAt, Revocations};
     ///
     /// /// Everybody has to sign in again.
@@ -97,6 +103,7 @@ impl<'a, K: KeyProvider> Verifier<'a, K> {
     /// assert_eq!(verifier.verify_binary(&binary, Channel::NONE, now), Err(TokenError::Revoked));
     /// # Ok::<(), countersign::Error>(())
     /// ```
+    #[doc(alias = "revoke")]
     #[must_use]
     pub fn with_revocations<R: Revocations>(self, revocations: R) -> Verifier<'a, K, R> {
         let Self { profile, keys, window, accepts_time, accepts_sequence, challenge_key, max_text, max_binary, .. } =
@@ -119,7 +126,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Refuses Time tokens, for a service of devices without clocks.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let time = TokenBuilder::time(b"dev-7", now).mint_binary_heapless::<64>(&profile, &key)?;
@@ -133,11 +141,13 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Accepts Answers to the challenges made with this key, up to 60 seconds old.
-    /// Refuse one that you have seen before.
+    /// Accepts Answers to challenges issued with this key, up to 60 seconds old.
+    ///
+    /// The verifier does not remember Answers: the caller must refuse one that it has seen.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenError, Verifier, challenge}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenError, Verifier, challenge};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let challenge_key = MacKey::new(b"the server's own obvious testkey")?;
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
@@ -155,10 +165,11 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Accepts Sequence tokens. They have no age: the caller must refuse counters that it has seen.
+    /// Accepts Sequence tokens, which have no age. The caller must refuse counters that it has seen.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (no_clock, window) = (UnixTime::UNSET, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let binary = TokenBuilder::sequence(b"dev-7", 42).mint_binary_heapless::<64>(&profile, &key)?;
@@ -175,7 +186,7 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Refuses longer texts, in characters, and so needs less scratch: as much as the text may have characters.
+    /// Refuses texts of more than `characters` characters, so that a scratch buffer of `characters` bytes suffices.
     ///
     /// ```
     /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, Verifier}};
@@ -197,10 +208,11 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Refuses longer binary tokens, in bytes.
+    /// Refuses binary tokens of more than `bytes` bytes.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let verifier = Verifier::new(profile, &key, window).with_max_binary_len(39);
@@ -215,10 +227,10 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
         self
     }
 
-    /// Verifies a token in text form. Its decoded fields go into `scratch`, from which the result borrows.
+    /// Verifies a token in text form, and decodes its fields into `scratch`, from which the result borrows.
     ///
-    /// A scratch of [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) has room for every token; a shorter one for every text that is no longer
-    /// than itself.
+    /// A scratch buffer of [`MAX_SCRATCH_LEN`](super::limits::MAX_SCRATCH_LEN) bytes fits every token. A shorter one
+    /// fits every text that is no longer than the buffer.
     ///
     /// ```
     /// # use countersign::{ClockError, TimeWindow, UnixTime, key::MacKey};
@@ -239,8 +251,10 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] for everything up to the MAC, [`TokenError::TooLong`] if `scratch` has no room for its fields, then the first step
-    /// that fails.
+    /// [`TokenError::Invalid`] if the token is malformed or its sign is not valid, [`TokenError::TooLong`] if its
+    /// fields do not fit into `scratch`. With a valid sign, the error of the first step that fails:
+    /// [`TokenError::Revoked`], [`TokenError::Clock`], [`TokenError::HolderClockUnset`], [`TokenError::Expired`] or
+    /// [`TokenError::FromFuture`].
     #[doc(alias = "decode")]
     pub fn verify_text<'b>(
         &self,
@@ -259,7 +273,8 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// Verifies a token in binary form, from which the result borrows.
     ///
     /// ```
-    /// # use countersign::{TimeWindow, UnixTime, key::MacKey, token::{Channel, Profile, TokenBuilder, TokenError, Verifier}};
+    /// # use countersign::{TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Channel, Profile, TokenBuilder, TokenError, Verifier};
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("mqtt")?);
     /// # let (now, window) = (UnixTime::from_secs(1_767_225_600), TimeWindow { max_age: 300, max_future_skew: 60 });
     /// # let verifier = Verifier::new(profile, &key, window);
@@ -273,7 +288,9 @@ impl<'a, K: KeyProvider, R: Revocations> Verifier<'a, K, R> {
     /// ```
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] for everything up to the MAC, then the first step that fails.
+    /// [`TokenError::Invalid`] if the token is malformed or its sign is not valid. With a valid sign, the error of the
+    /// first step that fails: [`TokenError::Revoked`], [`TokenError::Clock`], [`TokenError::HolderClockUnset`],
+    /// [`TokenError::Expired`] or [`TokenError::FromFuture`].
     #[doc(alias = "decode")]
     pub fn verify_binary<'b>(
         &self,

@@ -1,4 +1,4 @@
-//! Why a request was not admitted, whoever has judged its credential.
+//! The error of a request whose credential was not admitted.
 
 use crate::ClockError;
 use crate::jwt::claim::ClaimError;
@@ -8,18 +8,19 @@ use core::error::Error;
 use core::fmt;
 use std::sync::Arc;
 
-/// Why a credential was not admitted: the error of every [`Authenticate`](super::Authenticate), also of one that asks a directory or reads
-/// another kind of token.
+/// Error of an [`Authenticate`](super::Authenticate), also of one that queries a directory or reads another kind of
+/// token.
 ///
-/// Its [`kind`](AuthError::kind) decides the answer, its `source()` is for the operator's log and never sent. A [`TokenError`], [`JwtError`] or
-/// [`ClockError`] becomes one by `?`, without an allocation; any other cause comes by [`with_source`](AuthError::with_source).
+/// Its [`kind`](AuthError::kind) decides the response. Its `source()` is for the operator's log and never sent. A
+/// [`TokenError`], [`JwtError`] or [`ClockError`] becomes an `AuthError` by `?`, without an allocation.
+/// [`with_source`](AuthError::with_source) sets any other source.
 ///
 /// ```
 /// use countersign::web::{AuthError, AuthErrorKind};
 /// use std::error::Error;
 /// use std::io::{self, ErrorKind};
 ///
-/// /// Asks a directory that does not answer.
+/// /// Queries a directory that does not respond.
 /// fn look_up(_name: &str) -> Result<u32, AuthError> {
 ///     Err(AuthError::unavailable().with_source(io::Error::from(ErrorKind::TimedOut)))
 /// }
@@ -34,15 +35,17 @@ pub struct AuthError {
     cause: Cause,
 }
 
-/// What an [`AuthError`] means for the answer.
+/// The kind of an [`AuthError`], which decides the response.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
-    /// The credential was good and is too old: a newer one of the same holder would be admitted. 401, and the peer is told.
+    /// The credential was valid and has expired, so that a newer one of the same holder would be admitted. The response
+    /// is 401 and tells this to the peer.
     Expired,
-    /// Anything else that is wrong with the credential. 401, and the peer is told no more.
+    /// The credential has another fault. The response is 401 and gives no reason.
     Invalid,
-    /// Nobody can say: the server's own clock is unusable, or a directory or store does not answer. 503.
+    /// The credential cannot be checked at present: the server's own clock is unusable, or a directory or store does
+    /// not answer. The response is 503.
     Unavailable,
 }
 
@@ -57,31 +60,31 @@ enum Cause {
 }
 
 impl AuthError {
-    /// A credential that was good and is too old.
+    /// Creates an error of the kind [`Expired`](AuthErrorKind::Expired).
     #[must_use]
     pub const fn expired() -> Self {
         Self { kind: AuthErrorKind::Expired, cause: Cause::Unknown }
     }
 
-    /// A credential that is not good, for whatever reason.
+    /// Creates an error of the kind [`Invalid`](AuthErrorKind::Invalid).
     #[must_use]
     pub const fn invalid() -> Self {
         Self { kind: AuthErrorKind::Invalid, cause: Cause::Unknown }
     }
 
-    /// What would judge the credential cannot, just now.
+    /// Creates an error of the kind [`Unavailable`](AuthErrorKind::Unavailable).
     #[must_use]
     pub const fn unavailable() -> Self {
         Self { kind: AuthErrorKind::Unavailable, cause: Cause::Unknown }
     }
 
-    /// The same with its cause, which replaces the one before. One allocation.
+    /// Sets the source of the error and replaces an earlier one. It costs one allocation.
     #[must_use]
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { cause: Cause::Other(Arc::new(source)), ..self }
     }
 
-    /// What it means for the answer.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> AuthErrorKind {
         self.kind

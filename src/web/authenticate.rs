@@ -1,4 +1,4 @@
-//! Authenticators: they turn a bearer token into an identity.
+//! Authenticators, which turn a bearer token into an identity.
 
 use super::auth_error::AuthError;
 use crate::jwt::{KeySet, OwnedJwt, Policy, UnverifiedJwt};
@@ -13,9 +13,11 @@ use http::request::Parts;
 use std::boxed::Box;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// Turns the text of a bearer token into an identity for the handler, from memory and without waiting.
+/// An authenticator, which turns the text of a bearer token into an identity for the handler. It decides from memory
+/// and does not wait.
 ///
-/// Any `Fn(&[u8], &Parts) -> Result<Identity, AuthError>` is one; [`TokenAuthenticator`] and [`JwtAuthenticator`] are ready-made.
+/// Every `Fn(&[u8], &Parts) -> Result<Identity, AuthError>` is an authenticator. [`TokenAuthenticator`] and
+/// [`JwtAuthenticator`] are ready-made ones.
 ///
 /// ```
 /// use countersign::web::{AuthError, Authenticate};
@@ -28,15 +30,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 /// let (request, _) = Request::get("/cave").body(()).unwrap().into_parts();
 /// assert_eq!(door.authenticate(b"sesame", &request).unwrap(), "Ali Baba");
 /// ```
+#[doc(alias = "bearer")]
 pub trait Authenticate {
-    /// What the filter puts into the request's extensions.
+    /// The identity that the layer puts into the extensions of the request.
     type Identity: Clone + Send + Sync + 'static;
 
-    /// Judges the characters that followed `Bearer ` in a request.
+    /// Checks the bearer token of a request, the characters that followed `Bearer `.
     ///
     /// # Errors
-    /// [`AuthError`], whose [`kind`](AuthError::kind) decides the answer. Its source is for the operator: the peer learns whether the credential has
-    /// expired, nothing else.
+    /// [`AuthError`] if the credential is not admitted. Its [`kind`](AuthError::kind) decides the response. Its source
+    /// is for the operator: the peer learns only whether the credential has expired.
     fn authenticate(&self, bearer: &[u8], request: &Parts) -> Result<Self::Identity, AuthError>;
 }
 
@@ -52,7 +55,7 @@ where
     }
 }
 
-/// An authenticator that the server keeps a hand on: to reset its clock, to sign with its keys.
+/// An authenticator that the application shares with the layer, to reset its clock or to sign with its keys.
 impl<A: Authenticate + ?Sized> Authenticate for Arc<A> {
     type Identity = A::Identity;
 
@@ -89,27 +92,30 @@ impl SharedClock {
 /// The clock of an authenticator, for its operator.
 macro_rules! clock_of_the_operator {
     () => {
-        /// Reads this clock instead of the system's: for tests and simulations.
+        /// Reads `clock` in place of the system clock, for tests and simulations.
         #[must_use]
         pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
             self.clock.source = Some(Arc::new(clock));
             self
         }
 
-        /// The highest clock value so far: keep it, and give it to [`MonotonicClock::resume_from`] after a restart.
+        /// Returns the highest clock value so far. Store it, and pass it to [`MonotonicClock::resume_from`] after a
+        /// restart.
         #[must_use]
         pub fn clock_high_water_mark(&self) -> Option<UnixTime> {
             self.clock.with(|clock| clock.high_water_mark())
         }
 
-        /// Forgets the highest clock value, as [`MonotonicClock::reset`]: after the system clock was far ahead and has been put right.
+        /// Forgets the highest clock value, like [`MonotonicClock::reset`]. Call it after the system clock was far
+        /// ahead and has been corrected.
         pub fn reset_clock(&self) {
             self.clock.with(MonotonicClock::reset);
         }
     };
 }
 
-/// A [`Verifier`] with the system clock. Admits Time tokens alone: an Answer or a Sequence token needs a window against replays.
+/// An authenticator of Time tokens: a [`Verifier`] with the system clock. It refuses Answer and Sequence tokens, which
+/// need protection against replays.
 ///
 /// ```
 /// use countersign::key::MacKey;
@@ -128,6 +134,7 @@ macro_rules! clock_of_the_operator {
 /// assert_eq!(authenticator.authenticate(text.as_bytes(), &request)?.as_verified().uid(), b"alice");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "bearer")]
 pub struct TokenAuthenticator<'a, K, R = NoRevocations> {
     verifier: Verifier<'a, K, R>,
     clock: SharedClock,
@@ -135,22 +142,25 @@ pub struct TokenAuthenticator<'a, K, R = NoRevocations> {
 }
 
 impl<'a, K, R> TokenAuthenticator<'a, K, R> {
-    /// Judges by `verifier`, at the time of the system clock as `clock` holds it.
+    /// Creates an authenticator from a verifier and the monotonic clock that corrects the system clock.
     #[must_use]
     pub const fn new(verifier: Verifier<'a, K, R>, clock: MonotonicClock) -> Self {
         Self { verifier, clock: SharedClock::new(clock), channel: None }
     }
 
-    /// Takes uid and binding from the request: a path, a header, a digest that another layer has put into its extensions.
+    /// Takes uid and binding from the request: from a path, a header, or a digest that another layer has put into the
+    /// extensions.
     ///
     /// ```
-    /// # use countersign::{MonotonicClock, TimeWindow, UnixTime, key::MacKey, token::{Profile, TokenBuilder, Verifier}};
+    /// # use countersign::{MonotonicClock, TimeWindow, UnixTime, key::MacKey};
+    /// # use countersign::token::{Profile, TokenBuilder, Verifier};
     /// # use countersign::web::{Authenticate, TokenAuthenticator};
     /// # use http::Request;
     /// use countersign::token::Channel;
     ///
     /// # let (key, profile) = (MacKey::new(b"an obvious test key of 32 bytes!")?, Profile::new("shop/api")?);
-    /// let text = TokenBuilder::time(b"alice", UnixTime::now()).binding(b"/orders").mint_text_heapless::<64>(&profile, &key)?;
+    /// let builder = TokenBuilder::time(b"alice", UnixTime::now()).binding(b"/orders");
+    /// let text = builder.mint_text_heapless::<64>(&profile, &key)?;
     /// # let verifier = Verifier::new(profile, key, TimeWindow { max_age: 300, max_future_skew: 60 });
     /// let authenticator = TokenAuthenticator::new(verifier, MonotonicClock::new(60))
     ///     .with_channel(|request| Channel { uid: None, binding: request.uri.path().as_bytes() });
@@ -185,8 +195,10 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
     }
 }
 
-/// A JWT [`KeySet`] and a [`Policy`] with the system clock. The policy lives as long as the program: names that are read at the start are leaked once
-/// (`String::leak`), or stand in a `LazyLock`.
+/// An authenticator of JWTs: a [`KeySet`] and a [`Policy`] with the system clock.
+///
+/// The policy lives as long as the program. Leak strings that are read at the start once (`String::leak`), or keep them
+/// in a `LazyLock`.
 ///
 /// ```
 /// use countersign::jwt::{JwtBuilder, KeySet, Policy, ValidityPeriod};
@@ -208,6 +220,7 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
 /// assert_eq!(jwt.claims().subject().unwrap(), "alice");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "bearer")]
 pub struct JwtAuthenticator<'a, const N: usize> {
     keys: RwLock<KeySet<N>>,
     policy: Policy<'a>,
@@ -215,26 +228,28 @@ pub struct JwtAuthenticator<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> JwtAuthenticator<'a, N> {
-    /// Judges by these keys and this policy, at the time of the system clock as `clock` holds it.
+    /// Creates an authenticator from keys, a policy and the monotonic clock that corrects the system clock.
     #[must_use]
     pub const fn new(keys: KeySet<N>, policy: Policy<'a>, clock: MonotonicClock) -> Self {
         Self { keys: RwLock::new(keys), policy, clock: SharedClock::new(clock) }
     }
 
-    /// The keys, to sign with.
+    /// Returns the keys for reading, to sign with them.
     pub fn keys(&self) -> impl Deref<Target = KeySet<N>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keys, to rotate them: the next request sees what has changed. Requests wait for as long as this is held.
+    /// Returns the keys for writing, to rotate them. The next request sees the change. Requests wait as long as the
+    /// returned guard is held.
     pub fn keys_mut(&self) -> impl DerefMut<Target = KeySet<N>> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time, as the held clock tells it.
+    /// Returns the present time by the monotonic clock.
     ///
     /// # Errors
-    /// As [`ClockReading::time`].
+    /// [`ClockError::NotSet`] if the time is outside 1 000 000 001 to 9 999 999 999, [`ClockError::SteppedBack`] if the
+    /// clock has stepped back further than the monotonic clock tolerates.
     pub fn now(&self) -> Result<UnixTime, ClockError> {
         self.clock.read().time()
     }

@@ -1,10 +1,10 @@
-//! `Authorization: Bearer` (RFC 6750 section 2.1), strictly.
+//! A strict reader of `Authorization: Bearer` (RFC 6750 section 2.1).
 
 use core::fmt;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// What a request's headers hold.
+/// The bearer credential in the headers of a request, if any.
 ///
 /// ```
 /// use countersign::web::{Bearer, bearer};
@@ -17,15 +17,15 @@ use http::header::AUTHORIZATION;
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Bearer<'h> {
-    /// No `Authorization` header, or one of another scheme.
+    /// The request has no `Authorization` header, or one of another scheme.
     Missing,
-    /// A bearer credential that is not well formed, or more than one `Authorization` header.
+    /// The bearer credential is not well formed, or the request has more than one `Authorization` header.
     Malformed,
-    /// The characters of the one bearer token.
+    /// The characters of the only bearer token.
     Token(&'h [u8]),
 }
 
-/// Shows which it is, and of a token nothing.
+/// Shows the variant, and nothing of a token.
 impl fmt::Debug for Bearer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -36,8 +36,7 @@ impl fmt::Debug for Bearer<'_> {
     }
 }
 
-/// Finds the bearer token of a request. The scheme's case does not matter (RFC 9110 section 11.1); everything else
-/// does.
+/// Returns the bearer credential of a request. Only the scheme is compared without case (RFC 9110 section 11.1).
 ///
 /// ```
 /// use countersign::web::{Bearer, bearer};

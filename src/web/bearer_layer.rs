@@ -15,22 +15,24 @@ use std::sync::Arc;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Admits requests whose bearer token the authenticator accepts, and answers all others itself.
+/// A layer that admits requests whose bearer token the authenticator accepts, and responds to all others itself.
 ///
-/// | request | answer |
+/// | request | response |
 /// |---|---|
 /// | token accepted | the handler's, with the identity in the request's extensions |
 /// | no bearer token | 401, `WWW-Authenticate: Bearer realm="api"` |
 /// | expired | 401, `error="invalid_token"`, problem `token-expired` |
-/// | anything else about the token | 401, `error="invalid_token"`, problem `token-not-valid` |
+/// | any other fault of the token | 401, `error="invalid_token"`, problem `token-not-valid` |
 /// | the server's own clock is not usable | 503, `Retry-After` |
-/// | a preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`) without a token | the handler's, without an identity |
+/// | a preflight without a token | the handler's, without an identity |
 ///
-/// Anybody can send what looks like a preflight, and so reach what answers `OPTIONS`, and nothing else: let nothing happen there but the answer to it. An
-/// extractor of the identity fails there with `MissingLayer`.
+/// A preflight is an `OPTIONS` request with `Origin` and `Access-Control-Request-Method`. Anybody can send one, and so
+/// reach the handlers of `OPTIONS`, but no others. Let them do nothing but respond. An extractor of the identity fails
+/// there with `MissingLayer`.
 ///
-/// The [`AuthError`](super::AuthError) of a token, with its cause, is in the response's extensions, for a log outside of this layer. Works with every tower
-/// service; one whose response body is not made from a `&'static str` needs [`with_body`](BearerLayer::with_body).
+/// The [`AuthError`](super::AuthError) of a token, with its source, is in the response's extensions, for a log outside
+/// of this layer. The layer works with every tower service; one whose response body cannot be made from a
+/// `&'static str` needs [`with_body`](BearerLayer::with_body).
 ///
 /// ```
 /// use countersign::web::{AuthError, BearerLayer};
@@ -39,7 +41,10 @@ use tower_service::Service;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
-/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| if bearer == b"sesame" { Ok("Ali Baba") } else { Err(AuthError::invalid()) };
+/// let open_sesame = |bearer: &[u8], _: &http::request::Parts| match bearer {
+///     b"sesame" => Ok("Ali Baba"),
+///     _ => Err(AuthError::invalid()),
+/// };
 /// let service = ServiceBuilder::new().layer(BearerLayer::new(open_sesame)).service(service_fn(
 ///     async |request: Request<()>| {
 ///         let name = request.extensions().get::<&str>().copied().unwrap_or_default();
@@ -82,6 +87,7 @@ use tower_service::Service;
 /// # });
 /// # Ok::<(), countersign::Error>(())
 /// ```
+#[doc(alias = "bearer")]
 #[derive(Debug)]
 #[doc(alias = "filter")]
 #[doc(alias = "middleware")]
@@ -91,7 +97,7 @@ pub struct BearerLayer<A, B = TextBody> {
 }
 
 impl<A: Authenticate> BearerLayer<A> {
-    /// Makes a layer that asks this authenticator.
+    /// Creates a layer with this authenticator.
     #[must_use]
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator), body: TextBody }
@@ -107,8 +113,8 @@ impl<A: Authenticate> BearerLayer<A> {
     ///
     /// type Body = BoxBody<axum::body::Bytes, std::convert::Infallible>;
     ///
-    /// let nobody = |_: &[u8], _: &http::request::Parts| Err::<(), _>(AuthError::invalid());
-    /// let layer = BearerLayer::new(nobody).with_body(|text| -> Body { Full::from(text).boxed() });
+    /// let refuse_all = |_: &[u8], _: &http::request::Parts| Err::<(), _>(AuthError::invalid());
+    /// let layer = BearerLayer::new(refuse_all).with_body(|text| -> Body { Full::from(text).boxed() });
     /// ```
     #[must_use]
     pub fn with_body<B, Body>(self, body: B) -> BearerLayer<A, B>
@@ -133,7 +139,7 @@ impl<A, B: Clone, S> Layer<S> for BearerLayer<A, B> {
     }
 }
 
-/// The service that [`BearerLayer`] makes.
+/// The service of a [`BearerLayer`].
 #[derive(Debug)]
 pub struct BearerService<A, S, B = TextBody> {
     authenticator: Arc<A>,
@@ -186,7 +192,7 @@ where
 }
 
 pin_project! {
-    /// The future of a [`BearerService`]: the handler's response, or the layer's own.
+    /// The future of a [`BearerService`]. It resolves to the handler's response or to the layer's own.
     #[derive(Debug)]
     pub struct BearerFuture<F, B> {
         #[pin]

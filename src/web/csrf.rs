@@ -1,4 +1,4 @@
-//! Cross-site request forgery: which requests that carry cookies are the page's own.
+//! A guard against cross-site request forgery, for requests that carry cookies.
 
 use super::bearer::{Bearer, bearer};
 use super::origin::{OriginError, as_browsers_write};
@@ -14,11 +14,13 @@ pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch
 pub(super) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Refusal of a request by a [`CsrfGuard`].
+/// Error of a request that a [`CsrfGuard`] refuses.
+#[doc(alias = "csrf")]
+#[doc(alias = "xsrf")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CsrfError {
-    /// The browser says that another site makes the request (`Sec-Fetch-Site`).
+    /// The browser states that another site makes the request (`Sec-Fetch-Site`).
     CrossSite,
     /// The request comes from a page of another origin (`Origin`).
     CrossOrigin,
@@ -38,17 +40,19 @@ impl fmt::Display for CsrfError {
 
 impl core::error::Error for CsrfError {}
 
-/// Refuses requests that other sites make with the browser's cookies (cross-site request forgery).
+/// A guard that refuses requests that other sites make with the browser's cookies (cross-site request forgery).
 ///
-/// The guard reads two headers that scripts cannot set: `Sec-Fetch-Site`, and `Origin` where that is missing. An `Origin` of the application is admitted
-/// with any `Sec-Fetch-Site`: a sub-domain, for example.
+/// The guard reads two headers that scripts cannot set: `Sec-Fetch-Site`, and `Origin` where that is missing. An
+/// `Origin` of the application is admitted with any `Sec-Fetch-Site`: a sub-domain, for example.
 ///
-/// Safe methods pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so do requests that a person makes by hand. A request with a
-/// bearer token and neither header passes: it comes from a client without a browser. A token admits no request that names another site, since nobody has
-/// verified it here.
+/// Safe methods pass (`GET`, `HEAD`, `OPTIONS`; not the handshake of a WebSocket), and so do requests that a user
+/// starts by hand, such as a typed address. A request with a bearer token and neither header passes, since it comes
+/// from a client without a browser. A token admits no request that names another site, since the guard does not verify
+/// tokens.
 ///
-/// With CORS, add the CORS layer outside of the session layer, so that refusals carry its header too, and name the other origin here as well. That
-/// origin can then do everything, a login included. A page of another *site* has the cookie only with `SameSite=None`.
+/// With CORS, add the CORS layer outside of the session layer, so that refusals carry its header too, and name the
+/// other origin here as well. That origin can then do everything, a login included. A page of another *site* has the
+/// cookie only with `SameSite=None`.
 ///
 /// ```
 /// use countersign::web::{CsrfError, CsrfGuard};
@@ -80,40 +84,51 @@ impl fmt::Debug for CsrfGuard {
 }
 
 impl CsrfGuard {
-    /// Makes a guard of an application at these origins, each `https://host` or `https://host:port`, or the same with `http`. Capital letters, the scheme's own
-    /// port and one slash at the end make no difference. `Origin: null` is never one of them. What stands behind `xn--` is taken as it is.
+    /// Creates a guard of an application at these origins, each `https://host` or `https://host:port`, or the same with
+    /// `http`.
+    ///
+    /// Capital letters, the default port of the scheme and one slash at the end make no difference. `Origin: null` is
+    /// never one of the origins. Characters behind `xn--` are taken as they are.
     ///
     /// ```
     /// use countersign::web::CsrfGuard;
     ///
-    /// assert!(CsrfGuard::new(["https://Shop.example:443/", "http://localhost:8080", "https://[2001:db8::1]"]).is_ok());
+    /// let origins = ["https://Shop.example:443/", "http://localhost:8080", "https://[2001:db8::1]"];
+    /// assert!(CsrfGuard::new(origins).is_ok());
     /// let error = CsrfGuard::new(["https://b\u{fc}cher.example"]).unwrap_err();
     /// assert!(error.to_string().ends_with("write the name in its punycode form, with xn--, as browsers send it"));
     /// ```
     ///
     /// # Errors
-    /// [`OriginError`] for the first text that no browser sends: one without a scheme, with a blank, a path or a user, a list, `null`, another scheme, a
-    /// name that is not ASCII.
+    /// [`OriginError`] for the first text that no browser sends as an origin: one without a scheme, with a blank, a
+    /// path or a user, a list, `null`, another scheme, or a name that is not ASCII.
     pub fn new<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Result<Self, OriginError> {
         let origins = origins.into_iter().map(|origin| as_browsers_write(origin.as_ref())).collect::<Result<_, _>>()?;
         Ok(Self { origins, exempt: None, is_report_only: false, forms_vouch: false })
     }
 
-    /// Admits the requests for which `exempt` returns true: the calls of a payment provider, for example. Decide by the path, not by the sender.
+    /// Admits the requests for which `exempt` returns true: the calls of a payment provider, for example. Decide by the
+    /// path, not by the sender.
     #[must_use]
     pub fn with_exemption(mut self, exempt: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.exempt = Some(Arc::new(exempt));
         self
     }
 
-    /// Reports refusals in the response's extensions, and admits the requests: to see them before you enforce them. A form token that a handler asks for by [`LazySession::open_with_form_token`](super::session::LazySession::open_with_form_token) has to be right as before.
+    /// Admits refused requests and reports the refusals in the response's extensions, to see them before they are
+    /// enforced.
+    ///
+    /// A form token that a handler requires by
+    /// [`LazySession::open_with_form_token`](super::session::LazySession::open_with_form_token) must be valid all the
+    /// same.
     #[must_use]
     pub const fn report_only(mut self) -> Self {
         self.is_report_only = true;
         self
     }
 
-    /// Lets requests with neither header ([`CsrfError::UnknownOrigin`]) reach the handler, which can open the session with a form token alone
+    /// Admits requests with neither header ([`CsrfError::UnknownOrigin`]) to the handler, which can open the session
+    /// with a form token alone
     /// ([`LazySession::open_with_form_token`](super::session::LazySession::open_with_form_token)).
     #[must_use]
     pub const fn with_form_tokens(mut self) -> Self {
@@ -126,7 +141,7 @@ impl CsrfGuard {
         self.forms_vouch && !self.is_report_only && reason == CsrfError::UnknownOrigin
     }
 
-    /// Returns true if the requests that [`check`](CsrfGuard::check) refuses are admitted.
+    /// Returns true if the guard admits the requests that [`check`](CsrfGuard::check) refuses.
     #[must_use]
     pub const fn is_report_only(&self) -> bool {
         self.is_report_only
@@ -135,7 +150,7 @@ impl CsrfGuard {
     /// Checks a request by its method and headers.
     ///
     /// # Errors
-    /// [`CsrfError`] if the request is not the application's own, or does not say so.
+    /// [`CsrfError`] if the headers name another site or origin, or name none.
     pub fn check(&self, request: &Parts) -> Result<(), CsrfError> {
         let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) && !is_websocket(request);
         if is_safe || self.exempt.as_ref().is_some_and(|exempt| exempt(request)) {

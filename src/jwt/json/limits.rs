@@ -1,4 +1,4 @@
-//! What a document may be at most.
+//! The limits of a JSON document.
 
 /// Claims of a token: members of the top object.
 pub(crate) const MAX_CLAIMS: u32 = 128;

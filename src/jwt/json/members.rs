@@ -1,4 +1,4 @@
-//! Keys of the top object: which of them a JWT needs, and that each is there once.
+//! The members of the top object: their keys are unique, and the ones that a JWT needs are noted.
 
 use super::walk::end_of_value;
 use crate::error::ClaimFault;

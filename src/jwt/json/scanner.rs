@@ -1,9 +1,9 @@
 //! A strict, bounded JSON scanner that normalises in place (RFC 8259).
 //!
-//! One pass, without recursion, over a document whose top is an object. It checks the whole grammar, drops white space, and replaces each
-//! escape by the character that it stands for; only the quote, the backslash and control characters stay escaped, each in one spelling.
-//! Text never grows, so the output is written over the input, behind the point of reading. Keys of the top object are unique, and where
-//! the members lie that a JWT needs is noted on the way.
+//! The scanner reads a document whose top is an object, in one pass and without recursion. It checks the whole grammar,
+//! drops white space, and replaces each escape by its character; only the quote, the backslash and control characters
+//! stay escaped, each in one spelling. Text never grows, so the output overwrites the input behind the reading
+//! position. Keys of the top object must be unique, and the scanner notes the members that a JWT needs.
 
 mod escape;
 

@@ -1,4 +1,4 @@
-//! Writing JSON: by hand for what is known, by serde for what is not.
+//! The JSON writer: own code for known claims, serde for all others.
 
 #[cfg(feature = "serde")]
 mod claims;

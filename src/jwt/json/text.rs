@@ -1,11 +1,14 @@
-//! A JSON string in normalised text: borrowed, and compared as what it means.
+//! A borrowed JSON string of normalised text, compared by its characters.
 
 use crate::scan;
 use crate::shown::Shown;
 use core::fmt;
 
-/// A string claim. Nearly always its characters stand in the token as they are, and [`to_str`](JsonStr::to_str) borrows them; a quote, a
-/// backslash or a control character is escaped there and resolved by [`chars`](JsonStr::chars), by comparison and by `Display`.
+/// A borrowed JSON string, such as a claim.
+///
+/// [`to_str`](JsonStr::to_str) borrows the characters from the token, which is possible for nearly all strings. A
+/// quote, a backslash or a control character is escaped in the token; [`chars`](JsonStr::chars), comparison and
+/// `Display` resolve the escapes.
 ///
 /// ```
 /// # use countersign::jwt::{JwtBuilder, UnverifiedJwt};
@@ -35,7 +38,7 @@ impl<'b> JsonStr<'b> {
         }
     }
 
-    /// The string itself, unless a quote, a backslash or a control character is in it.
+    /// Returns the string, or `None` if it contains a quote, a backslash or a control character.
     #[must_use]
     pub fn to_str(&self) -> Option<&'b str> {
         scan::find(self.raw.as_bytes(), b'\\').is_none().then_some(self.raw)
@@ -58,7 +61,7 @@ impl<'b> JsonStr<'b> {
         other.is_empty()
     }
 
-    /// Its characters, every escape resolved.
+    /// Returns an iterator over the characters, with escapes resolved.
     pub fn chars(&self) -> impl Iterator<Item = char> {
         let mut rest = self.raw.chars();
         core::iter::from_fn(move || match rest.next()? {
@@ -122,14 +125,14 @@ impl PartialEq for JsonStr<'_> {
 
 impl Eq for JsonStr<'_> {}
 
-/// The string itself, whatever is in it: what goes into a log, write by `Debug`.
+/// Shows the string with all of its characters. Use `Debug` for a log.
 impl fmt::Display for JsonStr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.chars().try_for_each(|character| fmt::Write::write_char(f, character))
     }
 }
 
-/// As in JSON, without what would leave the line of a log or turn it around.
+/// Shows the string as in JSON, with an escape for each character that would leave the line of a log or turn it around.
 impl fmt::Debug for JsonStr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", Shown(self.raw))

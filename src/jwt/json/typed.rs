@@ -1,7 +1,7 @@
-//! Claims into types of the application, by kept libraries: `serde-json-core`, which needs no heap, and `serde_json`.
+//! Reads claims into types of the application, by `serde-json-core`, which needs no heap, and by `serde_json`.
 //!
-//! Each reads one member of the top object at a time, so that an error can name it, and sees normalised text alone: valid, shallow, in one
-//! spelling. A member that the type does not ask for is skipped here.
+//! Each library reads one member of the top object at a time, so that an error can name the claim. It sees normalised
+//! text alone, which is valid, shallow and in one spelling. Members that the type does not ask for are skipped here.
 
 mod claim;
 mod guard;

@@ -1,4 +1,4 @@
-//! Walking over normalised text: no white space, no surprises.
+//! Functions that step through normalised text, which has no white space.
 
 use super::text::JsonStr;
 use crate::scan;

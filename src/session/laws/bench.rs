@@ -1,4 +1,4 @@
-//! What every law needs: a store under test, the times that it is told, and what becomes of it.
+//! The setup that every law needs: a store under test, fixed times, and helper functions.
 
 use crate::UnixTime;
 use crate::session::credential::Credential;
@@ -9,7 +9,8 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-/// How a law was broken.
+/// Error of a store that breaks a law, with what it did.
+#[doc(alias = "conformance")]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Broken(pub(super) String);
 

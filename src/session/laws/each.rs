@@ -1,4 +1,4 @@
-//! One test for every law.
+//! The tests of the single laws.
 
 use super::bench::{Bench, Broken, DEADLINES, KEPT, NOW, Verdict, after, ensure};
 use crate::UnixTime;

@@ -1,4 +1,4 @@
-//! The law of what has come of a session.
+//! The tests of the laws on rotated sessions.
 
 use super::bench::{Bench, Broken, DEADLINES, NOW, Verdict, after, ensure};
 use crate::session::handle::Handle;

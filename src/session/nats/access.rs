@@ -1,4 +1,5 @@
-//! How this server reads and writes: reads by its copy where that is believed, and else in the bucket; writes always there.
+//! Access to the bucket. Reads use the local copy while it is fresh, and the bucket otherwise. Writes always go to the
+//! bucket.
 
 use super::bucket::{Bucket, Said};
 use super::known::{Known, MARGIN};

@@ -1,4 +1,4 @@
-//! The bucket of JetStream: reads, the feed, and writes that the server takes or refuses by the revision that they are over.
+//! The bucket of JetStream: reads, the feed, and writes that NATS accepts or refuses by the revision that they replace.
 
 use super::message::{Change, Key, Place, Value};
 use super::options::NatsOptions;

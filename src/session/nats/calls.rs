@@ -1,4 +1,5 @@
-//! The calls of a store. All but reads of what this server knows are writes over a revision, which others may be faster with.
+//! The calls of the store. All except local reads are writes that name the revision they replace, so that a concurrent
+//! write can win.
 
 use super::access::{ASKED, ATTEMPTS, Access, Tried};
 use super::known::Looked;
@@ -105,7 +106,8 @@ impl SessionStore for NatsStore {
         access.in_time(deleting).await
     }
 
-    /// One batch of the new session and of the pointer to it, over what was read of both and of the epoch.
+    /// Writes the new session and the pointer to it in one batch, each with the revision that was read, and the epoch
+    /// with them.
     async fn rotate(
         &self,
         old: Handle,
@@ -181,7 +183,8 @@ impl SessionStore for NatsStore {
         list.ok_or(StoreError::unavailable())
     }
 
-    /// From here on all others are over; sweeping tidies up. The epoch is one write, or one batch with the session that goes on.
+    /// Writes the new epoch, which ends all other sessions of the user at once, in one batch with the excepted session.
+    /// `delete_expired` removes the ended sessions later.
     async fn revoke_user(
         &self,
         tag: UserHash,
@@ -223,8 +226,10 @@ impl SessionStore for NatsStore {
         Ok(self.access.in_time(self.access.epoch(tag, 0)).await?.1)
     }
 
-    /// Removes what is over from the bucket and from this copy. Every server of the application has to call it, for the sake of its own memory; what
-    /// nobody sweeps leaves the bucket some minutes after its absolute deadline.
+    /// Removes expired sessions from the bucket and from this server's copy.
+    ///
+    /// Every server of the application has to call it, to free its own memory. Without any call, a session leaves the
+    /// bucket some minutes after its absolute deadline.
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let (access, mut swept, mut after) = (&*self.access, 0usize, None);
         // Not more than leaves room for those who sign out meanwhile: the rest is over in any case.
@@ -271,8 +276,12 @@ impl SessionStore for NatsStore {
         Some(known.written.max(known.heard)).filter(|position| *position > 0)
     }
 
-    /// For a moment: then the answer is what this server knows, which is as old as the bound allows. A position of another bucket is never
-    /// reached, and must lock nobody out.
+    /// Waits up to 200 ms for the local copy to reach `position`, and then asks the bucket for up to 200 ms.
+    ///
+    /// Returns false if the bucket itself has not reached `position`, which is then one of another bucket. In all other
+    /// cases calls read the local copy, which is no older than
+    /// [`NatsOptions::max_staleness`](super::NatsOptions::max_staleness).
+    // Why: a position of another bucket is never reached, and must not lock out a user.
     async fn wait_for_position(&self, position: u64) -> Result<bool, StoreError> {
         let Access { bucket, options, .. } = &*self.access;
         let moment = MOMENT.min(options.response_timeout);

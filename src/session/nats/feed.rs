@@ -1,4 +1,4 @@
-//! How this server's copy follows the bucket, and whether it is believed.
+//! The feed, by which the local copy follows the bucket, and its freshness.
 
 use super::access::Access;
 use super::known::Known;

@@ -1,4 +1,4 @@
-//! The bucket, as far as this server has heard of it.
+//! The local copy of the bucket, as far as this server has received it.
 
 use super::bucket::Heard;
 use super::message::{Key, Place, Value};

@@ -1,4 +1,4 @@
-//! What stands in the bucket: keys, and the values under them.
+//! The keys of the bucket and their values.
 //!
 //! ```text
 //! write id  what it is  parent or zeros   the rest

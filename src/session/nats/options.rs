@@ -1,30 +1,39 @@
-//! How the store speaks to its servers.
+//! Options of the store on NATS.
 
 use core::time::Duration;
 use std::string::String;
 
-/// How the store speaks to its servers.
+/// Options of a [`NatsStore`](super::NatsStore).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NatsOptions {
-    /// The bucket: 1 to 32 letters, digits, `-` and `_`. Several applications on the same servers each have one of their own, and then share neither
-    /// sessions, whatever their users are called, nor room.
+    /// The name of the bucket: 1 to 32 letters, digits, `-` and `_`.
+    ///
+    /// Give each application on the same servers a bucket of its own: applications then share neither sessions nor
+    /// space, even if their user ids are equal.
     pub bucket: String,
-    /// Bytes that sessions may take in the bucket, when it is made; every server of the application keeps about as much in memory. Sessions of nobody
-    /// may take half of it, those of users all that these leave: what is over that is refused with [`Full`](crate::session::store::StoreErrorKind::Full). From three quarters on,
-    /// a user of whom there is more than a sixty-fourth of it is refused. Half as much again is kept for what says that a session has ended.
+    /// The bytes that sessions may take in the bucket, used when the store creates it. Every server of the application
+    /// keeps about as much in memory.
+    ///
+    /// Anonymous sessions may take half of it, and signed-in sessions all the rest. A write beyond that fails with
+    /// [`Full`](crate::session::store::StoreErrorKind::Full). From three quarters on, the store also refuses users who
+    /// take more than a sixty-fourth of it. The bucket is half as large again, for the markers of ended sessions.
     pub max_bytes: i64,
-    /// How many servers of NATS keep the bucket, when it is made: 1, 3 or 5. Of three one may fail and of five two; a write waits for most of them.
+    /// The number of NATS servers that keep the bucket, used when the store creates it: 1, 3 or 5. Of three servers one
+    /// may fail, of five two. A write waits for a majority of them.
     pub stream_replicas: usize,
-    /// How long a call may take in all: then it is [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable).
+    /// The longest time of a call in all. After it, the error is
+    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable).
     pub response_timeout: Duration,
-    /// How far behind the feed may be before this copy is not believed any more: then reads go to the bucket itself, and where that does not
-    /// answer they fail. A session that was ended elsewhere may be read here for so long, if the network is cut at that very moment; and for
-    /// another moment when a leader that was cut off is back and has not heard yet that another one leads.
+    /// The longest time that the feed may be behind before reads go to the bucket instead of the local copy, at least
+    /// 100 ms. If the bucket does not answer either, reads fail.
+    ///
+    /// A session that another server has ended may be read here for this time, if the network is cut at that moment. It
+    /// may be read a little longer if a former leader of the bucket returns and does not yet know of the new one.
     pub max_staleness: Duration,
 }
 
 impl Default for NatsOptions {
-    /// The bucket `countersign`, 256 MiB on one server, one second for an answer, two for the feed.
+    /// Returns the bucket `countersign` of 256 MiB on one NATS server, with 1 s for a call and 2 s for the feed.
     fn default() -> Self {
         Self {
             bucket: "countersign".into(),

@@ -1,4 +1,4 @@
-//! How the servers of NATS are reached, which are new enough, how the bucket has to be, and what is wrong with them.
+//! The NATS servers: their addresses, their oldest version, the configuration of the bucket, and their errors.
 
 use super::options::NatsOptions;
 use crate::session::store::store_keys::{NAME, is_name};

@@ -1,4 +1,4 @@
-//! The store on NATS: how it begins, and whether it can be used.
+//! The store on NATS: its opening and its health.
 
 use super::access::Access;
 use super::bucket::Bucket;
@@ -9,15 +9,20 @@ use core::fmt;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// A store on NATS JetStream (nats-server 2.12 or newer; an older one is refused), replicated to every server of the application.
+/// A store on NATS JetStream, with a copy of all sessions on every server of the application. It needs nats-server 2.12
+/// or newer and refuses older ones.
 ///
-/// A read of what this server has heard of costs no round trip. What it has not heard of is looked up in the bucket, and so is everything while
-/// the feed is behind. A write is answered once the bucket has it, on most of its servers if there are several, and once this server has heard of it;
-/// NATS syncs its files every two minutes unless it is told to sync before it answers (`sync_interval: always`, as in `examples/cluster/nats.conf`):
-/// without that, a loss of power everywhere at once may undo the last writes, logouts too.
+/// A read of a session in the local copy costs no round trip. A session that the copy lacks is read from the bucket,
+/// and so are all sessions while the feed is behind. A write returns once the bucket has it, on a majority of its
+/// servers if there are several, and once the local copy has received it.
 ///
-/// A session that has ended leaves a marker of two hundred bytes for ten times [`NatsOptions::max_staleness`]. One that was rotated leaves a pointer, so that
-/// ending it ends what it has become; that leaves with it.
+/// By default NATS syncs its files every two minutes, so that a power failure of all servers at once may undo the last
+/// writes, logouts included. With `sync_interval: always`, as in `examples/cluster/nats.conf`, NATS syncs before it
+/// answers.
+///
+/// A session that has ended leaves a marker of 200 bytes for ten times [`NatsOptions::max_staleness`], but at least 5 s
+/// and at most an hour. A rotated session leaves a pointer, so that ending the old session ends the new one; the
+/// pointer is removed with the new session.
 ///
 /// ```no_run
 /// use countersign::session::nats::{NatsOptions, NatsStore};
@@ -35,12 +40,15 @@ pub struct NatsStore {
 }
 
 impl NatsStore {
-    /// Opens the bucket, or makes it, and waits until all of it has been heard. `nats://user:password@host:port` signs in (`%40` for an
-    /// `@` in the password, RFC 3986 section 2.1), `tls://host:port` asks for TLS, by the roots that the system trusts.
+    /// Opens or creates the bucket and waits until the local copy has received all of it.
+    ///
+    /// `nats://user:password@host:port` signs in; percent-encode the password (`%40` for an `@`, RFC 3986 section 2.1).
+    /// `tls://host:port` requires TLS, with the root certificates of the system.
     ///
     /// # Errors
-    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address, an option, the version of the server or the
-    /// bucket is wrong, and of the kind [`Connect`](crate::session::store::StoreOpenErrorKind::Connect) if the servers do not answer.
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address, an
+    /// option, the version of NATS or the bucket is wrong, and of the kind
+    /// [`Connect`](crate::session::store::StoreOpenErrorKind::Connect) if NATS does not answer.
     pub async fn connect<'u>(
         urls: impl IntoIterator<Item = &'u str>,
         options: NatsOptions,
@@ -50,11 +58,13 @@ impl NatsStore {
         Self::with_client(client, options).await
     }
 
-    /// The same with a client of your own, for what an address does not say: credentials in a file, a key, roots of your own.
+    /// Opens or creates the bucket with a client of the application: for credentials in a file, a key, or other root
+    /// certificates.
     ///
     /// # Errors
-    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address, an option, the version of the server or the
-    /// bucket is wrong, and of the kind [`Connect`](crate::session::store::StoreOpenErrorKind::Connect) if the servers do not answer.
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an option, the
+    /// version of NATS or the bucket is wrong, and of the kind
+    /// [`Connect`](crate::session::store::StoreOpenErrorKind::Connect) if NATS does not answer.
     pub async fn with_client(client: async_nats::Client, options: NatsOptions) -> Result<Self, StoreOpenError> {
         server::can_be_met(&options)?;
         let access = Arc::new(Access::new(Bucket::open(client, &options).await?, options));
@@ -69,14 +79,16 @@ impl NatsStore {
         Ok(store)
     }
 
-    /// True while the feed runs, and reads are local.
+    /// Returns true while the feed runs and reads are local.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.access.is_fresh()
     }
 
-    /// Asks the bucket whether it can be used, reads and writes, for up to twice [`NatsOptions::response_timeout`]: for the log or a page of health of
-    /// whoever runs it, as every call is a mere [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) when it cannot.
+    /// Checks that the bucket can be read and written, in up to twice [`NatsOptions::response_timeout`].
+    ///
+    /// Use it for a log or a health page: other calls report only
+    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable).
     ///
     /// ```no_run
     /// # use std::error::Error;
@@ -90,7 +102,7 @@ impl NatsStore {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError`] with what is wrong as its source.
+    /// [`StoreError`] if the bucket is unusable, with the reason as its source.
     pub async fn check(&self) -> Result<(), StoreError> {
         let has_bucket = self.access.bucket.check(&self.access.options).await;
         has_bucket.map_err(|error| StoreError::unavailable().with_source(error))?;
@@ -107,10 +119,11 @@ impl NatsStore {
         })
     }
 
-    /// Waits until this copy has heard of everything that was written before the call, wherever.
+    /// Waits until the local copy has received every write that any server made before the call.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) if that takes longer than an answer may.
+    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) if that takes longer than
+    /// [`NatsOptions::response_timeout`].
     pub async fn sync(&self) -> Result<(), StoreError> {
         // A message of its own, behind all others: what is heard in order has heard those, too.
         self.access.in_time(self.access.hear_beat()).await?;

@@ -1,4 +1,4 @@
-//! Calls of the servers that have the sessions, wherever they are.
+//! Calls of Redis: one server, the primary of sentinels, or a cluster.
 
 mod connected;
 mod link;

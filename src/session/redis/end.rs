@@ -1,4 +1,4 @@
-//! How sessions end: one, with what it was rotated into and what leads to it.
+//! The end of a session, together with the sessions that it was rotated into and the pointers to it.
 
 use super::connection::Answer;
 use super::record::{bytes_of, handle_of, list_of, number, said, selector, version};

@@ -1,4 +1,4 @@
-//! Errors of the store on Redis, without what is secret in them.
+//! Errors of the store on Redis, without secrets.
 
 use crate::session::store::store_keys::NAME;
 use crate::session::store::{StoreError, StoreOpenError, StoreOpenErrorKind};

@@ -1,4 +1,4 @@
-//! The names of keys. All that one application writes begins with its prefix.
+//! The names of keys. All keys of an application begin with its prefix.
 
 use super::error;
 use super::record::selector;

@@ -1,4 +1,5 @@
-//! What is read: a session, and the list of a user's. For that the index says which of them live, and these are read, a few at a time.
+//! Reads of a session and of a user's list. The index names the live sessions of the user, which are read a few at a
+//! time.
 
 use super::record::{SLACK, behind, bytes_of, entry_of, last_revocation, list_of, member};
 use super::store::RedisStore;

@@ -1,21 +1,25 @@
-//! A session as Redis has it: its value, its members of the index, the arguments of scripts, and what they answer.
+//! The layout of a session in Redis: its value, its members of the index, the arguments of scripts and their results.
 //!
 //! ```text
-//! kind  version  idle  absolute  epoch  parent   record         of a session: kind 0 of nobody, 1 of a user, 2 and 3 with a parent
-//! 1     8        5     5         6      20 or 0
+//! a session: kind 0 anonymous, 1 signed in; 2 and 3 the same with a parent
+//!     kind  version  idle  absolute  epoch  parent   record
+//!     1     8        5     5         6      20 or 0
 //!
-//! kind  until  to  parent                                       in the place of one that was rotated: kind 4, 6 with a parent
-//! 1     5      20  20 or 0
+//! the pointer of a rotated session: kind 4, or 6 with a parent
+//!     kind  until  to  parent
+//!     1     5      20  20 or 0
 //!
-//! s  selector  deadline                                         in the index of a user, in the order of handles: the deadline that comes first
-//! 1  12        5
+//! a member of a user's index, in the order of handles, with the earlier of both deadlines
+//!     s  selector  deadline
+//!     1  12        5
 //!
-//! d  deadline  selector                                         the same in the order of deadlines, so that what has run out leaves by a range
-//! 1  5         12
+//! the same in the order of deadlines, so that expired members are one range
+//!     d  deadline  selector
+//!     1  5         12
 //! ```
 //!
-//! Numbers are big-endian, times up to the year 36 000. A parent is the handle of the pointer that leads here. Members of an index all have the score
-//! 0. Scripts read and write this layout, too.
+//! Numbers are big-endian, times reach up to the year 36 000. A parent is the handle of the pointer to this session.
+//! Members of an index all have the score 0. Scripts read and write this layout too.
 
 use crate::UnixTime;
 use crate::session::credential::UserHash;

@@ -1,4 +1,4 @@
-//! The pointers that lead to a session: they last as long as it does.
+//! The pointers to a session, which last as long as the session does.
 
 use super::connection::{Call, Server};
 use super::record::{bytes_of, handle_of, number};

@@ -1,4 +1,4 @@
-//! How sessions are rotated: in place, within one slot of a cluster, or from one to another.
+//! The rotation of sessions: in place, within one slot of a cluster, or between two slots.
 
 use super::end::IS_AWAITED;
 use super::record::{digits, number, selector, swapped, value, version};

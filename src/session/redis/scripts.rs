@@ -1,7 +1,10 @@
-//! The scripts: each is one step of a call of the store, happens as a whole, and does bounded work, however many sessions a user has. They use what
-//! Redis 6.2 has. The version that a script is to write is its caller's, so that it may be run again by who does not know whether it was: what it
-//! finds written, it answers as done, and who has asked for an end twice takes the second answer for the first. What replicas are waited for with
-//! runs twice in any case, the second time on the connection that waits.
+//! The Lua scripts. Each is one step of a call of the store, happens as a whole, and does bounded work, however many
+//! sessions a user has. They need Redis 6.2.
+//!
+//! The caller chooses the version that a script writes, so that it can repeat a script whose result is unknown: a
+//! script that finds its own version reports success, and a caller that has asked twice for an end takes the second
+//! result for the first. A script that waits for replicas runs twice in any case, the second time on the connection
+//! that waits.
 
 mod pointer;
 mod session;

@@ -1,4 +1,4 @@
-//! The store on Redis, and its calls.
+//! The store on Redis and its calls.
 
 use super::connection::{Answer, Call, Server, Topology};
 use super::error;
@@ -32,22 +32,27 @@ const QUESTIONS: usize = 1;
 /// Nobody waits longer, whatever is asked for: the sum is a time.
 const PATIENCE: Duration = Duration::from_secs(86_400);
 
-/// A store on Redis, for any number of servers: written for 6.2 and newer and for Valkey, tested on 7.0.
+/// A store on Redis for any number of servers. It is written for Redis 6.2 and newer and for Valkey, and tested on
+/// Redis 7.0.
 ///
-/// One script for each call, so that it happens as a whole; a call that gets no answer in time is [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable), and calls fail
-/// at once while a server is known to be away. A signed-in session is never dropped before its time if the server's `maxmemory-policy` is
-/// `noeviction`: then a full one answers [`Full`](crate::session::store::StoreErrorKind::Full), to sessions of nobody when three quarters of its `maxmemory` are used, new
-/// ones and what is written into old ones.
+/// Each call is one script, which happens as a whole. A call without a response in time is
+/// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable), and calls fail at once while a server is known
+/// to be away.
 ///
-/// What replicas are waited for with runs twice: at once, and again on a connection of its own, together with the waiting. The first time ends the
-/// session, the second time tells whether a failover may undo that.
+/// A signed-in session is never dropped before its deadlines if the server's `maxmemory-policy` is `noeviction`. A full
+/// server then returns [`Full`](crate::session::store::StoreErrorKind::Full). Anonymous sessions, new ones and writes
+/// into old ones, get it from three quarters of `maxmemory` on.
 ///
-/// Rotating a session of nobody into one of a user touches two slots: the new one is made first, then a pointer takes the place of the old one, and
-/// stays until the absolute deadline of the new one, or until that is ended. A crash in between leaves the old one, and a new one whose cookie nobody
-/// has.
+/// A call that waits for replicas runs its script twice: at once, and again on a connection of its own together with
+/// the waiting. The first run ends the session, and the second tells whether a failover may undo that.
 ///
-/// No call does more for having many sessions of a user to do with: a revocation is one write, and a page of a list reads as many as it shows. What
-/// has ended is removed afterwards, a few at a time, by whichever server has come across it, and by the server's own expiry.
+/// The rotation of an anonymous session into a signed-in one touches two slots of a cluster. The new session is written
+/// first. A pointer then replaces the old session, and stays until the new one ends or its absolute deadline passes. A
+/// crash in between leaves the old session, and a new one whose cookie was never sent.
+///
+/// The cost of a call does not grow with the number of a user's sessions: a revocation is one write, and a page of a
+/// list reads as many sessions as it shows. Ended sessions are removed later, a few at a time, by any server that finds
+/// them and by the expiry of Redis.
 ///
 /// ```no_run
 /// use countersign::session::redis::{RedisOptions, RedisStore};
@@ -66,21 +71,28 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// On one server. No connection is made before the first call. `rediss://` asks for TLS, by the roots that the system trusts, with feature
-    /// `redis-tls`.
+    /// Creates a store on one server. It connects with the first call.
+    ///
+    /// `rediss://` requires TLS, with the root certificates of the system, and the feature `redis-tls`.
     ///
     /// # Errors
-    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an option is wrong.
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an
+    /// option is wrong.
     pub fn single(url: &str, options: RedisOptions) -> Result<Self, StoreOpenError> {
         Self::on(error::of_urls([url], Topology::single(url))?, options)
     }
 
-    /// On the primary that most of these sentinels name. They are asked all at once, now and then and whenever it does not answer or is none any
-    /// more: name all, as of two both would have to agree. `login` is user and password at the primary; those of a sentinel are in its address. Where
-    /// sentinels are spoken to over TLS, so is the primary.
+    /// Creates a store on the primary that a majority of the listed sentinels names.
+    ///
+    /// The store queries all sentinels in parallel: every quarter of [`RedisOptions::max_primary_age`], and before each
+    /// new connection. List every sentinel; of two, both must agree.
+    ///
+    /// `login` is user and password at the primary, while the login of a sentinel is in its address. If an address of a
+    /// sentinel requires TLS, the primary is reached over TLS as well.
     ///
     /// # Errors
-    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an option is wrong.
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an
+    /// option is wrong.
     pub fn sentinel<'u>(
         urls: impl IntoIterator<Item = &'u str>,
         primary: &str,
@@ -92,19 +104,22 @@ impl RedisStore {
         Self::on(error::of_urls(urls.iter().map(String::as_str), servers)?, options)
     }
 
-    /// On a cluster that these nodes belong to.
+    /// Creates a store on the cluster of these nodes. It connects with the first call.
     ///
     /// # Errors
-    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an option is wrong.
+    /// [`StoreOpenError`] of the kind [`Config`](crate::session::store::StoreOpenErrorKind::Config) if an address or an
+    /// option is wrong.
     pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>, options: RedisOptions) -> Result<Self, StoreOpenError> {
         let urls: Vec<_> = urls.into_iter().map(String::from).collect();
         let servers = Topology::cluster(urls.clone(), &options);
         Self::on(error::of_urls(urls.iter().map(String::as_str), servers)?, options)
     }
 
-    /// Asks a server something, on a connection of its own: for the start of yours, as a wrong address or password is seen only at the first call
-    /// otherwise, and then is a mere [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable). That it fails says nothing of later: the store makes its connections by itself.
-    /// What is wrong with a cluster, or with sentinels, it says in less detail.
+    /// Checks the address and the login with one query on a new connection.
+    ///
+    /// Call it at the start of the application: without it, a wrong address or password shows only as
+    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) of the first call. A failure has no later
+    /// effect, since the store makes its own connections. The reason is less detailed for a cluster and for sentinels.
     ///
     /// ```no_run
     /// use countersign::session::redis::{RedisOptions, RedisStore};
@@ -120,7 +135,7 @@ impl RedisStore {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError`] with what Redis says as its source.
+    /// [`StoreError`] if the query fails, with the reply of Redis as its source.
     pub async fn check(&self) -> Result<(), StoreError> {
         // What it asks for is nobody's, and allowed to whom the store's keys are.
         self.server
@@ -287,8 +302,8 @@ impl SessionStore for RedisStore {
         Ok(last_revocation(&self.server.read(&key, redis::cmd("GET").arg(&key), self.deadline()).await?))
     }
 
-    /// Nothing is left to do: what has run out the server removes by itself, within ten minutes, and what a revocation has ended is removed behind it; of
-    /// more than four users at once, some of it only when it has run out.
+    /// Returns 0. Redis removes expired sessions by itself, within ten minutes, and the store removes revoked sessions
+    /// after each revocation. With more than four revoked users at once, some of their sessions stay until they expire.
     async fn delete_expired(&self, _: UnixTime, _: usize) -> Result<usize, StoreError> {
         Ok(0)
     }

@@ -1,4 +1,4 @@
-//! What is done for no call, a little at a time: sessions that a revocation has ended are removed, and what has run out leaves the index.
+//! The removal of revoked sessions and of expired members of an index, in the background and a few at a time.
 
 use super::connection::{Call, Server};
 use super::record::{bytes_of, digits, handle_in, handle_of, list_of, number};

@@ -1,4 +1,4 @@
-//! Sessions in a file: they survive a restart, and a crash.
+//! Sessions in a file, which survive a restart and a crash.
 
 mod tables;
 
@@ -41,18 +41,19 @@ const CACHE: usize = 64 * 1024 * 1024;
 
 /// A store in one file (redb), for one process, with a budget for each kind of session.
 ///
-/// What a call has answered is on disk: calls that arrive together share one synced commit. Commits have two phases, as the data may be
-/// chosen by an attacker. A crash at any moment loses nothing that was answered.
+/// A write returns once it is on disk. Concurrent writes share one synced commit. A crash at any moment loses no write
+/// that has returned. Commits have two phases, because an attacker may choose the data.
 ///
-/// Anonymous sessions push out those of them that would be over first; a signed-in one is never dropped before its time: without room a new
-/// one is refused with [`Full`](crate::session::store::StoreErrorKind::Full), after what is over has made way. The file is larger than the sessions in it, about half as large again,
-/// and shrinks with [`compact`](DiskStore::compact).
+/// A new anonymous session evicts those anonymous ones that would expire first. A signed-in session is never dropped
+/// before its deadlines: a new one first removes expired sessions, and fails with
+/// [`Full`](crate::session::store::StoreErrorKind::Full) if the budget still lacks space. The file is about half as
+/// large again as its sessions, and [`compact`](DiskStore::compact) shrinks it.
 ///
-/// A revocation is one commit, however many sessions it ends: what is of an earlier epoch is over from then on, and is removed a few at a time by
-/// the commits that follow. What stands in the place of a session that was rotated is in the budget of those who sign in, and so are epochs, which are
-/// never refused for want of room.
+/// A revocation is one commit, however many sessions it ends. The next commits remove the ended sessions, a few at a
+/// time. Pointers of rotated sessions and revocation epochs count in the signed-in budget; epochs are never refused for
+/// lack of space.
 ///
-/// Reads go to the file on the thread of their caller: 64 MiB of it are cached here, more by the system.
+/// Reads use the file on the calling thread, with a cache of 64 MiB in the process and that of the system.
 ///
 /// ```
 /// use countersign::session::store::{Budgets, DiskStore, SessionStore};
@@ -78,11 +79,11 @@ type Job = Box<dyn FnOnce(&mut Tables<'_>) -> Result<Option<Answer>, redb::Error
 type Answer = Box<dyn FnOnce() + Send>;
 
 impl DiskStore {
-    /// Opens a file, or makes it, with rights for its owner alone. The store keeps sessions of these budgets.
+    /// Opens or creates a file that its owner alone can read and write, with budgets for its sessions.
     ///
     /// # Errors
-    /// [`StoreOpenError`] of the kind [`Locked`](StoreOpenErrorKind::Locked) if another process has the file open, and of the kind
-    /// [`Io`](StoreOpenErrorKind::Io) if the file cannot be read or made.
+    /// [`StoreOpenError`] of the kind [`Locked`](StoreOpenErrorKind::Locked) if another process has the file open, and
+    /// of the kind [`Io`](StoreOpenErrorKind::Io) if the file cannot be read or created.
     pub fn open(path: impl AsRef<Path>, budgets: Budgets) -> Result<Self, StoreOpenError> {
         let file = private_file(path.as_ref()).map_err(|error| not_usable(path.as_ref(), &error))?;
         let mut builder = Database::builder();
@@ -107,20 +108,21 @@ impl DiskStore {
         last.unwrap_or_else(StoreError::unavailable)
     }
 
-    /// Gives the unused room of a file back to the disk, and returns true if there was some. Nobody may have the file open. It takes seconds for a
-    /// gigabyte.
+    /// Returns the unused space of a file to the disk, and returns true if there was any. No process may have the file
+    /// open. It takes seconds for a gigabyte.
     ///
     /// # Errors
-    /// As [`open`](DiskStore::open).
+    /// [`StoreOpenError`] of the kind [`Locked`](StoreOpenErrorKind::Locked) if a process has the file open, and of the
+    /// kind [`Io`](StoreOpenErrorKind::Io) if the file cannot be read or written.
     pub fn compact(path: impl AsRef<Path>) -> Result<bool, StoreOpenError> {
         let mut database = Database::open(path.as_ref()).map_err(|error| not_opened(path.as_ref(), error))?;
         database.compact().map_err(|error| not_usable(path.as_ref(), &error))
     }
 
-    /// Returns the bytes that the sessions of a kind take, with expired ones that were not removed yet.
+    /// Returns the bytes that the sessions of a kind take, including expired ones that are not removed yet.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// [`Unavailable`](crate::session::store::StoreErrorKind::Unavailable) if the file cannot be read.
     pub fn used_bytes(&self, kind: SessionKind) -> Result<u64, StoreError> {
         self.read(|transaction| tables::read_bytes(transaction, kind))
     }
@@ -337,7 +339,7 @@ impl SessionStore for DiskStore {
     }
 }
 
-/// Ends the writer, which finishes what it was sent.
+/// Stops the writer after the writes that it has received.
 impl Drop for DiskStore {
     fn drop(&mut self) {
         self.jobs = None;

@@ -28,10 +28,13 @@ const EPOCH: usize = 96;
 
 /// A store in memory, bounded in bytes, with a budget for each kind of session.
 ///
-/// Anonymous sessions push out the one of them that was used least recently; they never push out a signed-in one. A signed-in session is
-/// never dropped before its time: what is over makes room, and without room a new one is refused with [`Full`](crate::session::store::StoreErrorKind::Full). Nothing survives
-/// the process, the epochs of revocations neither: tokens that outlive it count again. What stands in the place of a session that was rotated is in the
-/// budget of those who sign in, and so are epochs, which are never refused for want of room.
+/// A new anonymous session evicts the least recently used anonymous ones, and never a signed-in one. A signed-in
+/// session is never dropped before its deadlines: a new one first removes expired sessions, and fails with
+/// [`Full`](crate::session::store::StoreErrorKind::Full) if the budget still lacks space. Pointers of rotated sessions
+/// and revocation epochs count in the signed-in budget; epochs are never refused for lack of space.
+///
+/// The end of the process loses all sessions and all revocation epochs, so that revoked tokens with a longer life are
+/// accepted again.
 ///
 /// ```
 /// use countersign::session::store::{Budgets, MemoryStore, SessionStore};
@@ -225,7 +228,7 @@ fn is_live_at(place: &Place, now: UnixTime) -> bool {
 }
 
 impl MemoryStore {
-    /// Makes an empty store that keeps sessions of these budgets.
+    /// Creates an empty store with these budgets.
     #[must_use]
     pub fn new(budgets: Budgets) -> Self {
         let anonymous = Cache::builder()
@@ -238,8 +241,8 @@ impl MemoryStore {
         Self { signed_in: RwLock::default(), anonymous, budget, versions: AtomicU64::new(1) }
     }
 
-    /// Returns the bytes that the sessions of a kind take, with expired ones that were not removed yet. Anonymous sessions may take more than their budget for
-    /// a few hundred writes, until the cache makes room.
+    /// Returns the bytes that the sessions of a kind take, including expired ones that are not removed yet. Anonymous
+    /// sessions may exceed their budget for a few hundred writes, until the cache evicts.
     pub fn used_bytes(&self, kind: SessionKind) -> u64 {
         match kind {
             SessionKind::SignedIn => u64::try_from(self.read().bytes).unwrap_or(u64::MAX),

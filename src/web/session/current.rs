@@ -128,6 +128,8 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`sign_out`](CurrentSession::sign_out).
+    #[doc(alias = "logout")]
+    #[doc(alias = "revoke")]
     pub async fn sign_out_everywhere(mut self) -> Result<(), SessionError> {
         self.end_all_for_user(None).await?;
         self.session = None;
@@ -138,6 +140,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// As [`sign_out`](CurrentSession::sign_out).
+    #[doc(alias = "logout")]
     pub async fn sign_out_elsewhere(&self) -> Result<(), SessionError> {
         self.end_all_for_user(Some(self.handle())).await
     }
@@ -163,6 +166,7 @@ impl CurrentSession {
     ///
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer in time.
+    #[doc(alias = "logout")]
     pub async fn end_session(&self, handle: Handle) -> Result<bool, SessionError> {
         let SlotInner { filter, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! What a backslash stands for (RFC 8259 section 7).
+//! The characters that escapes of a JSON string stand for (RFC 8259 section 7).
 
 use super::{Scanner, next};
 

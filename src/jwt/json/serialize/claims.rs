@@ -1,4 +1,4 @@
-//! The members of a struct or map as claims: behind those that are there already, each name once.
+//! A serializer of a struct or map as claims. It writes each name once, behind the members that are there already.
 
 use super::Json;
 use super::value::{Text, refuse, refuse_scalars};

@@ -1,4 +1,4 @@
-//! A serde serializer over [`Json`].
+//! A serde serializer that writes [`Json`].
 
 use super::Json;
 use crate::encoding::decimal::Decimal;

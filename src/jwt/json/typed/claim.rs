@@ -1,4 +1,4 @@
-//! A whole claim, whose text is known: to be passed over, or to be borrowed as it stands, it need not be read by a library.
+//! A claim whose text is known, skipped or borrowed as a whole without a library.
 
 use super::guard::{Fault, Guard};
 use crate::error::ClaimFault;

@@ -1,7 +1,8 @@
-//! A thin layer around the deserializer of a library, through all levels of a value.
+//! A thin layer around the deserializer of a library, on all levels of a value.
 //!
-//! It notes what the type expects, for the error; refuses what is no finite number, where `serde-json-core` reads `null` as NaN and `1e999` as
-//! infinity; and gives the keys of maps to [`Key`], where `serde-json-core` panics on all but a `&str`.
+//! The layer notes the type that is expected, for the error. It refuses numbers that are not finite, where
+//! `serde-json-core` reads `null` as NaN and `1e999` as infinity. It passes the keys of maps to [`Key`], where
+//! `serde-json-core` panics on all types but `&str`.
 
 use super::key;
 use crate::error::ClaimFault;

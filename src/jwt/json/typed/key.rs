@@ -1,4 +1,4 @@
-//! The key of a map: a string, and whatever a type makes of one.
+//! The key of a map: a string, read into the key type of the map.
 
 use core::fmt;
 use core::str::FromStr;

@@ -1,4 +1,4 @@
-//! A connection, to one server or to a cluster, and what is asked on it.
+//! A connection to one server or to a cluster, and the queries on it.
 
 use crate::session::redis::RedisOptions;
 use redis::aio::{ConnectionLike, MultiplexedConnection};

@@ -1,4 +1,5 @@
-//! One connection for many calls: made when it is needed, made anew when it is of no use, and spared while the server is away.
+//! One connection for many calls. It is made on demand and replaced when it fails, and calls fail at once while the
+//! server is away.
 
 use super::super::error;
 use super::connected::{Connection, Made};

@@ -1,4 +1,4 @@
-//! How full the server is: looked up now and then, by one for all who need it.
+//! The memory usage of the server, queried about once a second by one call for all others.
 
 use crate::session::store::StoreError;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};

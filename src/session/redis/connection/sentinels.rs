@@ -1,4 +1,4 @@
-//! Which server is the primary: what most of the sentinels say, for as long as that is believed.
+//! The primary, as named by a majority of the sentinels and confirmed within [`RedisOptions::max_primary_age`].
 
 use super::connected::{Address, connect};
 use super::single_flight::SingleFlight;

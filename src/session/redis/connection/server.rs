@@ -1,4 +1,4 @@
-//! The server, or the servers, that have the sessions: what they are asked, and how full they are.
+//! The server or servers that hold the sessions: scripts, reads and memory usage.
 
 use super::connected::{Connection, Made};
 use super::link::Link;

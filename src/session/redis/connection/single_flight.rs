@@ -1,4 +1,4 @@
-//! What one does for all who need it.
+//! A task that one call runs for all calls that need its result.
 
 use core::future::Future;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ pub(super) struct SingleFlight {
 
 struct UnderWay(Arc<SingleFlight>);
 
-/// Also if the runtime ends before the errand does.
+/// Marks the task as ended, even if the runtime stops before it is done.
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.is_under_way.store(false, Ordering::Release);

@@ -1,4 +1,4 @@
-//! Where the sessions are, and connections to that.
+//! The topology of Redis: one server, sentinels or a cluster, and connections to it.
 
 use super::connected::{Connection, Made, connect};
 use super::sentinels::Sentinels;

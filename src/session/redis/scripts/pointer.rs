@@ -1,4 +1,4 @@
-//! Scripts that put a pointer in the place of a session, and follow those that lead to one.
+//! Scripts that replace a session with a pointer, and that follow the pointers to a session.
 
 use super::Script;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Scripts that make a session, change it and end it.
+//! Scripts that create, change and end a session.
 
 use super::Script;
 use std::sync::LazyLock;

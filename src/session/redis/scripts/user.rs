@@ -1,4 +1,4 @@
-//! Scripts for all sessions of a user: they are over with one write, and are removed a few at a time.
+//! Scripts for all sessions of a user: one write ends them, and they are removed a few at a time.
 
 use super::Script;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! The tables of the file, and every change of them: each is made inside of a transaction, as a whole or not at all.
+//! The tables of the file and their changes. Each change is part of a transaction and happens as a whole or not at all.
 
 use crate::UnixTime;
 use crate::session::credential::UserHash;
