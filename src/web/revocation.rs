@@ -137,21 +137,21 @@ impl core::error::Error for RevocationUnknown {}
 #[doc(alias = "filter")]
 #[doc(alias = "middleware")]
 pub struct RevocationLayer<I, B = TextBody> {
-    filter: Arc<LayerState>,
+    state: Arc<LayerState>,
     skew: Duration,
     body: B,
     identity: PhantomData<fn(I)>,
 }
 
 impl<I, B> RevocationLayer<I, B> {
-    pub(super) const fn new(filter: Arc<LayerState>, skew: Duration, body: B) -> Self {
-        Self { filter, skew, body, identity: PhantomData }
+    pub(super) const fn new(state: Arc<LayerState>, skew: Duration, body: B) -> Self {
+        Self { state, skew, body, identity: PhantomData }
     }
 }
 
 impl<I, B: Clone> Clone for RevocationLayer<I, B> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.filter), self.skew, self.body.clone())
+        Self::new(Arc::clone(&self.state), self.skew, self.body.clone())
     }
 }
 
@@ -207,7 +207,7 @@ where
         // The one that was found ready is the one to call.
         let clone = self.inner.clone();
         let mut inner = core::mem::replace(&mut self.inner, clone);
-        let (filter, body) = (Arc::clone(&self.layer.filter), self.layer.body.clone());
+        let (state, body) = (Arc::clone(&self.layer.state), self.layer.body.clone());
         let skew = self.layer.skew;
         let holder = request.extensions().get::<I>().map(|identity| Holder {
             user: identity.user_id(),
@@ -228,14 +228,14 @@ where
             };
             let own = StoreTime::default();
             let spent = slot.as_ref().map_or(&own, LazySession::spent);
-            let answer = match filter.in_time(spent, pin!(filter.sessions.last_revocation(user))).await {
+            let answer = match state.in_time(spent, pin!(state.sessions.last_revocation(user))).await {
                 Err(error) => Some(problem::session(error)),
                 Ok(epoch) => {
-                    let now = filter.now();
+                    let now = state.now();
                     // Why: of what is older nobody knows whether it was revoked, nor of what does not say how old it is; unless it is of the epoch that the
                     // store has.
                     let is_late = |issued_at: UnixTime| {
-                        filter.sessions.epoch_until(issued_at).as_secs() <= now.as_secs().saturating_add(skew.as_secs())
+                        state.sessions.epoch_until(issued_at).as_secs() <= now.as_secs().saturating_add(skew.as_secs())
                     };
                     let is_of_epoch = epoch.at.is_some() && holder.epoch == Some(epoch.number);
                     if holder.issued_at.map_or(!is_of_epoch, is_late) {

@@ -1,4 +1,4 @@
-//! Both filters of a server, their guards and their options, over HTTP without a socket or with one.
+//! Both layers of a server, their guards and their options, over HTTP without a socket or with one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

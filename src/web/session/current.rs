@@ -54,8 +54,8 @@ impl LazySession {
 }
 
 impl CurrentSession {
-    pub(super) fn filter(&self) -> Arc<LayerState> {
-        Arc::clone(&self.slot.0.filter)
+    pub(super) fn layer(&self) -> Arc<LayerState> {
+        Arc::clone(&self.slot.0.layer)
     }
 
     /// Notes that this request has written.
@@ -68,8 +68,8 @@ impl CurrentSession {
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer in time.
     pub async fn begin_sign_in(&self, user: &str) -> Result<SignInAttempt, SessionError> {
-        let SlotInner { filter, spent, .. } = &*self.slot.0;
-        filter.in_time(spent, pin!(filter.sessions.begin_sign_in(user))).await
+        let SlotInner { layer, spent, .. } = &*self.slot.0;
+        layer.in_time(spent, pin!(layer.sessions.begin_sign_in(user))).await
     }
 
     /// Signs in a user, another user, or the same user at another level: see [`SessionManager::sign_in`]. [`Session::last_sign_in`] returns the level.
@@ -82,9 +82,9 @@ impl CurrentSession {
     #[doc(alias = "login")]
     pub async fn sign_in(&mut self, attempt: &SignInAttempt, level: u8) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
-        let SlotInner { filter, spent, .. } = &*slot;
+        let SlotInner { layer, spent, .. } = &*slot;
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.sign_in(self, attempt, level, filter.now()))).await
+        layer.in_time(spent, pin!(layer.sessions.sign_in(self, attempt, level, layer.now()))).await
     }
 
     /// Gives the session a new cookie: see [`SessionManager::renew`].
@@ -94,9 +94,9 @@ impl CurrentSession {
     #[doc(alias = "cycle_id")]
     pub async fn renew(&mut self) -> Result<(), SessionError> {
         let slot = Arc::clone(&self.slot.0);
-        let SlotInner { filter, spent, .. } = &*slot;
+        let SlotInner { layer, spent, .. } = &*slot;
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.renew(self, filter.now()))).await
+        layer.in_time(spent, pin!(layer.sessions.renew(self, layer.now()))).await
     }
 
     /// Ends the session and removes the cookie. The call also ends the session of a sign-in that another request of the same browser has made meanwhile.
@@ -108,13 +108,13 @@ impl CurrentSession {
     /// know: keep the handle, and call [`SessionManager::end_session`] until that confirms it.
     #[doc(alias = "logout")]
     pub async fn sign_out(mut self) -> Result<(), SessionError> {
-        let SlotInner { filter, spent, cookies, .. } = &*self.slot.0;
-        let now = filter.now();
+        let SlotInner { layer, spent, cookies, .. } = &*self.slot.0;
+        let now = layer.now();
         let mut has_ended =
-            !self.is_unsaved() && filter.in_time(spent, pin!(filter.sessions.end_session(self.handle(), now))).await?;
+            !self.is_unsaved() && layer.in_time(spent, pin!(layer.sessions.end_session(self.handle(), now))).await?;
         if !has_ended {
             let cookies = cookies.iter().map(<[u8; _]>::as_slice);
-            has_ended = filter.in_time(spent, pin!(filter.sessions.end_by(cookies, now))).await?;
+            has_ended = layer.in_time(spent, pin!(layer.sessions.end_by(cookies, now))).await?;
         }
         if !has_ended {
             return Err(SessionError::Ended);
@@ -146,10 +146,10 @@ impl CurrentSession {
     }
 
     async fn end_all_for_user(&self, except: Option<Handle>) -> Result<(), SessionError> {
-        let SlotInner { filter, spent, .. } = &*self.slot.0;
+        let SlotInner { layer, spent, .. } = &*self.slot.0;
         let user = self.user().ok_or(SessionError::Ended)?;
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.end_all_for_user(user, except, filter.now()))).await.map(|_| ())
+        layer.in_time(spent, pin!(layer.sessions.end_all_for_user(user, except, layer.now()))).await.map(|_| ())
     }
 
     /// Lists the user's sessions, at most `limit` behind `after`: see [`SessionManager::list_for_user`]. The list is empty in an anonymous session.
@@ -157,9 +157,9 @@ impl CurrentSession {
     /// # Errors
     /// [`SessionError::Store`] if the store does not answer in time.
     pub async fn list_sessions(&self, after: Option<Handle>, limit: usize) -> Result<Vec<SessionInfo>, SessionError> {
-        let SlotInner { filter, spent, .. } = &*self.slot.0;
+        let SlotInner { layer, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(Vec::new()) };
-        filter.in_time(spent, pin!(filter.sessions.list_for_user(user, after, limit, filter.now()))).await
+        layer.in_time(spent, pin!(layer.sessions.list_for_user(user, after, limit, layer.now()))).await
     }
 
     /// Ends one of the user's sessions. Returns false if the user has none of this handle.
@@ -168,16 +168,16 @@ impl CurrentSession {
     /// [`SessionError::Store`] if the store does not answer in time.
     #[doc(alias = "logout")]
     pub async fn end_session(&self, handle: Handle) -> Result<bool, SessionError> {
-        let SlotInner { filter, spent, .. } = &*self.slot.0;
+        let SlotInner { layer, spent, .. } = &*self.slot.0;
         let Some(user) = self.user() else { return Ok(false) };
         self.note_write();
-        filter.in_time(spent, pin!(filter.sessions.end_for_user(user, handle, filter.now()))).await
+        layer.in_time(spent, pin!(layer.sessions.end_for_user(user, handle, layer.now()))).await
     }
 
     /// Returns the manager of the application's sessions: for operators, and for form tokens. Its calls have no deadline.
     #[must_use]
     pub fn manager(&self) -> &SessionManager<DynStore> {
-        &self.slot.0.filter.sessions
+        &self.slot.0.layer.sessions
     }
 }
 

@@ -30,12 +30,12 @@ impl CurrentSession {
     /// }
     /// ```
     pub fn ended(&self, interval: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let (filter, handle) = (self.filter(), self.handle());
+        let (layer, handle) = (self.layer(), self.handle());
         async move {
             loop {
                 tokio::time::sleep(interval.max(Duration::from_millis(1))).await;
-                let store = filter.sessions.store();
-                let look = tokio::time::timeout(filter.deadline, store.load(handle, filter.now()));
+                let store = layer.sessions.store();
+                let look = tokio::time::timeout(layer.deadline, store.load(handle, layer.now()));
                 if let Ok(Ok(None)) = look.await {
                     return;
                 }

@@ -57,9 +57,9 @@ use tower_service::Service;
 /// let pepper = Pepper::new(b"an obvious test key of 32 bytes!")?;
 /// let store = DynStore::new(MemoryStore::new(Budgets { anonymous: 1 << 20, signed_in: 1 << 20 }));
 /// let sessions = SessionManager::new(store, pepper, Lifetimes { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200), renewal_grace: Duration::from_secs(10), max_token_age: Duration::ZERO });
-/// let filter = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"])?, Duration::from_millis(250));
+/// let layer = SessionLayer::new(sessions, CsrfGuard::new(["https://shop.example"])?, Duration::from_millis(250));
 ///
-/// let service = filter.layer(service_fn(async |request: Request<()>| {
+/// let service = layer.layer(service_fn(async |request: Request<()>| {
 ///     let lazy = request.extensions().get::<LazySession>().cloned().unwrap();
 ///     let mut session = lazy.open().await.unwrap();
 ///     session.insert("visits", &1).unwrap();
@@ -74,7 +74,7 @@ use tower_service::Service;
 #[doc(alias = "filter")]
 #[doc(alias = "middleware")]
 pub struct SessionLayer<B = TextBody> {
-    filter: Arc<LayerState>,
+    layer: Arc<LayerState>,
     body: B,
 }
 
@@ -83,7 +83,7 @@ impl SessionLayer {
     #[must_use]
     pub fn new(manager: SessionManager<DynStore>, guard: CsrfGuard, deadline: Duration) -> Self {
         let sessions = Arc::new(manager);
-        let filter = LayerState {
+        let layer = LayerState {
             sessions,
             guard,
             deadline,
@@ -92,7 +92,7 @@ impl SessionLayer {
             affinity: None,
             page: None,
         };
-        Self { filter: Arc::new(filter), body: TextBody }
+        Self { layer: Arc::new(layer), body: TextBody }
     }
 
     /// Makes the bodies of the layer's own responses with `body`: see [`BearerLayer::with_body`](crate::web::BearerLayer::with_body).
@@ -101,7 +101,7 @@ impl SessionLayer {
     where
         B: Fn(&'static str) -> Body,
     {
-        SessionLayer { filter: self.filter, body }
+        SessionLayer { layer: self.layer, body }
     }
 }
 
@@ -137,13 +137,13 @@ impl<B> SessionLayer<B> {
     /// ```
     #[must_use]
     pub fn with_login_page(self, page: HeaderValue) -> Self {
-        self.with(|filter| filter.page = Some(page))
+        self.with(|layer| layer.page = Some(page))
     }
 
     /// Sets a second cookie with the name of this node, for a balancer that keeps clients on their node.
     #[must_use]
     pub fn with_affinity(self, affinity: Affinity) -> Self {
-        self.with(|filter| filter.affinity = Some(affinity))
+        self.with(|layer| layer.affinity = Some(affinity))
     }
 
     /// Sets the shape of the cookie, instead of `__Host-id` with `SameSite=Lax` that browsers keep until the absolute deadline.
@@ -166,8 +166,8 @@ impl<B> SessionLayer<B> {
     /// use countersign::web::session::SessionCookie;
     ///
     /// let guard = CsrfGuard::new(["http://localhost:8080"])?;
-    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_cookie(SessionCookie::new().with_secure(false))?;
-    /// assert!(filter.clone().with_cookie(SessionCookie::new().with_name("a shop")).is_err());
+    /// let layer: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_cookie(SessionCookie::new().with_secure(false))?;
+    /// assert!(layer.clone().with_cookie(SessionCookie::new().with_name("a shop")).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -175,7 +175,7 @@ impl<B> SessionLayer<B> {
     /// [`SessionCookieError`] if browsers would not take such a cookie.
     pub fn with_cookie(self, cookie: SessionCookie) -> Result<Self, SessionCookieError> {
         cookie.check()?;
-        Ok(self.with(|filter| filter.cookie = cookie))
+        Ok(self.with(|layer| layer.cookie = cookie))
     }
 
     /// Reads this clock instead of a [`SteadyClock`]: for tests and simulations.
@@ -198,18 +198,18 @@ impl<B> SessionLayer<B> {
     /// # let deadline = Duration::from_millis(250);
     /// let guard = CsrfGuard::new(["https://shop.example"])?;
     /// let at_noon = || UnixTime::from_secs(1_767_268_800);
-    /// let filter: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_clock(at_noon);
+    /// let layer: SessionLayer = SessionLayer::new(sessions, guard, deadline).with_clock(at_noon);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        self.with(|filter| filter.clock = Arc::new(clock))
+        self.with(|layer| layer.clock = Arc::new(clock))
     }
 
     fn with(self, change: impl FnOnce(&mut LayerState)) -> Self {
-        let mut filter = LayerState::clone(&self.filter);
-        change(&mut filter);
-        Self { filter: Arc::new(filter), body: self.body }
+        let mut layer = LayerState::clone(&self.layer);
+        change(&mut layer);
+        Self { layer: Arc::new(layer), body: self.body }
     }
 
     /// Makes a layer that refuses tokens and JWTs of users who were signed out everywhere. Add it before the [`BearerLayer`](crate::web::BearerLayer) whose
@@ -222,19 +222,19 @@ impl<B> SessionLayer<B> {
     where
         B: Clone,
     {
-        RevocationLayer::new(Arc::clone(&self.filter), skew, self.body.clone())
+        RevocationLayer::new(Arc::clone(&self.layer), skew, self.body.clone())
     }
 
     /// Returns the manager of the sessions: to list and end them, for example.
     #[must_use]
     pub fn manager(&self) -> &SessionManager<DynStore> {
-        &self.filter.sessions
+        &self.layer.sessions
     }
 }
 
 impl<B: Clone> Clone for SessionLayer<B> {
     fn clone(&self) -> Self {
-        Self { filter: Arc::clone(&self.filter), body: self.body.clone() }
+        Self { layer: Arc::clone(&self.layer), body: self.body.clone() }
     }
 }
 
@@ -248,20 +248,20 @@ impl<B: Clone, S> Layer<S> for SessionLayer<B> {
     type Service = SessionService<S, B>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService { filter: Arc::clone(&self.filter), inner, body: self.body.clone() }
+        SessionService { layer: Arc::clone(&self.layer), inner, body: self.body.clone() }
     }
 }
 
 /// The service that [`SessionLayer`] makes.
 pub struct SessionService<S, B = TextBody> {
-    filter: Arc<LayerState>,
+    layer: Arc<LayerState>,
     inner: S,
     body: B,
 }
 
 impl<S: Clone, B: Clone> Clone for SessionService<S, B> {
     fn clone(&self) -> Self {
-        Self { filter: Arc::clone(&self.filter), inner: self.inner.clone(), body: self.body.clone() }
+        Self { layer: Arc::clone(&self.layer), inner: self.inner.clone(), body: self.body.clone() }
     }
 }
 
@@ -286,10 +286,10 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let page = self.filter.page.as_ref().and_then(|page| SignInPage::of(page, &parts));
-        let suspicion = self.filter.guard.check(&parts).err();
-        let needs_token = suspicion.is_some_and(|reason| self.filter.guard.may_be_vouched_for(reason));
-        if let Some(reason) = suspicion.filter(|_| !needs_token && !self.filter.guard.is_report_only()) {
+        let page = self.layer.page.as_ref().and_then(|page| SignInPage::of(page, &parts));
+        let suspicion = self.layer.guard.check(&parts).err();
+        let needs_token = suspicion.is_some_and(|reason| self.layer.guard.may_be_vouched_for(reason));
+        if let Some(reason) = suspicion.filter(|_| !needs_token && !self.layer.guard.is_report_only()) {
             let response = problem::cross_site(reason);
             let response = match &page {
                 Some(page) => problem::to_page(response, page, |text| text),
@@ -298,10 +298,10 @@ where
             let response = response.map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
-        if let Some(reason) = suspicion.filter(|_| self.filter.guard.is_report_only()) {
+        if let Some(reason) = suspicion.filter(|_| self.layer.guard.is_report_only()) {
             tracing::warn!(%reason, "request of another site admitted: the guard reports only");
         }
-        let slot = LazySession::new(&self.filter, &parts.method, &parts.headers, page, needs_token);
+        let slot = LazySession::new(&self.layer, &parts.method, &parts.headers, page, needs_token);
         parts.extensions.insert(slot.clone());
         let future = self.inner.call(Request::from_parts(parts, body));
         SessionFuture { state: State::Handled { future, slot, suspicion, body: self.body.clone() } }

@@ -1,4 +1,4 @@
-//! What all requests behind a session filter share: the sessions, the guard, the deadline and the shape of the cookie.
+//! What all requests behind a session layer share: the sessions, the guard, the deadline and the shape of the cookie.
 
 use super::affinity::{Affinity, Route};
 use super::cookie::SessionCookie;
@@ -37,7 +37,7 @@ pub(in crate::web) struct LayerState {
 }
 
 impl LayerState {
-    /// The time, by the clock of the filter.
+    /// The time, by the clock of the layer.
     pub(in crate::web) fn now(&self) -> UnixTime {
         self.clock.now()
     }

@@ -23,7 +23,7 @@ use std::vec::Vec;
 pub struct LazySession(pub(super) Arc<SlotInner>);
 
 pub(super) struct SlotInner {
-    pub(super) filter: Arc<LayerState>,
+    pub(super) layer: Arc<LayerState>,
     /// Those that could be a credential.
     pub(super) cookies: Vec<[u8; CREDENTIAL_LEN]>,
     /// There were more, or longer header fields, than are looked at.
@@ -100,7 +100,7 @@ impl From<SessionError> for LazySessionError {
 
 impl LazySession {
     pub(super) fn new(
-        filter: &Arc<LayerState>,
+        layer: &Arc<LayerState>,
         method: &Method,
         headers: &HeaderMap,
         page: Option<SignInPage>,
@@ -109,7 +109,7 @@ impl LazySession {
         let (mut found, mut is_cut) = (Vec::new(), false);
         for field in headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes) {
             is_cut |= field.len() > MAX_COOKIE_HEADER_LEN;
-            for (_, value) in cookies(field).filter(|(name, _)| filter.is_credential(name)) {
+            for (_, value) in cookies(field).filter(|(name, _)| layer.is_credential(name)) {
                 match unquoted(value).try_into() {
                     Ok(_) if found.len() == MAX_COOKIES => is_cut = true,
                     Ok(value) => found.push(value),
@@ -118,10 +118,10 @@ impl LazySession {
             }
         }
         let cookies = found;
-        let hint = if cookies.is_empty() { RoutingCookie::NONE } else { filter.hint(headers) };
-        let is_held_back = filter.holds_back(method, headers);
+        let hint = if cookies.is_empty() { RoutingCookie::NONE } else { layer.hint(headers) };
+        let is_held_back = layer.holds_back(method, headers);
         Self(Arc::new(SlotInner {
-            filter: Arc::clone(filter),
+            layer: Arc::clone(layer),
             cookies,
             is_cut,
             hint,
@@ -170,8 +170,8 @@ impl LazySession {
             State::Unread => {
                 // Also when this future is dropped half way.
                 let mut back = RestoreOnDrop(Some(self));
-                let SlotInner { filter, cookies, hint, is_stale, spent, .. } = &*self.0;
-                let (sessions, now) = (&filter.sessions, filter.now());
+                let SlotInner { layer, cookies, hint, is_stale, spent, .. } = &*self.0;
+                let (sessions, now) = (&layer.sessions, layer.now());
                 let issued = cookies.iter().filter_map(|cookie| sessions.issued(cookie));
                 let mut issued: Vec<_> = issued.take(MAX_TRIED.saturating_add(1)).collect();
                 // Why: one that was not looked at may be the browser's own, and what replaces it would sign somebody out.
@@ -183,10 +183,10 @@ impl LazySession {
                     (false, false) => Making::Free,
                 };
                 // Why: whoever has no credential of ours has seen nothing elsewhere, whatever else he sends.
-                if !issued.is_empty() && !filter.wait_for_position(spent, *hint).await? {
+                if !issued.is_empty() && !layer.wait_for_position(spent, *hint).await? {
                     is_stale.store(true, Ordering::Relaxed);
                 }
-                let session = filter.in_time(spent, pin!(sessions.load_or_start(issued, now))).await?.made(making);
+                let session = layer.in_time(spent, pin!(sessions.load_or_start(issued, now))).await?.made(making);
                 back.0 = None;
                 session
             }
@@ -196,30 +196,30 @@ impl LazySession {
 
     /// Takes the session back from the handler: what is then left to do.
     pub(super) fn close(&self) -> Closing {
-        let filter = &self.0.filter;
+        let layer = &self.0.layer;
         match core::mem::replace(&mut *self.state(), State::InUse) {
             State::Unread => Closing::Untouched,
             // Kept somewhere beyond the handler: what it changes is lost, and nothing of it is half written.
             State::InUse => Closing::Answer(Cookies::default()),
-            State::Ended => Closing::Answer(filter.no_cookie()),
+            State::Ended => Closing::Answer(layer.no_cookie()),
             State::Open(session) if session.is_modified() => Closing::Write(Box::pin(self.clone().write(session))),
             State::Open(session) => Closing::Answer(self.new_cookies(&session)),
         }
     }
 
     fn new_cookies(&self, session: &Session) -> Cookies {
-        let SlotInner { filter, hint, is_stale, has_written, .. } = &*self.0;
+        let SlotInner { layer, hint, is_stale, has_written, .. } = &*self.0;
         let hint = if is_stale.load(Ordering::Relaxed) { hint.stale() } else { *hint };
-        filter.new_cookies(session, hint, has_written.load(Ordering::Relaxed))
+        layer.new_cookies(session, hint, has_written.load(Ordering::Relaxed))
     }
 
     /// Writes what has changed. The cookie that the browser has not yet goes with every answer but that the session has ended: signing in may
     /// have been written, and what came after it not.
     async fn write(self, mut session: Session) -> (Result<(), SessionError>, Cookies) {
-        let SlotInner { filter, spent, .. } = &*self.0;
+        let SlotInner { layer, spent, .. } = &*self.0;
         // Why: an answer that is right is not refused for what the next request writes as well.
         let is_only_seen = session.is_only_seen();
-        let outcome = filter.in_time(spent, pin!(filter.sessions.save(&mut session, filter.now()))).await;
+        let outcome = layer.in_time(spent, pin!(layer.sessions.save(&mut session, layer.now()))).await;
         if let Err(error) = &outcome {
             let error: &(dyn Error + 'static) = error;
             tracing::warn!(handle = %session.handle(), error, "session not written");

@@ -88,7 +88,7 @@ impl CurrentSession {
     /// # Errors
     /// [`StepUp`] if it is longer ago, or nobody is signed in.
     pub fn require_recent(&self, age: Duration) -> Result<(), StepUp> {
-        let now = self.filter().now().as_secs();
+        let now = self.layer().now().as_secs();
         let is_recent = self.last_sign_in().is_some_and(|last| now.saturating_sub(last.at.as_secs()) <= age.as_secs());
         self.require(Required::Recent(age), is_recent)
     }
