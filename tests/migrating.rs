@@ -268,7 +268,7 @@ async fn session_auth_hash(session: &CurrentSession) -> Result<(), SessionError>
 
 // theirs: login_required!(Backend)
 fn login_required() -> MethodRouter {
-    get(|SignedInSession(session): SignedInSession| async move { session.user().unwrap_or_default().to_owned() })
+    get(|session: SignedInSession| async move { session.user().to_owned() })
 }
 
 // theirs: login_required!(Backend, login_url = "/login")

@@ -137,9 +137,9 @@ async fn logout(SignedInSession(session): SignedInSession) -> Result<Json<Value>
 }
 
 /// Ends every session of the user, and every token and JWT that was issued until now.
-async fn logout_everywhere(SignedInSession(session): SignedInSession) -> Result<Json<Value>, SessionError> {
-    let user = session.user().unwrap_or_default().to_owned();
-    session.sign_out_everywhere().await?;
+async fn logout_everywhere(session: SignedInSession) -> Result<Json<Value>, SessionError> {
+    let user = session.user().to_owned();
+    session.0.sign_out_everywhere().await?;
     println!("{user:?} has signed out everywhere");
     Ok(Json(json!({"signed_out": "everywhere"})))
 }

@@ -11,6 +11,7 @@ use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 use http::request::Parts;
 
@@ -117,14 +118,14 @@ impl<S: Sync> FromRequestParts<S> for CurrentSession {
     }
 }
 
-/// The session of a signed-in user. The rejection is a 401, or a redirect to the page of [`with_login_page`](super::SessionLayer::with_login_page).
+/// The session of a signed-in user, which it gives by `Deref`, and by `.0` to sign out. The rejection is a 401, or a redirect to the page of [`with_login_page`](super::SessionLayer::with_login_page).
 ///
 /// ```
 /// use axum::{Router, routing::get};
 /// use countersign::web::session::SignedInSession;
 ///
-/// async fn account(SignedInSession(session): SignedInSession) -> String {
-///     format!("hello {}", session.user().unwrap_or_default())
+/// async fn account(session: SignedInSession) -> String {
+///     format!("hello {}", session.user())
 /// }
 ///
 /// let app: Router = Router::new().route("/account", get(account));
@@ -141,6 +142,35 @@ impl<S: Sync> FromRequestParts<S> for SignedInSession {
         if session.user().is_some() { Ok(Self(session)) } else { Err(SessionRejection::NotSignedIn) }
     }
 }
+
+/// What the extractors of a signed-in user's session have in common.
+macro_rules! of_a_user {
+    ($([$($generics:tt)*] $name:ty),*) => {$(
+        impl<$($generics)*> $name {
+            /// Returns the signed-in user.
+            #[must_use]
+            pub fn user(&self) -> &str {
+                self.0.user().unwrap_or_default()
+            }
+        }
+
+        impl<$($generics)*> Deref for $name {
+            type Target = CurrentSession;
+
+            fn deref(&self) -> &CurrentSession {
+                &self.0
+            }
+        }
+
+        impl<$($generics)*> DerefMut for $name {
+            fn deref_mut(&mut self) -> &mut CurrentSession {
+                &mut self.0
+            }
+        }
+    )*};
+}
+
+of_a_user!([] SignedInSession, [const LEVEL: u8] AtLevel<LEVEL>, [const SECONDS: u64] Recent<SECONDS>);
 
 /// Is `None` if nobody is signed in. The rejection is a 503 if the store does not answer.
 ///
@@ -194,8 +224,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for CurrentSession {
 /// use axum::{Router, routing::post};
 /// use countersign::web::session::AtLevel;
 ///
-/// async fn pay(AtLevel(session): AtLevel<2>) -> String {
-///     format!("paid by {}", session.user().unwrap_or_default())
+/// async fn pay(session: AtLevel<2>) -> String {
+///     format!("paid by {}", session.user())
 /// }
 ///
 /// let app: Router = Router::new().route("/pay", post(pay));
@@ -219,8 +249,8 @@ impl<S: Sync, const LEVEL: u8> FromRequestParts<S> for AtLevel<LEVEL> {
 /// use axum::{Router, routing::post};
 /// use countersign::web::session::Recent;
 ///
-/// async fn change_password(Recent(session): Recent<600>) -> String {
-///     format!("changed by {}", session.user().unwrap_or_default())
+/// async fn change_password(session: Recent<600>) -> String {
+///     format!("changed by {}", session.user())
 /// }
 ///
 /// let app: Router = Router::new().route("/password", post(change_password));
