@@ -101,7 +101,7 @@ fn venv(name: &str, folder: &str, file: &str, packages: &str) -> [Tool; 2] {
 }
 
 pub(crate) fn curl() -> Vec<Tool> {
-    vec![apt("curl", "curl --version", "curl"), apt("kill", "kill --version", "procps")]
+    vec![apt("curl", "curl --version", "curl"), apt("kill", "env kill --version", "procps")]
 }
 
 /// rustfmt and clippy, where the toolchain came without.
