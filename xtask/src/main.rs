@@ -41,7 +41,7 @@ The minutes are those of two processors, after a first build. --no-install: a to
 
 before a change is shown to others; these install nothing
   local                 3 min    tests that start no server and no browser, without features and with all
-  pr                    4 min    arrows between files, format, lints and docs of everything, and local
+  pr                    5 min    arrows between files, format, lints and docs of everything, and local
 
 what CI runs
   test                  25 min   everything below but bench and soak; says what it will install, and installs it (Debian)
