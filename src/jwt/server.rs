@@ -20,6 +20,7 @@ use std::vec::Vec;
 /// use countersign::UnixTime;
 /// use countersign::jwt::{Policy, SignJwt, VerifyJwt};
 /// use countersign::jwt::keys::Hs256Key;
+/// use std::time::Duration;
 ///
 /// #[derive(Debug, PartialEq, serde::Deserialize, serde::Serialize)]
 /// struct Access {
@@ -29,9 +30,11 @@ use std::vec::Vec;
 /// }
 ///
 /// let key = Hs256Key::new(b"an obvious test key of 32 bytes!")?;
-/// let access = Access { sub: "alice".into(), exp: 1_767_229_200, roles: vec!["admin".into()] };
+/// let now = UnixTime::now();
+/// let exp = (now + Duration::from_secs(3600)).as_secs();
+/// let access = Access { sub: "alice".into(), exp, roles: vec!["admin".into()] };
 /// let token = key.sign_claims(&access)?;
-/// let read: Access = key.verify_claims(&token, &Policy::new(30), UnixTime::from_secs(1_767_225_600))?;
+/// let read: Access = key.verify_claims(&token, &Policy::new(30), now)?; // a leeway of 30 seconds
 /// assert_eq!(read, access);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -25,7 +25,7 @@ pub struct Lifetimes {
     pub absolute: Duration,
     /// Time in which the cookie of before a renewal still counts, from the first request with the new cookie on: for requests that were under way.
     pub renewal_grace: Duration,
-    /// Longest lifetime of the tokens and JWTs that a sign-out everywhere ends too, with the leeway of their verifier; zero if there are none.
+    /// Longest lifetime of the tokens and JWTs that a sign-out everywhere ends too, plus the leeway of their verifier; zero if there are none.
     ///
     /// The store remembers a sign-out everywhere for this time, or for `absolute` if that is longer. A `RevocationLayer` refuses what is older.
     pub max_token_age: Duration,

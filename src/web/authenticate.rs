@@ -201,20 +201,23 @@ impl<K, R> fmt::Debug for TokenAuthenticator<'_, K, R> {
 /// in a `LazyLock`.
 ///
 /// ```
-/// use countersign::jwt::{JwtBuilder, KeySet, Policy, ValidityPeriod};
+/// use countersign::jwt::{JwtBuilder, KeySet, Policy, SignJwt, ValidityPeriod};
 /// use countersign::jwt::keys::Hs256Key;
-/// use countersign::web::{Authenticate, JwtAuthenticator};
+/// use countersign::web::{Authenticate, BearerLayer, JwtAuthenticator};
 /// use countersign::{MonotonicClock, UnixTime};
 /// use http::Request;
+/// use std::sync::Arc;
+/// use std::time::Duration;
 ///
 /// let mut keys = KeySet::<1>::new();
 /// keys.insert("2026-01", Hs256Key::new(b"an obvious test key of 32 bytes!")?, ValidityPeriod::ALWAYS)?;
 /// keys.set_signing_key("2026-01")?;
-/// let in_an_hour = UnixTime::from_secs(UnixTime::now().as_secs() + 3600);
-/// let mut out = [0; 192];
-/// let token = keys.sign(&JwtBuilder::new().subject("alice").expires_at(in_an_hour), &mut out)?;
+/// // A leeway of 30 seconds, and a clock that may step back by 60. Shared: one for the layer, one to sign with.
+/// let authenticator = Arc::new(JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60)));
+/// let layer = BearerLayer::new(Arc::clone(&authenticator));
 ///
-/// let authenticator = JwtAuthenticator::new(keys, Policy::new(30), MonotonicClock::new(60));
+/// let claims = JwtBuilder::new().subject("alice").expires_at(UnixTime::now() + Duration::from_secs(3600));
+/// let token = authenticator.keys().sign_jwt(&claims)?;
 /// let (request, _) = Request::get("/").body(()).unwrap().into_parts();
 /// let jwt = authenticator.authenticate(token.as_bytes(), &request)?;
 /// assert_eq!(jwt.claims().subject().unwrap(), "alice");

@@ -34,9 +34,9 @@ use tower_service::Service;
 /// | written | 1 more, before the headers leave | the same, and a cookie where it is a new one, or is to be kept for another time |
 /// | touched, with a cookie that is kept until the idle deadline | | the cookie again |
 /// | of another site, with a method that changes something | 0 | 403, problem `cross-site`; the handler never runs |
-/// | of another site without a cookie, written, and no link that is followed | 0 | 403, problem `session-withheld`: the browser may hold its cookie back |
+/// | from another site, without a cookie, no followed link, and written | 0 | 403, problem `session-withheld`: the browser may hold its cookie back |
 /// | the store does not answer in time | | 503, `Retry-After`; the cookie is kept |
-/// | written, with a cookie that another one has taken the place of within the grace | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
+/// | written, with a cookie that was replaced less than the grace ago | 1 more | 401, problem `signed-out`; nothing was written, the cookie is kept |
 /// | written, but signed out meanwhile | | 401, problem `signed-out`; nothing was written |
 /// | a 401, or a 403 `cross-site`, for somebody who looks at another page than that to sign in at | | with [`with_login_page`](SessionLayer::with_login_page): 303 to that page |
 /// | a preflight (CORS), as every `OPTIONS` | 0 | the handler's |
@@ -212,7 +212,7 @@ impl<B> SessionLayer<B> {
         Self { layer: Arc::new(layer), body: self.body }
     }
 
-    /// Makes a layer that refuses tokens and JWTs of users who were signed out everywhere. Add it before the [`BearerLayer`](crate::web::BearerLayer) whose
+    /// Makes a layer that refuses tokens and JWTs of users who were signed out everywhere. With `Router::route_layer`, add it before the [`BearerLayer`](crate::web::BearerLayer) whose
     /// identity is `I`, so that it runs after that.
     ///
     /// `skew` is the time by which the authenticator lets a token be ahead of the clock: the `max_future_skew` of a [`TimeWindow`](crate::TimeWindow), or
