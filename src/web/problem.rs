@@ -7,7 +7,10 @@ use super::session::required::Required;
 use super::session::sign_in_page::SignInPage;
 use crate::session::SessionError;
 use core::error::Error;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use std::format;
 use std::string::{String, ToString};
@@ -82,23 +85,29 @@ enum Asks {
     StepUp(Required),
 }
 
-/// The response to a person who looks at a page: a redirect to the page to sign in at, if `response` asks for a sign-in. What it has in its extensions stays.
+/// The response to a person who looks at a page: a redirect to the page to sign in at, if `response` asks for a sign-in, and its status is still the one
+/// that does. All its headers but those of its body stay. What it asks for is taken out in any case: another layer outside has a page of its own.
 pub(super) fn to_page<B>(
-    response: Response<B>,
-    page: &SignInPage,
+    mut response: Response<B>,
+    page: Option<&SignInPage>,
     make_body: impl FnOnce(&'static str) -> B,
 ) -> Response<B> {
-    let Some(asks) = response.extensions().get::<Asks>().copied() else { return response };
+    let asks = response.extensions_mut().remove::<Asks>();
+    let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let (Some(asks), Some(page), true) = (asks, page, is_refusal) else { return response };
     let location = page.location(match asks {
         Asks::SignIn => None,
         Asks::StepUp(Required::Level(level)) => Some(("acr_values", level.to_string())),
         Asks::StepUp(Required::Recent(age)) => Some(("max_age", age.as_secs().to_string())),
     });
-    let problem = Problem { status: StatusCode::SEE_OTHER, header: (LOCATION, location), body: "" };
-    let (before, _) = response.into_parts();
-    let mut redirect = problem.into_response().map(make_body);
-    *redirect.extensions_mut() = before.extensions;
-    redirect
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    for of_body in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, ETAG, LAST_MODIFIED] {
+        headers.remove(of_body);
+    }
+    headers.insert(LOCATION, location);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.map(|_| make_body(""))
 }
 
 /// A mistake of the application, which is in the response's extensions, and in a debug build in the body.

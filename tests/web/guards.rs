@@ -10,10 +10,10 @@ use countersign::UnixTime;
 use countersign::session::store::Budgets;
 use countersign::session::store::{DynStore, MemoryStore};
 use countersign::session::{Lifetimes, Pepper, SessionError, SessionManager};
-use countersign::web::session::SessionRejection;
 use countersign::web::session::{
     AtLevel, CurrentSession, LazySession, Recent, Required, SessionLayer, SignedInSession, StepUp, local_path,
 };
+use countersign::web::session::{SessionCookie, SessionRejection};
 use countersign::web::{AuthError, BearerLayer, CsrfGuard, MissingLayer, Revocable};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE, VARY, WWW_AUTHENTICATE,
@@ -598,4 +598,53 @@ async fn a_preflight_makes_no_session() {
         (StatusCode::FORBIDDEN, Some(&SessionError::Withheld))
     );
     assert!(!response.headers().contains_key(SET_COOKIE));
+}
+
+/// A redirect to the page keeps what the handler has set; a status that the handler has chosen stays; a layer outside has no say.
+#[tokio::test]
+async fn a_redirect_keeps_the_headers_and_is_of_its_own_layer() {
+    let page = |layer: SessionLayer, page: &'static str| layer.with_login_page(HeaderValue::from_static(page));
+    let named = |name: &str| layer().with_cookie(SessionCookie::new().with_name(name)).unwrap();
+    let set = || [("set-cookie", "flash=1; Path=/"), ("x-request-id", "7")];
+    let routes = || {
+        Router::new()
+            .route("/ended", get(move || async move { (set(), SessionError::Ended) }))
+            .route("/chosen", get(|| async { (StatusCode::NOT_FOUND, SessionError::Ended) }))
+            .route(
+                "/in",
+                post(async |mut session: CurrentSession| -> Result<&'static str, Answer> {
+                    let attempt = session.begin_sign_in("alice").await.map_err(IntoResponse::into_response)?;
+                    session.sign_in(&attempt, 1).await.map_err(IntoResponse::into_response)?;
+                    session.require_level(2).map_err(IntoResponse::into_response)?;
+                    Ok("in")
+                }),
+            )
+    };
+    let one = routes().layer(page(layer(), "/login"));
+    let (response, body) = look(&one, Method::GET, "/ended", "").await;
+    assert_eq!((response.status(), body.as_str()), (StatusCode::SEE_OTHER, ""));
+    assert_eq!(response.headers()["location"], "/login?next=/ended");
+    assert_eq!(
+        (&response.headers()[SET_COOKIE], &response.headers()["x-request-id"]),
+        (&"flash=1; Path=/".parse().unwrap(), &"7".parse().unwrap())
+    );
+    assert!(!response.headers().contains_key("content-type"));
+    assert_eq!(look(&one, Method::GET, "/chosen", "").await.0.status(), StatusCode::NOT_FOUND);
+    assert_eq!(look(&one, Method::HEAD, "/login", "").await.0.status(), StatusCode::NOT_FOUND);
+    for (inner, outer, status, location) in [
+        (Some("/admin"), None, StatusCode::SEE_OTHER, Some("/admin?acr_values=2")),
+        (Some("/admin"), Some("/login"), StatusCode::SEE_OTHER, Some("/admin?acr_values=2")),
+        (None, Some("/login"), StatusCode::FORBIDDEN, None),
+        (None, None, StatusCode::FORBIDDEN, None),
+    ] {
+        let with = |layer, path: Option<&'static str>| match path {
+            Some(path) => page(layer, path),
+            None => layer,
+        };
+        let app = routes().layer(with(named("admin"), inner)).layer(with(layer(), outer));
+        let (response, _) = look(&app, Method::POST, "/in", "").await;
+        let found = response.headers().get("location").map(|location| location.to_str().unwrap());
+        assert_eq!((response.status(), found), (status, location), "{inner:?} {outer:?}");
+        assert!(response.headers().contains_key(SET_COOKIE), "{inner:?} {outer:?}");
+    }
 }

@@ -18,7 +18,7 @@ use std::boxed::Box;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::string::ToString;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::vec::Vec;
@@ -142,7 +142,10 @@ impl DiskStore {
         });
         let jobs = self.jobs.as_ref().ok_or_else(StoreError::unavailable)?;
         // Why: so many wait already that this one would not be in time.
-        jobs.try_send(job).map_err(|_| StoreError::because("too many calls wait for the disk"))?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::because("too many calls wait for the disk"),
+            TrySendError::Disconnected(_) => self.last_error(),
+        })?;
         outcome.await.unwrap_or_else(|_| Err(self.last_error()))
     }
 

@@ -291,10 +291,7 @@ where
         let needs_token = suspicion.is_some_and(|reason| self.layer.guard.may_be_vouched_for(reason));
         if let Some(reason) = suspicion.filter(|_| !needs_token && !self.layer.guard.is_report_only()) {
             let response = problem::cross_site(reason);
-            let response = match &page {
-                Some(page) => problem::to_page(response, page, |text| text),
-                None => response,
-            };
+            let response = problem::to_page(response, page.as_ref(), |text| text);
             let response = response.map(|text| self.body.make_body(text));
             return SessionFuture { state: State::Answered { response: Some(response) } };
         }
@@ -340,9 +337,7 @@ where
                     if let Some(reason) = suspicion.take() {
                         response.extensions_mut().insert(reason);
                     }
-                    if let Some(page) = slot.page() {
-                        response = problem::to_page(response, page, |text| body.make_body(text));
-                    }
+                    response = problem::to_page(response, slot.page(), |text| body.make_body(text));
                     match slot.close() {
                         Closing::Untouched => return Poll::Ready(Ok(response)),
                         Closing::Answer(cookies) => {

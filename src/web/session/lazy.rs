@@ -137,11 +137,7 @@ impl LazySession {
 
     /// The response to this request with an error instead of the handler's.
     pub(super) fn refusal(&self, error: SessionError) -> Response<&'static str> {
-        let response = problem::session(error);
-        match &self.0.page {
-            Some(page) => problem::to_page(response, page, |text| text),
-            None => response,
-        }
+        problem::to_page(problem::session(error), self.page(), |text| text)
     }
 
     /// The page to sign in at, if a person looks at a page.

@@ -25,7 +25,7 @@ impl SignInPage {
         let target = request.uri.path_and_query().filter(|_| request.method == Method::GET).cloned();
         let own = page.to_str().unwrap_or_default().split(['?', '#']).next();
         // Why: the page sent to itself would be asked for again and again.
-        let is_itself = target.as_ref().is_some_and(|target| Some(target.path()) == own);
+        let is_itself = matches!(request.method, Method::GET | Method::HEAD) && Some(request.uri.path()) == own;
         (is_navigation(&request.headers) && !is_itself).then(|| Self { page: page.clone(), target })
     }
 
