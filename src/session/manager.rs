@@ -81,7 +81,9 @@ pub(crate) struct IssuedCredential {
 enum Looked {
     Session(Session),
     /// It was right once, and is no longer: the session was ended.
-    Stolen,
+    Stolen {
+        user: Option<String>,
+    },
     /// The session lives, for who has signed in since then.
     Superseded {
         #[cfg_attr(not(feature = "tower"), allow(dead_code, reason = "for the filter, which begins another one"))]
@@ -136,7 +138,7 @@ impl<S: SessionStore> SessionManager<S> {
     fn tell(&self, event: &Event) {
         match event {
             Event::StolenCookie { handle, .. } => {
-                tracing::warn!(%handle, "a copy of an old cookie was used: its session was ended");
+                tracing::warn!(%handle, "a copy of an old cookie was used: its session ends");
             }
             Event::Unreadable { handle } => tracing::warn!(%handle, "a session cannot be read"),
         }
@@ -227,7 +229,7 @@ impl<S: SessionStore> SessionManager<S> {
             match self.look(issued, now).await? {
                 Looked::Session(session) => return Ok(session),
                 Looked::Superseded { since } => superseded = superseded.or(Some((origin, since))),
-                Looked::Stolen | Looked::Over => over = over.or(Some(origin)),
+                Looked::Stolen { .. } | Looked::Over => over = over.or(Some(origin)),
                 // The handle stays taken by what cannot be read.
                 Looked::Unreadable => {}
             }
@@ -282,8 +284,12 @@ impl<S: SessionStore> SessionManager<S> {
         let handle = issued.credential.handle();
         let Some(entry) = self.store.load(handle, now).await? else { return Ok(Looked::Over) };
         let looked = self.verified(issued, entry, now);
-        if matches!(looked, Looked::Stolen) {
-            self.store.delete(handle, now).await?;
+        if let Looked::Stolen { user } = &looked {
+            let ended = self.store.delete(handle, now).await;
+            // Why behind it: a hook that panics must not save the thief's session.
+            self.stolen_cookies.fetch_add(1, Ordering::Relaxed);
+            self.tell(&Event::StolenCookie { handle, user: user.clone() });
+            ended?;
         }
         let Looked::Session(mut session) = looked else { return Ok(looked) };
         let Some(idle) = self.next_idle(&session, now) else { return Ok(Looked::Session(session)) };
@@ -315,10 +321,7 @@ impl<S: SessionStore> SessionManager<S> {
             }
             // Whoever renewed it has another one: of the two, one is a thief.
             Standing::Over | Standing::Unknown => {
-                self.stolen_cookies.fetch_add(1, Ordering::Relaxed);
-                let user = record.user.map(|user| user.name);
-                self.tell(&Event::StolenCookie { handle: credential.handle(), user });
-                return Looked::Stolen;
+                return Looked::Stolen { user: record.user.map(|user| user.name) };
             }
         }
         let mut session = Session::of_entry(credential, record, entry);
