@@ -86,7 +86,7 @@ enum Looked {
     },
     /// The session lives, for who has signed in since then.
     Superseded {
-        #[cfg_attr(not(feature = "tower"), allow(dead_code, reason = "for the filter, which begins another one"))]
+        #[cfg_attr(not(feature = "tower"), allow(dead_code, reason = "for the layer, which begins another one"))]
         since: UnixTime,
     },
     /// The session cannot be read.
@@ -285,11 +285,12 @@ impl<S: SessionStore> SessionManager<S> {
         let Some(entry) = self.store.load(handle, now).await? else { return Ok(Looked::Over) };
         let looked = self.verified(issued, entry, now);
         if let Looked::Stolen { user } = &looked {
-            let ended = self.store.delete(handle, now).await;
-            // Why behind it: a hook that panics must not save the thief's session.
-            self.stolen_cookies.fetch_add(1, Ordering::Relaxed);
-            self.tell(&Event::StolenCookie { handle, user: user.clone() });
-            ended?;
+            // Why behind the end, and on drop: a hook that panics must not save the thief's session, and a request that is given up has its alarm.
+            let _alarm = OnDrop(|| {
+                self.stolen_cookies.fetch_add(1, Ordering::Relaxed);
+                self.tell(&Event::StolenCookie { handle, user: user.clone() });
+            });
+            self.store.delete(handle, now).await?;
         }
         let Looked::Session(mut session) = looked else { return Ok(looked) };
         let Some(idle) = self.next_idle(&session, now) else { return Ok(Looked::Session(session)) };
@@ -439,6 +440,15 @@ impl<S: SessionStore> SessionManager<S> {
     /// What a record holds, if it is one of this application's layout.
     pub(super) fn record_of(&self, entry: &StoredSession) -> Option<Box<Record>> {
         Record::decode(&entry.content.bytes).filter(|record| record.data_version == self.data_version)
+    }
+}
+
+/// Calls this when it is dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0();
     }
 }
 

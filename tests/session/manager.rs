@@ -754,6 +754,48 @@ fn of_two_sign_ins_at_once_one_stays() {
     assert!(told[1] > 0 && told[2] > 0, "{told:?}");
 }
 
+/// A request that is given up while the session of a thief ends has its alarm, and ends it; a hook that panics does not save it.
+#[tokio::test]
+async fn a_theft_is_an_alarm_whatever_becomes_of_its_request() {
+    for has_bad_hook in [false, true] {
+        let store = Arc::new(Counting { gives_way: true, ..Counting::new() });
+        let sessions = SessionManager::new(Arc::clone(&store), pepper(), LIFETIMES);
+        let sessions = if has_bad_hook { sessions.on_event(|_| panic!("an obvious mistake")) } else { sessions };
+        let mut session = sessions.start(NOW).unwrap();
+        let poll = |future: &mut std::pin::Pin<Box<dyn Future<Output = Option<Session>> + '_>>| {
+            future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        finish(sign_in(&sessions, &mut session, "alice", 1, NOW)).unwrap();
+        let old = session.cookie_value();
+        finish(sessions.renew(&mut session, NOW)).unwrap();
+        let new = session.cookie_value();
+        assert!(finish(seen(&sessions, &new, NOW)).is_some());
+        if has_bad_hook {
+            let stolen = std::panic::AssertUnwindSafe(|| finish(find(&sessions, &old, after(10))).is_some());
+            assert!(std::panic::catch_unwind(stolen).is_err());
+            assert!(finish(find(&sessions, &new, after(10))).is_none(), "it has ended");
+        } else {
+            let mut request: std::pin::Pin<Box<dyn Future<Output = Option<Session>> + '_>> =
+                Box::pin(find(&sessions, &old, after(10)));
+            // The first waits before it reads, the second before it deletes.
+            assert!(poll(&mut request).is_pending() && poll(&mut request).is_pending());
+            assert_eq!(sessions.counters().stolen_cookies, 0);
+            drop(request);
+        }
+        assert_eq!(sessions.counters().stolen_cookies, 1);
+    }
+}
+
+/// Polls until it is done: the store gives way, and never waits.
+fn finish<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
+}
+
 /// How many were told that they are in. Choices behind those that are given are made in favour of the first, and added.
 fn two_sign_ins(order: &mut Vec<usize>) -> usize {
     let store = Arc::new(Counting { gives_way: true, ..Counting::new() });

@@ -55,7 +55,7 @@ const CACHE: usize = 64 * 1024 * 1024;
 ///
 /// Reads use the file on the calling thread, with a cache of 64 MiB in the process and that of the system.
 ///
-/// After an I/O error, a full disk for example, every call fails until the file is opened anew. The log has the cause.
+/// After an I/O error, a full disk for example, every further write fails until the file is opened anew. The log has the cause.
 ///
 /// ```
 /// use countersign::session::store::{Budgets, DiskStore, SessionStore};
